@@ -1,1 +1,14 @@
-//! placeholder
+//! The pure half of cfg: bytes in, values out.
+//!
+//! A catalog (the operators' `roles/` folder) becomes parts of a release; a part, with facts and
+//! fleet, becomes the desired resources of one machine; those, with a snapshot of the machine,
+//! become a plan. Nothing here knows a clock, a file system, a network or randomness.
+
+pub mod digest;
+pub mod facts;
+pub mod fleet;
+pub mod id;
+pub mod path;
+pub mod plan;
+pub mod release;
+pub mod resource;

@@ -1,1 +1,8 @@
-//! placeholder
+//! What agents, operators and the server say to one another: `proto/cfg.proto`, generated.
+#![allow(
+    missing_docs,
+    clippy::all,
+    reason = "generated from a commented proto file"
+)]
+
+tonic::include_proto!("cfg.v1");

@@ -1,0 +1,132 @@
+//! What a resource is called: `kind:name`.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// The kinds of resources that this version knows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A source of packages for apt.
+    Repository,
+    /// A group of `/etc/group`.
+    Group,
+    /// A user of `/etc/passwd`.
+    User,
+    /// A Debian package.
+    Package,
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    Link,
+    /// A command run under a guard.
+    Command,
+    /// A systemd unit.
+    Service,
+}
+
+impl Kind {
+    /// Every kind, in the order in which a run goes through them.
+    pub const ALL: [Kind; 9] = [
+        Kind::Repository,
+        Kind::Group,
+        Kind::User,
+        Kind::Package,
+        Kind::Directory,
+        Kind::File,
+        Kind::Link,
+        Kind::Command,
+        Kind::Service,
+    ];
+
+    /// Kinds of the role format that a later version brings; refused with "not in this version".
+    pub const LATER: [&'static str; 4] = ["edit", "sysctl", "mount", "archive"];
+
+    /// The word in role.toml and before the colon.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Repository => "repository",
+            Kind::Group => "group",
+            Kind::User => "user",
+            Kind::Package => "package",
+            Kind::Directory => "directory",
+            Kind::File => "file",
+            Kind::Link => "link",
+            Kind::Command => "command",
+            Kind::Service => "service",
+        }
+    }
+
+    /// The kind of this word.
+    pub fn of_word(word: &str) -> Option<Kind> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// `kind:name`, with the name in its one spelling (paths normalized, no `.service` at the end of a service).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ResourceId {
+    /// What it is.
+    pub kind: Kind,
+    /// Which one.
+    pub name: String,
+}
+
+impl ResourceId {
+    /// The id of a resource whose name is already in its one spelling.
+    pub fn new(kind: Kind, name: impl Into<String>) -> Self {
+        Self {
+            kind,
+            name: name.into(),
+        }
+    }
+}
+
+/// A text that is not `kind:name`.
+#[derive(Debug, thiserror::Error)]
+#[error("\"{0}\" is not the name of a resource: kind:name is wanted, as in file:/etc/hosts")]
+pub struct NotAResource(String);
+
+impl FromStr for ResourceId {
+    type Err = NotAResource;
+
+    fn from_str(text: &str) -> Result<Self, NotAResource> {
+        let bad = || NotAResource(text.into());
+        let (kind, name) = text.split_once(':').ok_or_else(bad)?;
+        let kind = Kind::of_word(kind).ok_or_else(bad)?;
+        if name.is_empty() {
+            return Err(bad());
+        }
+        Ok(Self::new(kind, name))
+    }
+}
+
+impl TryFrom<String> for ResourceId {
+    type Error = NotAResource;
+
+    fn try_from(text: String) -> Result<Self, NotAResource> {
+        text.parse()
+    }
+}
+
+impl From<ResourceId> for String {
+    fn from(id: ResourceId) -> Self {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.word(), self.name)
+    }
+}
+
+impl fmt::Debug for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,191 @@
+//! Absolute paths in one spelling.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// An absolute path on a machine, in UTF-8, with single slashes, none at the end, and no `.` or `..`.
+///
+/// Two resources that mean one path compare equal however the operator wrote it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AbsPath(String);
+
+/// Why a text is not an [`AbsPath`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadPath {
+    /// Does not begin with `/`.
+    #[error("the path is not absolute")]
+    Relative,
+    /// Has `.` or `..` as a component.
+    #[error("the path has a component \"{0}\"")]
+    Dots(String),
+    /// Has a NUL or another control character.
+    #[error("the path has a control character")]
+    Control,
+    /// Longer than Linux' PATH_MAX of 4,096 bytes, or a component longer than 255.
+    #[error("the path is too long")]
+    Long,
+}
+
+impl AbsPath {
+    /// `/`.
+    pub fn root() -> Self {
+        Self("/".into())
+    }
+
+    /// As text; `/` for the root, else without a slash at the end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The components, outermost first; none for the root.
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/').filter(|part| !part.is_empty())
+    }
+
+    /// The folder this lies in; none for the root.
+    pub fn parent(&self) -> Option<AbsPath> {
+        let (parent, name) = self.0.rsplit_once('/')?;
+        if name.is_empty() {
+            return None;
+        }
+        Some(Self(if parent.is_empty() {
+            "/".into()
+        } else {
+            parent.into()
+        }))
+    }
+
+    /// All folders above, the nearest first, ending with the root.
+    pub fn ancestors(&self) -> impl Iterator<Item = AbsPath> {
+        std::iter::successors(self.parent(), AbsPath::parent)
+    }
+
+    /// The last component; empty for the root.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// A path below this one.
+    ///
+    /// # Errors
+    /// Where `below` has dots, control characters or is too long.
+    pub fn join(&self, below: &str) -> Result<AbsPath, BadPath> {
+        format!("{}/{below}", self.0).parse()
+    }
+
+    /// Whether this is `folder` or lies anywhere below it.
+    pub fn is_within(&self, folder: &AbsPath) -> bool {
+        folder.0 == "/"
+            || self.0 == folder.0
+            || self
+                .0
+                .strip_prefix(&folder.0)
+                .is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+impl FromStr for AbsPath {
+    type Err = BadPath;
+
+    fn from_str(text: &str) -> Result<Self, BadPath> {
+        if !text.starts_with('/') {
+            return Err(BadPath::Relative);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(BadPath::Control);
+        }
+        let mut path = String::with_capacity(text.len());
+        for part in text.split('/').filter(|part| !part.is_empty()) {
+            if part == "." || part == ".." {
+                return Err(BadPath::Dots(part.into()));
+            }
+            if part.len() > 255 {
+                return Err(BadPath::Long);
+            }
+            path.push('/');
+            path.push_str(part);
+        }
+        if path.is_empty() {
+            path.push('/');
+        }
+        if path.len() >= 4096 {
+            return Err(BadPath::Long);
+        }
+        Ok(Self(path))
+    }
+}
+
+impl TryFrom<String> for AbsPath {
+    type Error = BadPath;
+
+    fn try_from(text: String) -> Result<Self, BadPath> {
+        text.parse()
+    }
+}
+
+impl From<AbsPath> for String {
+    fn from(path: AbsPath) -> Self {
+        path.0
+    }
+}
+
+impl fmt::Display for AbsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for AbsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_spelling() {
+        for (written, meant) in [
+            ("/etc//hosts", "/etc/hosts"),
+            ("/etc/x/", "/etc/x"),
+            ("//", "/"),
+            ("/a?b", "/a?b"),
+        ] {
+            assert_eq!(written.parse::<AbsPath>().unwrap().as_str(), meant);
+        }
+    }
+
+    #[test]
+    fn refused() {
+        for (written, why) in [
+            ("etc/hosts", BadPath::Relative),
+            ("", BadPath::Relative),
+            ("/etc/../root", BadPath::Dots("..".into())),
+            ("/etc/./x", BadPath::Dots(".".into())),
+            ("/etc/\0", BadPath::Control),
+            ("/etc/a\nb", BadPath::Control),
+        ] {
+            assert_eq!(written.parse::<AbsPath>().unwrap_err(), why, "{written:?}");
+        }
+        assert_eq!(
+            format!("/{}", "a".repeat(256))
+                .parse::<AbsPath>()
+                .unwrap_err(),
+            BadPath::Long
+        );
+    }
+
+    #[test]
+    fn family() {
+        let path: AbsPath = "/etc/apt/keys".parse().unwrap();
+        let above: Vec<_> = path.ancestors().map(|a| a.to_string()).collect();
+        assert_eq!(above, ["/etc/apt", "/etc", "/"]);
+        assert!(path.is_within(&"/etc".parse().unwrap()));
+        assert!(!path.is_within(&"/et".parse().unwrap()));
+        assert!(path.is_within(&AbsPath::root()));
+    }
+}

@@ -1,0 +1,121 @@
+//! A role's part of a release: all that a machine of that role needs but its own node layer.
+
+use crate::digest::Digest;
+use crate::id::Kind;
+use crate::resource::Place;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One role, merged and checked, not yet rendered: the agent renders.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// [`super::FORMAT`] of the writer.
+    pub format: u32,
+    /// The role.
+    pub role: String,
+    /// The root of the tree of node layers, see [`super::nodes`].
+    pub nodes: Digest,
+    /// Its params, by name.
+    pub params: BTreeMap<String, Param>,
+    /// Values that the layers above the node's give, by param.
+    pub values: BTreeMap<String, Value>,
+    /// Its resources as declared and merged, sorted by kind and name as written.
+    pub resources: Vec<Declared>,
+    /// The files of the catalog that it may read, by path relative to the catalog: `zookeeper/zoo.cfg.j2`.
+    pub files: BTreeMap<String, Blob>,
+    /// The roles whose members it reads, its own among them if it reads peers or members of it.
+    pub reads: BTreeSet<String>,
+    /// How its health is asked: a command and seconds, unrendered.
+    pub health: Option<HealthDeclared>,
+}
+
+impl Part {
+    /// The closed set of blobs that a machine of this role may ask for.
+    pub fn blobs(&self) -> BTreeSet<Digest> {
+        self.files.values().map(|blob| blob.digest).collect()
+    }
+}
+
+/// A file by content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blob {
+    /// Its SHA-256.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// A param as its role declares it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Param {
+    /// string, integer, float, boolean, list, table.
+    #[serde(rename = "type")]
+    pub ty: ParamType,
+    /// What it is when nobody says; none: it must be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+    /// Smallest number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// Largest number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    /// The only values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choices: Option<Vec<Value>>,
+    /// A regular expression that the whole string must match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// Where it is declared.
+    pub place: Place,
+}
+
+/// The types of params.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParamType {
+    /// Text.
+    String,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Float,
+    /// true or false.
+    Boolean,
+    /// An array.
+    List,
+    /// A table.
+    Table,
+}
+
+/// A resource as declared: strings are still templates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Declared {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name, a template where `each` is there.
+    pub name: String,
+    /// Where it is declared.
+    pub place: Place,
+    /// Its keys with their values, `when`, `each` and `after` among them.
+    pub keys: BTreeMap<String, Key>,
+}
+
+/// One key of a resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Key {
+    /// As written.
+    pub value: Value,
+    /// Where; its role is the one that paths in the value are relative to.
+    pub place: Place,
+}
+
+/// How a role's health is asked, unrendered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HealthDeclared {
+    /// A list is argv, a string is for `/bin/sh -c`.
+    pub command: Key,
+    /// Seconds.
+    pub timeout_s: u64,
+}

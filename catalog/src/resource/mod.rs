@@ -1,0 +1,266 @@
+//! Desired resources, and what is observed of each on a machine. One file a kind.
+//!
+//! `diff(desired, observed) -> changes` is total and cannot fail; empty is the definition of converged.
+
+pub mod account;
+pub mod command;
+pub mod directory;
+pub mod file;
+pub mod link;
+pub mod package;
+pub mod repository;
+pub mod service;
+
+use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use serde::{Deserialize, Serialize};
+
+/// Where in the catalog something is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The role that declares it.
+    pub role: String,
+    /// The file, relative to the catalog: `zookeeper/role.toml`.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+/// One thing that must be so on this machine: rendered, typed and whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    /// Its name.
+    pub id: ResourceId,
+    /// Where it is declared.
+    pub place: Place,
+    /// Resources that must come first: exact ids, globs already resolved.
+    pub after: Vec<ResourceId>,
+    /// Rendering read a secret, or it says `sensitive`: its content is never shown.
+    pub sensitive: bool,
+    /// What it must be.
+    pub body: Body,
+}
+
+/// What a resource must be, by kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// An apt source.
+    Repository(repository::Repository),
+    /// A group.
+    Group(account::Group),
+    /// A user.
+    User(account::User),
+    /// A package.
+    Package(package::Package),
+    /// A directory.
+    Directory(directory::Directory),
+    /// A file.
+    File(file::File),
+    /// A link.
+    Link(link::Link),
+    /// A command.
+    Command(command::Command),
+    /// A service.
+    Service(service::Service),
+}
+
+impl Body {
+    /// The kind this is a body of.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Body::Repository(_) => Kind::Repository,
+            Body::Group(_) => Kind::Group,
+            Body::User(_) => Kind::User,
+            Body::Package(_) => Kind::Package,
+            Body::Directory(_) => Kind::Directory,
+            Body::File(_) => Kind::File,
+            Body::Link(_) => Kind::Link,
+            Body::Command(_) => Kind::Command,
+            Body::Service(_) => Kind::Service,
+        }
+    }
+}
+
+/// All that one machine must be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// The machine's own role.
+    pub role: String,
+    /// Sorted by id; each id once.
+    pub resources: Vec<Resource>,
+    /// The role's own judgement of whether the machine does its work.
+    pub health: Option<Health>,
+}
+
+/// How a role's health is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// What is run.
+    pub command: Shell,
+    /// How long a started service may take to pass, in seconds.
+    pub timeout_s: u64,
+}
+
+/// A command line: a list is argv, a string goes to `/bin/sh -c`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Shell {
+    /// As it stands, without a shell.
+    Argv(Vec<String>),
+    /// One string for `/bin/sh -c`.
+    Line(String),
+}
+
+/// Permission bits, as a string of octal digits in roles: 0644.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mode(pub u32);
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
+/// Whether a thing must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Presence {
+    /// It must.
+    #[default]
+    Present,
+    /// It must not.
+    Absent,
+}
+
+/// Mode, owner and group; what is not given is not managed (new things get 0644 or 0755, root, root).
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: Option<Mode>,
+    /// User name, or a number as text.
+    pub owner: Option<String>,
+    /// Group name, or a number as text.
+    pub group: Option<String>,
+}
+
+/// What stands at a path, not following a link in the last component.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PathState {
+    /// Nothing.
+    Absent {
+        /// The folders above that do not exist either, outermost first.
+        missing_parents: Vec<AbsPath>,
+        /// When the nearest folder that exists last changed, in µs since 1970; for [`crate::plan::restart`].
+        parent_changed_us: u64,
+    },
+    /// A regular file.
+    File(FileState),
+    /// A directory.
+    Directory(DirectoryState),
+    /// A symbolic link.
+    Link(LinkState),
+    /// A device, a FIFO or a socket.
+    Special,
+    /// It could not be looked at; a failure, never "nothing to do".
+    Unreadable {
+        /// The whole reason, for a person.
+        why: String,
+    },
+}
+
+/// Owner, group and mode of something that stands there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ownership {
+    /// Permission bits.
+    pub mode: Mode,
+    /// User name where passwd has one, else the number.
+    pub owner: String,
+    /// Group name where group has one, else the number.
+    pub group: String,
+}
+
+/// A regular file that stands there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileState {
+    /// Its attributes.
+    pub ownership: Ownership,
+    /// Bytes.
+    pub size: u64,
+    /// Its content's digest; none where it could not be read (an unprivileged dry run).
+    pub digest: Option<crate::digest::Digest>,
+    /// Its content, where it differs from what is desired and is at most 1 MiB; for diffs alone.
+    pub content: Option<Vec<u8>>,
+    /// ctime, in µs since 1970.
+    pub changed_us: u64,
+}
+
+/// A directory that stands there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DirectoryState {
+    /// Its attributes.
+    pub ownership: Ownership,
+    /// Where `purge` or `source` asks for it: everything below it on this mount, paths sorted; else empty.
+    pub below: Vec<Below>,
+    /// Whether it has no entries.
+    pub empty: bool,
+    /// ctime, the latest of it and everything in `below`, in µs since 1970.
+    pub changed_us: u64,
+}
+
+/// One thing below a directory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Below {
+    /// Its absolute path.
+    pub path: AbsPath,
+    /// What it is.
+    pub what: BelowKind,
+}
+
+/// What stands below a directory.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BelowKind {
+    /// A regular file, with what it holds.
+    File(FileState),
+    /// A directory.
+    Directory(Ownership),
+    /// A link to this target.
+    Link(String),
+    /// Anything else.
+    Special,
+    /// Another file system is mounted here: never crossed, never removed.
+    Mount,
+}
+
+/// A link that stands there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkState {
+    /// Where it points, as written in it.
+    pub target: String,
+    /// ctime, in µs since 1970.
+    pub changed_us: u64,
+}
+
+/// What was seen of one resource.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observed {
+    /// For file, directory and link.
+    Path(PathState),
+    /// For package.
+    Package(package::PackageState),
+    /// For repository.
+    Repository(repository::RepositoryState),
+    /// For user.
+    User(account::UserState),
+    /// For group.
+    Group(account::GroupState),
+    /// For service.
+    Service(service::ServiceState),
+    /// For command.
+    Command(command::CommandState),
+    /// Looking failed; a failure of the resource.
+    Failed {
+        /// The whole reason, for a person.
+        why: String,
+    },
+}
