@@ -4,6 +4,7 @@
 # Each part lies in the cache under the hash of its own recipe, so a changed recipe makes it anew, an unchanged one costs
 # nothing, and checkouts with different recipes share a cache. Environment: CFG_TEST_CACHE (/var/cache/cfg-tests).
 set -euo pipefail
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # sudo may have kept the PATH of a user, who has them not
 here=$(dirname "$(readlink -f "$0")")
 cache=${CFG_TEST_CACHE:-/var/cache/cfg-tests}
 

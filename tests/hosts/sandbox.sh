@@ -5,6 +5,7 @@
 #
 # COMMAND finds CFG_SANDBOX (this run's folder, which stays if COMMAND fails), CFG_CGROUP, CFG_BASE, CFG_JAVA, CFG_REPOSITORY.
 set -euo pipefail
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # sudo may have kept the PATH of a user, who has them not
 here=$(dirname "$(readlink -f "$0")")
 name=$1; shift
 paths=$("$here/prepare.sh")

@@ -39,7 +39,7 @@ impl Disk<'_> {
         // A new inode: what is there may be a link, or a mark that the file was removed.
         match fs::remove_file(&upper) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot replace {path}"));
+                Err(error).with_context(|| format!("cannot replace {path}"))
             }
             _ => fs::write(&upper, content)
                 .with_context(|| format!("cannot write {}", upper.display())),

@@ -319,10 +319,16 @@ impl Host {
         format!("the console of {} ended with:\n{last}", self.name)
     }
 
-    /// The words that, before a command, make it run in the host.
+    /// The words that, before a command, make it run in the host, and belong to the host's cgroup.
     fn enter(&self) -> Result<Vec<String>> {
         let leader = self.leader()?.to_string();
-        let words = [
+        let cgroup = self
+            .cgroup
+            .join("payload/init.scope/cgroup.procs")
+            .display()
+            .to_string();
+        let join = ["sh", "-c", "echo $$ >\"$0\" && exec \"$@\"", &cgroup];
+        let enter = [
             "nsenter", "--target", &leader, "--mount", "--uts", "--ipc", "--net", "--pid",
             "--cgroup", "--root", "--wd",
         ];
@@ -334,9 +340,9 @@ impl Host {
             "LANG=C.UTF-8",
             "DEBIAN_FRONTEND=noninteractive",
         ];
-        Ok(words
+        Ok([&join[..], &enter, &environment]
+            .concat()
             .into_iter()
-            .chain(environment)
             .map(str::to_owned)
             .collect())
     }

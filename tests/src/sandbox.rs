@@ -52,7 +52,7 @@ impl Sandbox {
         let result = catch_unwind(AssertUnwindSafe(|| test(&sandbox)));
         match &result {
             Ok(Ok(())) => sandbox.step("passed"),
-            Ok(Err(error)) => sandbox.hold(&format!("failed: {error:?}")),
+            Ok(Err(error)) => sandbox.hold(&format!("failed: {error:#}")),
             Err(_) => sandbox.hold("panicked"),
         }
         result.unwrap_or_else(|panic| resume_unwind(panic))
