@@ -1,5 +1,6 @@
 //! What is published: a manifest, one part a role, a tree of node layers, and blobs; all by digest.
 
+pub mod nodes;
 pub mod part;
 
 use crate::digest::Digest;
