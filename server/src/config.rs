@@ -24,7 +24,7 @@ pub struct Config {
     pub url: Option<String>,
     /// The agent that cloud-init fetches; without it, `cfg` beside this program.
     pub agent_binary: Option<PathBuf>,
-    /// How long a certificate of a machine or an operator lasts. They renew themselves.
+    /// How long a certificate of a machine lasts. They renew themselves.
     pub certificate_days: u32,
     /// Where everything but the CA lies.
     pub store: StoreConfig,

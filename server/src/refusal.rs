@@ -39,9 +39,6 @@ pub enum Refusal {
     /// Somebody else has the name.
     #[error("{0} is enrolled already: revoke it before another machine takes its name")]
     NameTaken(String),
-    /// An operator of this name exists.
-    #[error("operator {0} exists already: choose another name")]
-    OperatorTaken(String),
     /// A revoked node comes back with a token from before.
     #[error("{0} was revoked: only a token made after that brings it back")]
     RevokedSince(String),
@@ -146,16 +143,17 @@ impl Refusal {
             | Self::Unknown(_)
             | Self::Expired(_)
             | Self::Audience { .. } => Code::PermissionDenied,
-            Self::NameTaken(_) | Self::OperatorTaken(_) => Code::AlreadyExists,
+            Self::NameTaken(_) => Code::AlreadyExists,
             Self::Name(_) | Self::Request(_) | Self::Facts(_) | Self::Invalid(_) => {
                 Code::InvalidArgument
             }
             Self::NotYours | Self::NoSuch(_) => Code::NotFound,
             Self::NothingPublished
             | Self::NoSuchRole { .. }
-            | Self::TooOld { .. }
             | Self::Stale { .. }
             | Self::Release(_) => Code::FailedPrecondition,
+            // Agents take this code for "upgrade me".
+            Self::TooOld { .. } => Code::Unimplemented,
             Self::TooMany(_) => Code::ResourceExhausted,
             Self::Store(_) | Self::Stopping => Code::Unavailable,
             Self::Internal(_) => Code::Internal,

@@ -6,7 +6,7 @@ URL = "@AGENT_URL@"
 SHA256 = "@AGENT_SHA256@"
 PROGRAM = "/usr/bin/cfg"
 ENROL = [PROGRAM, "enroll", "--server", "@SERVER@", "--token-file", "/etc/cfg/token",
-         "--ca-sha256", "@CA_SHA256@", "--start"@ENROL_URL@]
+         "--ca-sha256", "@CA_SHA256@", "--start"]
 PATIENCE = 15 * 60
 
 

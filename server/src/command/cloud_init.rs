@@ -72,47 +72,43 @@ struct UserData {
 
 impl UserData {
     fn text(&self) -> String {
-        let script: String = self
-            .script()
-            .lines()
-            .map(|line| match line {
-                "" => "\n".to_owned(),
-                line => format!("      {line}\n"),
-            })
-            .collect();
-        let Self { role, token, .. } = self;
+        let token = format!("{}\n", self.token);
+        let mut files = vec![
+            file("/etc/cfg/token", "0600", &token),
+            file(SCRIPT, "0600", &self.script()),
+        ];
+        // An agent takes the port after the server's for enrolment, if it is told nothing else.
+        if self.server.port.checked_add(1) != Some(self.enrol.port) {
+            let agent_toml = format!("enrol = \"{}\"\n", self.enrol);
+            files.push(file("/etc/cfg/agent.toml", "0644", &agent_toml));
+        }
+        let (role, files) = (&self.role, files.concat());
         format!(
             "#cloud-config\n\
              # A machine of role {role}. The token in here lets a machine in: keep this file to yourself.\n\
-             write_files:\n  \
-               - path: /etc/cfg/token\n    \
-                 owner: root:root\n    \
-                 permissions: \"0600\"\n    \
-                 content: \"{token}\\n\"\n  \
-               - path: {SCRIPT}\n    \
-                 owner: root:root\n    \
-                 permissions: \"0600\"\n    \
-                 content: |\n\
-             {script}\
-             runcmd:\n  \
-               - [python3, {SCRIPT}]\n"
+             write_files:\n{files}runcmd:\n  - [python3, {SCRIPT}]\n"
         )
     }
 
     fn script(&self) -> String {
-        // An agent takes the port after the server's for enrolment, if it is told nothing else.
-        let usual = self.server.port.checked_add(1) == Some(self.enrol.port);
-        let enrol = match usual {
-            true => String::new(),
-            false => format!(", \"--enrol\", \"{}\"", self.enrol),
-        };
         include_str!("bootstrap.py")
             .replace("@AGENT_URL@", &format!("{}/cfg", self.enrol))
             .replace("@AGENT_SHA256@", &self.agent.to_string())
             .replace("@CA_SHA256@", &self.ca.to_string())
             .replace("@SERVER@", &self.server.to_string())
-            .replace("@ENROL_URL@", &enrol)
     }
+}
+
+/// One item of cloud-init's write_files.
+fn file(path: &str, mode: &str, content: &str) -> String {
+    let mut item = format!(
+        "  - path: {path}\n    owner: root:root\n    permissions: \"{mode}\"\n    content: |\n"
+    );
+    for line in content.lines() {
+        let indent = if line.is_empty() { "" } else { "      " };
+        item.push_str(&format!("{indent}{line}\n"));
+    }
+    item
 }
 
 #[cfg(test)]
@@ -143,12 +139,15 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_left_to_fill_in() {
+        assert!(!data(7444).script().contains('@'));
+    }
+
+    #[test]
     fn unusual_port() {
-        let script = data(9000).script();
-        assert!(
-            script.contains("\"--enrol\", \"https://cfg.example.org:9000\"]"),
-            "{script}"
-        );
-        assert!(!script.contains('@'), "{script}");
+        let text = data(9000).text();
+        let file = "agent.toml\n    owner: root:root\n    permissions: \"0644\"\n    content: |\n      \
+                    enrol = \"https://cfg.example.org:9000\"\n";
+        assert!(text.contains(file), "{text}");
     }
 }

@@ -3,6 +3,7 @@
 use crate::clock;
 use crate::refusal::Refusal;
 use crate::state::identity::{Identity, Nobody};
+use cfg_catalog::digest::Digest;
 use x509_parser::extensions::GeneralName;
 
 /// A verified peer.
@@ -10,6 +11,8 @@ use x509_parser::extensions::GeneralName;
 pub struct Peer {
     /// Who the certificate says it is.
     pub identity: Identity,
+    /// SHA-256 of its public key with the algorithm, DER.
+    pub key: Digest,
     /// Until when the certificate lasts, seconds since 1970.
     pub expires: u64,
 }
@@ -30,6 +33,7 @@ impl Peer {
         };
         Ok(Self {
             identity: uri.parse()?,
+            key: Digest::of(parsed.public_key().raw),
             expires: u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0),
         })
     }

@@ -39,9 +39,9 @@ impl Agents {
 
     /// The machine that calls, as the state knows it now.
     async fn node(&self, caller: &Caller) -> Result<(String, Node), Refusal> {
-        let identity = caller.identity()?;
+        let peer = caller.peer()?;
         let look = |state: &State| {
-            let (name, node) = state.node_of(identity)?;
+            let (name, node) = state.node_of(&peer.identity)?;
             Ok((name.to_owned(), node.clone()))
         };
         self.server.log.look(look).await
@@ -216,7 +216,7 @@ impl Watch {
 
 /// What is news to the caller, while it may hear any.
 fn still(caller: &Caller, state: &State) -> Result<News, Refusal> {
-    let (_, node) = state.node_of(caller.identity()?)?;
+    let (_, node) = state.node_of(&caller.peer()?.identity)?;
     Ok(state.news(node))
 }
 

@@ -17,6 +17,9 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use tracing::info;
 
+/// A desk is not always on, so its certificate does not renew itself. It is looked up at every call.
+const OPERATOR_DAYS: u32 = 366;
+
 /// The service.
 pub struct Enrolment {
     server: Arc<Server>,
@@ -134,9 +137,13 @@ impl Server {
             fleet: self.fleet.name.clone(),
             who,
         };
+        let days = match &identity.who {
+            Who::Node { .. } => self.certificate_days,
+            Who::Operator { .. } => OPERATOR_DAYS,
+        };
         let certificate = self
             .ca
-            .sign(key, &identity, &name, self.certificate_days)
+            .sign(key, &identity, &name, days)
             .map_err(|error| Refusal::Internal(error.to_string()))?;
         Ok(Certificate {
             certificate,

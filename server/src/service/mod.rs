@@ -6,8 +6,8 @@ pub mod operators;
 pub mod watching;
 
 use crate::listen::Caller;
+use crate::pki::peer::Peer;
 use crate::refusal::Refusal;
-use crate::state::identity::Identity;
 use std::pin::Pin;
 use tokio_stream::Stream;
 use tonic::{Request, Status};
@@ -24,13 +24,13 @@ fn caller<T>(request: &Request<T>) -> Result<Caller, Refusal> {
 
 impl Caller {
     /// Who the certificate says it is, while it lasts.
-    fn identity(&self) -> Result<&Identity, Refusal> {
+    fn peer(&self) -> Result<&Peer, Refusal> {
         let peer = self
             .peer
             .as_ref()
             .ok_or_else(|| Refusal::Internal("a guest came past the members' port".into()))?;
         peer.lasts()?;
-        Ok(&peer.identity)
+        Ok(peer)
     }
 
     /// Says no, and says so in the log.

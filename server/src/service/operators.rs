@@ -40,8 +40,11 @@ impl Operators {
 
     /// Who calls, as it stands in the log: `operator alice`.
     async fn operator(&self, caller: &Caller) -> Result<String, Refusal> {
-        let identity = caller.identity()?;
-        let look = |state: &State| Ok(format!("operator {}", state.operator_of(identity)?));
+        let peer = caller.peer()?;
+        let look = |state: &State| {
+            let name = state.operator_of(&peer.identity, &peer.key)?;
+            Ok(format!("operator {name}"))
+        };
         self.server.log.look(look).await
     }
 

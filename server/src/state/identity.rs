@@ -2,6 +2,7 @@
 
 use super::{Node, State};
 use crate::refusal::Refusal;
+use cfg_catalog::digest::Digest;
 use std::fmt;
 use std::str::FromStr;
 
@@ -104,11 +105,11 @@ impl State {
         Ok((name, node))
     }
 
-    /// The operator that this identity is, now.
+    /// The operator that this identity, with this key, is now.
     ///
     /// # Errors
-    /// Where it is a machine, or unknown.
-    pub fn operator_of(&self, identity: &Identity) -> Result<&str, Refusal> {
+    /// Where it is a machine, unknown, or has another key by now.
+    pub fn operator_of(&self, identity: &Identity, key: &Digest) -> Result<&str, Refusal> {
         let Who::Operator { name } = &identity.who else {
             return Err(Refusal::Audience {
                 who: identity.who.to_string(),
@@ -117,7 +118,8 @@ impl State {
         };
         self.same_fleet(identity)?;
         match self.operators.get_key_value(name) {
-            Some((name, _)) => Ok(name),
+            Some((name, operator)) if operator.key == *key => Ok(name),
+            Some(_) => Err(Refusal::Superseded(identity.who.to_string())),
             None => Err(Refusal::Unknown(identity.who.to_string())),
         }
     }
