@@ -2,6 +2,9 @@
 //!
 //! A [`Machine`] can only look. [`Hands`] can change it, and a dry run never has any.
 
+mod account;
+mod account_argv;
+mod account_enact;
 mod account_file;
 mod attributes;
 mod below;
@@ -10,11 +13,13 @@ mod error;
 mod file;
 mod hands;
 mod keep;
+mod keys;
 mod link;
 mod names;
 mod observe;
 mod read;
 mod remove;
+mod repository;
 mod resource;
 mod root;
 mod temporary;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 /// More bytes than any passwd or group file has.
-const MOST: u64 = 64 << 20;
+pub(crate) const MOST: u64 = 64 << 20;
 
 /// Who is who below a root.
 #[derive(Debug)]
@@ -164,6 +164,15 @@ impl Names {
             .entry(question)
             .or_insert_with(|| tool::getent(database.word(), key));
         answer.clone()
+    }
+
+    /// Forgets what getent said: accounts have changed.
+    pub(crate) fn forget(&self) {
+        let mut asked = self
+            .asked
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner());
+        asked.clear();
     }
 }
 

@@ -95,6 +95,16 @@ pub(crate) enum ReadError {
     TooBig { path: AbsPath, most: u64 },
 }
 
+impl ReadError {
+    /// Whether it is there, but not for this caller.
+    pub(crate) fn is_denied(&self) -> bool {
+        let (Self::Walk(WalkError::Sys(error)) | Self::Sys(error)) = self else {
+            return false;
+        };
+        error.errno == Errno::ACCESS
+    }
+}
+
 impl Root {
     /// The bytes of a small file; none where nothing is there.
     pub(crate) fn read(&self, path: &AbsPath, most: u64) -> Result<Option<Vec<u8>>, ReadError> {

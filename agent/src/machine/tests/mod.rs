@@ -2,6 +2,7 @@
 //!
 //! Run as root they make owners as they need them; what an ordinary user sees is tried in a child that is one.
 
+mod accounts;
 mod files;
 mod paths;
 
