@@ -76,7 +76,6 @@ impl Machine {
     }
 
     /// The wanted group's number; none also where this caller cannot give anything to it.
-
     fn wanted_gid(&self, shown: &str, wanted: &Attributes) -> Result<Option<u32>, EnactError> {
         let Some(name) = &wanted.group else {
             return Ok(None);

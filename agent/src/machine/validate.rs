@@ -74,7 +74,7 @@ fn filled(word: &str, file: &OsStr) -> OsString {
 fn quoted(path: &Path) -> OsString {
     let mut bytes = Vec::new();
     for byte in path.as_os_str().as_bytes() {
-        if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"/._-".contains(byte) {
+        if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"/._-+,:=@%".contains(byte) {
             bytes.push(b'\\');
         }
         bytes.push(*byte);
