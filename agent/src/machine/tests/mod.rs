@@ -3,8 +3,12 @@
 //! Run as root they make owners as they need them; what an ordinary user sees is tried in a child that is one.
 
 mod accounts;
+mod directories;
 mod files;
+mod laws;
+mod ordinary;
 mod paths;
+mod races;
 
 use super::{BlobSource, EnactError, Hands, Machine, Root, Wanted};
 use cfg_catalog::digest::Digest;
