@@ -1,0 +1,83 @@
+//! What passwd, group and shadow have of a user or a group.
+
+use super::Machine;
+use super::account_file::hash_in_shadow;
+use super::names::{MOST, etc};
+use super::read::ReadError;
+use cfg_catalog::path::AbsPath;
+use cfg_catalog::resource::account::{Group, GroupState, Present, User, UserState};
+
+/// More bytes than any list of keys has.
+const MOST_KEYS: u64 = 1 << 20;
+
+impl Machine {
+    pub(crate) fn observe_group(&self, group: &Group) -> Result<GroupState, ReadError> {
+        let found = self.names().group(&group.name)?;
+        Ok(
+            found.map_or(GroupState::Absent, |line| GroupState::Present {
+                gid: line.gid,
+            }),
+        )
+    }
+
+    pub(crate) fn observe_user(&self, user: &User) -> Result<UserState, ReadError> {
+        let Some(line) = self.names().user(&user.name)? else {
+            return Ok(UserState::Absent);
+        };
+        let mut groups: Vec<String> = self
+            .names()
+            .groups()?
+            .into_iter()
+            .filter(|group| group.members.contains(&line.name))
+            .map(|group| group.name)
+            .collect();
+        groups.sort();
+        groups.dedup();
+        let authorized_keys = match (&user.authorized_keys, keys_path(&line.home)) {
+            (Some(_), Some(path)) => self.keys(&path)?,
+            _ => None,
+        };
+        let password_hash = match &user.password_hash {
+            Some(_) => self.hash_of(&line.name)?,
+            None => None,
+        };
+        Ok(UserState::Present(Present {
+            uid: line.uid,
+            gid: line.gid,
+            group: self.names().group_name(line.gid)?,
+            groups,
+            shell: line.shell,
+            home: line.home,
+            authorized_keys,
+            password_hash,
+        }))
+    }
+
+    /// The lines that are keys, as they stand.
+    fn keys(&self, path: &AbsPath) -> Result<Option<Vec<String>>, ReadError> {
+        let bytes = match self.root().read(path, MOST_KEYS) {
+            // What is not a file there, a link above all, is replaced when the keys are written.
+            Ok(None) | Err(ReadError::NotAFile(_)) => return Ok(None),
+            bytes => bytes?.unwrap_or_default(),
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let lines = text.lines().map(str::trim);
+        let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        Ok(Some(keys.map(Into::into).collect()))
+    }
+
+    /// The hash in shadow; none where only root may read it.
+    fn hash_of(&self, user: &str) -> Result<Option<String>, ReadError> {
+        match self.root().read(&etc("shadow"), MOST) {
+            Ok(bytes) => Ok(hash_in_shadow(&bytes.unwrap_or_default(), user)),
+            Err(error) if error.is_denied() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Where the keys of a user with this home are; none where the home is no path that could hold them.
+pub(crate) fn keys_path(home: &str) -> Option<AbsPath> {
+    let home: AbsPath = home.parse().ok()?;
+    home.join(".ssh/authorized_keys").ok()
+}
