@@ -3,8 +3,9 @@
 //! The script acts only for children of a run, which carry `CFG_RUN`; everybody else gets the answer of the policy that
 //! was there before. So one that a crash leaves behind changes nothing, and the next run takes it away.
 
+use crate::beneath;
 use anyhow::Context as _;
-use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags, ResolveFlags};
+use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
@@ -129,19 +130,8 @@ pub fn undo(root: &Path) -> anyhow::Result<()> {
 }
 
 fn folder(root: &Path) -> anyhow::Result<OwnedFd> {
-    let folder = || -> rustix::io::Result<OwnedFd> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = fs::open(root, flags, Mode::empty())?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        fs::openat2(
-            root,
-            "usr/sbin",
-            flags,
-            Mode::empty(),
-            ResolveFlags::IN_ROOT,
-        )
-    };
-    folder().with_context(|| format!("cannot open usr/sbin below {}", root.display()))
+    beneath::folder(root, "usr/sbin")
+        .with_context(|| format!("cannot open usr/sbin below {}", root.display()))
 }
 
 fn take_back(folder: &OwnedFd) -> std::io::Result<()> {
@@ -184,7 +174,9 @@ fn is_ours(folder: &OwnedFd) -> std::io::Result<bool> {
         Err(error) => return Err(error.into()),
     };
     let mut start = Vec::new();
-    std::fs::File::from(file).take(256).read_to_end(&mut start)?;
+    std::fs::File::from(file)
+        .take(256)
+        .read_to_end(&mut start)?;
     Ok(String::from_utf8_lossy(&start)
         .lines()
         .nth(1)
@@ -339,7 +331,10 @@ mod tests {
         ] {
             assert_eq!(ask(run, words), answer, "{run:?} {words:?}");
         }
-        sbin.write(ASIDE, "#!/bin/sh\n[ \"$2\" = start ] && exit 104\nexit 42\n");
+        sbin.write(
+            ASIDE,
+            "#!/bin/sh\n[ \"$2\" = start ] && exit 104\nexit 42\n",
+        );
         for (run, words, answer) in [
             ("1", &["ssh", "start"][..], 104),
             ("1", &["ssh", "restart"], 42),

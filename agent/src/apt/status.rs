@@ -303,12 +303,7 @@ Version: 2.36
     #[test]
     fn empty_root_has_nothing_and_unreadable_is_an_error() {
         let root = tempfile::tempdir().unwrap();
-        assert!(
-            Status::read(root.path())
-                .unwrap()
-                .find("dpkg")
-                .is_none()
-        );
+        assert!(Status::read(root.path()).unwrap().find("dpkg").is_none());
         assert!(automatic(root.path()).unwrap().is_empty());
         std::fs::create_dir_all(root.path().join("var/lib/dpkg/status")).unwrap();
         assert!(Status::read(root.path()).is_err());

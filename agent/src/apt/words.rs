@@ -42,7 +42,8 @@ pub fn complaint(output: &str) -> String {
 /// Whether another apt or dpkg was at work: worth waiting for.
 pub fn is_locked(output: &str) -> bool {
     output.lines().any(|line| {
-        line.starts_with("E: ") && (line.contains("Could not get lock") || line.contains("lock-frontend"))
+        line.starts_with("E: ")
+            && (line.contains("Could not get lock") || line.contains("lock-frontend"))
     })
 }
 
@@ -121,6 +122,8 @@ mod tests {
         assert!(is_locked(
             "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 9 (apt-get)\n"
         ));
-        assert!(!is_locked("Could not get lock\nE: Unable to locate package lock\n"));
+        assert!(!is_locked(
+            "Could not get lock\nE: Unable to locate package lock\n"
+        ));
     }
 }

@@ -99,12 +99,7 @@ fn perform(task: &Task, output: &File) -> anyhow::Result<Outcome> {
 fn write_down(folder: &OwnedFd, outcome: Outcome) -> anyhow::Result<()> {
     const DRAFT: &str = "outcome.new";
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC;
-    let mut draft = File::from(openat(
-        folder,
-        DRAFT,
-        flags,
-        Mode::from_raw_mode(0o600),
-    )?);
+    let mut draft = File::from(openat(folder, DRAFT, flags, Mode::from_raw_mode(0o600))?);
     draft.write_all(&serde_json::to_vec(&outcome)?)?;
     draft.sync_all()?;
     renameat(folder, DRAFT, folder, OUTCOME)?;

@@ -142,7 +142,8 @@ pub enum Program {
 impl Effects {
     /// Effects whose folders lie in this folder.
     pub fn new(folder: PathBuf) -> Self {
-        let unit = Path::new("/run/systemd/system").is_dir() && rustix::process::geteuid().is_root();
+        let unit =
+            Path::new("/run/systemd/system").is_dir() && rustix::process::geteuid().is_root();
         Self {
             folder,
             manner: if unit { Manner::Unit } else { Manner::Session },
@@ -183,9 +184,11 @@ impl Effects {
     fn write_down(&self, task: &Task) -> anyhow::Result<PathBuf> {
         let mut unique = [0; 6];
         getrandom::fill(&mut unique).context("the kernel gives no random bytes")?;
-        let folder = self
-            .folder
-            .join(format!("cfg-effect-{}-{}", slug(&task.what), hex::encode(unique)));
+        let folder = self.folder.join(format!(
+            "cfg-effect-{}-{}",
+            slug(&task.what),
+            hex::encode(unique)
+        ));
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -220,7 +223,9 @@ impl Effects {
         };
         let mut leftovers = Vec::new();
         for entry in listing {
-            let folder = entry.context("cannot read the effects of earlier runs")?.path();
+            let folder = entry
+                .context("cannot read the effects of earlier runs")?
+                .path();
             if !folder.is_dir() {
                 continue;
             }
