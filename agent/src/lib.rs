@@ -2,7 +2,10 @@
 
 pub mod apt;
 mod beneath;
+mod durable;
 pub mod effect;
+pub mod guard;
+pub mod hidden;
 pub mod machine;
 pub mod run_as;
 pub mod systemd;
