@@ -1,7 +1,13 @@
-//! The agent's half of cfg: how a machine is observed and changed, and how it talks to the server.
+//! The agent of cfg: how a machine is observed and brought to its role, and how it talks to the server.
 
 pub mod address;
+pub mod apt;
+mod beneath;
 pub mod client;
 pub mod config;
+pub mod effect;
 pub mod error;
 pub mod facts;
+pub mod machine;
+pub mod run_as;
+pub mod systemd;

@@ -1,0 +1,58 @@
+//! The machine below a [`Root`]: files, directories, links, accounts, and apt's sources.
+//!
+//! A [`Machine`] can only look. [`Hands`] can change it, and a dry run never has any.
+
+mod account_file;
+mod attributes;
+mod below;
+mod directory;
+mod error;
+mod file;
+mod hands;
+mod keep;
+mod link;
+mod names;
+mod observe;
+mod read;
+mod remove;
+mod resource;
+mod root;
+mod temporary;
+#[cfg(test)]
+mod tests;
+mod tool;
+mod validate;
+mod walk;
+
+pub use error::{EnactError, SysError, WalkError};
+pub use hands::{BlobSource, Hands};
+pub use observe::Wanted;
+pub use root::{Caller, Root};
+
+use names::Names;
+
+/// Looks at what stands below a root. It cannot write.
+#[derive(Debug)]
+pub struct Machine {
+    root: Root,
+    names: Names,
+}
+
+impl Machine {
+    /// Looks below this root.
+    pub fn new(root: &Root) -> Self {
+        Self {
+            root: root.clone(),
+            names: Names::new(root),
+        }
+    }
+
+    /// Where it looks.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+}
