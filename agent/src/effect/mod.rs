@@ -313,6 +313,3 @@ fn tail(file: &Path) -> String {
 
 /// How long something killed softly may take to end.
 const GRACE: Duration = Duration::from_secs(5);
-
-#[cfg(test)]
-mod tests;
