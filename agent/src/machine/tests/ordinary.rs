@@ -170,7 +170,7 @@ fn he_changes_what_he_owns_and_may_not_read() {
     as_ordinary("he_changes_what_he_owns_and_may_not_read", || {
         let tree = Tree::new();
         tree.text("/etc/app", "x");
-        fs::set_permissions(tree.at("/etc/app"), PermissionsExt::from_mode(0)).unwrap();
+        fs::set_permissions(tree.at("/etc/app"), PermissionsExt::from_mode(0o0)).unwrap();
         let file = File {
             content: None,
             attributes: Attributes {

@@ -1,13 +1,11 @@
 //! Users and groups are changed by the system's own tools: they know its locks and its caches.
 
-use super::account_argv::{
-    OwnGroup, change_group, change_user, fit_name, fit_user, make_group, make_user,
-};
-use super::error::EnactError;
-use super::hands::Hands;
-use super::read::ReadError;
-use super::root::Caller;
-use super::tool;
+use super::argv::{OwnGroup, change_group, change_user, fit_name, fit_user, make_group, make_user};
+use crate::machine::error::EnactError;
+use crate::machine::hands::Hands;
+use crate::machine::read::ReadError;
+use crate::machine::root::Caller;
+use crate::machine::tool;
 use cfg_catalog::resource::Presence;
 use cfg_catalog::resource::account::{Group, GroupState, User, UserState};
 use std::ffi::OsString;

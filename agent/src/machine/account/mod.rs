@@ -1,11 +1,17 @@
 //! What passwd, group and shadow have of a user or a group.
 
-use super::Machine;
-use super::account_file::hash_in_shadow;
-use super::names::{MOST, etc};
-use super::read::ReadError;
+mod argv;
+mod enact;
+mod keys;
+mod lines;
+pub(crate) mod names;
+
+use crate::machine::Machine;
+use crate::machine::read::ReadError;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::account::{Group, GroupState, Present, User, UserState};
+use lines::hash_in_shadow;
+use names::{MOST, etc};
 
 /// More bytes than any list of keys has.
 const MOST_KEYS: u64 = 1 << 20;
