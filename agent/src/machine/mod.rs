@@ -27,6 +27,7 @@ mod walk;
 pub use error::{EnactError, SysError, WalkError};
 pub use hands::{BlobSource, Hands};
 pub use observe::Wanted;
+pub use read::ReadError;
 pub use root::{Caller, Root};
 
 use account::names::Names;

@@ -33,7 +33,7 @@ impl Hands<'_> {
         let name = OsStr::new(folder.name());
         match home.entry(name)?.map(|entry| entry.what) {
             None => {
-                sweep(&home)?;
+                sweep(&home);
                 let his = Numbers {
                     uid: Some(user.uid),
                     gid: Some(user.gid),
