@@ -96,7 +96,7 @@ impl<'a> Hands<'a> {
         })?;
         let reached = self.machine.root().folder(&parent)?;
         let folder = self.parents(reached)?;
-        sweep(&folder)?;
+        sweep(&folder);
         let name = OsString::from(path.name());
         let entry = folder.entry(&name)?;
         Ok(Spot {

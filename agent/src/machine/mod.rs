@@ -3,9 +3,6 @@
 //! A [`Machine`] can only look. [`Hands`] can change it, and a dry run never has any.
 
 mod account;
-mod account_argv;
-mod account_enact;
-mod account_file;
 mod attributes;
 mod below;
 mod directory;
@@ -13,9 +10,7 @@ mod error;
 mod file;
 mod hands;
 mod keep;
-mod keys;
 mod link;
-mod names;
 mod observe;
 mod read;
 mod remove;
@@ -32,9 +27,10 @@ mod walk;
 pub use error::{EnactError, SysError, WalkError};
 pub use hands::{BlobSource, Hands};
 pub use observe::Wanted;
+pub use read::ReadError;
 pub use root::{Caller, Root};
 
-use names::Names;
+use account::names::Names;
 
 /// Looks at what stands below a root. It cannot write.
 #[derive(Debug)]

@@ -343,3 +343,52 @@ fn a_home_that_is_not_there_is_told() {
     }
     assert!(!tree.at("/nonexistent").exists());
 }
+
+#[test]
+fn a_tool_that_finds_a_lock_is_run_again() {
+    let Some(tree) = tree() else { return };
+    let lock = tree.at("/etc/passwd.lock");
+    fs::write(&lock, format!("{}\0", std::process::id())).unwrap();
+    let begun = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(800));
+            fs::remove_file(&lock).unwrap();
+        });
+        let wanted = User {
+            shell: Some("/bin/bash".into()),
+            ..user("bob")
+        };
+        tree.hands().user(&wanted).unwrap();
+    });
+    assert!(begun.elapsed() >= std::time::Duration::from_millis(800));
+    assert_eq!(seen(&tree, &user("bob")).shell, "/bin/bash");
+}
+
+#[test]
+fn a_tree_without_accounts_asks_the_machine_and_one_with_them_does_not() {
+    let Some(tree) = tree() else { return };
+    let file = File {
+        attributes: owned_by("daemon", "adm", 0o640),
+        ..text_file("/etc/app", "x")
+    };
+    let error = tree.write(&file).unwrap_err();
+    assert!(
+        matches!(error, EnactError::Nobody { kind: "user", .. }),
+        "{error}"
+    );
+    fs::remove_file(tree.at("/etc/passwd")).unwrap();
+    tree.write(&file).unwrap();
+    // Debian's own numbers: daemon is 1; adm is 4 here as there.
+    assert_eq!(tree.owned("/etc/app"), (1, 4, 0o640));
+    assert_eq!(tree.look_at_file("/etc/app").ownership.owner, "daemon");
+}
+
+#[test]
+fn the_host_knows_who_is_who() {
+    let Some(tree) = tree() else { return };
+    let host = tree.machine.host().unwrap();
+    assert_eq!(host.users.get(&STRANGER).map(String::as_str), Some("bob"));
+    assert_eq!(host.groups.get(&990).map(String::as_str), Some("zk"));
+    assert_eq!(host.power, cfg_catalog::plan::Power::Root);
+}

@@ -443,3 +443,43 @@ fn a_tool_that_takes_too_long_is_killed_with_what_it_started() {
     assert!(ended.verdict().contains("too long"), "{}", ended.verdict());
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
+
+#[test]
+fn in_a_tree_of_its_own_a_judge_of_root_sees_the_tree() {
+    let has_usr_alone = fs::symlink_metadata("/bin").is_ok_and(|bin| bin.is_symlink());
+    if !is_root() || !has_usr_alone {
+        return;
+    }
+    let tree = Tree::new();
+    for name in ["bin", "lib", "lib64"] {
+        tree.symlink(&format!("usr/{name}"), &format!("/{name}"));
+    }
+    tree.folder("/usr", 0o755);
+    let _mount = Mounted::new(&["--bind", "/usr"], tree.at("/usr"));
+    tree.folder("/only-here", 0o755);
+    let file = |text: &str| File {
+        validate: Some(Shell::Line("test -d /only-here && grep -q good %s".into())),
+        ..text_file("/etc/app", text)
+    };
+    tree.write(&file("good")).unwrap();
+    assert!(tree.write(&file("bad")).is_err());
+    assert_eq!(tree.read("/etc/app"), "good");
+}
+
+#[test]
+fn a_file_that_is_exchanged_all_the_time_is_seen() {
+    let tree = Tree::new();
+    tree.text("/etc/app", "x");
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for _ in 0..300 {
+                let new = tree.at("/etc/new");
+                fs::write(&new, "x").unwrap();
+                fs::rename(&new, tree.at("/etc/app")).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            assert_eq!(tree.look_at_file("/etc/app").size, 1);
+        }
+    });
+}

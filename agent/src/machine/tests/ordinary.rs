@@ -116,6 +116,12 @@ fn what_he_cannot_give_away_stays_his() {
         assert_eq!(tree.owned("/etc/app").0, me);
         assert_eq!(tree.owned("/etc/app").2, 0o640);
         tree.write(&file).unwrap();
+        let cfg_catalog::plan::Power::Own { user, groups } = tree.machine.host().unwrap().power
+        else {
+            panic!("he is not root");
+        };
+        let seen = tree.look_at_file("/etc/app").ownership;
+        assert_eq!((user, groups[0].clone()), (seen.owner, seen.group));
     });
 }
 
@@ -170,7 +176,7 @@ fn he_changes_what_he_owns_and_may_not_read() {
     as_ordinary("he_changes_what_he_owns_and_may_not_read", || {
         let tree = Tree::new();
         tree.text("/etc/app", "x");
-        fs::set_permissions(tree.at("/etc/app"), PermissionsExt::from_mode(0)).unwrap();
+        fs::set_permissions(tree.at("/etc/app"), PermissionsExt::from_mode(0o0)).unwrap();
         let file = File {
             content: None,
             attributes: Attributes {

@@ -1,12 +1,12 @@
 //! A user's authorized_keys, in a folder that is his: none of his links is followed, and what is given to
 //! him was made here.
 
-use super::account::keys_path;
-use super::attributes::Numbers;
-use super::error::{EnactError, WalkError};
-use super::hands::Hands;
-use super::temporary::{Over, sweep};
-use super::walk::What;
+use super::keys_path;
+use crate::machine::attributes::Numbers;
+use crate::machine::error::{EnactError, WalkError};
+use crate::machine::hands::Hands;
+use crate::machine::temporary::{Over, sweep};
+use crate::machine::walk::What;
 use cfg_catalog::resource::account::Present;
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::{Attributes, Mode, Presence};
@@ -33,7 +33,7 @@ impl Hands<'_> {
         let name = OsStr::new(folder.name());
         match home.entry(name)?.map(|entry| entry.what) {
             None => {
-                sweep(&home)?;
+                sweep(&home);
                 let his = Numbers {
                     uid: Some(user.uid),
                     gid: Some(user.gid),

@@ -1,13 +1,11 @@
 //! Users and groups are changed by the system's own tools: they know its locks and its caches.
 
-use super::account_argv::{
-    OwnGroup, change_group, change_user, fit_name, fit_user, make_group, make_user,
-};
-use super::error::EnactError;
-use super::hands::Hands;
-use super::read::ReadError;
-use super::root::Caller;
-use super::tool;
+use super::argv::{OwnGroup, change_group, change_user, fit_name, fit_user, make_group, make_user};
+use crate::machine::error::EnactError;
+use crate::machine::hands::Hands;
+use crate::machine::read::ReadError;
+use crate::machine::root::Caller;
+use crate::machine::tool::{self, Ended};
 use cfg_catalog::resource::Presence;
 use cfg_catalog::resource::account::{Group, GroupState, User, UserState};
 use std::ffi::OsString;
@@ -15,6 +13,9 @@ use std::time::Duration;
 
 /// More time than one of the tools takes; removing a user looks at all processes.
 const LIMIT: Duration = Duration::from_secs(120);
+/// How often, and after which pause, a tool is run again where another has its locks.
+const MOST_AGAIN: usize = 20;
+const PAUSE: Duration = Duration::from_millis(500);
 
 impl Hands<'_> {
     /// Brings a group to what it must be.
@@ -106,7 +107,7 @@ impl Hands<'_> {
             program: argv.first().cloned().unwrap_or_default(),
             said,
         };
-        let ended = tool::run(&whole, stdin, LIMIT);
+        let ended = patiently(|| tool::run(&whole, stdin, LIMIT));
         self.machine().names().forget();
         match ended {
             Ok(ended) if ended.succeeded() => Ok(()),
@@ -123,6 +124,18 @@ impl Hands<'_> {
             ))),
         }
     }
+}
+
+/// Tries again for a while where somebody else has passwd or group open.
+fn patiently(run: impl Fn() -> std::io::Result<Ended>) -> std::io::Result<Ended> {
+    for _again in 0..MOST_AGAIN {
+        let ended = run()?;
+        if ended.succeeded() || !ended.err.contains("cannot lock") {
+            return Ok(ended);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    run()
 }
 
 fn words<const N: usize>(words: [&str; N]) -> [String; N] {

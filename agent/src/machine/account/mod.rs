@@ -1,16 +1,52 @@
 //! What passwd, group and shadow have of a user or a group.
 
-use super::Machine;
-use super::account_file::hash_in_shadow;
-use super::names::{MOST, etc};
-use super::read::ReadError;
+mod argv;
+mod enact;
+mod keys;
+mod lines;
+pub(crate) mod names;
+
+use crate::machine::Machine;
+use crate::machine::read::ReadError;
+use crate::machine::root::Caller;
 use cfg_catalog::path::AbsPath;
+use cfg_catalog::plan::{Host, Power};
 use cfg_catalog::resource::account::{Group, GroupState, Present, User, UserState};
+use lines::hash_in_shadow;
+use names::{MOST, etc};
 
 /// More bytes than any list of keys has.
 const MOST_KEYS: u64 = 1 << 20;
 
 impl Machine {
+    /// Who is who here, and what this process may do; blobs for diffs are the caller's to add.
+    ///
+    /// # Errors
+    /// Where passwd or group cannot be read.
+    pub fn host(&self) -> Result<Host, ReadError> {
+        let names = self.names();
+        let mut host = Host::default();
+        for user in names.users()? {
+            host.users.entry(user.uid).or_insert(user.name);
+        }
+        for group in names.groups()? {
+            host.groups.entry(group.gid).or_insert(group.name);
+        }
+        if let Caller::Ordinary { uid, gid } = self.root().caller()
+            && !self.root().is_machine()
+        {
+            let further = self.root().groups().iter().filter(|group| **group != gid);
+            let groups = std::iter::once(&gid).chain(further);
+            host.power = Power::Own {
+                user: names.user_name(uid)?,
+                groups: groups
+                    .map(|gid| names.group_name(*gid))
+                    .collect::<Result<_, _>>()?,
+            };
+        }
+        Ok(host)
+    }
+
     pub(crate) fn observe_group(&self, group: &Group) -> Result<GroupState, ReadError> {
         let found = self.names().group(&group.name)?;
         Ok(

@@ -1,6 +1,6 @@
 //! What is said to useradd and its like: argv alone, values after `=`, names after `--`.
 
-use super::error::EnactError;
+use crate::machine::error::EnactError;
 use cfg_catalog::resource::account::{Group, Present, User};
 
 /// A call that makes a user. `own_group`: whether a group of his name is there already.
