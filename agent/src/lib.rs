@@ -7,5 +7,7 @@ pub mod effect;
 pub mod guard;
 pub mod hidden;
 pub mod machine;
+pub mod resource;
+pub mod run;
 pub mod run_as;
 pub mod systemd;
