@@ -12,5 +12,7 @@ pub mod facts;
 pub mod guard;
 pub mod hidden;
 pub mod machine;
+pub mod resource;
+pub mod run;
 pub mod run_as;
 pub mod systemd;

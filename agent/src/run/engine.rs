@@ -1,9 +1,10 @@
 //! One run: the steps of a plan in order, each judged again by what is there at its turn.
 
-use super::site::{Hand, Index, Look, Trouble};
+use super::services::Services;
+use super::site::{Hand, Look, Stage, Trouble};
 use cfg_catalog::id::{Kind, ResourceId};
-use cfg_catalog::plan::claims::Claims;
 use cfg_catalog::plan::ahead::Ahead;
+use cfg_catalog::plan::claims::Claims;
 use cfg_catalog::plan::document::{Done, Failure, Unforeseen};
 use cfg_catalog::plan::draft::Fate;
 use cfg_catalog::plan::inputs::{self, Inputs};
@@ -11,14 +12,14 @@ use cfg_catalog::plan::{
     Change, Due, Ledger, Phase, Plan, PlannedStep, Snapshot, Standing, Step, Turn, Verdict, settle,
     turn,
 };
-use cfg_catalog::resource::{Desired, Observed, Resource};
+use cfg_catalog::resource::{Desired, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one run knows and has done.
-pub(super) struct Engine<'a, H: Hand> {
+pub struct Engine<'a, H: Hand> {
     pub(super) hand: &'a mut H,
     pub(super) desired: &'a Desired,
-    pub(super) plan: &'a Plan,
+    plan: &'a Plan,
     /// What was seen when the run began.
     begun: &'a Snapshot,
     /// What was seen last.
@@ -26,13 +27,15 @@ pub(super) struct Engine<'a, H: Hand> {
     claims: Claims,
     listed: BTreeSet<ResourceId>,
     pub(super) ledger: Ledger,
-    pub(super) done: Done,
+    done: Done,
     /// What failed or was skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
-    pub(super) services: super::services::Services,
+    pub(super) services: Services,
+    /// Something has been done to the machine.
+    acted: bool,
 }
 
-/// A turn that has something to do.
+/// A turn with what is to be done at it.
 pub(super) struct Task<'a> {
     pub(super) resource: &'a Resource,
     pub(super) phase: Phase,
@@ -40,7 +43,9 @@ pub(super) struct Task<'a> {
 }
 
 impl<'a, H: Hand> Engine<'a, H> {
-    pub(super) fn new(
+    /// A run of this plan, which was made of what was seen when the run began. `ledger` is on disk already; `unproven`
+    /// are services that an earlier run started and did not see healthy.
+    pub fn new(
         hand: &'a mut H,
         desired: &'a Desired,
         plan: &'a Plan,
@@ -62,12 +67,16 @@ impl<'a, H: Hand> Engine<'a, H> {
                 ..Done::default()
             },
             broken: BTreeMap::new(),
-            services: super::services::Services::new(unproven),
+            services: Services::new(unproven),
+            acted: false,
         }
     }
 
-    /// Takes all turns. An error ends the run where it stands; the next one finishes it.
-    pub(super) fn run(mut self) -> Result<Done, Trouble> {
+    /// Takes all turns.
+    ///
+    /// # Errors
+    /// Where the run had to stop where it stood; the next one finishes it.
+    pub fn run(mut self) -> Result<Done, Trouble> {
         let steps = &self.plan.steps;
         let mut at = 0;
         while let Some(step) = steps.get(at) {
@@ -75,25 +84,28 @@ impl<'a, H: Hand> Engine<'a, H> {
             if batch > 0 {
                 self.packages(&steps[at..at + batch])?;
                 at += batch;
-                continue;
+            } else {
+                self.settle_needed(&step.step)?;
+                self.step(step)?;
+                at += 1;
             }
-            self.settle_needed(&step.step)?;
-            self.step(step)?;
-            at += 1;
         }
-        self.settle_services()?;
+        self.settle_all()?;
         Ok(self.done)
     }
 
-    fn step(&mut self, planned: &'a PlannedStep) -> Result<(), Trouble> {
+    fn step(&mut self, planned: &PlannedStep) -> Result<(), Trouble> {
         let step = &planned.step;
-        let Some(resource) = self.plan.resource(self.desired, &step.resource) else {
+        if self.stands(planned) {
+            return Ok(());
+        }
+        let Some(resource) = self.resource(&step.resource) else {
             return Ok(());
         };
         if matches!(step.resource.kind, Kind::Service | Kind::Command) {
             self.look_at_inputs(resource);
         }
-        self.look_again(&[resource], Index::Final);
+        self.look_again(&[resource], Stage::Turn);
         if step.resource.kind == Kind::Service && step.phase == Phase::Main {
             self.reload_units_if_due(resource)?;
         }
@@ -104,14 +116,30 @@ impl<'a, H: Hand> Engine<'a, H> {
         if task.due.is_empty() {
             return Ok(());
         }
-        let outcome = match task.resource.id.kind {
+        let outcome = match step.resource.kind {
             Kind::Service => self.service(&task),
+            Kind::Command => self.command(&task),
             _ => self.enact(&task),
         };
-        self.conclude(&task, outcome)
+        match outcome {
+            Ok(()) => self.verify(&task),
+            Err(Trouble::Failed(why)) => self.fail(&step.resource, why),
+            Err(stop @ Trouble::Stop(_)) => return Err(stop),
+        }
+        Ok(())
     }
 
-    /// What is to be done at this turn: none where it fails, is skipped, or has nothing left to do.
+    /// Whether a turn without changes is what it was when the plan was made, since nothing has been done yet.
+    pub(super) fn stands(&self, planned: &PlannedStep) -> bool {
+        !self.acted && planned.changes.is_empty() && planned.fate == Fate::Goes
+    }
+
+    /// A declared resource, or a folder that one needs.
+    pub(super) fn resource(&self, id: &ResourceId) -> Option<&'a Resource> {
+        self.plan.resource(self.desired, id)
+    }
+
+    /// What is to be done at this turn; none where it fails or is skipped.
     pub(super) fn take_up(
         &mut self,
         planned: &PlannedStep,
@@ -119,14 +147,12 @@ impl<'a, H: Hand> Engine<'a, H> {
         verdict: Verdict,
     ) -> Option<Task<'a>> {
         let step = &planned.step;
-        let idle = verdict.changes.is_empty() && verdict.obstacle.is_none();
-        if self.broken.get(&step.resource).is_some() {
+        if self.broken.contains_key(&step.resource) {
             // Its earlier turn failed.
             return None;
         }
-        if let Some(root) = self.broken_need(step)
-            && !idle
-        {
+        let idle = verdict.changes.is_empty() && verdict.obstacle.is_none();
+        if let Some(root) = self.broken_need(step).filter(|_| !idle) {
             self.skip(&step.resource, root);
             return None;
         }
@@ -134,15 +160,14 @@ impl<'a, H: Hand> Engine<'a, H> {
             self.fail(&step.resource, why);
             return None;
         }
-        let mut verdict = verdict;
+        let mut needed = verdict.changes;
         // A purge of the folder above has it already.
-        verdict.changes.retain(|change| {
-            change.resource == resource.id || !self.is_done(change)
-        });
-        let settled = settle(&planned.changes, verdict.changes, self.begun);
+        needed.retain(|change| change.resource == resource.id || !self.is_done(change));
+        let settled = settle(&planned.changes, needed, self.begun);
         if planned.fate == Fate::Goes {
             self.done.changes.extend(settled.already);
         }
+        self.acted |= !settled.due.is_empty();
         Some(Task {
             resource,
             phase: step.phase,
@@ -163,41 +188,33 @@ impl<'a, H: Hand> Engine<'a, H> {
     }
 
     fn enact(&mut self, task: &Task<'a>) -> Result<(), Trouble> {
-        let inputs = self.inputs();
         let changes: Vec<Change> = task.due.iter().map(|due| due.change.clone()).collect();
         self.hand.enact(task.resource, &changes)?;
-        if task.resource.id.kind == Kind::Command {
-            self.ledger.succeeded(task.resource, &inputs);
-            self.hand.keep(&self.ledger)?;
-        }
         for change in &changes {
             self.services.note(change);
         }
+        self.made(&task.due);
         Ok(())
     }
 
-    /// Looks whether it is so now, and writes down what came of it.
-    pub(super) fn conclude(
-        &mut self,
-        task: &Task<'a>,
-        outcome: Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
-        let id = &task.resource.id;
-        match outcome {
-            Err(Trouble::Stop(error)) => return Err(Trouble::Stop(error)),
-            Err(Trouble::Failed(why)) => {
-                self.fail(id, why);
-                return Ok(());
-            }
-            Ok(()) => {}
-        }
-        self.look_again(&[task.resource], Index::Final);
-        let left = self.judge(task.phase, task.resource);
-        match difference(&left) {
-            Some(left) => self.fail(id, left),
-            None => self.made(&task.due),
-        }
+    fn command(&mut self, task: &Task<'a>) -> Result<(), Trouble> {
+        let inputs = self.inputs();
+        self.hand.command(task.resource, &inputs)?;
+        self.ledger.succeeded(task.resource, &inputs);
+        self.hand.keep(&self.ledger)?;
+        // It may have brought a unit.
+        self.services.units_may_differ();
+        self.made(&task.due);
         Ok(())
+    }
+
+    /// Looks whether it is so now.
+    fn verify(&mut self, task: &Task<'a>) {
+        self.look_again(&[task.resource], Stage::Turn);
+        let left = self.judge(task.phase, task.resource);
+        if let Some(left) = difference(&left) {
+            self.fail(&task.resource.id, left);
+        }
     }
 
     /// These effects were made.
@@ -207,11 +224,8 @@ impl<'a, H: Hand> Engine<'a, H> {
                 Standing::Planned(planned) => self.done.changes.push(planned.clone()),
                 Standing::Tidying => {}
                 Standing::Unforeseen => {
-                    tracing::warn!(
-                        "{}: {} was not in the plan",
-                        change.resource,
-                        change.action.word()
-                    );
+                    let word = change.action.word();
+                    tracing::warn!("{}: {word} was not in the plan", change.resource);
                     self.done.unforeseen.push(Unforeseen {
                         resource: change.resource.clone(),
                         action: change.action,
@@ -222,6 +236,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         }
     }
 
+    /// This failed, and what needs it will be skipped.
     pub(super) fn fail(&mut self, id: &ResourceId, message: String) {
         tracing::warn!("{id}: {message}");
         if self.broken.insert(id.clone(), id.clone()).is_none() {
@@ -245,7 +260,7 @@ impl<'a, H: Hand> Engine<'a, H> {
 
     pub(super) fn judge(&self, phase: Phase, resource: &Resource) -> Verdict {
         let inputs = self.inputs();
-        let turn_now = Turn {
+        let context = Turn {
             desired: self.desired,
             claims: &self.claims,
             ledger: &self.ledger,
@@ -253,7 +268,8 @@ impl<'a, H: Hand> Engine<'a, H> {
             host: &self.now.host,
             ahead: &Ahead::nothing(),
         };
-        turn(phase, resource, self.now.observed.get(&resource.id), &turn_now)
+        let observed = self.now.observed.get(&resource.id);
+        turn(phase, resource, observed, &context)
     }
 
     pub(super) fn inputs(&self) -> Inputs {
@@ -263,15 +279,16 @@ impl<'a, H: Hand> Engine<'a, H> {
     /// Everything that this service or command reads, as it is now.
     fn look_at_inputs(&mut self, resource: &Resource) {
         let ids = inputs::ids(resource, self.now.observed.get(&resource.id));
+        let desired = self.desired;
         let read: Vec<&Resource> = ids
             .iter()
             .filter(|id| **id != resource.id)
-            .filter_map(|id| self.desired.get(id))
+            .filter_map(|id| desired.get(id))
             .collect();
-        self.look_again(&read, Index::Final);
+        self.look_again(&read, Stage::Turn);
     }
 
-    pub(super) fn look_again(&mut self, resources: &[&Resource], index: Index) {
+    pub(super) fn look_again(&mut self, resources: &[&Resource], stage: Stage) {
         let wanted: Vec<Look<'_>> = resources
             .iter()
             .map(|resource| Look {
@@ -279,17 +296,22 @@ impl<'a, H: Hand> Engine<'a, H> {
                 listed: self.listed.contains(&resource.id),
             })
             .collect();
-        let seen: BTreeMap<ResourceId, Observed> = self.hand.look(&wanted, index);
+        let seen = self.hand.look(&wanted, stage);
         self.now.observed.extend(seen);
     }
 }
 
-/// How many packages stand together here.
+/// How many packages can go together from here: those that stand together and do not come after each other.
 fn package_batch(steps: &[PlannedStep]) -> usize {
-    steps
-        .iter()
-        .take_while(|step| step.step.resource.kind == Kind::Package)
-        .count()
+    let mut batch: BTreeSet<&ResourceId> = BTreeSet::new();
+    for PlannedStep { step, .. } in steps {
+        let waits = step.needs.iter().any(|need| batch.contains(need));
+        if step.resource.kind != Kind::Package || waits {
+            break;
+        }
+        batch.insert(&step.resource);
+    }
+    batch.len()
 }
 
 /// What still differs, in words.
@@ -298,13 +320,16 @@ pub(super) fn difference(left: &Verdict) -> Option<String> {
         return Some(why.clone());
     }
     let left: Vec<String> = left.changes.iter().map(words).collect();
-    (!left.is_empty()).then(|| format!("done, and yet it still differs: {}", left.join("; ")))
+    (!left.is_empty()).then(|| format!("done, and yet it differs still: {}", left.join("; ")))
 }
 
 fn words(change: &Change) -> String {
-    let values = match (&change.before, &change.after) {
-        (serde_json::Value::Null, serde_json::Value::Null) => String::new(),
-        (before, after) => format!(" (from {before} to {after})"),
-    };
-    format!("{} {}{values}", change.action.word(), change.resource)
+    let word = change.action.word();
+    if change.before.is_null() && change.after.is_null() {
+        return format!("{word} {}", change.resource);
+    }
+    format!(
+        "{word} {} (it is {}, wanted is {})",
+        change.resource, change.before, change.after
+    )
 }

@@ -1,7 +1,8 @@
 //! The narrow seam between a run and the machine it runs on.
 
 use cfg_catalog::id::ResourceId;
-use cfg_catalog::plan::{Change, Host, Ledger};
+use cfg_catalog::plan::inputs::Inputs;
+use cfg_catalog::plan::{Change, Ledger};
 use cfg_catalog::resource::{Health, Observed, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,22 +16,20 @@ pub struct Look<'a> {
     pub listed: bool,
 }
 
-/// How sure of apt's index a look must be.
+/// What a look is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Index {
-    /// It will be refreshed where it lacks something; so what it lacks is unknown.
-    BeforeRefresh,
-    /// It is as new as it gets: what it lacks there is not.
-    Final,
+pub enum Stage {
+    /// For a plan, dry or not. What apt's index lacks is unknown, since a run refreshes it; guards are asked only where
+    /// they cannot write.
+    Plan,
+    /// At a resource's turn in a real run. What the index lacks there is not, and guards are asked.
+    Turn,
 }
 
 /// What a run sees of a machine.
 pub trait Site {
     /// Looks at all of these, in as few rounds as can be. Never fails: what could not be seen says so itself.
-    fn look(&mut self, wanted: &[Look<'_>], index: Index) -> BTreeMap<ResourceId, Observed>;
-
-    /// What is true of the machine as a whole.
-    fn host(&mut self) -> Host;
+    fn look(&mut self, wanted: &[Look<'_>], stage: Stage) -> BTreeMap<ResourceId, Observed>;
 }
 
 /// Why an effect did not come about.
@@ -42,9 +41,9 @@ pub enum Trouble {
     Stop(anyhow::Error),
 }
 
-impl Trouble {
-    /// A failure with the whole chain of an error.
-    pub fn failed(error: &anyhow::Error) -> Self {
+impl From<anyhow::Error> for Trouble {
+    /// A failure with the whole chain.
+    fn from(error: anyhow::Error) -> Self {
         Trouble::Failed(format!("{error:#}"))
     }
 }
@@ -60,7 +59,7 @@ pub struct PackageMove<'a> {
     pub held: bool,
 }
 
-/// A verdict on a started service, or a role's health.
+/// The answer of a role's health.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Healthy {
     /// It is.
@@ -71,8 +70,7 @@ pub enum Healthy {
     Unknown,
 }
 
-/// What a run does to a machine. Every method is one effect or none; a run that is killed between two of them is
-/// finished by the next.
+/// What a run does to a machine. A run that is killed in or after any of these is finished by the next one.
 pub trait Hand: Site {
     /// Puts the ledger on disk.
     ///
@@ -80,24 +78,30 @@ pub trait Hand: Site {
     /// Where it cannot be written; then nothing more may be done.
     fn keep(&mut self, ledger: &Ledger) -> Result<(), Trouble>;
 
-    /// Puts on disk which services were started and have not yet proven to work.
+    /// Puts on disk which services were started and have not yet been seen to pass the role's health.
     ///
     /// # Errors
     /// Where it cannot be written.
     fn keep_unproven(&mut self, services: &BTreeSet<ResourceId>) -> Result<(), Trouble>;
 
-    /// Brings one resource about, unless it is a package or a service.
+    /// Brings one resource about: a file, a directory, a link, an account, a repository.
     ///
     /// # Errors
     /// Where it fails.
     fn enact(&mut self, resource: &Resource, changes: &[Change]) -> Result<(), Trouble>;
 
-    /// Makes the index new enough for these changes, where it is not. `lacking`: a wanted version is not in it.
-    /// True where it was refreshed, wholly or not.
+    /// Runs a command of the role; `inputs` is what is there to be read.
     ///
     /// # Errors
-    /// Where that could not even be tried.
-    fn refresh_index(&mut self, lacking: bool) -> Result<bool, Trouble>;
+    /// Where it fails.
+    fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<(), Trouble>;
+
+    /// Refreshes apt's index where it is not new enough, or `lacks` a wanted version. Gives apt's complaint where that
+    /// did not wholly succeed; what there is may still do.
+    ///
+    /// # Errors
+    /// Where it could not even be tried.
+    fn refresh_index(&mut self, lacks: Lacks) -> Result<Option<String>, Trouble>;
 
     /// Moves packages in as few transactions as can be; gives what the tool said of those that failed.
     ///
@@ -126,6 +130,15 @@ pub trait Hand: Site {
     /// Lets time pass.
     fn wait(&mut self, time: Duration);
 
-    /// Time that has passed since some moment; for settling and deadlines.
+    /// Time that has passed since some fixed moment.
     fn clock(&mut self) -> Duration;
+}
+
+/// Whether apt's index lacks something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lacks {
+    /// Everything wanted is in it.
+    Nothing,
+    /// A wanted version is not in it.
+    Version,
 }
