@@ -2,6 +2,7 @@
 
 pub mod nodes;
 pub mod part;
+pub mod publish;
 
 use crate::digest::Digest;
 use serde::{Deserialize, Serialize};
