@@ -19,5 +19,6 @@ pub mod job;
 mod journal;
 pub mod machine;
 pub mod operator;
+pub mod run;
 pub mod run_as;
 pub mod systemd;

@@ -16,8 +16,6 @@ flock --unlock 9
 mkdir -p /run/netns /run/systemd
 mount -t tmpfs tmpfs /run/netns
 mount -t tmpfs -o mode=755 tmpfs /run/systemd
-# An overlay cannot lie on another: where the cache does, as in a container, hosts' disks are in memory.
-if [ "$(stat --file-system --format=%T "$CFG_SANDBOX")" = overlayfs ]; then mount -t tmpfs tmpfs "$CFG_SANDBOX"; fi
 ip link set lo up
 ip link add br0 type bridge
 ip addr add 10.77.0.1/24 dev br0
@@ -33,5 +31,5 @@ for _ in {1..50}; do
   find "$CFG_CGROUP" -mindepth 1 -depth -type d ! -path "$CFG_CGROUP/self" -exec rmdir {} + 2>/dev/null && break
   sleep 0.02
 done
-if [ $status = 0 ]; then rm -rf "$CFG_SANDBOX" "$CFG_SANDBOX.lock" || true; fi
+if [ $status = 0 ]; then rm -rf "$CFG_SANDBOX" && rm "$CFG_SANDBOX.lock" || true; fi
 exit $status

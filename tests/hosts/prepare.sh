@@ -16,6 +16,10 @@ need ip iproute2; need nft nftables; need gpg gnupg; need unshare util-linux; ne
 [ ${#missing[@]} = 0 ] || { echo "test hosts need packages: apt-get install -y --no-install-recommends ${missing[*]}" >&2; exit 69; }
 
 mkdir -p "$cache"
+if [ "$(stat --file-system --format=%T "$cache")" = overlayfs ]; then
+  echo "test hosts need a cache that is no overlay, since their disks are overlays over it: in a container, mount a volume at $cache" >&2
+  exit 78
+fi
 exec 9>"$cache/prepare.lock"
 flock 9
 

@@ -32,6 +32,11 @@ impl Output {
         }
         Ok(self.stdout)
     }
+
+    /// The one JSON document that it printed, whatever its exit code.
+    pub fn json(&self) -> Result<serde_json::Value> {
+        serde_json::from_str(&self.stdout).with_context(|| format!("no JSON: {self}"))
+    }
 }
 
 impl std::fmt::Display for Output {

@@ -98,8 +98,8 @@ impl Host {
 
     /// Switches it on, and does not wait.
     pub fn start(&self) -> Result<()> {
+        ensure!(self.nspawn_ended()?, "{} is already on", self.name);
         let mut nspawn = self.lock();
-        ensure!(nspawn.is_none(), "{} is already on", self.name);
         let seeded = self.disk().exists("/var/lib/cloud/seed/nocloud/user-data");
         let disabled = "/etc/cloud/cloud-init.disabled";
         if seeded {
@@ -277,6 +277,15 @@ impl Host {
         Ok(())
     }
 
+    /// Restarts it in order, and waits until it runs again; a unit that failed is an error.
+    ///
+    /// A host that restarts by itself goes off here, and is switched on by [`Host::boot`] after [`Host::wait_until_off`].
+    pub fn reboot(&self) -> Result<()> {
+        self.run(["systemctl", "reboot"])?;
+        self.wait_until_off()?;
+        self.boot()
+    }
+
     /// Pulls its plug: every process is gone at once. What was written is kept, even what was not synced.
     pub fn power_cut(&self) -> Result<()> {
         let mut nspawn = self.lock();
@@ -347,7 +356,7 @@ impl Host {
             .collect())
     }
 
-    /// The host's first process, as the sandbox counts. It is another after a reboot.
+    /// The host's first process, as the sandbox counts.
     fn leader(&self) -> Result<u32> {
         let nspawn = self
             .lock()

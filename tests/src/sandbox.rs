@@ -158,6 +158,7 @@ fn run_in_sandbox(name: &str) -> Result<()> {
         "--nocapture",
         "--test-threads=1",
     ]);
+    command.env("RUST_LIB_BACKTRACE", "0"); // an error there says what matters
     command
         .stdin(std::process::Stdio::null())
         .stdout(writer.try_clone().context("pipe")?)

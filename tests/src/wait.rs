@@ -64,7 +64,6 @@ mod tests {
             text.starts_with("not within 120ms: a thousand: wanted 1000, got "),
             "{text}"
         );
-        assert!(n >= 2);
     }
 
     #[test]

@@ -210,10 +210,16 @@ fn a_host_survives_a_power_cut_a_reboot_and_a_pulled_cable() -> Result<()> {
             anyhow::ensure!(ping()?.contains("refused"));
             Ok(())
         })?;
+        host.reboot()?;
+        sandbox.step("rebooted");
+        assert_eq!(host.read_file("/kept")?, "yes");
         host.stop()?;
         sandbox.step("powered off");
+        host.copy_in("/usr/bin/env".as_ref(), "/usr/local/bin/copied-off")?;
         host.boot()?;
         sandbox.step("booted again");
+        host.copy_in("/usr/bin/env".as_ref(), "/usr/local/bin/copied-on")?;
+        host.run(["copied-off", "copied-on", "true"])?;
         Ok(())
     })
 }

@@ -28,10 +28,11 @@ pub(crate) enum Origin<'a> {
 }
 
 impl Machine {
-    /// The numbers for a new thing.
+    /// The numbers for a new thing. What an ordinary caller cannot give is left as the kernel gives it: a plan
+    /// has named it as held.
     ///
     /// # Errors
-    /// Where a name is not known, or an ordinary caller would have to give it away.
+    /// Where a name is not known, or where the thing's place cannot be taken without taking it from its owner.
     pub(crate) fn numbers(
         &self,
         shown: &str,
@@ -42,6 +43,7 @@ impl Machine {
         let gid = self.wanted_gid(shown, wanted)?;
         let (old_uid, old_gid, mode) = match origin {
             Origin::Old(stat, trust) => {
+                self.may_replace(shown, stat)?;
                 let kept = if trust == Trust::Foreign {
                     0o777
                 } else {
@@ -54,45 +56,51 @@ impl Machine {
             }
             Origin::New(mode) => (None, None, mode),
         };
-        let numbers = Numbers {
+        Ok(Numbers {
             uid: uid.or(old_uid),
             gid: gid.or(old_gid),
             mode: wanted.mode.map_or(mode, |mode| mode.0),
-        };
-        self.may_give(shown, numbers.uid, numbers.gid)?;
-        Ok(numbers)
+        })
     }
 
+    /// The wanted owner's number; none also where this caller cannot give anything to it.
     fn wanted_uid(&self, shown: &str, wanted: &Attributes) -> Result<Option<u32>, EnactError> {
         let Some(name) = &wanted.owner else {
             return Ok(None);
         };
         let uid = self.names().uid(name).map_err(unknown)?;
-        uid.map(Some).ok_or_else(|| nobody(shown, "user", name))
+        match self.root().caller() {
+            Caller::Ordinary { uid: own, .. } => Ok(uid.filter(|uid| *uid == own)),
+            Caller::Superuser => uid.map(Some).ok_or_else(|| nobody(shown, "user", name)),
+        }
     }
 
+    /// The wanted group's number; none also where this caller cannot give anything to it.
     fn wanted_gid(&self, shown: &str, wanted: &Attributes) -> Result<Option<u32>, EnactError> {
         let Some(name) = &wanted.group else {
             return Ok(None);
         };
         let gid = self.names().gid(name).map_err(unknown)?;
-        gid.map(Some).ok_or_else(|| nobody(shown, "group", name))
+        match self.root().caller() {
+            Caller::Ordinary { .. } => Ok(gid.filter(|gid| self.root().is_of_group(*gid))),
+            Caller::Superuser => gid.map(Some).ok_or_else(|| nobody(shown, "group", name)),
+        }
     }
 
-    /// Whether this caller can make something this user's and this group's.
-    fn may_give(&self, shown: &str, uid: Option<u32>, gid: Option<u32>) -> Result<(), EnactError> {
+    /// Whether this caller can put something in the place of another's without its becoming the caller's.
+    fn may_replace(&self, shown: &str, old: &Stat) -> Result<(), EnactError> {
         let Caller::Ordinary { uid: own, .. } = self.root().caller() else {
             return Ok(());
         };
-        let foreign = match (uid, gid) {
-            (Some(uid), _) if uid != own => format!("user {}", self.spell_user(uid)),
-            (_, Some(gid)) if !self.root().is_of_group(gid) => {
-                format!("group {}", self.spell_group(gid))
-            }
-            _ => return Ok(()),
+        let whose = if old.st_uid != own {
+            format!("user {}", self.spell_user(old.st_uid))
+        } else if !self.root().is_of_group(old.st_gid) {
+            format!("group {}", self.spell_group(old.st_gid))
+        } else {
+            return Ok(());
         };
         Err(EnactError::OutOfReach(format!(
-            "{shown} must belong to {foreign}, and only root can give it away"
+            "{shown} belongs to {whose}, and only root can write it anew so that it still does"
         )))
     }
 
@@ -123,7 +131,6 @@ impl Machine {
         let gid = gid.filter(|gid| *gid != entry.stat.st_gid);
         let owned = uid.is_some() || gid.is_some();
         if owned {
-            self.may_give(&shown, uid, gid)?;
             chown(&entry.fd, uid, gid, &shown)?;
         }
         // A new owner takes setuid and setgid away, and so the mode is set after it.

@@ -1,7 +1,7 @@
 //! Everything below a directory, on its own mount.
 
+use super::account::names::Names;
 use super::error::SysError;
-use super::names::Names;
 use super::observe::{changed_us, file_state};
 use super::read::ReadError;
 use super::walk::{DEEPEST, Entry, Folder, ITSELF, What, spelled};

@@ -44,6 +44,8 @@ fn told(errno: Errno) -> String {
         Errno::PERM => "; the file may be immutable (see lsattr), or this needs root",
         Errno::ACCESS => "; this needs root",
         Errno::NOSYS => "; Linux 5.6 or newer is needed",
+        Errno::STALE => "; somebody else changed it at the same moment, run again",
+        Errno::BUSY => "; it is a mount of its own",
         Errno::MFILE | Errno::NFILE => "; too many files are open",
         Errno::IO => "; the disk may be failing, see the kernel's log",
         _ => "",

@@ -90,8 +90,14 @@ impl Hands<'_> {
         drop(out);
         if let Some(command) = &file.validate {
             let root = self.machine().root();
-            judge(root, folder, temporary.name(), command, Saying::of(file))
-                .map_err(refused(shown.into()))?;
+            judge(
+                root,
+                folder,
+                temporary.name(),
+                command,
+                Saying::of(file, folder),
+            )
+            .map_err(refused(shown.into()))?;
         }
         temporary.settle(name, over)
     }

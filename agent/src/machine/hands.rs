@@ -71,7 +71,12 @@ impl<'a> Hands<'a> {
                 Ok(())
             }
             Body::Link(link) => self.link(link),
-            _ => Err(EnactError::OtherKind(resource.id.clone())),
+            Body::Repository(repository) => self.repository(repository),
+            Body::User(user) => self.user(user),
+            Body::Group(group) => self.group(group),
+            Body::Package(_) | Body::Command(_) | Body::Service(_) => {
+                Err(EnactError::OtherKind(resource.id.clone()))
+            }
         }
     }
 
@@ -91,7 +96,7 @@ impl<'a> Hands<'a> {
         })?;
         let reached = self.machine.root().folder(&parent)?;
         let folder = self.parents(reached)?;
-        sweep(&folder)?;
+        sweep(&folder);
         let name = OsString::from(path.name());
         let entry = folder.entry(&name)?;
         Ok(Spot {
@@ -151,13 +156,17 @@ impl<'a> Hands<'a> {
     }
 }
 
-/// The paths that a directory's purge removes.
+/// The paths that a directory's purge removes: each is a change of its own, under the name that the plan has for it.
 fn victims(resource: &Resource, changes: &[Change]) -> Result<Vec<AbsPath>, EnactError> {
-    let others = changes
-        .iter()
-        .filter(|change| change.resource != resource.id);
+    let others = changes.iter().filter(|change| {
+        change.resource != resource.id
+            && change.action == Action::Remove
+            && matches!(
+                change.resource.kind,
+                Kind::File | Kind::Directory | Kind::Link
+            )
+    });
     others
-        .filter(|change| change.action == Action::Remove && change.resource.kind == Kind::File)
         .map(|change| {
             let name = &change.resource.name;
             name.parse()

@@ -2,7 +2,7 @@
 //!
 //! A [`Machine`] can only look. [`Hands`] can change it, and a dry run never has any.
 
-mod account_file;
+mod account;
 mod attributes;
 mod below;
 mod directory;
@@ -11,10 +11,10 @@ mod file;
 mod hands;
 mod keep;
 mod link;
-mod names;
 mod observe;
 mod read;
 mod remove;
+mod repository;
 mod resource;
 mod root;
 mod temporary;
@@ -27,9 +27,10 @@ mod walk;
 pub use error::{EnactError, SysError, WalkError};
 pub use hands::{BlobSource, Hands};
 pub use observe::Wanted;
+pub use read::ReadError;
 pub use root::{Caller, Root};
 
-use names::Names;
+use account::names::Names;
 
 /// Looks at what stands below a root. It cannot write.
 #[derive(Debug)]

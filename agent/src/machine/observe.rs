@@ -41,13 +41,29 @@ enum LookError {
     Huge { path: AbsPath, size: u64 },
 }
 
+/// How often something is looked at again that was exchanged during the look.
+const MOST_AGAIN: usize = 5;
+
+impl LookError {
+    /// Whether somebody exchanged the file between two system calls.
+    fn is_passing(&self) -> bool {
+        matches!(self, LookError::Read(error) if error.is_passing())
+    }
+}
+
 impl Machine {
     /// What stands at a path, not following a link in the last component.
     pub fn observe_path(&self, path: &AbsPath, wanted: &Wanted<'_>) -> PathState {
-        self.look(path, wanted)
-            .unwrap_or_else(|error| PathState::Unreadable {
-                why: error.to_string(),
-            })
+        let mut seen = self.look(path, wanted);
+        for _again in 0..MOST_AGAIN {
+            match &seen {
+                Err(error) if error.is_passing() => seen = self.look(path, wanted),
+                _ => break,
+            }
+        }
+        seen.unwrap_or_else(|error| PathState::Unreadable {
+            why: error.to_string(),
+        })
     }
 
     fn look(&self, path: &AbsPath, wanted: &Wanted<'_>) -> Result<PathState, LookError> {

@@ -84,15 +84,39 @@ fn digest(mut file: File) -> std::io::Result<Option<Held>> {
 
 /// Why a small file of the system could not be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
+pub enum ReadError {
+    /// Its folder could not be reached.
     #[error(transparent)]
     Walk(#[from] WalkError),
+    /// The kernel said no.
     #[error(transparent)]
     Sys(#[from] SysError),
+    /// A link, a directory or a device stands there.
     #[error("{0} is not a regular file")]
     NotAFile(AbsPath),
+    /// It is bigger than any such file.
     #[error("{path} has more than {most} bytes")]
-    TooBig { path: AbsPath, most: u64 },
+    TooBig {
+        /// Which file.
+        path: AbsPath,
+        /// The bound.
+        most: u64,
+    },
+}
+
+impl ReadError {
+    /// Whether it is there, but not for this caller.
+    pub(crate) fn is_denied(&self) -> bool {
+        let (Self::Walk(WalkError::Sys(error)) | Self::Sys(error)) = self else {
+            return false;
+        };
+        error.errno == Errno::ACCESS
+    }
+
+    /// Whether somebody exchanged the file between two system calls.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Self::Sys(error) if error.errno == Errno::STALE)
+    }
 }
 
 impl Root {

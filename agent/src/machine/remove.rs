@@ -15,7 +15,7 @@ use std::ffi::{OsStr, OsString};
 const SACRED: [&str; 7] = ["/", "/etc", "/usr", "/var", "/home", "/root", "/boot"];
 
 impl Hands<'_> {
-    /// Removes what a resource of this type says must not be there: that type, a link, or an empty directory.
+    /// Removes what a resource of this type says must not be there: a thing of that type, or a link.
     pub(crate) fn remove(&self, path: &AbsPath, kind: What) -> Result<(), EnactError> {
         let Some(spot) = self.spot_if_there(path)? else {
             return Ok(());
@@ -24,8 +24,9 @@ impl Hands<'_> {
             return Ok(());
         };
         match entry.what {
-            What::Link | What::Directory => {}
+            What::Link => {}
             what if what == kind => {}
+            What::Directory => return Err(in_the_way(&spot, "a directory")),
             What::File => return Err(in_the_way(&spot, "a file")),
             What::Special => return Err(in_the_way(&spot, "a device, a FIFO or a socket")),
         }

@@ -1,9 +1,17 @@
 //! Which question each kind of resource asks the machine.
 
+use super::read::ReadError;
 use super::{Machine, Wanted};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::repository::{Repository, RepositoryState};
 use cfg_catalog::resource::{Attributes, Body, Observed, PathState, Presence, Resource};
+
+/// Looking that failed is a failure of the resource.
+fn seen(observed: Result<Observed, ReadError>) -> Observed {
+    observed.unwrap_or_else(|error| Observed::Failed {
+        why: error.to_string(),
+    })
+}
 
 impl Machine {
     /// What is seen of a resource; none for kinds that are no matter of files and accounts.
@@ -31,11 +39,9 @@ impl Machine {
             }
             Body::Link(link) => path(&link.path, &Wanted::default()),
             Body::Repository(repository) => Some(Observed::Repository(self.repository(repository))),
-            Body::User(_)
-            | Body::Group(_)
-            | Body::Package(_)
-            | Body::Command(_)
-            | Body::Service(_) => None,
+            Body::User(user) => Some(seen(self.observe_user(user).map(Observed::User))),
+            Body::Group(group) => Some(seen(self.observe_group(group).map(Observed::Group))),
+            Body::Package(_) | Body::Command(_) | Body::Service(_) => None,
         }
     }
 

@@ -104,6 +104,11 @@ impl Root {
         }
     }
 
+    /// The caller's further groups.
+    pub(crate) fn groups(&self) -> &[u32] {
+        &self.inner.groups
+    }
+
     pub(crate) fn stat(&self) -> &Stat {
         &self.inner.stat
     }

@@ -153,22 +153,14 @@ pub(crate) fn sync(folder: &Folder) -> Result<(), SysError> {
     }
 }
 
-/// Removes what runs that died left in a folder.
-pub(crate) fn sweep(folder: &Folder) -> Result<(), SysError> {
-    let names = match names_in(folder) {
-        Err(error) if error.errno == Errno::ACCESS => return Ok(()),
-        names => names?,
-    };
+/// Removes what runs that died left in a folder. What cannot be removed stays: it harms nobody under its hidden
+/// name, and a stranger could have put it there (`/tmp`) so that nothing would be written any more.
+pub(crate) fn sweep(folder: &Folder) {
+    let names = names_in(folder).unwrap_or_default();
     for name in names.iter().filter(|name| is_leftover(name)) {
-        let gone = unlinkat(folder, name, AtFlags::empty())
+        let _left = unlinkat(folder, name, AtFlags::empty())
             .or_else(|_| unlinkat(folder, name, AtFlags::REMOVEDIR));
-        match gone {
-            // A directory with content was not made by cfg.
-            Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY) => {}
-            Err(errno) => return Err(SysError::at("removing", folder.shown(name))(errno)),
-        }
     }
-    Ok(())
 }
 
 /// Whether this is the hidden name of a run that is no more.

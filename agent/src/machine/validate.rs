@@ -3,8 +3,9 @@
 use super::error::EnactError;
 use super::root::{Caller, Root};
 use super::tool;
-use super::walk::Folder;
+use super::walk::{Folder, Trust};
 use cfg_catalog::resource::Shell;
+use cfg_catalog::resource::file::File;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -74,7 +75,7 @@ fn filled(word: &str, file: &OsStr) -> OsString {
 fn quoted(path: &Path) -> OsString {
     let mut bytes = Vec::new();
     for byte in path.as_os_str().as_bytes() {
-        if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"/._-".contains(byte) {
+        if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"/._-+,:=@%".contains(byte) {
             bytes.push(b'\\');
         }
         bytes.push(*byte);
@@ -83,9 +84,10 @@ fn quoted(path: &Path) -> OsString {
 }
 
 impl Saying {
-    /// By whether the resource is sensitive.
-    pub(crate) fn of(file: &cfg_catalog::resource::file::File) -> Self {
-        if file.sensitive {
+    /// A sensitive file is not quoted, and nothing from a folder where somebody could exchange the new file for
+    /// a link to one.
+    pub(crate) fn of(file: &File, folder: &Folder) -> Self {
+        if file.sensitive || folder.trust() != Trust::Closed {
             Saying::Secret
         } else {
             Saying::Shown

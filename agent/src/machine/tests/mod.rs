@@ -2,8 +2,13 @@
 //!
 //! Run as root they make owners as they need them; what an ordinary user sees is tried in a child that is one.
 
+mod accounts;
+mod directories;
 mod files;
+mod laws;
+mod ordinary;
 mod paths;
+mod races;
 
 use super::{BlobSource, EnactError, Hands, Machine, Root, Wanted};
 use cfg_catalog::digest::Digest;
@@ -154,4 +159,22 @@ pub(super) fn owned_by(owner: &str, group: &str, mode: u32) -> Attributes {
 
 pub(super) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// Something mounted for as long as this lives.
+pub(super) struct Mounted(PathBuf);
+
+impl Mounted {
+    pub(super) fn new(what: &[&str], at: PathBuf) -> Self {
+        let mut mount = std::process::Command::new("mount");
+        assert!(mount.args(what).arg(&at).status().unwrap().success());
+        Self(at)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let mut umount = std::process::Command::new("umount");
+        umount.arg(&self.0).status().unwrap();
+    }
 }

@@ -3,10 +3,10 @@
 //! They come from the root's own /etc/passwd and /etc/group, else from `getent`: the agent itself calls
 //! no name service.
 
-use super::account_file::{self, GroupLine, PasswdLine};
-use super::read::ReadError;
-use super::root::Root;
-use super::tool;
+use super::lines::{self, GroupLine, PasswdLine};
+use crate::machine::read::ReadError;
+use crate::machine::root::Root;
+use crate::machine::tool;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::{Attributes, Mode, Ownership};
 use rustix::fs::Stat;
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 /// More bytes than any passwd or group file has.
-const MOST: u64 = 64 << 20;
+pub(crate) const MOST: u64 = 64 << 20;
 
 /// Who is who below a root.
 #[derive(Debug)]
@@ -51,13 +51,13 @@ impl Names {
     /// All users of the root's own file.
     pub(crate) fn users(&self) -> Result<Vec<PasswdLine>, ReadError> {
         let bytes = self.root.read(&etc("passwd"), MOST)?;
-        Ok(account_file::passwd(&bytes.unwrap_or_default()))
+        Ok(lines::passwd(&bytes.unwrap_or_default()))
     }
 
     /// All groups of the root's own file.
     pub(crate) fn groups(&self) -> Result<Vec<GroupLine>, ReadError> {
         let bytes = self.root.read(&etc("group"), MOST)?;
-        Ok(account_file::group(&bytes.unwrap_or_default()))
+        Ok(lines::group(&bytes.unwrap_or_default()))
     }
 
     /// The user of this name, wherever he is kept.
@@ -65,7 +65,7 @@ impl Names {
         let here = self.users()?.into_iter().find(|user| user.name == name);
         Ok(here.or_else(|| {
             let line = self.ask(Database::Passwd, name)?;
-            let found = account_file::passwd(line.as_bytes()).into_iter().next()?;
+            let found = lines::passwd(line.as_bytes()).into_iter().next()?;
             (found.name == name).then_some(found)
         }))
     }
@@ -75,14 +75,14 @@ impl Names {
         let here = self.groups()?.into_iter().find(|group| group.name == name);
         Ok(here.or_else(|| {
             let line = self.ask(Database::Group, name)?;
-            let found = account_file::group(line.as_bytes()).into_iter().next()?;
+            let found = lines::group(line.as_bytes()).into_iter().next()?;
             (found.name == name).then_some(found)
         }))
     }
 
     /// The number of a user that a role names, by name or by number.
     pub(crate) fn uid(&self, text: &str) -> Result<Option<u32>, ReadError> {
-        if let Some(number) = account_file::number(text) {
+        if let Some(number) = lines::number(text) {
             return Ok(Some(number));
         }
         let user = self.user(text)?.map(|user| user.uid);
@@ -91,7 +91,7 @@ impl Names {
 
     /// The number of a group that a role names, by name or by number.
     pub(crate) fn gid(&self, text: &str) -> Result<Option<u32>, ReadError> {
-        if let Some(number) = account_file::number(text) {
+        if let Some(number) = lines::number(text) {
             return Ok(Some(number));
         }
         let group = self.group(text)?.map(|group| group.gid);
@@ -104,7 +104,7 @@ impl Names {
             return Ok(user.name);
         }
         let line = self.ask(Database::Passwd, &uid.to_string());
-        let found = line.and_then(|line| account_file::passwd(line.as_bytes()).into_iter().next());
+        let found = line.and_then(|line| lines::passwd(line.as_bytes()).into_iter().next());
         let found = found.filter(|user| user.uid == uid).map(|user| user.name);
         Ok(found.unwrap_or_else(|| nameless(uid)))
     }
@@ -115,7 +115,7 @@ impl Names {
             return Ok(group.name);
         }
         let line = self.ask(Database::Group, &gid.to_string());
-        let found = line.and_then(|line| account_file::group(line.as_bytes()).into_iter().next());
+        let found = line.and_then(|line| lines::group(line.as_bytes()).into_iter().next());
         let found = found
             .filter(|group| group.gid == gid)
             .map(|group| group.name);
@@ -164,6 +164,15 @@ impl Names {
             .entry(question)
             .or_insert_with(|| tool::getent(database.word(), key));
         answer.clone()
+    }
+
+    /// Forgets what getent said: accounts have changed.
+    pub(crate) fn forget(&self) {
+        let mut asked = self
+            .asked
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner());
+        asked.clear();
     }
 }
 

@@ -53,6 +53,12 @@ pub(crate) fn group(bytes: &[u8]) -> Vec<GroupLine> {
         .collect()
 }
 
+/// The hash of this user in /etc/shadow; none where there is no line or no hash in it.
+pub(crate) fn hash_in_shadow(bytes: &[u8], user: &str) -> Option<String> {
+    let line = lines(bytes).find(|fields| fields.len() >= 2 && fields[0] == user)?;
+    (!line[1].is_empty()).then(|| line[1].into())
+}
+
 fn lines(bytes: &[u8]) -> impl Iterator<Item = Vec<&str>> {
     bytes
         .split(|byte| *byte == b'\n')
@@ -103,6 +109,11 @@ mod tests {
         let seen: Vec<_> = groups.into_iter().map(|g| (g.name, g.members)).collect();
         let adm = vec!["syslog".to_string(), "ubuntu".into()];
         assert_eq!(seen, [("adm".into(), adm), ("empty".into(), vec![])]);
+
+        let shadow = b"a:!:1:0:99999:7:::\nb::1::::::\nc\n";
+        assert_eq!(hash_in_shadow(shadow, "a").as_deref(), Some("!"));
+        assert_eq!(hash_in_shadow(shadow, "b"), None);
+        assert_eq!(hash_in_shadow(shadow, "c"), None);
     }
 
     proptest! {
@@ -112,6 +123,7 @@ mod tests {
                 prop_assert!(!line.name.contains([':', '\n']));
             }
             group(&bytes);
+            hash_in_shadow(&bytes, "root");
         }
     }
 }
