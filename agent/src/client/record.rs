@@ -107,7 +107,7 @@ impl Record {
         self.contact = Some(Contact {
             at,
             standing,
-            why: outcome.err().map(|error| chain(error)),
+            why: outcome.err().map(chain),
         });
     }
 

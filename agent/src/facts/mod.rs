@@ -71,6 +71,14 @@ pub enum FactError {
     Azure(String),
 }
 
+/// The machine's name, up to the first dot.
+///
+/// # Errors
+/// Where the kernel has none.
+pub fn hostname() -> Result<String, FactError> {
+    Ok(system::short(&system::hostname()?).to_string())
+}
+
 /// All facts of this machine, now.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 # Fetches the agent from the server, checks it, enrols this machine and starts the agent.
 # The certificate of this one download is not checked; the SHA-256 of what came is.
-import hashlib, os, ssl, subprocess, sys, time, urllib.request
+import hashlib, http.client, os, ssl, subprocess, sys, time, urllib.request
 
 URL = "@AGENT_URL@"
 SHA256 = "@AGENT_SHA256@"
@@ -50,7 +50,7 @@ def patiently(what, work, deadline):
     while True:
         try:
             return work()
-        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        except (OSError, ValueError, http.client.HTTPException, subprocess.CalledProcessError) as error:
             log("%s: %s" % (what, error))
             if time.monotonic() + pause > deadline:
                 sys.exit("cfg: gave up; run this again: python3 " + os.path.abspath(__file__))

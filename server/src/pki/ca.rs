@@ -139,7 +139,10 @@ impl Ca {
         let key = KeyPair::generate()?;
         let mut params = self.leaf(life.as_secs())?;
         params.distinguished_name = common_name("cfg-server");
-        params.subject_alt_names = names.iter().map(san).collect::<Result<_, _>>()?;
+        params.subject_alt_names = names
+            .iter()
+            .map(|name| san(name))
+            .collect::<Result<_, _>>()?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = params.signed_by(&key, &self.issuer)?;
         let pkcs8 = PrivatePkcs8KeyDer::from(key.serialize_der());
@@ -160,10 +163,10 @@ impl Ca {
     }
 }
 
-fn san(name: &String) -> Result<SanType, PkiError> {
+fn san(name: &str) -> Result<SanType, PkiError> {
     match name.parse() {
         Ok(address) => Ok(SanType::IpAddress(address)),
-        Err(_) => Ok(SanType::DnsName(name.as_str().try_into()?)),
+        Err(_) => Ok(SanType::DnsName(name.try_into()?)),
     }
 }
 

@@ -8,6 +8,9 @@ pub mod name;
 pub mod publish;
 pub mod token;
 
+#[cfg(test)]
+mod tests;
+
 use cfg_catalog::digest::Digest;
 use event::{About, Event, Published, Purpose, Record};
 use serde::{Deserialize, Serialize};
