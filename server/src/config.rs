@@ -38,6 +38,8 @@ pub struct StoreConfig {
     pub url: String,
     /// The storage account.
     pub account: Option<String>,
+    /// A file with the account's key, for those who want it in no environment.
+    pub key_file: Option<PathBuf>,
     /// Another place than `https://ACCOUNT.blob.core.windows.net`, such as an Azurite.
     pub endpoint: Option<String>,
 }

@@ -1,9 +1,10 @@
 //! What is true of a machine as a whole and bears on a plan.
 
-use crate::machine::{BlobSource, Caller, Machine};
+use crate::machine::{BlobSource, Machine};
+use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
-use cfg_catalog::plan::{Host, Power};
+use cfg_catalog::plan::Host;
 use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::{Body, Desired, Observed, PathState};
 use std::collections::BTreeMap;
@@ -18,46 +19,14 @@ pub(super) fn host(
     desired: &Desired,
     seen: &BTreeMap<ResourceId, Observed>,
     blobs: &dyn BlobSource,
-) -> Host {
-    let users = machine.names().users().unwrap_or_default();
-    let groups = machine.names().groups().unwrap_or_default();
-    Host {
-        users: users
-            .into_iter()
-            .map(|user| (user.uid, user.name))
-            .collect(),
-        groups: groups
-            .into_iter()
-            .map(|group| (group.gid, group.name))
-            .collect(),
-        power: power(machine),
+) -> anyhow::Result<Host> {
+    let host = machine
+        .host()
+        .context("cannot tell who is who on this machine")?;
+    Ok(Host {
         blobs: contents(desired, seen, blobs),
-    }
-}
-
-fn power(machine: &Machine) -> Power {
-    let Caller::Ordinary { uid, gid } = machine.root().caller() else {
-        return Power::Root;
-    };
-    if machine.root().is_machine() {
-        return Power::Root;
-    }
-    let name = |gid: u32| {
-        machine
-            .names()
-            .group_name(gid)
-            .unwrap_or_else(|_| gid.to_string())
-    };
-    let mut groups = vec![name(gid)];
-    let others = rustix::process::getgroups().unwrap_or_default();
-    groups.extend(others.into_iter().map(|gid| name(gid.as_raw())));
-    Power::Own {
-        user: machine
-            .names()
-            .user_name(uid)
-            .unwrap_or_else(|_| uid.to_string()),
-        groups,
-    }
+        ..host
+    })
 }
 
 /// The contents of the role's files that differ from what stands there.

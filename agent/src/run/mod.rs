@@ -68,14 +68,14 @@ pub enum RunError {
 
 /// What a run would change. Writes nothing.
 ///
-/// Not to be called on a thread that runs asynchronous tasks.
+/// It blocks: not for a thread that others' asynchronous tasks wait for.
 ///
 /// # Errors
 /// Where no plan could be made.
 pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     let clock = Clock::start();
     let mut eyes = Eyes::new(context.root);
-    let snapshot = look(context, &mut eyes);
+    let snapshot = look(context, &mut eyes)?;
     let ledger = match context.state.ledger() {
         Ok(ledger) => ledger,
         Err(error) if context.root.caller() != Caller::Superuser => {
@@ -91,7 +91,7 @@ pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
 
 /// One run, now. Its document is kept in the state directory as well.
 ///
-/// Not to be called on a thread that runs asynchronous tasks.
+/// It blocks: not for a thread that others' asynchronous tasks wait for.
 ///
 /// # Errors
 /// Where there was no run, or it had to stop where it stood; the next one finishes it.
@@ -115,7 +115,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         tracing::warn!("the index could not be refreshed whole: {complaint}");
     }
 
-    let snapshot = look(context, &mut whole);
+    let snapshot = look(context, &mut whole)?;
     let plan = draft(context, &snapshot, &known)?;
     // From here on an interrupted run still restarts what it must: what starts have read is on disk.
     let ledger = begin(context.desired, &snapshot, &known);
@@ -157,7 +157,7 @@ fn settle_leftover(ledger: &mut Ledger, leftover: &Leftover) {
     }
 }
 
-fn look(context: &Context<'_>, site: &mut dyn Site) -> Snapshot {
+fn look(context: &Context<'_>, site: &mut dyn Site) -> anyhow::Result<Snapshot> {
     let desired = context.desired;
     let listed = inputs::listed(desired);
     let wanted: Vec<Look<'_>> = desired
@@ -170,8 +170,8 @@ fn look(context: &Context<'_>, site: &mut dyn Site) -> Snapshot {
         .collect();
     let observed = site.look(&wanted, Stage::Plan);
     let machine = Machine::new(context.root);
-    let host = host::host(&machine, desired, &observed, context.blobs);
-    Snapshot { observed, host }
+    let host = host::host(&machine, desired, &observed, context.blobs)?;
+    Ok(Snapshot { observed, host })
 }
 
 fn draft(context: &Context<'_>, snapshot: &Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {

@@ -19,20 +19,16 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Connects. Not to be called on a thread that runs asynchronous tasks.
+    /// Connects.
     pub fn connect() -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("cannot start a runtime")?;
-        let connection = runtime
-            .block_on(async {
-                zbus::connection::Builder::system()
-                    .method_timeout(PATIENCE)
-                    .build()
-                    .await
-            })
-            .context("cannot connect to the system bus")?;
+        let connect = zbus::connection::Builder::system()
+            .method_timeout(PATIENCE)
+            .build();
+        let connection = aside(&runtime, connect)?.context("cannot connect to the system bus")?;
         Ok(Self {
             runtime,
             connection,
@@ -41,18 +37,17 @@ impl Bus {
 
     /// The properties of these units, which systemd loads where it has not yet.
     pub fn properties(&self, units: &[&str]) -> anyhow::Result<BTreeMap<String, Properties>> {
-        self.runtime.block_on(async {
-            let all = join_all(units.iter().map(|unit| self.unit(unit))).await;
-            units
-                .iter()
-                .zip(all)
-                .map(|(unit, properties)| {
-                    let properties = properties
-                        .with_context(|| format!("systemd does not say how {unit} is"))?;
-                    Ok(((*unit).to_owned(), properties))
-                })
-                .collect()
-        })
+        let asked = join_all(units.iter().map(|unit| self.unit(unit)));
+        let all = aside(&self.runtime, asked)?;
+        units
+            .iter()
+            .zip(all)
+            .map(|(unit, properties)| {
+                let properties =
+                    properties.with_context(|| format!("systemd does not say how {unit} is"))?;
+                Ok(((*unit).to_owned(), properties))
+            })
+            .collect()
     }
 
     async fn unit(&self, unit: &str) -> zbus::Result<Properties> {
@@ -129,6 +124,20 @@ impl Bus {
             .await?;
         reply.body().deserialize()
     }
+}
+
+/// Runs this to its end on a thread of its own: the caller's may belong to another runtime, which forbids waiting.
+fn aside<F>(runtime: &tokio::runtime::Runtime, future: F) -> anyhow::Result<F::Output>
+where
+    F: Future + Send,
+    F::Output: Send,
+{
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| runtime.block_on(future));
+        thread
+            .join()
+            .map_err(|_| anyhow::anyhow!("the conversation with systemd broke off"))
+    })
 }
 
 struct Answer(HashMap<String, OwnedVariant>);

@@ -167,10 +167,11 @@ impl Texts {
             wrong.push(warning);
         }
         if self.roles.is_empty() && !wrong.has_errors() {
-            wrong.push(
-                Diagnostic::bare("no role in the catalog")
-                    .help("a role is a folder with a role.toml: roles/NAME/role.toml"),
-            );
+            let help = match catalog.0.contains_key("role.toml") {
+                true => "this is the folder of one role: give the one above it",
+                false => "a role is a folder with a role.toml: roles/NAME/role.toml",
+            };
+            wrong.push(Diagnostic::bare("no role in the catalog").help(help));
         }
     }
 

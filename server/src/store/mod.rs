@@ -39,9 +39,9 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
-    /// A folder cannot be made or used.
+    /// A file or a folder here cannot be made or used.
     #[error("{path}")]
-    Folder {
+    Here {
         /// Which.
         path: String,
         /// Why.
