@@ -210,17 +210,31 @@ mod tests {
         symlink("../web/files", dir.path().join("web/again")).unwrap();
         assert_eq!(
             paths(dir.path()),
-            ["web/again/.hidden", "web/files/.hidden", "web/role.toml", "web/same"]
+            [
+                "web/again/.hidden",
+                "web/files/.hidden",
+                "web/role.toml",
+                "web/same"
+            ]
         );
     }
 
     #[test]
     fn refuses_what_leads_out() {
-        for target in ["/etc/passwd", "../../../../../etc/passwd", "nowhere", "loop", "/"] {
+        for target in [
+            "/etc/passwd",
+            "../../../../../etc/passwd",
+            "nowhere",
+            "loop",
+            "/",
+        ] {
             let dir = catalog();
             symlink(target, dir.path().join("web/loop")).unwrap();
             let refused = read_catalog(dir.path());
-            assert!(matches!(refused, Err(BadFolder::Link(_))), "{target}: {refused:?}");
+            assert!(
+                matches!(refused, Err(BadFolder::Link(_))),
+                "{target}: {refused:?}"
+            );
         }
     }
 
@@ -236,7 +250,10 @@ mod tests {
         let dir = catalog();
         let fifo = dir.path().join("web/fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::RUSR, 0).unwrap();
-        assert!(matches!(read_catalog(dir.path()), Err(BadFolder::Special(_))));
+        assert!(matches!(
+            read_catalog(dir.path()),
+            Err(BadFolder::Special(_))
+        ));
     }
 
     #[test]
@@ -250,7 +267,9 @@ mod tests {
     #[test]
     fn says_what_is_not_there() {
         let dir = catalog();
-        let missing = read_catalog(&dir.path().join("nothing")).unwrap_err().to_string();
+        let missing = read_catalog(&dir.path().join("nothing"))
+            .unwrap_err()
+            .to_string();
         assert!(missing.contains("nothing: No such file"), "{missing}");
     }
 }

@@ -1,5 +1,29 @@
 //! The changes that would bring a machine to its role, in order. The same value is shown, applied and reported.
 
+pub mod ahead;
+pub mod claims;
+pub mod document;
+pub mod draft;
+pub mod inputs;
+pub mod ledger;
+pub mod order;
+pub mod settle;
+pub mod show;
+pub mod textdiff;
+pub mod turn;
+
+mod edges;
+
+#[cfg(test)]
+mod tests;
+
+pub use draft::{Plan, PlannedStep, plan, plan_within};
+pub use ledger::{Ledger, begin};
+pub use order::{Cycle, Phase, Step, order};
+pub use settle::{Due, Settled, Standing, settle};
+pub use turn::{Turn, Verdict, turn};
+
+use crate::digest::Digest;
 use crate::id::ResourceId;
 use crate::resource::Observed;
 use serde::{Deserialize, Serialize};
@@ -11,6 +35,36 @@ use std::collections::BTreeMap;
 pub struct Snapshot {
     /// By resource.
     pub observed: BTreeMap<ResourceId, Observed>,
+    /// What is true of the machine as a whole.
+    pub host: Host,
+}
+
+/// What is true of a machine as a whole and bears on differences.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Host {
+    /// Names of users by number, so that an owner given as a number is recognized.
+    pub users: BTreeMap<u32, String>,
+    /// Names of groups by number.
+    pub groups: BTreeMap<u32, String>,
+    /// What the process that will enact may do.
+    pub power: Power,
+    /// Contents of blobs of the role that are worth a diff (text of at most 1 MiB); for diffs alone.
+    pub blobs: BTreeMap<Digest, Vec<u8>>,
+}
+
+/// What the process that enacts may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Power {
+    /// Everything. A dry run of an ordinary user on the real root plans with this too: it shows what root would do.
+    #[default]
+    Root,
+    /// Only what this ordinary user may, below `--root`: foreign owners, accounts, packages and commands are held.
+    Own {
+        /// Its name.
+        user: String,
+        /// Its groups, the primary one first.
+        groups: Vec<String>,
+    },
 }
 
 /// What is done to a resource.
@@ -56,7 +110,7 @@ pub enum Action {
 }
 
 /// Whether a real run would do just this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
     /// It would.
@@ -75,11 +129,83 @@ pub struct Change {
     /// How sure.
     pub certainty: Certainty,
     /// What was there, as the kind shows it; null where nothing was.
+    #[serde(default)]
     pub before: Value,
     /// What will be there.
+    #[serde(default)]
     pub after: Value,
     /// A unified diff of text content, cut at 64 KiB; null where there is none to show.
     pub diff: Option<String>,
     /// The resources whose changes bring this one about.
     pub causes: Vec<ResourceId>,
+}
+
+impl Change {
+    /// A certain change with nothing to show and no causes.
+    pub fn new(resource: &ResourceId, action: Action) -> Self {
+        Self {
+            resource: resource.clone(),
+            action,
+            certainty: Certainty::Certain,
+            before: Value::Null,
+            after: Value::Null,
+            diff: None,
+            causes: Vec::new(),
+        }
+    }
+
+    /// From this to that.
+    #[must_use]
+    pub fn showing(mut self, before: Value, after: Value) -> Self {
+        self.before = before;
+        self.after = after;
+        self
+    }
+
+    /// With this diff.
+    #[must_use]
+    pub fn with_diff(mut self, diff: Option<String>) -> Self {
+        self.diff = diff;
+        self
+    }
+
+    /// As sure as this, or less.
+    #[must_use]
+    pub fn at_most(mut self, certainty: Certainty) -> Self {
+        self.certainty = self.certainty.max(certainty);
+        self
+    }
+
+    /// Brought about by these.
+    #[must_use]
+    pub fn because_of(mut self, causes: Vec<ResourceId>) -> Self {
+        self.causes = causes;
+        self
+    }
+}
+
+impl Action {
+    /// The word in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Remove => "remove",
+            Action::Install => "install",
+            Action::Upgrade => "upgrade",
+            Action::Downgrade => "downgrade",
+            Action::Purge => "purge",
+            Action::Hold => "hold",
+            Action::Unhold => "unhold",
+            Action::Start => "start",
+            Action::Stop => "stop",
+            Action::Restart => "restart",
+            Action::Reload => "reload",
+            Action::Enable => "enable",
+            Action::Disable => "disable",
+            Action::Mask => "mask",
+            Action::Unmask => "unmask",
+            Action::Run => "run",
+        }
+    }
 }

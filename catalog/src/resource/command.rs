@@ -1,8 +1,10 @@
 //! A command under a guard.
 
-use super::Shell;
+use super::{Resource, Shell};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
+use crate::plan::turn::{Found, Turn};
+use crate::plan::{Action, Certainty, Change};
 use std::collections::BTreeMap;
 
 /// What is run, and when it is not.
@@ -46,4 +48,49 @@ pub enum Guards {
     Forbid,
     /// Only a real run can ask them.
     Unknown,
+}
+
+/// Whether the command would be run.
+pub(crate) fn diff(
+    resource: &Resource,
+    command: &Command,
+    state: &CommandState,
+    turn: &Turn<'_>,
+) -> Found {
+    let mut causes = Vec::new();
+    let mut certainty = Certainty::Certain;
+    if !command.on.is_empty() {
+        match turn
+            .ledger
+            .owed_command(&resource.id, &command.on, turn.inputs)
+        {
+            None => return Found::default(),
+            Some(owed) => causes = owed,
+        }
+        if causes.iter().all(|cause| turn.ahead.is_assumed(cause)) && !causes.is_empty() {
+            certainty = Certainty::Assumed;
+        }
+    }
+    match (state.guards, open(command, turn)) {
+        (Guards::Forbid, Certainty::Certain) => return Found::default(),
+        (Guards::Allow, Certainty::Certain) => {}
+        (Guards::Unknown, _) | (_, Certainty::Assumed) => certainty = Certainty::Assumed,
+    }
+    let change = Change::new(&resource.id, Action::Run).at_most(certainty);
+    vec![change.because_of(causes)].into()
+}
+
+/// Whether the guards could answer otherwise once what comes before is done.
+fn open(command: &Command, turn: &Turn<'_>) -> Certainty {
+    let asks = command.unless.is_some() || command.only_if.is_some();
+    let moved = match &command.creates {
+        _ if asks => turn.ahead.anything(),
+        Some(path) => turn.ahead.may_touch(path),
+        None => false,
+    };
+    if moved {
+        Certainty::Assumed
+    } else {
+        Certainty::Certain
+    }
 }

@@ -1,8 +1,18 @@
 //! A directory.
 
-use super::{Attributes, Presence};
+use super::file::in_the_way;
+use super::{
+    Attributes, Below, BelowKind, DirectoryState, Mode, Obstacle, PathState, Presence, Resource,
+    attributes,
+};
 use crate::digest::Digest;
+use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::plan::claims::Claims;
+use crate::plan::turn::{Found, Turn};
+use crate::plan::{Action, Change};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// A directory that must stand there.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,4 +28,162 @@ pub struct Directory {
     /// A tree of the role: relative path to digest and size, sorted. The expansion into `file:` resources
     /// happens at rendering, so this is kept only to know that `below` must be observed.
     pub source: Vec<(String, Digest, u64)>,
+}
+
+/// The mode of a new directory that nobody gave one.
+pub const NEW: Mode = Mode(0o755);
+
+/// Where `purge` is refused: what lies there is never one role's alone.
+pub const NEVER_PURGED: [&str; 7] = ["/", "/etc", "/usr", "/var", "/home", "/root", "/boot"];
+
+/// What would bring the directory about, and what its purge would remove.
+pub(crate) fn diff(
+    resource: &Resource,
+    directory: &Directory,
+    state: &PathState,
+    turn: &Turn<'_>,
+) -> Result<Found, Obstacle> {
+    if let PathState::Unreadable { why } = state {
+        return Err(Obstacle(why.clone()));
+    }
+    if directory.purge && NEVER_PURGED.contains(&directory.path.as_str()) {
+        return Err(Obstacle(format!("purge is refused on {}", directory.path)));
+    }
+    match directory.state {
+        Presence::Present => presence(resource, directory, state, turn),
+        Presence::Absent => removal(resource, directory, state, turn),
+    }
+}
+
+fn presence(
+    resource: &Resource,
+    directory: &Directory,
+    state: &PathState,
+    turn: &Turn<'_>,
+) -> Result<Found, Obstacle> {
+    let current = match state {
+        PathState::Directory(old) => Some(&old.ownership),
+        _ => None,
+    };
+    let outcome = attributes::outcome(&directory.attributes, current, NEW, turn.host);
+    let change = |action| Change::new(&resource.id, action);
+    let after = attributes::shown(&outcome.after, &[]);
+    let mut changes = Vec::new();
+    match state {
+        PathState::Directory(old) => {
+            if outcome.after != old.ownership {
+                changes.push(
+                    change(Action::Update).showing(attributes::shown(&old.ownership, &[]), after),
+                );
+            }
+            changes.extend(purged(resource, directory, old, turn));
+        }
+        PathState::Absent { .. } => {
+            changes.push(change(Action::Create).showing(Value::Null, after));
+        }
+        PathState::Link(old) => {
+            changes.push(change(Action::Update).showing(json!({ "target": old.target }), after));
+        }
+        _ => return Err(in_the_way(state)),
+    }
+    Ok(Found {
+        changes,
+        held: outcome.held,
+    })
+}
+
+fn removal(
+    resource: &Resource,
+    directory: &Directory,
+    state: &PathState,
+    turn: &Turn<'_>,
+) -> Result<Found, Obstacle> {
+    let change = Change::new(&resource.id, Action::Remove);
+    match state {
+        PathState::Absent { .. } => Ok(Found::default()),
+        PathState::Link(old) => {
+            Ok(vec![change.showing(json!({ "target": old.target }), Value::Null)].into())
+        }
+        PathState::Directory(old) => {
+            let mut changes = purged(resource, directory, old, turn);
+            let going: BTreeSet<&str> = changes.iter().map(|c| c.resource.name.as_str()).collect();
+            let stays = old.below.iter().find(|below| {
+                !going.contains(below.path.as_str()) && turn.claims.absent(&below.path).is_none()
+            });
+            if let Some(stays) = stays {
+                return Err(Obstacle(format!(
+                    "it is not empty: {} stands in it",
+                    stays.path
+                )));
+            }
+            if !old.empty && old.below.is_empty() {
+                return Err(Obstacle("it is not empty".into()));
+            }
+            changes.push(change.showing(attributes::shown(&old.ownership, &[]), Value::Null));
+            Ok(changes.into())
+        }
+        _ => Err(in_the_way(state)),
+    }
+}
+
+/// The victims of a purge, what is inside before what it is in.
+fn purged(
+    resource: &Resource,
+    directory: &Directory,
+    state: &DirectoryState,
+    turn: &Turn<'_>,
+) -> Vec<Change> {
+    if !directory.purge {
+        return Vec::new();
+    }
+    victims(&directory.path, &state.below, turn.claims)
+        .into_iter()
+        .map(|(victim, before)| {
+            Change::new(&victim, Action::Remove)
+                .showing(before, Value::Null)
+                .because_of(vec![resource.id.clone()])
+        })
+        .collect()
+}
+
+/// Everything below that no resource claims, and that holds nothing which stays.
+fn victims(folder: &AbsPath, below: &[Below], claims: &Claims) -> Vec<(ResourceId, Value)> {
+    let mounts: Vec<&AbsPath> = below
+        .iter()
+        .filter(|b| matches!(b.what, BelowKind::Mount))
+        .map(|b| &b.path)
+        .collect();
+    let stays = |path: &AbsPath| {
+        claims.keeps(path, folder)
+            || mounts
+                .iter()
+                .any(|mount| mount.is_within(path) || path.is_within(mount))
+    };
+    let mut going: Vec<&Below> = below.iter().filter(|b| !stays(&b.path)).collect();
+    going.sort_by(|a, b| b.path.cmp(&a.path));
+    going
+        .into_iter()
+        .map(|below| {
+            let (kind, before) = victim(&below.what);
+            let named = claims.absent(&below.path).cloned();
+            let id = named.unwrap_or_else(|| ResourceId::new(kind, below.path.as_str()));
+            (id, before)
+        })
+        .collect()
+}
+
+/// How a victim is named and shown: a link or a device goes as a file does.
+fn victim(what: &BelowKind) -> (Kind, Value) {
+    match what {
+        BelowKind::File(old) => {
+            let digest = old.digest.map(|digest| digest.to_string());
+            (
+                Kind::File,
+                attributes::shown(&old.ownership, &[("sha256", digest.into())]),
+            )
+        }
+        BelowKind::Directory(old) => (Kind::Directory, attributes::shown(old, &[])),
+        BelowKind::Link(target) => (Kind::File, json!({ "target": target })),
+        BelowKind::Special | BelowKind::Mount => (Kind::File, Value::Null),
+    }
 }

@@ -3,6 +3,7 @@
 //! `diff(desired, observed) -> changes` is total and cannot fail; empty is the definition of converged.
 
 pub mod account;
+pub mod attributes;
 pub mod command;
 pub mod directory;
 pub mod file;
@@ -94,6 +95,19 @@ pub struct Desired {
     pub health: Option<Health>,
 }
 
+impl Desired {
+    /// The resource of this name.
+    pub fn get(&self, id: &ResourceId) -> Option<&Resource> {
+        let at = self.resources.binary_search_by(|r| r.id.cmp(id)).ok()?;
+        self.resources.get(at)
+    }
+}
+
+/// Why a difference cannot be enacted: a failure of its resource, in a dry run too.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Obstacle(pub String);
+
 /// How a role's health is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
@@ -151,7 +165,7 @@ pub enum PathState {
     Absent {
         /// The folders above that do not exist either, outermost first.
         missing_parents: Vec<AbsPath>,
-        /// When the nearest folder that exists last changed, in µs since 1970; for [`crate::plan::restart`].
+        /// When the nearest folder that exists last changed, in µs since 1970; for [`crate::plan::ledger`].
         parent_changed_us: u64,
     },
     /// A regular file.

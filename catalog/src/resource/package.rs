@@ -1,5 +1,13 @@
 //! A Debian package.
 
+use super::{Obstacle, Resource};
+use crate::plan::turn::{Found, Turn};
+use crate::plan::{Action, Change};
+use debversion::Version;
+use globset::GlobBuilder;
+use serde_json::{Value, json};
+use std::cmp::Ordering;
+
 /// A package and what must be so of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Package {
@@ -72,4 +80,233 @@ pub enum DpkgState {
         /// dpkg's word.
         status: String,
     },
+}
+
+impl Wanted {
+    /// As the role writes it.
+    pub fn text(&self) -> &str {
+        match self {
+            Wanted::Any => "*",
+            Wanted::Latest => "latest",
+            Wanted::Glob(glob) => glob,
+        }
+    }
+
+    /// Whether this version does; `latest` takes any here, since it is judged beside the others that there are.
+    pub fn matches(&self, version: &str) -> bool {
+        let Wanted::Glob(glob) = self else {
+            return true;
+        };
+        let version = like(glob, version);
+        match GlobBuilder::new(glob).backslash_escape(false).build() {
+            Ok(pattern) if is_glob(glob) => pattern.compile_matcher().is_match(version),
+            _ => glob == version,
+        }
+    }
+}
+
+fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// The version without its epoch where the pattern has none.
+fn like<'a>(pattern: &str, version: &'a str) -> &'a str {
+    match version.split_once(':') {
+        Some((_, rest)) if !pattern.contains(':') => rest,
+        _ => version,
+    }
+}
+
+/// By Debian's rules; what is no version at all counts as older.
+pub fn compare(a: &str, b: &str) -> Ordering {
+    let parse = |text: &str| Version::parse_lenient(text).ok();
+    parse(a).cmp(&parse(b))
+}
+
+/// What would bring the package about.
+pub(crate) fn diff(
+    resource: &Resource,
+    package: &Package,
+    state: &PackageState,
+    turn: &Turn<'_>,
+) -> Result<Found, Obstacle> {
+    let change = |action| Change::new(&resource.id, action);
+    let there = installed(&state.dpkg);
+    let removal = match package.state {
+        PackagePresence::Present => return presence(resource, package, state, turn),
+        PackagePresence::Absent => there.is_some().then_some(Action::Remove),
+        PackagePresence::Purged => (state.dpkg != DpkgState::Absent).then_some(Action::Purge),
+    };
+    Ok(removal
+        .map(|action| change(action).showing(shown(state), Value::Null))
+        .into_iter()
+        .collect::<Vec<_>>()
+        .into())
+}
+
+fn presence(
+    resource: &Resource,
+    package: &Package,
+    state: &PackageState,
+    turn: &Turn<'_>,
+) -> Result<Found, Obstacle> {
+    let change = |action| Change::new(&resource.id, action);
+    let mut changes = Vec::new();
+    let moved = moved(package, state, turn)?;
+    let kept = moved.is_none() && installed(&state.dpkg).is_some();
+    if package.hold == Some(false) && state.held {
+        changes.push(change(Action::Unhold).showing(json!({"held": true}), json!({"held": false})));
+    }
+    if let Some((action, version)) = moved {
+        changes.push(change(action).showing(shown(state), json!({ "version": version })));
+    }
+    if kept && state.auto {
+        // Moving it marks it as well.
+        changes.push(change(Action::Update).showing(json!({"auto": true}), json!({"auto": false})));
+    }
+    if package.hold == Some(true) && !state.held {
+        changes.push(change(Action::Hold).showing(json!({"held": false}), json!({"held": true})));
+    }
+    Ok(changes.into())
+}
+
+/// The change of version, if one is due, and to which.
+fn moved(
+    package: &Package,
+    state: &PackageState,
+    turn: &Turn<'_>,
+) -> Result<Option<(Action, String)>, Obstacle> {
+    let wanted = &package.version;
+    let best = best(wanted, state.available.as_deref());
+    let current = match &state.dpkg {
+        DpkgState::Absent | DpkgState::ConfigFiles => {
+            return Ok(Some((Action::Install, found(package, state, best, turn)?)));
+        }
+        DpkgState::Broken { version, .. } if wanted.matches(version) => {
+            return Ok(Some((Action::Install, version.clone())));
+        }
+        DpkgState::Broken { .. } => {
+            return Ok(Some((Action::Install, found(package, state, best, turn)?)));
+        }
+        DpkgState::Installed { version, .. } => version,
+    };
+    if *wanted == Wanted::Latest {
+        let newer = best.filter(|best| compare(best, current) == Ordering::Greater);
+        return Ok(newer.map(|best| (Action::Upgrade, best.to_owned())));
+    }
+    if wanted.matches(current) {
+        return Ok(None);
+    }
+    let target = found(package, state, best, turn)?;
+    let action = match direction(current, &target) {
+        Ordering::Less => Action::Upgrade,
+        Ordering::Equal | Ordering::Greater => Action::Downgrade,
+    };
+    Ok(Some((action, target)))
+}
+
+/// The newest that does, or, where no index can say, the version as it is written.
+fn found(
+    package: &Package,
+    state: &PackageState,
+    best: Option<&str>,
+    turn: &Turn<'_>,
+) -> Result<String, Obstacle> {
+    let wanted = package.version.text();
+    match (best, &state.available) {
+        (Some(best), _) => Ok(best.to_owned()),
+        (None, None) => Ok(wanted.to_owned()),
+        (None, Some(_)) if turn.ahead.may_bring_versions() => Ok(wanted.to_owned()),
+        (None, Some(versions)) if versions.is_empty() => Err(Obstacle(format!(
+            "no repository has a package {}",
+            package.name
+        ))),
+        (None, Some(versions)) => Err(Obstacle(format!(
+            "no version of {} is {wanted}; the repositories have {}",
+            package.name,
+            some_of(versions)
+        ))),
+    }
+}
+
+/// At most ten versions, in words.
+fn some_of(versions: &[String]) -> String {
+    let first = versions.iter().take(10).cloned().collect::<Vec<_>>();
+    let more = versions.len() - first.len();
+    match more {
+        0 => first.join(", "),
+        _ => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+fn best<'a>(wanted: &Wanted, available: Option<&'a [String]>) -> Option<&'a str> {
+    available?
+        .iter()
+        .map(String::as_str)
+        .filter(|version| wanted.matches(version))
+        .max_by(|a, b| compare(a, b))
+}
+
+/// Which way it goes: by the version, or by what a glob begins with.
+fn direction(current: &str, target: &str) -> Ordering {
+    let written = target.split(['*', '?', '[']).next().unwrap_or_default();
+    let written = written.trim_end_matches(['.', '-', '+', '~', ':']);
+    compare(like(target, current), written)
+}
+
+fn installed(state: &DpkgState) -> Option<&str> {
+    match state {
+        DpkgState::Absent | DpkgState::ConfigFiles => None,
+        DpkgState::Installed { version, .. } | DpkgState::Broken { version, .. } => Some(version),
+    }
+}
+
+fn shown(state: &PackageState) -> Value {
+    match &state.dpkg {
+        DpkgState::Absent => Value::Null,
+        DpkgState::ConfigFiles => json!({ "status": "config-files" }),
+        DpkgState::Installed { version, .. } => json!({ "version": version }),
+        DpkgState::Broken { version, status } => json!({ "version": version, "status": status }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_are_over_the_whole_version_and_forgive_an_epoch() {
+        for (wanted, version, does) in [
+            ("3.8.*", "3.8.0-11+deb12u1", true),
+            ("3.8.*", "3.80-1", false),
+            ("3.8.*", "1:3.8.0-1", true),
+            ("1:3.8.*", "1:3.8.0-1", true),
+            ("2:3.8.*", "1:3.8.0-1", false),
+            ("1:3.8.*", "3.8.0-1", false),
+            ("3.8.0-1", "3.8.0-1", true),
+            ("3.8.0-1", "1:3.8.0-1", true),
+            ("3.8.0", "3.8.0-1", false),
+            ("3.8.?-1", "3.8.0-1", true),
+            ("3.[78].*", "3.7.1", true),
+            ("3.[78].*", "3.9.1", false),
+            ("*deb12*", "3.8.0-11+deb12u1", true),
+        ] {
+            let wanted = Wanted::Glob(wanted.into());
+            assert_eq!(wanted.matches(version), does, "{wanted:?} {version}");
+        }
+    }
+
+    #[test]
+    fn direction_by_what_is_known() {
+        for (current, target, wanted) in [
+            ("3.8.0-1", "3.9.*", Ordering::Less),
+            ("3.10.0-1", "3.9.*", Ordering::Greater),
+            ("1:3.8.0-1", "3.9.*", Ordering::Less),
+            ("1:3.8.0-1", "2:1.0", Ordering::Less),
+            ("3.8.0-1", "3.8.0-1~bpo1", Ordering::Greater),
+            ("1.0~rc1", "1.0", Ordering::Less),
+        ] {
+            assert_eq!(direction(current, target), wanted, "{current} {target}");
+        }
+    }
 }

@@ -1,8 +1,15 @@
 //! A systemd unit.
 
+use super::file::in_the_way;
+use super::{Obstacle, PathState, Resource};
 use crate::digest::Digest;
-use crate::id::ResourceId;
+use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::plan::ledger::Owed;
+use crate::plan::order::Phase;
+use crate::plan::turn::{Found, Turn};
+use crate::plan::{Action, Certainty, Change, textdiff};
+use serde_json::{Value, json};
 
 /// A unit and what must be so of it; what is none is not managed.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,4 +132,243 @@ pub struct Input {
     pub digest: Digest,
     /// When it last changed, in µs since 1970.
     pub changed_us: u64,
+}
+
+/// What would bring the service about, in this of its two turns.
+pub(crate) fn diff(
+    resource: &Resource,
+    service: &Service,
+    state: &ServiceState,
+    phase: Phase,
+    turn: &Turn<'_>,
+) -> Result<Found, Obstacle> {
+    if phase == Phase::Mask {
+        return Ok(masking(resource, service, state).into());
+    }
+    let unit = unit_file(resource, service, state)?;
+    let coming = Coming::of(service, state, &unit, turn);
+    possible(service, state, coming)?;
+    let mut changes = Vec::new();
+    changes.extend(enablement(resource, service, state, coming, turn));
+    changes.extend(activity(resource, service, state, coming, turn));
+    if let Some(unit) = unit {
+        changes.insert(0, unit);
+    }
+    Ok(changes.into())
+}
+
+fn masking(resource: &Resource, service: &Service, state: &ServiceState) -> Vec<Change> {
+    let action = match (service.masked, state.load) {
+        (Some(true), load) if load != Load::Masked => Action::Mask,
+        (Some(false), Load::Masked) => Action::Unmask,
+        _ => return Vec::new(),
+    };
+    vec![Change::new(&resource.id, action)]
+}
+
+/// The change of its own unit file.
+fn unit_file(
+    resource: &Resource,
+    service: &Service,
+    state: &ServiceState,
+) -> Result<Option<Change>, Obstacle> {
+    let Some(wanted) = &service.unit_file else {
+        return Ok(None);
+    };
+    let digest = Digest::of(&wanted.content);
+    let after = json!({ "sha256": digest.to_string(), "mode": "0644" });
+    let open = !resource.sensitive;
+    let (action, before, diff) = match &state.unit_file {
+        None => return Err(Obstacle("its unit file was not looked at".into())),
+        Some(PathState::Absent { .. }) => (
+            Action::Create,
+            Value::Null,
+            textdiff::unified(b"", &wanted.content),
+        ),
+        Some(PathState::File(old)) => {
+            let unread = || Obstacle("its unit file could not be read".into());
+            let old_digest = old.digest.ok_or_else(unread)?;
+            if old_digest == digest && old.ownership.mode.0 == 0o644 {
+                return Ok(None);
+            }
+            let mode = old.ownership.mode.to_string();
+            let before = json!({ "sha256": old_digest.to_string(), "mode": mode });
+            let old = old.content.as_deref();
+            let diff = old.and_then(|old| textdiff::unified(old, &wanted.content));
+            (Action::Update, before, diff)
+        }
+        // Masked under its own name, by cfg or by hand: the mask's turn comes first.
+        Some(PathState::Link(old)) => (Action::Update, json!({ "target": old.target }), None),
+        Some(other) => return Err(in_the_way(other)),
+    };
+    let change = Change::new(&resource.id, action);
+    Ok(Some(
+        change
+            .showing(before, after)
+            .with_diff(diff.filter(|_| open)),
+    ))
+}
+
+/// Where a unit that systemd does not have could come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Coming {
+    /// It is there.
+    There,
+    /// The role brings it.
+    Own,
+    /// What is planned before may bring it.
+    Ahead,
+    /// From nowhere.
+    Nowhere,
+}
+
+impl Coming {
+    fn of(service: &Service, state: &ServiceState, unit: &Option<Change>, turn: &Turn<'_>) -> Self {
+        match state.load {
+            Load::Loaded => Coming::There,
+            Load::Masked if service.masked != Some(false) => Coming::There,
+            Load::Bad if unit.is_none() && !turn.ahead.may_bring_units() => Coming::There,
+            _ if service.unit_file.is_some() => Coming::Own,
+            _ if turn.ahead.may_bring_units() => Coming::Ahead,
+            // Under a mask that goes there may be a unit.
+            Load::Masked if turn.ahead.is_ahead() => Coming::Ahead,
+            _ => Coming::Nowhere,
+        }
+    }
+}
+
+/// Whether the unit can do what it must.
+fn possible(service: &Service, state: &ServiceState, coming: Coming) -> Result<(), Obstacle> {
+    let run = service.state == Some(Activity::Running);
+    if !run && service.enabled != Some(true) {
+        return Ok(());
+    }
+    let why = match (coming, state.load) {
+        (_, _) if service.masked == Some(true) => {
+            "it is to be masked, and to run or to be enabled".to_owned()
+        }
+        (Coming::Nowhere, _) => format!("there is no unit {}", service.unit),
+        (Coming::There, Load::Masked) => {
+            "it is masked, and the role does not say masked = false".to_owned()
+        }
+        (Coming::There, Load::Bad) => format!("systemd cannot load {}", service.unit),
+        _ => return Ok(()),
+    };
+    Err(Obstacle(why))
+}
+
+fn enablement(
+    resource: &Resource,
+    service: &Service,
+    state: &ServiceState,
+    coming: Coming,
+    turn: &Turn<'_>,
+) -> Option<Change> {
+    if service.masked == Some(true) {
+        return None;
+    }
+    let shipped = shipped_by_what_moves(state, turn);
+    let (action, certainty) = match (service.enabled?, state.enabled) {
+        (true, Enabled::No) => (Action::Enable, Certainty::Certain),
+        (true, Enabled::Unknown) if state.load == Load::Masked => {
+            (Action::Enable, Certainty::Assumed)
+        }
+        (true, Enabled::Unknown) => (Action::Enable, Certainty::Certain),
+        (false, Enabled::Yes) => (Action::Disable, Certainty::Certain),
+        // A package enables what it brings, as a rule.
+        (false, Enabled::Unknown) if coming == Coming::Ahead => {
+            (Action::Disable, Certainty::Assumed)
+        }
+        (false, Enabled::No) if shipped => (Action::Disable, Certainty::Assumed),
+        _ => return None,
+    };
+    Some(Change::new(&resource.id, action).at_most(certainty))
+}
+
+/// Whether the package that ships the unit moves before this service's turn.
+fn shipped_by_what_moves(state: &ServiceState, turn: &Turn<'_>) -> bool {
+    let package = state.package.as_ref();
+    package.is_some_and(|(name, _)| turn.ahead.moves(name))
+}
+
+fn activity(
+    resource: &Resource,
+    service: &Service,
+    state: &ServiceState,
+    coming: Coming,
+    turn: &Turn<'_>,
+) -> Option<Change> {
+    let change = |action| Change::new(&resource.id, action);
+    match (service.state, state.active) {
+        (_, Active::Unjudged) => None,
+        (Some(Activity::Running), Active::Stopped | Active::Failed) => Some(change(Action::Start)),
+        (Some(Activity::Stopped), Active::Running) => Some(change(Action::Stop)),
+        (Some(Activity::Stopped), _) => {
+            // What a package brings it may start, where nothing holds it back.
+            let shipped = shipped_by_what_moves(state, turn);
+            let open = coming == Coming::Ahead || shipped;
+            (open && service.masked != Some(true))
+                .then(|| change(Action::Stop).at_most(Certainty::Assumed))
+        }
+        (_, Active::Running) if service.masked != Some(true) => {
+            refresh(resource, service, state, turn)
+        }
+        _ => None,
+    }
+}
+
+/// A restart or a reload, where the present start did not see what is there now.
+fn refresh(
+    resource: &Resource,
+    service: &Service,
+    state: &ServiceState,
+    turn: &Turn<'_>,
+) -> Option<Change> {
+    let Owed {
+        mut restart,
+        reload,
+    } = turn.ledger.owed(resource, state, turn.inputs);
+    if unit_moves(service, state) && !restart.contains(&resource.id) {
+        restart.push(resource.id.clone());
+    }
+    let guess = restart.is_empty() && reload.is_empty();
+    if guess {
+        restart.extend(pulled_along(state, turn));
+    }
+    let (action, mut causes) = match (restart.is_empty(), reload.is_empty()) {
+        (false, _) => (Action::Restart, [restart, reload].concat()),
+        (true, false) if state.can_reload => (Action::Reload, reload),
+        (true, false) => (Action::Restart, reload),
+        (true, true) => return None,
+    };
+    causes.sort();
+    causes.dedup();
+    let sure = !guess && !causes.iter().all(|cause| turn.ahead.is_assumed(cause));
+    let certainty = if sure {
+        Certainty::Certain
+    } else {
+        Certainty::Assumed
+    };
+    let change = Change::new(&resource.id, action);
+    Some(change.at_most(certainty).because_of(causes))
+}
+
+/// The package that ships the unit, where the role does not name it and another's move may take it along.
+fn pulled_along(state: &ServiceState, turn: &Turn<'_>) -> Option<ResourceId> {
+    let (name, _) = state.package.as_ref()?;
+    let id = ResourceId::new(Kind::Package, name);
+    (turn.ahead.moves_installed() && turn.desired.get(&id).is_none()).then_some(id)
+}
+
+/// Whether its own unit file will hold something else.
+fn unit_moves(service: &Service, state: &ServiceState) -> bool {
+    let wanted = service
+        .unit_file
+        .as_ref()
+        .map(|unit| Digest::of(&unit.content));
+    match (wanted, &state.unit_file) {
+        (Some(wanted), Some(PathState::File(old))) => old.digest != Some(wanted),
+        (Some(_), _) => true,
+        (None, _) => false,
+    }
 }

@@ -1,0 +1,142 @@
+//! What is planned before a resource's turn, and what that could make of it.
+
+use super::claims::path_of;
+use super::{Action, Certainty, Change};
+use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use std::collections::BTreeSet;
+
+/// Below these, and in what packages bring, systemd finds units.
+const UNITS: [&str; 5] = [
+    "/etc/systemd",
+    "/usr/lib/systemd",
+    "/lib/systemd",
+    "/run/systemd",
+    "/etc/init.d",
+];
+
+/// The changes planned so far, as far as what comes after them must know.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ahead {
+    planning: bool,
+    any: bool,
+    packages: BTreeSet<String>,
+    moves_installed: bool,
+    versions: bool,
+    units: bool,
+    commands: bool,
+    paths: BTreeSet<AbsPath>,
+    assumed: BTreeSet<ResourceId>,
+    firm: BTreeSet<ResourceId>,
+}
+
+impl Ahead {
+    /// In a run: all that comes before has been done.
+    pub fn nothing() -> Self {
+        Self::default()
+    }
+
+    /// At the beginning of a plan.
+    pub fn of_a_plan() -> Self {
+        Self {
+            planning: true,
+            ..Self::default()
+        }
+    }
+
+    /// This will have been done as well; or, where it is held, may be done by others.
+    pub fn note(&mut self, change: &Change) {
+        self.any = true;
+        match change.resource.kind {
+            Kind::Package => self.note_package(change),
+            Kind::Repository => self.versions = true,
+            Kind::Command => {
+                self.commands = true;
+                self.units = true;
+            }
+            Kind::File | Kind::Directory | Kind::Link => {
+                if let Some(path) = path_of(&change.resource) {
+                    self.units |= UNITS.iter().any(|unit| {
+                        path.as_str()
+                            .strip_prefix(unit)
+                            .is_some_and(|rest| rest.starts_with('/'))
+                    });
+                    self.paths.insert(path);
+                }
+            }
+            Kind::User | Kind::Group | Kind::Service => {}
+        }
+        self.note_input(&change.resource, change.certainty);
+    }
+
+    fn note_package(&mut self, change: &Change) {
+        match change.action {
+            Action::Install => self.units = true,
+            Action::Upgrade | Action::Downgrade => {
+                self.units = true;
+                self.moves_installed = true;
+            }
+            Action::Remove | Action::Purge => {}
+            _ => return,
+        }
+        self.packages.insert(change.resource.name.clone());
+    }
+
+    /// This will be other than it is, as surely as that.
+    pub fn note_input(&mut self, input: &ResourceId, certainty: Certainty) {
+        let set = match certainty {
+            Certainty::Certain => &mut self.firm,
+            Certainty::Assumed => &mut self.assumed,
+        };
+        set.insert(input.clone());
+    }
+
+    /// Whether this is a plan, and not a run.
+    pub fn is_ahead(&self) -> bool {
+        self.planning
+    }
+
+    /// Whether there is any change before.
+    pub fn anything(&self) -> bool {
+        self.any
+    }
+
+    /// Whether files may come that the role does not write.
+    pub fn may_bring_paths(&self) -> bool {
+        !self.packages.is_empty() || self.commands
+    }
+
+    /// Whether something may come or go at this path.
+    pub fn may_touch(&self, path: &AbsPath) -> bool {
+        self.may_bring_paths()
+            || self
+                .paths
+                .iter()
+                .any(|changed| changed.is_within(path) || path.is_within(changed))
+    }
+
+    /// Whether units may come.
+    pub fn may_bring_units(&self) -> bool {
+        self.units
+    }
+
+    /// Whether the index may come to have other versions.
+    pub fn may_bring_versions(&self) -> bool {
+        self.versions
+    }
+
+    /// Whether this package comes, goes, or gets another version.
+    pub fn moves(&self, package: &str) -> bool {
+        self.packages.contains(package)
+    }
+
+    /// Whether a package that is installed gets another version, which may take along what it depends on.
+    pub fn moves_installed(&self) -> bool {
+        self.moves_installed
+    }
+
+    /// Whether this changes, if it does, only by what is assumed.
+    pub fn is_assumed(&self, input: &ResourceId) -> bool {
+        self.assumed.contains(input) && !self.firm.contains(input)
+    }
+}

@@ -1,0 +1,169 @@
+//! Which paths the resources of a role claim; what they do not claim a purge may remove.
+
+use super::Snapshot;
+use crate::id::ResourceId;
+use crate::path::AbsPath;
+use crate::resource::account::UserState;
+use crate::resource::{Body, Desired, Observed, Presence, Resource};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The claimed paths of a role.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Claims {
+    present: BTreeSet<AbsPath>,
+    absent: BTreeMap<AbsPath, ResourceId>,
+    /// Directories with a purge of their own: what is in them is theirs to remove.
+    purging: BTreeSet<AbsPath>,
+}
+
+impl Claims {
+    /// What the whole role claims. Always of the whole, also where only some of it is applied.
+    pub fn of(desired: &Desired, snapshot: &Snapshot) -> Self {
+        let mut claims = Self::default();
+        for resource in &desired.resources {
+            claims.add(resource, snapshot.observed.get(&resource.id));
+        }
+        claims
+    }
+
+    fn add(&mut self, resource: &Resource, observed: Option<&Observed>) {
+        match &resource.body {
+            Body::File(file) => self.claim(resource, &file.path, file.state),
+            Body::Link(link) => self.claim(resource, &link.path, link.state),
+            Body::Directory(directory) => {
+                self.claim(resource, &directory.path, directory.state);
+                if directory.purge && directory.state == Presence::Present {
+                    self.purging.insert(directory.path.clone());
+                }
+            }
+            Body::Repository(repository) => {
+                let paths = [Some(repository.sources_path()), repository.key_path()];
+                for path in paths.into_iter().flatten() {
+                    self.claim_text(&path);
+                }
+            }
+            Body::Service(service) => {
+                if let Some(path) = service.unit_path() {
+                    self.present.insert(path);
+                }
+            }
+            Body::Command(command) => self.present.extend(command.creates.clone()),
+            Body::User(user) if user.authorized_keys.is_some() => {
+                let home = match observed {
+                    Some(Observed::User(UserState::Present(seen))) => Some(&seen.home),
+                    _ => user.home.as_ref(),
+                };
+                if let Some(home) = home {
+                    self.claim_text(&format!("{home}/.ssh/authorized_keys"));
+                }
+            }
+            Body::User(_) | Body::Group(_) | Body::Package(_) => {}
+        }
+    }
+
+    fn claim(&mut self, resource: &Resource, path: &AbsPath, state: Presence) {
+        match state {
+            Presence::Present => {
+                self.present.insert(path.clone());
+            }
+            Presence::Absent => {
+                self.absent.insert(path.clone(), resource.id.clone());
+            }
+        }
+    }
+
+    fn claim_text(&mut self, path: &str) {
+        if let Ok(path) = path.parse() {
+            self.present.insert(path);
+        }
+    }
+
+    /// Whether a purge of `folder` leaves this path alone: it is claimed, leads to something that is, or another
+    /// purge further in looks after it.
+    pub fn keeps(&self, path: &AbsPath, folder: &AbsPath) -> bool {
+        leads_to(&self.present, path)
+            || path
+                .ancestors()
+                .take_while(|above| above != folder)
+                .any(|above| self.purging.contains(&above))
+    }
+
+    /// The resource that says that nothing must stand here.
+    pub fn absent(&self, path: &AbsPath) -> Option<&ResourceId> {
+        self.absent.get(path)
+    }
+}
+
+/// Whether one of the paths is this or lies below it.
+fn leads_to(paths: &BTreeSet<AbsPath>, path: &AbsPath) -> bool {
+    // What lies below does not stand next to it in the order: /a-b sorts between /a and /a/b.
+    paths.contains(path)
+        || path
+            .join("\u{20}")
+            .ok()
+            .and_then(|first| paths.range(first..).next())
+            .is_some_and(|next| next.is_within(path))
+}
+
+/// The resources that manage a path, by path.
+pub(crate) fn by_path(desired: &Desired) -> BTreeMap<AbsPath, &Resource> {
+    desired
+        .resources
+        .iter()
+        .filter_map(|resource| Some((own_path(&resource.body)?.clone(), resource)))
+        .collect()
+}
+
+/// The path that a body is about, and whether something must stand there.
+pub(crate) fn own_path(body: &Body) -> Option<&AbsPath> {
+    match body {
+        Body::File(file) => Some(&file.path),
+        Body::Directory(directory) => Some(&directory.path),
+        Body::Link(link) => Some(&link.path),
+        _ => None,
+    }
+}
+
+/// Whether a body wants its thing to be there.
+pub(crate) fn presence(body: &Body) -> Presence {
+    match body {
+        Body::File(file) => file.state,
+        Body::Directory(directory) => directory.state,
+        Body::Link(link) => link.state,
+        Body::User(user) => user.state,
+        Body::Group(group) => group.state,
+        _ => Presence::Present,
+    }
+}
+
+/// Of this id, where it names a path.
+pub(crate) fn path_of(id: &ResourceId) -> Option<AbsPath> {
+    use crate::id::Kind;
+    match id.kind {
+        Kind::File | Kind::Directory | Kind::Link => id.name.parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_to_a_claim_is_kept() {
+        let paths = ["/a-b", "/a/b/c", "/d"].map(|p| p.parse().unwrap());
+        let paths = BTreeSet::from(paths);
+        for (path, kept) in [
+            ("/a", true),
+            ("/a/b", true),
+            ("/a/b/c", true),
+            ("/a/b/c/d", false),
+            ("/a/c", false),
+            ("/a/b-", false),
+            ("/d", true),
+            ("/e", false),
+        ] {
+            assert_eq!(leads_to(&paths, &path.parse().unwrap()), kept, "{path}");
+        }
+    }
+}

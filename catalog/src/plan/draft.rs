@@ -1,0 +1,363 @@
+//! Drafting the plan: each resource takes its turn, seeing what is planned before it.
+
+use super::ahead::Ahead;
+use super::claims::{Claims, by_path, path_of, presence};
+use super::document::{Failure, Held, Why};
+use super::inputs::{self, Inputs};
+use super::ledger::{Ledger, begin};
+use super::order::{Cycle, Phase, Step, order};
+use super::turn::{Turn, Verdict, turn};
+use super::{Action, Certainty, Change, Snapshot};
+use crate::digest::Digest;
+use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use crate::resource::directory::Directory;
+use crate::resource::service::Input;
+use crate::resource::{Attributes, Body, Desired, Observed, PathState, Presence, Resource};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The changes that would bring a machine to its role.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// Every turn, those with nothing to do as well.
+    pub steps: Vec<PlannedStep>,
+    /// The folders that nobody declares and something needs, as resources of their own.
+    pub parents: BTreeMap<ResourceId, Resource>,
+    /// What would be changed and may not be.
+    pub held: Vec<Held>,
+    /// What cannot be brought about, and what that skips.
+    pub failures: Vec<Failure>,
+}
+
+/// One turn with what is planned for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedStep {
+    /// Whose, which, and what it needs.
+    pub step: Step,
+    /// In order; also of what a purge removes. None where it fails or is skipped.
+    pub changes: Vec<Change>,
+    /// Whether it can go on.
+    pub fate: Fate,
+}
+
+/// Whether a planned turn can be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It can.
+    Goes,
+    /// It fails: see the plan's failures.
+    Fails,
+    /// It is skipped on account of this one's failure.
+    Skipped(ResourceId),
+}
+
+impl Plan {
+    /// The resource of a turn, be it declared or a folder that something needs.
+    pub fn resource<'a>(&'a self, desired: &'a Desired, id: &ResourceId) -> Option<&'a Resource> {
+        desired.get(id).or_else(|| self.parents.get(id))
+    }
+
+    /// All changes, in order.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.steps.iter().flat_map(|step| &step.changes)
+    }
+
+    /// Every resource that the plan speaks of: declared ones, needed folders, victims of a purge.
+    pub fn resources(&self) -> BTreeSet<&ResourceId> {
+        let turns = self.steps.iter().map(|step| &step.step.resource);
+        turns.chain(self.changes().map(|c| &c.resource)).collect()
+    }
+}
+
+/// The plan for a whole role.
+///
+/// # Errors
+/// Where resources come after each other in a circle.
+pub fn plan(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {
+    let all = desired.resources.iter().map(|r| r.id.clone()).collect();
+    plan_within(desired, snapshot, ledger, &all)
+}
+
+/// The plan for some resources of a role; see [`super::order::closure`].
+///
+/// # Errors
+/// Where resources come after each other in a circle.
+pub fn plan_within(
+    desired: &Desired,
+    snapshot: &Snapshot,
+    ledger: &Ledger,
+    scope: &BTreeSet<ResourceId>,
+) -> Result<Plan, Cycle> {
+    let steps = order(desired)?;
+    let mut draft = Draft::new(desired, snapshot, ledger);
+    for step in steps.into_iter().filter(|s| scope.contains(&s.resource)) {
+        if let Some(resource) = desired.get(&step.resource) {
+            draft.take(step, resource);
+        }
+    }
+    Ok(draft.plan)
+}
+
+struct Draft<'a> {
+    desired: &'a Desired,
+    snapshot: &'a Snapshot,
+    ledger: Ledger,
+    claims: Claims,
+    declared: BTreeMap<AbsPath, &'a Resource>,
+    /// As they will be at the turn that is judged.
+    inputs: Inputs,
+    ahead: Ahead,
+    /// What failed or is skipped, with the failure that it comes from.
+    broken: BTreeMap<ResourceId, ResourceId>,
+    removed: BTreeSet<ResourceId>,
+    plan: Plan,
+}
+
+impl<'a> Draft<'a> {
+    fn new(desired: &'a Desired, snapshot: &'a Snapshot, ledger: &Ledger) -> Self {
+        Self {
+            desired,
+            snapshot,
+            ledger: begin(desired, snapshot, ledger),
+            claims: Claims::of(desired, snapshot),
+            declared: by_path(desired)
+                .into_iter()
+                .filter(|(_, resource)| presence(&resource.body) == Presence::Present)
+                .collect(),
+            inputs: inputs::inputs(desired, snapshot),
+            ahead: Ahead::of_a_plan(),
+            broken: BTreeMap::new(),
+            removed: BTreeSet::new(),
+            plan: Plan::default(),
+        }
+    }
+
+    fn take(&mut self, step: Step, resource: &'a Resource) {
+        let observed = self.snapshot.observed.get(&resource.id);
+        let verdict = self.judge(step.phase, resource, observed);
+        let fate = self.fate(&step, &verdict);
+        if fate != Fate::Goes {
+            self.fail(&step.resource, &fate, verdict);
+            self.push(step, Vec::new(), fate);
+            return;
+        }
+        for detail in verdict.held {
+            self.plan.held.push(Held {
+                resource: step.resource.clone(),
+                why: Why::Unprivileged,
+                detail,
+            });
+            if step.resource.kind == Kind::Package {
+                // Who brings it in another way brings its units too.
+                self.ahead
+                    .note(&Change::new(&step.resource, Action::Install));
+            }
+        }
+        let mut changes = verdict.changes;
+        // A purge of the folder above has it already.
+        changes.retain(|c| c.action != Action::Remove || !self.removed.contains(&c.resource));
+        let mut step = step;
+        if changes
+            .iter()
+            .any(|change| change.resource == step.resource)
+        {
+            let parents = self.parents(resource, observed);
+            step.needs.extend(parents);
+        }
+        self.foresee(resource, observed, &changes);
+        self.push(step, changes, Fate::Goes);
+    }
+
+    fn push(&mut self, step: Step, changes: Vec<Change>, fate: Fate) {
+        self.plan.steps.push(PlannedStep {
+            step,
+            changes,
+            fate,
+        });
+    }
+
+    fn judge(&self, phase: Phase, resource: &Resource, observed: Option<&Observed>) -> Verdict {
+        let context = Turn {
+            desired: self.desired,
+            claims: &self.claims,
+            ledger: &self.ledger,
+            inputs: &self.inputs,
+            host: &self.snapshot.host,
+            ahead: &self.ahead,
+        };
+        turn(phase, resource, observed, &context)
+    }
+
+    fn fate(&self, step: &Step, verdict: &Verdict) -> Fate {
+        if self.broken.get(&step.resource) == Some(&step.resource) {
+            return Fate::Fails;
+        }
+        let idle = verdict.changes.is_empty() && verdict.obstacle.is_none();
+        let root = step.needs.iter().find_map(|need| self.broken.get(need));
+        match root {
+            Some(root) if !idle => Fate::Skipped(root.clone()),
+            _ if verdict.obstacle.is_some() => Fate::Fails,
+            _ => Fate::Goes,
+        }
+    }
+
+    fn fail(&mut self, id: &ResourceId, fate: &Fate, verdict: Verdict) {
+        match fate {
+            Fate::Goes => {}
+            Fate::Skipped(root) => {
+                self.broken.insert(id.clone(), root.clone());
+                let of_root = |failure: &&mut Failure| failure.resource.as_ref() == Some(root);
+                if let Some(failure) = self.plan.failures.iter_mut().find(of_root) {
+                    failure.skipped.push(id.clone());
+                }
+            }
+            Fate::Fails => {
+                let known = self.broken.insert(id.clone(), id.clone());
+                if let (None, Some(message)) = (known, verdict.obstacle) {
+                    self.plan.failures.push(Failure::of(id, message));
+                }
+            }
+        }
+    }
+
+    /// Plans the folders that are missing above a resource; gives the ones it needs.
+    fn parents(&mut self, resource: &Resource, observed: Option<&Observed>) -> Vec<ResourceId> {
+        let mut needs = Vec::new();
+        for missing in missing(resource, observed) {
+            let mut above: Option<ResourceId> = None;
+            for path in missing {
+                if let Some(declared) = self.declared.get(path) {
+                    above = Some(declared.id.clone());
+                    continue;
+                }
+                let id = ResourceId::new(Kind::Directory, path.as_str());
+                if !self.plan.parents.contains_key(&id) {
+                    self.parent(&id, path, resource, above.take());
+                }
+                above = Some(id);
+            }
+            needs.extend(above);
+        }
+        needs
+    }
+
+    fn parent(
+        &mut self,
+        id: &ResourceId,
+        path: &AbsPath,
+        below: &Resource,
+        above: Option<ResourceId>,
+    ) {
+        let resource = Resource {
+            id: id.clone(),
+            place: below.place.clone(),
+            after: Vec::new(),
+            sensitive: false,
+            body: Body::Directory(Directory {
+                path: path.clone(),
+                state: Presence::Present,
+                attributes: Attributes::default(),
+                purge: false,
+                source: Vec::new(),
+            }),
+        };
+        let absent = Observed::Path(PathState::Absent {
+            missing_parents: Vec::new(),
+            parent_changed_us: 0,
+        });
+        let mut changes = self.judge(Phase::Parent, &resource, Some(&absent)).changes;
+        for change in &mut changes {
+            change.causes.push(below.id.clone());
+        }
+        self.foresee(&resource, Some(&absent), &changes);
+        let step = Step {
+            resource: id.clone(),
+            phase: Phase::Parent,
+            needs: above.into_iter().collect(),
+        };
+        self.push(step, changes, Fate::Goes);
+        self.plan.parents.insert(id.clone(), resource);
+    }
+
+    /// Notes what the changes will have made of the machine by the turns that come after.
+    fn foresee(&mut self, resource: &Resource, observed: Option<&Observed>, changes: &[Change]) {
+        for change in changes {
+            self.ahead.note(change);
+            if change.action == Action::Remove {
+                self.removed.insert(change.resource.clone());
+            }
+            match &resource.body {
+                _ if change.resource != resource.id => self.folders_move(change),
+                Body::Package(_) => self.package_moves(change),
+                Body::File(_) | Body::Directory(_) | Body::Link(_) => {
+                    let digest = inputs::predicted(resource, observed);
+                    let now = self.inputs.get(&resource.id).map(|input| input.digest);
+                    // What nobody reads has no entry; whether it moves is asked of what was seen.
+                    let was = now.or_else(|| inputs::input(observed?).map(|input| input.digest));
+                    if digest.is_some_and(|digest| was != Some(digest)) {
+                        self.input_moves(&resource.id, digest, change.certainty);
+                        self.folders_move(change);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn package_moves(&mut self, change: &Change) {
+        let digest = match change.action {
+            Action::Install | Action::Upgrade | Action::Downgrade => {
+                let version = change.after.get("version").and_then(|v| v.as_str());
+                version.map(|version| Digest::of(version.as_bytes()))
+            }
+            Action::Remove | Action::Purge => Some(inputs::absent()),
+            _ => return,
+        };
+        self.input_moves(&change.resource, digest, change.certainty);
+    }
+
+    /// The listings of the folders above change with this.
+    fn folders_move(&mut self, change: &Change) {
+        let Some(path) = path_of(&change.resource) else {
+            return;
+        };
+        for above in path.ancestors() {
+            let folder = ResourceId::new(Kind::Directory, above.as_str());
+            if self.inputs.contains_key(&folder) {
+                self.input_moves(&folder, None, change.certainty);
+            }
+        }
+    }
+
+    fn input_moves(&mut self, id: &ResourceId, digest: Option<Digest>, certainty: Certainty) {
+        self.ahead.note_input(id, certainty);
+        if let Some(input) = self.inputs.get_mut(id) {
+            *input = Input {
+                digest: digest.unwrap_or_else(|| inputs::unknown(id)),
+                changed_us: u64::MAX,
+            };
+        }
+    }
+}
+
+/// The folders that do not exist above what a resource is about to write, outermost first, one list a path.
+fn missing<'o>(resource: &Resource, observed: Option<&'o Observed>) -> Vec<&'o [AbsPath]> {
+    let states: Vec<&PathState> = match (&resource.body, observed) {
+        (Body::File(file), _) if file.content.is_none() => Vec::new(),
+        (_, Some(Observed::Path(state))) => vec![state],
+        (_, Some(Observed::Repository(state))) => {
+            std::iter::once(&state.sources).chain(&state.key).collect()
+        }
+        (_, Some(Observed::Service(state))) => state.unit_file.iter().collect(),
+        _ => Vec::new(),
+    };
+    states
+        .into_iter()
+        .filter_map(|state| match state {
+            PathState::Absent {
+                missing_parents, ..
+            } => Some(missing_parents.as_slice()),
+            _ => None,
+        })
+        .collect()
+}

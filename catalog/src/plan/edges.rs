@@ -1,0 +1,157 @@
+//! What comes after what, and why: the edges between the resources of a role.
+
+use super::claims::{by_path, own_path, presence};
+use crate::id::{Kind, ResourceId};
+use crate::resource::{Attributes, Body, Desired, Presence, Resource};
+use std::collections::BTreeMap;
+
+/// For each resource, what it comes after.
+pub(crate) type Edges<'a> = BTreeMap<&'a ResourceId, Vec<Edge<'a>>>;
+
+/// One thing that another comes after.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Edge<'a> {
+    /// What comes first.
+    pub(crate) first: &'a ResourceId,
+    /// What its failure means.
+    pub(crate) bond: Bond,
+}
+
+/// What the failure of what comes first means for what comes after it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bond {
+    /// It is skipped.
+    Needs,
+    /// Nothing.
+    Follows,
+}
+
+/// All edges of a role. Names of resources that are not in it (their `when` is false) bind nothing.
+pub(crate) fn edges(desired: &Desired) -> Edges<'_> {
+    let mut graph = Graph {
+        desired,
+        edges: desired
+            .resources
+            .iter()
+            .map(|r| (&r.id, Vec::new()))
+            .collect(),
+    };
+    graph.paths();
+    for resource in &desired.resources {
+        for first in &resource.after {
+            graph.needs(&resource.id, first);
+        }
+        graph.body(resource);
+    }
+    graph.edges
+}
+
+struct Graph<'a> {
+    desired: &'a Desired,
+    edges: Edges<'a>,
+}
+
+impl<'a> Graph<'a> {
+    fn needs(&mut self, after: &'a ResourceId, first: &ResourceId) {
+        self.edge(after, first, Bond::Needs);
+    }
+
+    fn edge(&mut self, after: &'a ResourceId, first: &ResourceId, bond: Bond) {
+        let Some(first) = self.desired.get(first) else {
+            return;
+        };
+        let edge = Edge {
+            first: &first.id,
+            bond,
+        };
+        let edges = self.edges.entry(after).or_default();
+        if !edges.contains(&edge) {
+            edges.push(edge);
+        }
+    }
+
+    /// What stands in a folder comes after the folder; where the folder must go, before it.
+    fn paths(&mut self) {
+        let by_path = by_path(self.desired);
+        for resource in &self.desired.resources {
+            for path in written(resource) {
+                let folder = path.ancestors().find_map(|above| by_path.get(&above));
+                let Some(folder) = folder else { continue };
+                match (presence(&folder.body), presence(&resource.body)) {
+                    (Presence::Absent, Presence::Absent) => self.needs(&folder.id, &resource.id),
+                    (Presence::Present, _) => self.needs(&resource.id, &folder.id),
+                    // The role contradicts itself; the folder fails, since it does not become empty.
+                    (Presence::Absent, Presence::Present) => {}
+                }
+            }
+        }
+    }
+
+    fn body(&mut self, resource: &'a Resource) {
+        let id = &resource.id;
+        match &resource.body {
+            Body::File(file) => self.owners(id, &file.attributes),
+            Body::Directory(directory) => self.owners(id, &directory.attributes),
+            Body::User(user) if user.state == Presence::Present => {
+                for group in user.gid.iter().chain(&user.groups) {
+                    self.account(id, Kind::Group, group);
+                }
+            }
+            Body::Group(group) if group.state == Presence::Absent => self.emptied(id),
+            Body::Command(command) => {
+                for first in &command.on {
+                    self.needs(id, first);
+                }
+                if let Some(user) = &command.user {
+                    self.account(id, Kind::User, user);
+                }
+            }
+            Body::Service(service) => {
+                for first in service.restart_on.iter().chain(&service.reload_on) {
+                    self.needs(id, first);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn owners(&mut self, id: &'a ResourceId, attributes: &Attributes) {
+        if let Some(owner) = &attributes.owner {
+            self.account(id, Kind::User, owner);
+        }
+        if let Some(group) = &attributes.group {
+            self.account(id, Kind::Group, group);
+        }
+    }
+
+    fn account(&mut self, id: &'a ResourceId, kind: Kind, name: &str) {
+        let account = ResourceId::new(kind, name);
+        let made = self.desired.get(&account);
+        if made.is_some_and(|made| presence(&made.body) == Presence::Present) {
+            self.needs(id, &account);
+        }
+    }
+
+    /// A group cannot go before the users whose primary group it is.
+    fn emptied(&mut self, group: &'a ResourceId) {
+        for other in &self.desired.resources {
+            let goes = presence(&other.body) == Presence::Absent;
+            if other.id.kind == Kind::User && goes {
+                self.edge(group, &other.id, Bond::Follows);
+            }
+        }
+    }
+}
+
+/// The paths at which a resource writes.
+fn written(resource: &Resource) -> Vec<crate::path::AbsPath> {
+    match &resource.body {
+        Body::Repository(repository) => [Some(repository.sources_path()), repository.key_path()]
+            .into_iter()
+            .flatten()
+            .filter_map(|path| path.parse().ok())
+            .collect(),
+        Body::Service(service) => service.unit_path().into_iter().collect(),
+        body => own_path(body).cloned().into_iter().collect(),
+    }
+}

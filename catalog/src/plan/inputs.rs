@@ -1,0 +1,183 @@
+//! What a service reads when it starts, and a command when it runs: by digest, with when it last changed.
+
+use super::Snapshot;
+use crate::digest::Digest;
+use crate::id::{Kind, ResourceId};
+use crate::resource::file::Content;
+use crate::resource::package::DpkgState;
+use crate::resource::service::{Input, ServiceState};
+use crate::resource::{Below, BelowKind, Body, Desired, Observed, PathState, Presence, Resource};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The inputs of a machine's services and commands, as they are at one moment. What could not be read is not in it.
+pub type Inputs = BTreeMap<ResourceId, Input>;
+
+/// Everything that some service or command reads, as this snapshot has it.
+pub fn inputs(desired: &Desired, snapshot: &Snapshot) -> Inputs {
+    let mut found = Inputs::new();
+    for resource in &desired.resources {
+        let observed = snapshot.observed.get(&resource.id);
+        for id in ids(resource, observed) {
+            if let Some(input) = snapshot.observed.get(&id).and_then(input) {
+                found.insert(id, input);
+            }
+        }
+        if let Some(Observed::Service(state)) = observed {
+            if let Some(input) = state.unit_file.as_ref().and_then(of_path) {
+                found.insert(resource.id.clone(), input);
+            }
+            if let Some((name, version)) = &state.package {
+                // dpkg's own word is better, where the role asks for it: it says since when.
+                found
+                    .entry(ResourceId::new(Kind::Package, name))
+                    .or_insert(Input {
+                        digest: Digest::of(version.as_bytes()),
+                        changed_us: 0,
+                    });
+            }
+        }
+    }
+    found
+}
+
+/// The names of what this resource reads: for a service its own unit file (under the service's name) and the package
+/// that ships its unit as well.
+pub fn ids(resource: &Resource, observed: Option<&Observed>) -> Vec<ResourceId> {
+    match (&resource.body, observed) {
+        (Body::Command(command), _) => command.on.clone(),
+        (Body::Service(_), Some(Observed::Service(state))) => of_service(resource, state),
+        (Body::Service(service), _) => [&service.restart_on[..], &service.reload_on].concat(),
+        _ => Vec::new(),
+    }
+}
+
+pub(crate) fn of_service(resource: &Resource, state: &ServiceState) -> Vec<ResourceId> {
+    let Body::Service(service) = &resource.body else {
+        return Vec::new();
+    };
+    let mut ids = BTreeSet::new();
+    ids.extend(service.restart_on.iter().chain(&service.reload_on).cloned());
+    if service.unit_file.is_some() {
+        ids.insert(resource.id.clone());
+    }
+    if let Some((name, _)) = &state.package {
+        ids.insert(ResourceId::new(Kind::Package, name));
+    }
+    ids.into_iter().collect()
+}
+
+/// The directories of which everything below must be looked at: those that purge, bring a tree, must go, or are
+/// an input.
+pub fn listed(desired: &Desired) -> BTreeSet<ResourceId> {
+    let mut listed = BTreeSet::new();
+    for resource in &desired.resources {
+        match &resource.body {
+            Body::Directory(directory)
+                if directory.purge
+                    || !directory.source.is_empty()
+                    || directory.state == Presence::Absent =>
+            {
+                listed.insert(resource.id.clone());
+            }
+            _ => {
+                let read = ids(resource, None).into_iter();
+                listed.extend(read.filter(|id| id.kind == Kind::Directory));
+            }
+        }
+    }
+    listed
+}
+
+pub(crate) fn input(observed: &Observed) -> Option<Input> {
+    match observed {
+        Observed::Path(state) => of_path(state),
+        Observed::Package(state) => Some(match &state.dpkg {
+            DpkgState::Absent | DpkgState::ConfigFiles => Input {
+                digest: absent(),
+                changed_us: 0,
+            },
+            DpkgState::Installed {
+                version,
+                changed_us,
+            } => Input {
+                digest: Digest::of(version.as_bytes()),
+                changed_us: *changed_us,
+            },
+            DpkgState::Broken { version, .. } => Input {
+                digest: Digest::of(version.as_bytes()),
+                changed_us: 0,
+            },
+        }),
+        _ => None,
+    }
+}
+
+fn of_path(state: &PathState) -> Option<Input> {
+    let (digest, changed_us) = match state {
+        PathState::Absent {
+            parent_changed_us, ..
+        } => (absent(), *parent_changed_us),
+        PathState::File(file) => (file.digest?, file.changed_us),
+        PathState::Link(link) => (target(&link.target), link.changed_us),
+        PathState::Directory(directory) => (listing(&directory.below)?, directory.changed_us),
+        PathState::Special => (Digest::of(b"special"), 0),
+        PathState::Unreadable { .. } => return None,
+    };
+    Some(Input { digest, changed_us })
+}
+
+/// What stands for nothing being there.
+pub(crate) fn absent() -> Digest {
+    Digest::of(b"absent")
+}
+
+fn target(target: &str) -> Digest {
+    Digest::of(format!("link\0{target}").as_bytes())
+}
+
+/// The digest of what stands below a directory: names, kinds and contents, not owners and modes.
+fn listing(below: &[Below]) -> Option<Digest> {
+    let mut text = String::from("directory\n");
+    for Below { path, what } in below {
+        let what = match what {
+            BelowKind::File(file) => format!("file {}", file.digest?),
+            BelowKind::Directory(_) => "directory".into(),
+            BelowKind::Link(to) => format!("link {}", target(to)),
+            BelowKind::Special => "special".into(),
+            BelowKind::Mount => "mount".into(),
+        };
+        // Paths have no control characters, so a newline ends an entry.
+        text.push_str(&format!("{what} {path}\n"));
+    }
+    Some(Digest::of(text.as_bytes()))
+}
+
+/// What a resource's input will be once it is what it must be; none where its planned change leaves that alone.
+pub(crate) fn predicted(resource: &Resource, observed: Option<&Observed>) -> Option<Digest> {
+    let there = !matches!(
+        observed,
+        Some(Observed::Path(PathState::Absent { .. })) | None
+    );
+    match &resource.body {
+        Body::File(file) if file.state == Presence::Absent => Some(absent()),
+        Body::File(file) => match &file.content {
+            Some(_) if file.create_only && there => None,
+            Some(content) => Some(Content::digest(content)),
+            None if there => None,
+            None => Some(unknown(&resource.id)),
+        },
+        Body::Link(link) => match (&link.target, link.state) {
+            (Some(to), Presence::Present) => Some(target(to)),
+            _ => Some(absent()),
+        },
+        Body::Directory(directory) if directory.state == Presence::Absent => Some(absent()),
+        Body::Directory(_) if !there => Some(unknown(&resource.id)),
+        Body::Directory(_) => None,
+        _ => None,
+    }
+}
+
+/// Something else than what is there, whatever it will be.
+pub(crate) fn unknown(id: &ResourceId) -> Digest {
+    Digest::of(format!("unknown\0{id}").as_bytes())
+}

@@ -1,0 +1,274 @@
+//! The order of a run. It comes from the role alone, so it is the same on every machine and in every run.
+//!
+//! By kind first: repositories and /etc/apt, groups, users, masks, packages, directories, files, links, commands,
+//! services; by name within. What something comes after overrides that, and packages stay together as far as it
+//! lets them, since each gathering of packages is one transaction of apt.
+
+use super::edges::{Bond, Edges, edges};
+use crate::id::{Kind, ResourceId};
+use crate::resource::{Body, Desired, Resource};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::fmt;
+
+/// One turn in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Whose.
+    pub resource: ResourceId,
+    /// Which of its turns.
+    pub phase: Phase,
+    /// What it comes after in such a way that a failure there skips this.
+    pub needs: Vec<ResourceId>,
+}
+
+/// The turns a resource can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Of a service that says `masked`: before packages, so that none starts what must not run.
+    Mask,
+    /// Of a folder that nobody declares and something needs; only in plans.
+    Parent,
+    /// The one that every resource has.
+    Main,
+}
+
+/// Resources that each come after the next, and the last after the first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Cycle {
+    /// In that order; a resource that comes after itself stands alone.
+    pub path: Vec<ResourceId>,
+}
+
+impl fmt::Display for Cycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a cycle: ")?;
+        for id in &self.path {
+            write!(f, "{id} comes after ")?;
+        }
+        match self.path.first() {
+            Some(first) => write!(f, "{first}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The turns of all resources, in order.
+///
+/// # Errors
+/// Where resources come after each other in a circle.
+pub fn order(desired: &Desired) -> Result<Vec<Step>, Cycle> {
+    let edges = edges(desired);
+    let sorted = sorted(&edges)?;
+    let ranks: BTreeMap<&ResourceId, Rank> =
+        desired.resources.iter().map(|r| (&r.id, rank(r))).collect();
+    let early = reaching(&edges, &sorted, |id| ranks[id] == Rank::Apt);
+    let mut keys = BTreeMap::new();
+    for (section, chosen) in [(0, true), (1, false)] {
+        let part: Vec<&ResourceId> = sorted
+            .iter()
+            .copied()
+            .filter(|id| early.contains(id) == chosen)
+            .collect();
+        for (id, round) in rounds(&edges, &ranks, &part) {
+            keys.insert(id, (section, round, ranks[id], id));
+        }
+    }
+    let ids = by_key(&edges, &keys);
+    Ok(with_masks(desired, ids, &edges, &ranks))
+}
+
+/// What these resources come after, near and far, and they themselves: with what they must come, where only some
+/// of a role is applied.
+pub fn closure(desired: &Desired, chosen: &BTreeSet<ResourceId>) -> BTreeSet<ResourceId> {
+    let edges = edges(desired);
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&ResourceId> = chosen.iter().collect();
+    while let Some(id) = open.pop() {
+        if desired.get(id).is_some() && found.insert(id.clone()) {
+            open.extend(edges[id].iter().map(|edge| edge.first));
+        }
+    }
+    found
+}
+
+/// The kinds in the order of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Apt,
+    Group,
+    User,
+    Package,
+    Directory,
+    File,
+    Link,
+    Command,
+    Service,
+}
+
+fn rank(resource: &Resource) -> Rank {
+    let apt = |path: &crate::path::AbsPath| path.components().take(2).eq(["etc", "apt"]);
+    match &resource.body {
+        Body::Directory(body) if apt(&body.path) => Rank::Apt,
+        Body::File(body) if apt(&body.path) => Rank::Apt,
+        Body::Link(body) if apt(&body.path) => Rank::Apt,
+        body => match body.kind() {
+            Kind::Repository => Rank::Apt,
+            Kind::Group => Rank::Group,
+            Kind::User => Rank::User,
+            Kind::Package => Rank::Package,
+            Kind::Directory => Rank::Directory,
+            Kind::File => Rank::File,
+            Kind::Link => Rank::Link,
+            Kind::Command => Rank::Command,
+            Kind::Service => Rank::Service,
+        },
+    }
+}
+
+/// Every resource after all that it comes after, in some order.
+fn sorted<'a>(edges: &Edges<'a>) -> Result<Vec<&'a ResourceId>, Cycle> {
+    let mut done = BTreeSet::new();
+    let mut sorted = Vec::with_capacity(edges.len());
+    for start in edges.keys().copied() {
+        // The way from `start` to where we are, each with how many of its edges have been walked.
+        let mut way: Vec<(&ResourceId, usize)> = vec![(start, 0)];
+        if done.contains(start) {
+            continue;
+        }
+        while let Some((id, walked)) = way.pop() {
+            let Some(edge) = edges[id].get(walked) else {
+                done.insert(id);
+                sorted.push(id);
+                continue;
+            };
+            way.push((id, walked + 1));
+            if let Some(at) = way.iter().position(|(on_way, _)| *on_way == edge.first) {
+                let path = way[at..].iter().map(|(id, _)| (*id).clone()).collect();
+                return Err(Cycle { path });
+            }
+            if !done.contains(edge.first) {
+                way.push((edge.first, 0));
+            }
+        }
+    }
+    Ok(sorted)
+}
+
+/// What is wanted, and all that it comes after.
+fn reaching<'a>(
+    edges: &Edges<'a>,
+    sorted: &[&'a ResourceId],
+    wanted: impl Fn(&ResourceId) -> bool,
+) -> BTreeSet<&'a ResourceId> {
+    let mut found = BTreeSet::new();
+    for id in sorted.iter().rev() {
+        if wanted(id) || found.contains(id) {
+            found.insert(*id);
+            found.extend(edges[id].iter().map(|edge| edge.first));
+        }
+    }
+    found
+}
+
+/// In which transaction of apt each package goes, and beside which the rest: the first in which it can, but what no
+/// package waits for comes after them all.
+fn rounds<'a>(
+    edges: &Edges<'a>,
+    ranks: &BTreeMap<&'a ResourceId, Rank>,
+    part: &[&'a ResourceId],
+) -> BTreeMap<&'a ResourceId, usize> {
+    let awaited = reaching(edges, part, |id| ranks.get(id) == Some(&Rank::Package));
+    let first_possible = |id: &ResourceId, rounds: &BTreeMap<&ResourceId, usize>| {
+        let of_first = edges[id].iter().filter_map(|edge| {
+            let round = rounds.get(edge.first)?;
+            let new = ranks[id] <= Rank::Package && ranks[edge.first] >= Rank::Package;
+            Some(round + usize::from(new))
+        });
+        of_first.max().unwrap_or(0)
+    };
+    let mut rounds = BTreeMap::new();
+    for id in part.iter().filter(|id| awaited.contains(*id)) {
+        let round = first_possible(id, &rounds);
+        rounds.insert(*id, round);
+    }
+    let last = rounds.values().copied().max().unwrap_or(0);
+    for id in part.iter().filter(|id| !awaited.contains(*id)) {
+        let round = first_possible(id, &rounds);
+        let late = if ranks[*id] > Rank::Package { last } else { 0 };
+        rounds.insert(*id, round.max(late));
+    }
+    rounds
+}
+
+type SortKey<'a> = (usize, usize, Rank, &'a ResourceId);
+
+/// Of what could come next, always the one with the least key.
+fn by_key<'a>(
+    edges: &Edges<'a>,
+    keys: &BTreeMap<&'a ResourceId, SortKey<'a>>,
+) -> Vec<&'a ResourceId> {
+    let mut waits: BTreeMap<&ResourceId, BTreeSet<&ResourceId>> = BTreeMap::new();
+    let mut followers: BTreeMap<&ResourceId, Vec<&'a ResourceId>> = BTreeMap::new();
+    for (id, firsts) in edges {
+        waits.insert(id, firsts.iter().map(|edge| edge.first).collect());
+        for edge in firsts {
+            followers.entry(edge.first).or_default().push(id);
+        }
+    }
+    let free = waits.iter().filter(|(_, firsts)| firsts.is_empty());
+    let mut ready: BinaryHeap<Reverse<SortKey<'a>>> =
+        free.map(|(id, _)| Reverse(keys[id])).collect();
+    let mut ids = Vec::with_capacity(edges.len());
+    while let Some(Reverse((_, _, _, id))) = ready.pop() {
+        ids.push(id);
+        for follower in followers.remove(id).unwrap_or_default() {
+            let Some(firsts) = waits.get_mut(follower) else {
+                continue;
+            };
+            if firsts.remove(id) && firsts.is_empty() {
+                ready.push(Reverse(keys[follower]));
+            }
+        }
+    }
+    ids
+}
+
+/// Puts the masks in: after repositories, groups and users, before the first package.
+fn with_masks(
+    desired: &Desired,
+    ids: Vec<&ResourceId>,
+    edges: &Edges<'_>,
+    ranks: &BTreeMap<&ResourceId, Rank>,
+) -> Vec<Step> {
+    let at = ids
+        .iter()
+        .position(|id| ranks[id] >= Rank::Package)
+        .unwrap_or(ids.len());
+    let mut steps: Vec<Step> = ids.into_iter().map(|id| main(id, edges)).collect();
+    let masks = desired.resources.iter().filter(
+        |resource| matches!(&resource.body, Body::Service(service) if service.masked.is_some()),
+    );
+    let masks: Vec<Step> = masks
+        .map(|resource| Step {
+            resource: resource.id.clone(),
+            phase: Phase::Mask,
+            needs: Vec::new(),
+        })
+        .collect();
+    steps.splice(at..at, masks);
+    steps
+}
+
+fn main(id: &ResourceId, edges: &Edges<'_>) -> Step {
+    let needs = edges[id]
+        .iter()
+        .filter(|edge| edge.bond == Bond::Needs)
+        .map(|edge| edge.first.clone())
+        .collect();
+    Step {
+        resource: id.clone(),
+        phase: Phase::Main,
+        needs,
+    }
+}

@@ -1,0 +1,181 @@
+//! A resource's turn: what is to be done to it, judged by what is there now.
+//!
+//! The same judgement makes the plan (with what is [`Ahead`] of the resource) and the run (with nothing ahead: all
+//! that comes before has been done).
+
+use super::ahead::Ahead;
+use super::claims::Claims;
+use super::inputs::Inputs;
+use super::ledger::Ledger;
+use super::order::Phase;
+use super::{Action, Change, Host, Power};
+use crate::resource::service::Load;
+use crate::resource::{
+    Body, Desired, Observed, Obstacle, PathState, Resource, account, attributes, command,
+    directory, file, link, package, repository, service,
+};
+use serde_json::Value;
+
+/// What a resource is judged by, beside itself and what was seen of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn<'a> {
+    /// All that the machine must be.
+    pub desired: &'a Desired,
+    /// Which paths its resources claim.
+    pub claims: &'a Claims,
+    /// What each service's present start read, and each command.
+    pub ledger: &'a Ledger,
+    /// What is there now to be read.
+    pub inputs: &'a Inputs,
+    /// The machine as a whole.
+    pub host: &'a Host,
+    /// What is planned before this turn; [`Ahead::nothing`] in a run.
+    pub ahead: &'a Ahead,
+}
+
+/// The judgement. All three empty is the definition of converged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdict {
+    /// What is to be done, in order; of the resource itself and of what its purge removes.
+    pub changes: Vec<Change>,
+    /// What would be, and may not be by this process; in words.
+    pub held: Vec<String>,
+    /// Why it cannot be brought about; then there are no changes.
+    pub obstacle: Option<String>,
+}
+
+impl Verdict {
+    /// Whether nothing differs.
+    pub fn is_converged(&self) -> bool {
+        self.changes.is_empty() && self.held.is_empty() && self.obstacle.is_none()
+    }
+}
+
+/// What a kind found.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) held: Vec<String>,
+}
+
+impl From<Vec<Change>> for Found {
+    fn from(changes: Vec<Change>) -> Self {
+        Self {
+            changes,
+            held: Vec::new(),
+        }
+    }
+}
+
+/// Judges a resource in one of its phases. Total: what cannot be done is an obstacle in the verdict.
+pub fn turn(
+    phase: Phase,
+    resource: &Resource,
+    observed: Option<&Observed>,
+    turn: &Turn<'_>,
+) -> Verdict {
+    let found = match observed {
+        None => Err(Obstacle("it was not looked at".into())),
+        Some(Observed::Failed { why }) => Err(Obstacle(why.clone())),
+        Some(observed) if phase == Phase::Parent => parent(resource, observed, turn),
+        Some(observed) => of_kind(phase, resource, observed, turn),
+    };
+    let verdict = match found {
+        Ok(Found { changes, held }) => Verdict {
+            changes,
+            held,
+            obstacle: None,
+        },
+        Err(Obstacle(why)) => Verdict {
+            obstacle: Some(why),
+            ..Verdict::default()
+        },
+    };
+    match turn.host.power {
+        Power::Root => verdict,
+        Power::Own { .. } => withheld(resource, observed, verdict),
+    }
+}
+
+fn of_kind(
+    phase: Phase,
+    resource: &Resource,
+    observed: &Observed,
+    turn: &Turn<'_>,
+) -> Result<Found, Obstacle> {
+    match (&resource.body, observed) {
+        (Body::Repository(body), Observed::Repository(state)) => {
+            repository::diff(resource, body, state)
+        }
+        (Body::Group(body), Observed::Group(state)) => {
+            Ok(account::diff_group(resource, body, state))
+        }
+        (Body::User(body), Observed::User(state)) => Ok(account::diff_user(resource, body, state)),
+        (Body::Package(body), Observed::Package(state)) => {
+            package::diff(resource, body, state, turn)
+        }
+        (Body::Directory(body), Observed::Path(state)) => {
+            directory::diff(resource, body, state, turn)
+        }
+        (Body::File(body), Observed::Path(state)) => file::diff(resource, body, state, turn),
+        (Body::Link(body), Observed::Path(state)) => link::diff(resource, body, state),
+        (Body::Command(body), Observed::Command(state)) => {
+            Ok(command::diff(resource, body, state, turn))
+        }
+        (Body::Service(body), Observed::Service(state)) => {
+            service::diff(resource, body, state, phase, turn)
+        }
+        _ => Err(Obstacle("what was looked at is of another kind".into())),
+    }
+}
+
+/// A folder that nobody declares and something needs: whatever leads there does.
+fn parent(resource: &Resource, observed: &Observed, turn: &Turn<'_>) -> Result<Found, Obstacle> {
+    let Observed::Path(state) = observed else {
+        return Err(Obstacle("what was looked at is of another kind".into()));
+    };
+    match state {
+        PathState::Absent { .. } => {
+            let new = attributes::outcome(
+                &crate::resource::Attributes::default(),
+                None,
+                directory::NEW,
+                turn.host,
+            );
+            let after = attributes::shown(&new.after, &[]);
+            let change = Change::new(&resource.id, Action::Create).showing(Value::Null, after);
+            Ok(vec![change].into())
+        }
+        PathState::Directory(_) | PathState::Link(_) => Ok(Found::default()),
+        PathState::File(_) | PathState::Special | PathState::Unreadable { .. } => {
+            Err(file::in_the_way(state))
+        }
+    }
+}
+
+/// Below `--root`, an ordinary user can write files of his own and links, and no more.
+fn withheld(resource: &Resource, observed: Option<&Observed>, mut verdict: Verdict) -> Verdict {
+    let without_unit = matches!(
+        (&resource.body, observed),
+        (Body::Service(service), Some(Observed::Service(state)))
+            if state.load == Load::NotFound && service.unit_file.is_none()
+    );
+    let why = match &resource.body {
+        Body::User(_) | Body::Group(_) => "accounts can be changed by root alone",
+        Body::Package(_) => "packages can be changed by root alone",
+        Body::Command(_) => "commands are run by root alone",
+        Body::Service(_) if without_unit => "its unit comes with a package",
+        _ => return verdict,
+    };
+    let due = !verdict.changes.is_empty() || (without_unit && verdict.obstacle.is_some());
+    if due {
+        let words: Vec<&str> = verdict.changes.iter().map(|c| c.action.word()).collect();
+        verdict.held.push(match words.is_empty() {
+            true => why.to_owned(),
+            false => format!("{}: {why}", words.join(", ")),
+        });
+        verdict.changes.clear();
+        verdict.obstacle = None;
+    }
+    verdict
+}
