@@ -10,7 +10,7 @@ use cfg_server::pki::ca::Ca;
 use cfg_wire::agents_client::AgentsClient;
 use cfg_wire::operators_client::OperatorsClient;
 use cfg_wire::*;
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -160,7 +160,8 @@ async fn requests_that_name_another() {
     let token = world.desk.token("web", 9, 600).await;
     let own = key();
     let with_san = {
-        let params = CertificateParams::new(vec!["victim-1".to_owned()]).expect("params");
+        let mut params = CertificateParams::new(vec!["victim-1".to_owned()]).expect("params");
+        params.distinguished_name = DistinguishedName::new();
         params
             .serialize_request(&own)
             .expect("a request")
@@ -194,8 +195,7 @@ async fn requests_that_name_another() {
         };
         let outcome = world.guest().enroll(request).await;
         refused(outcome, Code::InvalidArgument, words);
-        let logged_words = words.replace('"', "\"");
-        logged::expect(&["WARN", "node mallet-1", &logged_words]).await;
+        logged::expect(&["WARN", "node mallet-1", words]).await;
     }
     let request = EnrollRequest {
         token,
