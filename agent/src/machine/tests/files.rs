@@ -260,10 +260,16 @@ fn validate_judges_the_finished_file() {
     let line = |line: &str| Shell::Line(line.into());
     // Below a root of its own a command of root runs within it, and this one has no shell.
     let outside = Machine::new(&Root::open(std::path::Path::new("/")).unwrap());
-    let hands = Hands::new(&outside, &tree.blobs);
-    let at = |file: File| File {
-        path: path(tree.at(name).to_str().unwrap()),
-        ..file
+    let machine = if is_root() { &outside } else { &tree.machine };
+    let hands = Hands::new(machine, &tree.blobs);
+    let at = |file: File| {
+        let whole = tree.at(name);
+        let path = path(if is_root() {
+            whole.to_str().unwrap()
+        } else {
+            name
+        });
+        File { path, ..file }
     };
     let good = line("grep -q good %s && test $(stat -c %a %s) = 640");
     hands.file(&at(judged("good", good.clone()))).unwrap();
