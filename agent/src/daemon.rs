@@ -271,6 +271,7 @@ impl Daemon {
             state: self.config.state.clone(),
             only: Vec::new(),
             index_max_age: self.config.index_max_age,
+            told: &|text| info!("{text}"),
         }
     }
 

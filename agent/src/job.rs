@@ -1,15 +1,17 @@
 //! One role on this machine: rendered, then planned or applied.
 
+use crate::apt::Settings;
 use crate::client::assignment::Assignment;
 use crate::contents::Contents;
 use crate::error::Error;
+use crate::machine::Root;
+use crate::run::{self, Context, RunError, StateDir};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::facts::Facts;
 use cfg_catalog::fleet::{FleetView, Me};
 use cfg_catalog::id::{Kind, ResourceId};
 pub use cfg_catalog::plan::document::Document;
 use cfg_catalog::plan::document::{DryRun, Head};
-use cfg_catalog::plan::order::closure;
 use cfg_catalog::release::part::Part;
 use cfg_catalog::resource::Desired;
 use cfg_catalog::{Inputs, render};
@@ -38,7 +40,6 @@ pub struct Role {
 }
 
 /// One run, or one plan.
-#[derive(Debug)]
 pub struct Job {
     /// What this machine must be.
     pub role: Role,
@@ -52,6 +53,8 @@ pub struct Job {
     pub only: Vec<Only>,
     /// How old apt's lists may be.
     pub index_max_age: Duration,
+    /// Hears what is waited for.
+    pub told: &'static (dyn Fn(&str) + Sync),
 }
 
 /// `KIND:GLOB`.
@@ -129,28 +132,58 @@ impl Role {
 }
 
 impl Job {
-    /// What would change. Nothing is written.
+    /// What would change. Nothing is written. Not to be called where asynchronous tasks run.
     ///
     /// # Errors
     /// Where the role does not fit this machine, or `only` names nothing.
     pub fn dry_run(&self) -> Result<Document, Error> {
-        let desired = self.role.render(&self.contents)?;
-        let _scope = self.scope(&desired)?;
-        Err(Error::later("a run"))
+        self.with(run::dry_run)
     }
 
-    /// Changes it.
+    /// Changes it. Not to be called where asynchronous tasks run.
     ///
     /// # Errors
     /// As above; [`Error::Busy`] where another run is under way.
     pub fn apply(&self) -> Result<Document, Error> {
-        self.dry_run()
+        self.with(run::apply)
+    }
+
+    fn with(&self, act: fn(&Context<'_>) -> Result<Document, RunError>) -> Result<Document, Error> {
+        let desired = self.role.render(&self.contents)?;
+        let only = self.chosen(&desired)?;
+        let root = Root::open(&self.root).map_err(|error| Error::of_files(error.into()))?;
+        let context = Context {
+            root: &root,
+            state: &StateDir::new(&self.state),
+            desired: &desired,
+            blobs: &self.contents,
+            host: self.host(),
+            release: self.role.release,
+            only: only.as_ref(),
+            apt: Settings {
+                index_max_age: self.index_max_age,
+                ..Settings::default()
+            },
+            told: self.told,
+        };
+        act(&context).map_err(|error| match error {
+            RunError::Busy => Error::Busy(error.into()),
+            RunError::NeedsRoot => Error::NeedsRoot(error.into()),
+            RunError::Cycle(_) => Error::Catalog(error.into()),
+            RunError::Other(error) => Error::of_files(error),
+        })
+    }
+
+    /// The machine's name among others: the node's, else the host's.
+    fn host(&self) -> &str {
+        let me = self.role.me.as_ref();
+        me.map_or(&self.role.facts.hostname, |me| &me.name)
     }
 
     /// The document of a run that could not begin.
     pub fn failed(&self, error: &Error, dry_run: DryRun) -> Document {
         let head = Head {
-            host: self.role.facts.hostname.clone(),
+            host: self.host().into(),
             role: Some(self.role.name().into()),
             release: self.role.release,
             started: jiff::Timestamp::now().to_string(),
@@ -159,8 +192,8 @@ impl Job {
         Document::of_error(head, dry_run, error.to_string())
     }
 
-    /// The resources that are looked at: those that `only` names with what they come after; none where all are.
-    fn scope(&self, desired: &Desired) -> Result<Option<BTreeSet<ResourceId>>, Error> {
+    /// The resources that `only` names; none where it names none, which means all.
+    fn chosen(&self, desired: &Desired) -> Result<Option<BTreeSet<ResourceId>>, Error> {
         if self.only.is_empty() {
             return Ok(None);
         }
@@ -169,13 +202,39 @@ impl Job {
             let ids = desired.resources.iter().map(|resource| &resource.id);
             let before = chosen.len();
             chosen.extend(ids.filter(|id| only.names(id)).cloned());
-            if chosen.len() == before {
+            // One that an earlier pattern has named already is named all the same.
+            if chosen.len() == before && !chosen.iter().any(|id| only.names(id)) {
                 return Err(Error::usage(format!(
-                    "--only {}: role {} has no such resource",
+                    "--only {}: role {} has no such resource on this machine",
                     only.text, desired.role
                 )));
             }
         }
-        Ok(Some(closure(desired, &chosen)))
+        Ok(Some(chosen))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_is_a_kind_and_a_glob() {
+        let id = |text: &str| text.parse::<ResourceId>().unwrap();
+        for (only, resource, named) in [
+            ("file:/etc/*", "file:/etc/hosts", true),
+            ("file:/etc/*", "file:/etc/apt/x", false),
+            ("file:/etc/**", "file:/etc/apt/x", true),
+            ("file:/etc/*", "link:/etc/hosts", false),
+            ("service:zookeeper", "service:zookeeper", true),
+        ] {
+            let parsed: Only = only.parse().unwrap();
+            assert_eq!(parsed.names(&id(resource)), named, "{only} {resource}");
+        }
+        for wrong in ["file", "fil:/x", "file:[", "edit:x"] {
+            assert!(wrong.parse::<Only>().is_err(), "{wrong}");
+        }
+        let why = "edit:x".parse::<Only>().unwrap_err();
+        assert!(why.contains("not in this version"));
     }
 }

@@ -19,6 +19,7 @@ pub mod job;
 mod journal;
 pub mod machine;
 pub mod operator;
+pub mod resource;
 pub mod run;
 pub mod run_as;
 pub mod systemd;

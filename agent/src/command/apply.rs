@@ -8,7 +8,8 @@ use crate::client::sync::{self, SyncError};
 use crate::config::Config;
 use crate::contents::Contents;
 use crate::error::{Error, Exit};
-use crate::job::{Job, Only, Role};
+use crate::job::{Document, Job, Only, Role};
+use cfg_catalog::plan::document::DryRun;
 use clap::Args;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -67,12 +68,12 @@ impl Apply {
             )));
         }
         match &self.catalog {
-            Some(catalog) => runtime()?.block_on(self.local(&config, &place, catalog)),
+            Some(catalog) => self.local(&config, &place, catalog),
             None => runtime()?.block_on(self.enrolled(&config, &place)),
         }
     }
 
-    async fn local(&self, config: &Config, place: &Place, catalog: &Path) -> Result<Exit, Error> {
+    fn local(&self, config: &Config, place: &Place, catalog: &Path) -> Result<Exit, Error> {
         if !self.dry_run
             && place.is_machine
             && crate::client::identity::Identity::exists(&config.identity)
@@ -82,27 +83,25 @@ impl Apply {
                  which is not in this version (--dry-run and --root DIR work)",
             ));
         }
-        let (role, contents) = self.choice.role(catalog, config).await?;
+        let (role, contents) = runtime()?.block_on(self.choice.role(catalog, config))?;
         let job = self.job(config, place, role, contents);
-        let document = if self.dry_run {
-            job.dry_run()
-        } else {
-            job.apply()
-        }?;
-        self.show(&document)
+        self.show(&perform(&job, self.manner())?)
     }
 
     async fn enrolled(&self, config: &Config, place: &Place) -> Result<Exit, Error> {
         let session = Session::open(config, &place.state)?;
         let mut record = Record::load(&place.state).map_err(|e| Error::of_files(e.into()))?;
         let (assignment, memory) = self.fetch(&session, &mut record).await?;
-        let facts = session.facts().await?;
+        let role = Role::of(assignment, session.facts().await?);
         let contents = Contents::kept(session.kept.clone(), memory);
-        let job = self.job(config, place, Role::of(assignment, facts), contents);
+        let (job, manner) = (self.job(config, place, role, contents), self.manner());
+        // On a thread of its own, so that the connection to the server lives on meanwhile.
+        let document = tokio::task::spawn_blocking(move || perform(&job, manner))
+            .await
+            .map_err(|error| Error::Failed(error.into()))??;
         if self.dry_run {
-            return self.show(&job.dry_run()?);
+            return self.show(&document);
         }
-        let document = job.apply()?;
         let value = report::value(&document);
         record.ran(Timestamp::now(), &value);
         let handed = match report::keep(&session.spool, &value) {
@@ -116,6 +115,14 @@ impl Apply {
             .store(&place.state)
             .map_err(|error| Error::of_files(error.into()))?;
         self.show(&document)
+    }
+
+    fn manner(&self) -> DryRun {
+        if self.dry_run {
+            DryRun::Yes
+        } else {
+            DryRun::No
+        }
     }
 
     /// The role as the server has it; as it was kept, where the server is away.
@@ -166,16 +173,24 @@ impl Apply {
             state: place.state.clone(),
             only: self.only.clone(),
             index_max_age: config.index_max_age,
+            told: &output::note,
         }
     }
 
-    fn show(&self, document: &crate::job::Document) -> Result<Exit, Error> {
+    fn show(&self, document: &Document) -> Result<Exit, Error> {
         if self.json {
             output::print_json(document)?;
         } else {
             output::print(&output::run(document))?;
         }
         Ok(output::exit(document))
+    }
+}
+
+fn perform(job: &Job, dry_run: DryRun) -> Result<Document, Error> {
+    match dry_run {
+        DryRun::Yes => job.dry_run(),
+        DryRun::No => job.apply(),
     }
 }
 

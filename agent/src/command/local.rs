@@ -71,13 +71,11 @@ impl Choice {
         })?;
         let facts = session::facts_of(config).await?;
         let node = config.node.as_ref().unwrap_or(&facts.hostname).clone();
-        let members = fleet.roles.get(name).into_iter().flatten();
-        let me = members
-            .filter(|member| member.name == node)
-            .map(|member| Me {
-                name: member.name.clone(),
-                id: member.id,
-            });
+        let mut members = fleet.roles.get(name).into_iter().flatten();
+        let me = members.find(|member| member.name == node).map(|member| Me {
+            name: member.name.clone(),
+            id: member.id,
+        });
         let role = Role {
             me,
             part: part.clone(),

@@ -59,16 +59,8 @@ impl<'a> Reader<'a> {
             return;
         }
         let diagnostic = match trouble.file {
-            Some((file, line, _)) if file != place.file => {
-                let at = Place {
-                    role: file.split('/').next().unwrap_or_default().to_owned(),
-                    file,
-                    line,
-                    column: 1,
-                };
-                Diagnostic::error(&at, trouble.message).note(place, "for this key")
-            }
-            _ => Diagnostic::error(place, trouble.message),
+            Some(at) => Diagnostic::error(at, trouble.message).note(place, "for this key"),
+            None => Diagnostic::error(place, trouble.message),
         };
         self.wrong.push(diagnostic);
     }

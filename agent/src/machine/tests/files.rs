@@ -66,6 +66,46 @@ fn owner_and_mode_are_changed_in_place_where_the_content_is_right() {
     tree.write(&file).unwrap();
     assert_eq!(tree.owned("/etc/app"), (STRANGER, STRANGER, 0o4750));
     assert_eq!(fs::metadata(tree.at("/etc/app")).unwrap().ino(), inode);
+    // A new owner takes setuid away, unless the role wants it.
+    let back = File {
+        attributes: owned_by("root", "0", 0o4750),
+        ..file
+    };
+    tree.write(&back).unwrap();
+    assert_eq!(tree.owned("/etc/app"), (0, 0, 0o4750));
+}
+
+#[test]
+fn setuid_that_a_stranger_planted_does_not_last() {
+    if !is_root() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.folder("/home/bob", 0o755);
+    tree.text("/home/bob/app", "old");
+    fs::set_permissions(tree.at("/home/bob/app"), PermissionsExt::from_mode(0o4755)).unwrap();
+    tree.give("/home/bob", STRANGER);
+    tree.write(&text_file("/home/bob/app", "new")).unwrap();
+    assert_eq!(tree.owned("/home/bob/app"), (0, 0, 0o755));
+}
+
+#[test]
+fn a_folders_default_list_is_not_forced_on_a_file_that_had_none() {
+    let tree = Tree::new();
+    tree.text("/etc/app", "old");
+    let list = access_list(STRANGER, 6);
+    setxattr(
+        tree.at("/etc"),
+        "system.posix_acl_default",
+        &list,
+        XattrFlags::empty(),
+    )
+    .unwrap();
+    tree.write(&text_file("/etc/app", "new")).unwrap();
+    let mut value = [0; 128];
+    let file = tree.at("/etc/app");
+    assert!(getxattr(&file, "system.posix_acl_access", &mut value).is_err());
+    assert_eq!(tree.owned("/etc/app").2, 0o644);
 }
 
 #[test]
@@ -220,10 +260,16 @@ fn validate_judges_the_finished_file() {
     let line = |line: &str| Shell::Line(line.into());
     // Below a root of its own a command of root runs within it, and this one has no shell.
     let outside = Machine::new(&Root::open(std::path::Path::new("/")).unwrap());
-    let hands = Hands::new(&outside, &tree.blobs);
-    let at = |file: File| File {
-        path: path(tree.at(name).to_str().unwrap()),
-        ..file
+    let machine = if is_root() { &outside } else { &tree.machine };
+    let hands = Hands::new(machine, &tree.blobs);
+    let at = |file: File| {
+        let whole = tree.at(name);
+        let path = path(if is_root() {
+            whole.to_str().unwrap()
+        } else {
+            name
+        });
+        File { path, ..file }
     };
     let good = line("grep -q good %s && test $(stat -c %a %s) = 640");
     hands.file(&at(judged("good", good.clone()))).unwrap();
