@@ -1,4 +1,8 @@
 //! From a catalog's bytes to what a machine must be.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests read roles and stories that lie beside them"
+)]
 
 mod bounds;
 mod common;
