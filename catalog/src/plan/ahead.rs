@@ -26,6 +26,7 @@ pub struct Ahead {
     units: bool,
     commands: bool,
     paths: BTreeSet<AbsPath>,
+    removed: BTreeSet<AbsPath>,
     assumed: BTreeSet<ResourceId>,
     firm: BTreeSet<ResourceId>,
 }
@@ -61,12 +62,14 @@ impl Ahead {
                             .strip_prefix(unit)
                             .is_some_and(|rest| rest.starts_with('/'))
                     });
+                    if change.action == Action::Remove {
+                        self.removed.insert(path.clone());
+                    }
                     self.paths.insert(path);
                 }
             }
             Kind::User | Kind::Group | Kind::Service => {}
         }
-        self.note_input(&change.resource, change.certainty);
     }
 
     fn note_package(&mut self, change: &Change) {
@@ -115,6 +118,11 @@ impl Ahead {
                 .any(|changed| changed.is_within(path) || path.is_within(changed))
     }
 
+    /// Whether this path will have been removed.
+    pub fn removes(&self, path: &AbsPath) -> bool {
+        self.removed.contains(path)
+    }
+
     /// Whether units may come.
     pub fn may_bring_units(&self) -> bool {
         self.units
@@ -128,6 +136,16 @@ impl Ahead {
     /// Whether this package comes, goes, or gets another version.
     pub fn moves(&self, package: &str) -> bool {
         self.packages.contains(package)
+    }
+
+    /// Whether any package does.
+    pub fn moves_packages(&self) -> bool {
+        !self.packages.is_empty()
+    }
+
+    /// Whether this is known to become other than it is, surely or not.
+    pub fn moves_input(&self, input: &ResourceId) -> bool {
+        self.firm.contains(input) || self.assumed.contains(input)
     }
 
     /// Whether a package that is installed gets another version, which may take along what it depends on.

@@ -109,7 +109,6 @@ struct Draft<'a> {
     ahead: Ahead,
     /// What failed or is skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
-    removed: BTreeSet<ResourceId>,
     plan: Plan,
 }
 
@@ -127,13 +126,15 @@ impl<'a> Draft<'a> {
             inputs: inputs::inputs(desired, snapshot),
             ahead: Ahead::of_a_plan(),
             broken: BTreeMap::new(),
-            removed: BTreeSet::new(),
             plan: Plan::default(),
         }
     }
 
     fn take(&mut self, step: Step, resource: &'a Resource) {
         let observed = self.snapshot.observed.get(&resource.id);
+        for input in inputs::ids(resource, observed) {
+            self.loosen(&input);
+        }
         let verdict = self.judge(step.phase, resource, observed);
         let fate = self.fate(&step, &verdict);
         if fate != Fate::Goes {
@@ -155,7 +156,10 @@ impl<'a> Draft<'a> {
         }
         let mut changes = verdict.changes;
         // A purge of the folder above has it already.
-        changes.retain(|c| c.action != Action::Remove || !self.removed.contains(&c.resource));
+        changes.retain(|c| {
+            let gone = path_of(&c.resource).is_some_and(|path| self.ahead.removes(&path));
+            c.action != Action::Remove || !gone
+        });
         let mut step = step;
         if changes
             .iter()
@@ -283,9 +287,6 @@ impl<'a> Draft<'a> {
     fn foresee(&mut self, resource: &Resource, observed: Option<&Observed>, changes: &[Change]) {
         for change in changes {
             self.ahead.note(change);
-            if change.action == Action::Remove {
-                self.removed.insert(change.resource.clone());
-            }
             match &resource.body {
                 _ if change.resource != resource.id => self.folders_move(change),
                 Body::Package(_) => self.package_moves(change),
@@ -314,6 +315,18 @@ impl<'a> Draft<'a> {
             _ => return,
         };
         self.input_moves(&change.resource, digest, change.certainty);
+    }
+
+    /// What the role does not wholly determine, the packages that move before may change too.
+    fn loosen(&mut self, input: &ResourceId) {
+        let free = match self.desired.get(input).map(|resource| &resource.body) {
+            Some(Body::Directory(directory)) => !directory.purge,
+            Some(Body::File(file)) => file.content.is_none() || file.create_only,
+            _ => false,
+        };
+        if free && self.ahead.moves_packages() && !self.ahead.moves_input(input) {
+            self.input_moves(input, None, Certainty::Assumed);
+        }
     }
 
     /// The listings of the folders above change with this.
