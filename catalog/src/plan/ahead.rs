@@ -51,10 +51,7 @@ impl Ahead {
         match change.resource.kind {
             Kind::Package => self.note_package(change),
             Kind::Repository => self.versions = true,
-            Kind::Command => {
-                self.commands = true;
-                self.units = true;
-            }
+            Kind::Command => self.commands = true,
             Kind::File | Kind::Directory | Kind::Link => {
                 if let Some(path) = path_of(&change.resource) {
                     self.units |= UNITS.iter().any(|unit| {
@@ -126,6 +123,11 @@ impl Ahead {
     /// Whether units may come.
     pub fn may_bring_units(&self) -> bool {
         self.units
+    }
+
+    /// Whether any command is run.
+    pub fn runs_commands(&self) -> bool {
+        self.commands
     }
 
     /// Whether the index may come to have other versions.

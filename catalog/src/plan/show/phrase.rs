@@ -20,7 +20,10 @@ pub(super) fn done(change: &Change) -> String {
         _ => word.to_owned(),
     };
     if change.certainty == Certainty::Assumed {
-        phrase.push_str(" (assumed)");
+        phrase.push_str(match change.action {
+            Action::Run => " (assumed: guards are asked at its turn)",
+            _ => " (assumed)",
+        });
     }
     phrase
 }

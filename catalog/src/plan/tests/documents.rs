@@ -255,7 +255,7 @@ fn on_a_terminal() {
     + file:/srv/data/file  create
         @@ -0,0 +1 @@
         +x
-    ~ command:migrate  run (assumed)
+    ~ command:migrate  run (assumed: guards are asked at its turn)
     ~ service:zookeeper  enable, start
     = file:/etc/held  held: waiting for zookeeper: 2 of 3
     ! package:nowhere  failed

@@ -9,7 +9,7 @@ use crate::plan::{
     Action, Change, Ledger, Plan, PlannedStep, Snapshot, Standing, Turn, Verdict, ahead::Ahead,
     begin, plan, settle, turn,
 };
-use crate::resource::account::Present;
+use crate::resource::account::{Present, User};
 use crate::resource::file::{Content, File};
 use crate::resource::package::{DpkgState, Package};
 use crate::resource::service::{Service, Start};
@@ -22,6 +22,7 @@ impl Machine {
         if change.action == Action::Remove
             && let Some(path) = self.inside(&change.resource)
         {
+            let path = self.led(&path);
             let inside = self.nodes.keys().any(|p| *p != path && p.is_within(&path));
             assert!(!inside, "{path} is not empty when it is removed");
             self.nodes.remove(&path);
@@ -60,34 +61,7 @@ impl Machine {
                     self.write(path.as_str(), "");
                 }
             }
-            Body::User(user) => {
-                if change.action == Action::Remove {
-                    self.users.remove(&user.name);
-                    return;
-                }
-                let next = 1000 + self.users.len() as u32;
-                let seen = self.users.entry(user.name.clone()).or_insert(Present {
-                    uid: next,
-                    gid: next,
-                    group: user.name.clone(),
-                    groups: Vec::new(),
-                    shell: "/bin/sh".into(),
-                    home: format!("/home/{}", user.name),
-                    authorized_keys: None,
-                    password_hash: None,
-                });
-                seen.uid = user.uid.unwrap_or(seen.uid);
-                if user.exact_groups {
-                    seen.groups.clear();
-                }
-                seen.groups.extend(user.groups.clone());
-                seen.groups.sort();
-                seen.groups.dedup();
-                seen.shell = user.shell.clone().unwrap_or(seen.shell.clone());
-                seen.home = user.home.clone().unwrap_or(seen.home.clone());
-                seen.authorized_keys = user.authorized_keys.clone();
-                seen.password_hash = user.password_hash.clone();
-            }
+            Body::User(user) => self.account(user, change.action),
             Body::Group(group) => {
                 if change.action == Action::Remove {
                     self.groups.remove(&group.name);
@@ -99,6 +73,40 @@ impl Machine {
         }
     }
 
+    fn account(&mut self, user: &User, action: Action) {
+        if action == Action::Remove {
+            self.users.remove(&user.name);
+            return;
+        }
+        if !user.system && !self.users.contains_key(&user.name) {
+            let home = user.home.clone();
+            let home = home.unwrap_or_else(|| format!("/home/{}", user.name));
+            self.put(&home, What::Directory);
+        }
+        let next = 1000 + self.users.len() as u32;
+        let seen = self.users.entry(user.name.clone()).or_insert(Present {
+            uid: next,
+            gid: next,
+            group: user.name.clone(),
+            groups: Vec::new(),
+            shell: "/bin/sh".into(),
+            home: format!("/home/{}", user.name),
+            authorized_keys: None,
+            password_hash: None,
+        });
+        seen.uid = user.uid.unwrap_or(seen.uid);
+        if user.exact_groups {
+            seen.groups.clear();
+        }
+        seen.groups.extend(user.groups.clone());
+        seen.groups.sort();
+        seen.groups.dedup();
+        seen.shell = user.shell.clone().unwrap_or(seen.shell.clone());
+        seen.home = user.home.clone().unwrap_or(seen.home.clone());
+        seen.authorized_keys = user.authorized_keys.clone();
+        seen.password_hash = user.password_hash.clone();
+    }
+
     fn touch_parent(&mut self, path: &crate::path::AbsPath) {
         let now = self.tick();
         if let Some(node) = path.parent().and_then(|above| self.nodes.get_mut(&above)) {
@@ -107,7 +115,7 @@ impl Machine {
     }
 
     fn write_file(&mut self, file: &File) {
-        let there = match self.nodes.get(&file.path).map(|node| &node.what) {
+        let there = match self.nodes.get(&self.led(&file.path)).map(|node| &node.what) {
             Some(What::File(bytes)) => Some(bytes.clone()),
             _ => None,
         };
@@ -121,6 +129,7 @@ impl Machine {
     }
 
     fn node(&mut self, path: &crate::path::AbsPath, what: What, wanted: &Attributes, new: u32) {
+        let path = &self.led(path);
         let parent = path.parent().expect("never the root");
         assert!(self.nodes.contains_key(&parent), "{parent} is missing");
         let kept = self

@@ -69,11 +69,18 @@ fn resource(which: usize, how: usize) -> Resource {
         }),
         13 => own_unit("own", text),
         14 => repository("r"),
-        _ => no_directory("/gone"),
+        15 => no_directory("/gone"),
+        16 => directory_with("/etc/dir", |directory| {
+            directory.purge = how.is_multiple_of(2)
+        }),
+        17 => file("/etc/dir/in/it", text),
+        18 => file("/home/w/.profile", text),
+        19 => user_with("w", |user| user.system = how.is_multiple_of(2)),
+        _ => after(file("/z/last", text), &["service:app", "command:told"]),
     }
 }
 
-const WORLD: usize = 16;
+const WORLD: usize = 21;
 
 fn roles() -> impl Strategy<Value = Desired> {
     let chosen = proptest::collection::vec((any::<bool>(), 0usize..12), WORLD);
@@ -160,8 +167,14 @@ fn machine(bits: &[usize]) -> Machine {
     if bits[12] == 2 {
         machine.put("/gone", What::Directory);
     }
-    if bits[13] == 2 {
-        machine.write("/d/later", "x");
+    match bits[13] {
+        1 => machine.write("/etc/dir/in/it", "one\n"),
+        2 => {
+            machine.write("/srv/in/it", "one\n");
+            machine.put("/etc/dir", What::Link("/srv".into()));
+            machine.through.push((path("/etc/dir"), path("/srv")));
+        }
+        _ => {}
     }
     machine
 }

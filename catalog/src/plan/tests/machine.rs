@@ -27,6 +27,8 @@ pub(super) struct Machine {
     pub(super) units: BTreeMap<String, Unit>,
     /// Commands that touch a path when they run, by name.
     pub(super) touches: BTreeMap<String, AbsPath>,
+    /// Links to folders, as long as they stand, and where they lead.
+    pub(super) through: Vec<(AbsPath, AbsPath)>,
     /// Packages that overwrite a path when they are unpacked.
     pub(super) vandals: Vec<(String, AbsPath)>,
     pub(super) host: Host,
@@ -178,7 +180,20 @@ impl Machine {
         }
     }
 
+    /// Where a path leads, through links above it.
+    pub(super) fn led(&self, path: &AbsPath) -> AbsPath {
+        for (link, folder) in &self.through {
+            let stands = self.nodes.get(link).map(|node| &node.what);
+            if matches!(stands, Some(What::Link(_))) && path != link && path.is_within(link) {
+                let led = path.as_str().replacen(link.as_str(), folder.as_str(), 1);
+                return led.parse().unwrap();
+            }
+        }
+        path.clone()
+    }
+
     pub(super) fn path(&self, path: &AbsPath, below: bool) -> PathState {
+        let path = &self.led(path);
         let Some(node) = self.nodes.get(path) else {
             let missing: Vec<AbsPath> = path
                 .ancestors()

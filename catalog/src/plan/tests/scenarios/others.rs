@@ -302,3 +302,43 @@ fn a_group_goes_after_its_users() {
         ["user:app remove", "group:app remove"]
     );
 }
+
+#[test]
+fn below_a_link_that_becomes_a_folder_nothing_is_left() {
+    let mut machine = Machine::blank();
+    machine.write("/srv/old/a", "x");
+    machine.put("/d", What::Link("/srv/old".into()));
+    machine.through.push((path("/d"), path("/srv/old")));
+    let desired = role(vec![directory("/d"), file("/d/a", "x")]);
+    let ran = true_run(&mut machine, &desired, &Ledger::default());
+    assert_eq!(
+        words(&ran.document),
+        ["directory:/d update", "file:/d/a create"]
+    );
+}
+
+#[test]
+fn a_home_comes_with_its_user() {
+    let mut machine = Machine::blank();
+    let desired = role(vec![
+        user("alice"),
+        file("/home/alice/.profile", "x"),
+        user_with("daemon", |user| {
+            user.system = true;
+            user.home = Some("/var/daemon".into());
+        }),
+        file("/var/daemon/conf", "x"),
+    ]);
+    let ran = true_run(&mut machine, &desired, &Ledger::default());
+    assert_eq!(
+        words(&ran.document),
+        [
+            "user:alice create",
+            "user:daemon create",
+            "file:/home/alice/.profile create",
+            "directory:/var create",
+            "directory:/var/daemon create",
+            "file:/var/daemon/conf create",
+        ]
+    );
+}
