@@ -53,6 +53,8 @@ impl Installation {
             .desk(&[
                 "operator",
                 "init",
+                "--name",
+                "ops",
                 "--server",
                 Self::URL,
                 "--token",
