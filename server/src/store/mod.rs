@@ -98,6 +98,16 @@ impl Store {
         Ok(store)
     }
 
+    /// Over any other kind of store.
+    #[cfg(test)]
+    pub(crate) fn of(objects: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            objects,
+            name: "test".into(),
+            prefix: Path::ROOT,
+        }
+    }
+
     /// What it is called in messages.
     pub fn name(&self) -> &str {
         &self.name
