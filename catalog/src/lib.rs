@@ -11,4 +11,12 @@ pub mod id;
 pub mod path;
 pub mod plan;
 pub mod release;
+pub mod render;
 pub mod resource;
+pub mod role;
+pub mod text;
+
+pub use render::{Blobs, Inputs, render};
+pub use role::Catalog;
+pub use text::CatalogFiles;
+pub use text::diagnostic::{Diagnostic, Diagnostics};

@@ -1,6 +1,8 @@
 //! What is published: a manifest, one part a role, a tree of node layers, and blobs; all by digest.
 
+pub mod nodes;
 pub mod part;
+pub mod publish;
 
 use crate::digest::Digest;
 use serde::{Deserialize, Serialize};

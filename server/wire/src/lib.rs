@@ -2,6 +2,7 @@
 #![allow(
     missing_docs,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     reason = "generated from a commented proto file"
 )]
 

@@ -1,0 +1,185 @@
+//! Debian packages: what dpkg has, what the index offers, and changes through as few calls of apt-get as can be.
+
+pub mod available;
+pub mod get;
+pub mod index;
+pub mod policy;
+pub mod status;
+pub mod words;
+
+mod transaction;
+mod unheld;
+
+pub use transaction::Failed;
+
+use crate::effect::{Effects, Ended, Task};
+use anyhow::{Context as _, bail};
+use index::Index;
+use status::Status;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+/// How long apt and dpkg may take in all; a package whose script hangs must not hang the machine's agent for ever.
+const PATIENCE_S: u64 = 2 * 60 * 60;
+
+/// How apt is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How old the index may be.
+    pub index_max_age: Duration,
+    /// How long to wait for another apt or dpkg.
+    pub lock_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            index_max_age: Duration::from_secs(24 * 60 * 60),
+            lock_timeout: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+/// apt and dpkg of one root, for one run.
+pub struct Apt<'a> {
+    /// The root.
+    pub root: PathBuf,
+    /// Where cfg keeps what it must remember of apt.
+    pub state: PathBuf,
+    /// What runs them.
+    pub effects: &'a Effects,
+    /// How.
+    pub settings: Settings,
+    /// The name of the run; children carry it as `CFG_RUN`.
+    pub run: String,
+}
+
+impl Apt<'_> {
+    /// Runs a call to its end, and again while another apt holds a lock that apt itself does not wait for.
+    fn call(&self, argv: Vec<String>) -> anyhow::Result<Ended> {
+        let deadline = SystemTime::now() + self.settings.lock_timeout;
+        let mut pause = Duration::from_millis(500);
+        let task = self.task(argv);
+        loop {
+            let ended = self.effects.run(&task)?;
+            if ended.outcome.is_success()
+                || !words::is_locked(&ended.output)
+                || SystemTime::now() + pause > deadline
+            {
+                return Ok(ended);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+    }
+
+    fn task(&self, argv: Vec<String>) -> Task {
+        let mut env = get::environment();
+        env.insert("CFG_RUN".into(), self.run.clone());
+        let program = argv.first().cloned().unwrap_or_default();
+        let verb = argv
+            .iter()
+            .find(|word| ["install", "purge", "update", "--configure"].contains(&word.as_str()));
+        Task {
+            what: match verb {
+                Some(verb) => format!("{program} {verb}"),
+                None => program,
+            },
+            argv,
+            env,
+            user: None,
+            cwd: "/".into(),
+            root: self.root.clone(),
+            timeout_s: PATIENCE_S,
+            settles: None,
+        }
+    }
+
+    /// A call that must succeed.
+    fn must(&self, argv: Vec<String>) -> anyhow::Result<()> {
+        let words = argv.join(" ");
+        let ended = self.call(argv)?;
+        if ended.outcome.is_success() {
+            return Ok(());
+        }
+        let told = words::complaint(&ended.output);
+        if told.is_empty() {
+            bail!("{words}: {}", ended.outcome);
+        }
+        bail!("{told}")
+    }
+
+    /// The index of this root.
+    pub fn index(&self) -> Index<'_> {
+        Index {
+            root: &self.root,
+            stamp: self.state.join("apt-refreshed"),
+        }
+    }
+
+    /// Refreshes the index where it is stale or `missing` says that it lacks a wanted version. Gives apt's complaint where
+    /// it could not be refreshed whole: what there is may still do.
+    ///
+    /// # Errors
+    /// Where the sources cannot be read or apt cannot be run.
+    pub fn refresh(&self, missing: Missing) -> anyhow::Result<Option<String>> {
+        let stale = self
+            .index()
+            .stale(self.settings.index_max_age, SystemTime::now())?;
+        if stale.is_none() && missing == Missing::Nothing {
+            return Ok(None);
+        }
+        tracing::info!("refreshing apt's index");
+        let ended = self.call(get::refresh(self.lock_timeout_s()))?;
+        if ended.outcome.is_success() {
+            self.index().refreshed_now()?;
+            return Ok(None);
+        }
+        Ok(Some(words::complaint(&ended.output)))
+    }
+
+    /// Ends what an interrupted dpkg left behind. Gives its complaint where it could not.
+    ///
+    /// # Errors
+    /// Where dpkg's database cannot be read or dpkg cannot be run.
+    pub fn repair(&self) -> anyhow::Result<Option<String>> {
+        if !Status::read(&self.root)?.is_interrupted() {
+            return Ok(None);
+        }
+        tracing::warn!("dpkg was interrupted; ending what it left");
+        let ended = self.call(get::configure())?;
+        if ended.outcome.is_success() && !Status::read(&self.root)?.is_interrupted() {
+            return Ok(None);
+        }
+        let fixed = self.call(get::fix(self.lock_timeout_s()))?;
+        if fixed.outcome.is_success() {
+            return Ok(None);
+        }
+        Ok(Some(words::complaint(&fixed.output)))
+    }
+
+    /// Marks packages: `hold`, `unhold`, `manual`.
+    ///
+    /// # Errors
+    /// apt-mark's own words.
+    pub fn mark(&self, word: &str, packages: &[String]) -> anyhow::Result<()> {
+        if packages.is_empty() {
+            return Ok(());
+        }
+        self.must(get::mark(word, packages))
+            .with_context(|| format!("apt-mark {word}"))
+    }
+
+    fn lock_timeout_s(&self) -> u64 {
+        self.settings.lock_timeout.as_secs()
+    }
+}
+
+/// Whether the index lacks something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Everything wanted is in it.
+    Nothing,
+    /// A wanted version is not in it.
+    Version,
+}

@@ -1,0 +1,156 @@
+//! One transaction, retried package by package where it fails before dpkg is touched.
+
+use super::get::{self, Transaction};
+use super::{Apt, unheld, words};
+use anyhow::Context as _;
+use cfg_catalog::digest::Digest;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What went wrong, by package; a package that is not named may still not be what it should, which only looking tells.
+pub type Failed = BTreeMap<String, String>;
+
+impl Apt<'_> {
+    /// Brings a transaction about. Packages in `held` are unheld for it and held again.
+    ///
+    /// # Errors
+    /// Where apt cannot be run at all.
+    pub fn transact(
+        &self,
+        transaction: &Transaction,
+        held: &BTreeSet<String>,
+    ) -> anyhow::Result<Failed> {
+        if transaction.is_empty() {
+            return Ok(Failed::new());
+        }
+        let listed: Vec<String> = transaction
+            .packages()
+            .filter(|package| held.contains(*package))
+            .map(str::to_owned)
+            .collect();
+        // What goes away is not held again.
+        let stay: Vec<String> = transaction
+            .install
+            .iter()
+            .map(|install| install.name.clone())
+            .filter(|package| held.contains(package))
+            .collect();
+        unheld::remember(&self.state, &stay)?;
+        self.mark("unhold", &listed)?;
+        let failed = self.attempt(transaction);
+        let again = self.hold_again();
+        let failed = failed?;
+        again?;
+        Ok(failed)
+    }
+
+    /// Holds again what a transaction, perhaps of a run that was killed, unheld.
+    ///
+    /// # Errors
+    /// Where that cannot be done.
+    pub fn hold_again(&self) -> anyhow::Result<()> {
+        let packages = unheld::remembered(&self.state)?;
+        self.mark("hold", &packages)?;
+        unheld::forget(&self.state)
+    }
+
+    fn attempt(&self, transaction: &Transaction) -> anyhow::Result<Failed> {
+        let before = self.database()?;
+        let Some(complaint) = self.once(transaction)? else {
+            return Ok(Failed::new());
+        };
+        if self.database()? != before {
+            // dpkg began. What it left unpacked beside the one that failed is configured; the next run tries the rest.
+            if let Some(told) = self.repair()? {
+                tracing::debug!("{told}");
+            }
+            return Ok(all(transaction, &complaint));
+        }
+        let singles = transaction.one_by_one();
+        if singles.len() < 2 {
+            return Ok(all(transaction, &complaint));
+        }
+        tracing::warn!("apt refuses the whole, now package by package: {complaint}");
+        let mut failed = Failed::new();
+        for single in singles {
+            if let Some(complaint) = self.once(&single)? {
+                failed.extend(all(&single, &complaint));
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Gives apt's complaint where it failed.
+    fn once(&self, transaction: &Transaction) -> anyhow::Result<Option<String>> {
+        for call in transaction.calls(self.lock_timeout_s()) {
+            if let Some(refusal) = self.unlisted_removals(transaction, &call)? {
+                return Ok(Some(refusal));
+            }
+            let ended = self.call(call)?;
+            if !ended.outcome.is_success() {
+                return Ok(Some(complaint(&ended)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Nothing is removed that the plan does not list: apt sees to that where it lists nothing, else a simulation tells.
+    fn unlisted_removals(
+        &self,
+        transaction: &Transaction,
+        call: &[String],
+    ) -> anyhow::Result<Option<String>> {
+        if transaction.remove.is_empty() && transaction.purge.is_empty() {
+            return Ok(None);
+        }
+        let ended = self.call(get::simulated(call))?;
+        if !ended.outcome.is_success() {
+            return Ok(Some(complaint(&ended)));
+        }
+        let listed: BTreeSet<&str> = transaction
+            .remove
+            .iter()
+            .chain(&transaction.purge)
+            .map(|name| name.split_once(':').map_or(name.as_str(), |(name, _)| name))
+            .collect();
+        let also: Vec<String> = words::removals(&ended.output)
+            .into_iter()
+            .filter(|name| !listed.contains(name.as_str()))
+            .collect();
+        Ok((!also.is_empty()).then(|| refusal(&also)))
+    }
+
+    /// What dpkg's database is now; another value means that dpkg was at work.
+    fn database(&self) -> anyhow::Result<Digest> {
+        let file = self.root.join("var/lib/dpkg/status");
+        let bytes = match std::fs::read(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            read => read.with_context(|| format!("cannot read {}", file.display()))?,
+        };
+        Ok(Digest::of(&bytes))
+    }
+}
+
+fn all(transaction: &Transaction, complaint: &str) -> Failed {
+    transaction
+        .packages()
+        .map(|package| (package.to_owned(), complaint.to_owned()))
+        .collect()
+}
+
+fn refusal(also: &[String]) -> String {
+    format!(
+        "apt would also remove {}; declare what may go with state = \"absent\"",
+        also.join(", ")
+    )
+}
+
+fn complaint(ended: &crate::effect::Ended) -> String {
+    let removed: Vec<String> = words::would_remove(&ended.output).into_iter().collect();
+    if ended.output.contains("remove is disabled") && !removed.is_empty() {
+        return refusal(&removed);
+    }
+    match words::complaint(&ended.output) {
+        told if told.is_empty() => ended.outcome.to_string(),
+        told => told,
+    }
+}

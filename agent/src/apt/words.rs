@@ -1,0 +1,129 @@
+//! What apt and dpkg print, where it matters.
+
+use std::collections::BTreeSet;
+
+/// The tool's own last words about what went wrong; its last lines where none of them is an error.
+pub fn complaint(output: &str) -> String {
+    let lines: Vec<&str> = output
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let mut told: Vec<&str> = Vec::new();
+    let mut after_error = false;
+    for line in &lines {
+        let begins = ["E: ", "W: Failed", "dpkg: error", "dpkg: warning: error"]
+            .iter()
+            .any(|start| line.starts_with(start));
+        // dpkg explains on indented lines below, and names what it gave up at the end.
+        let goes_on = after_error && line.starts_with(' ');
+        if (begins || goes_on) && !told.contains(line) {
+            told.push(line);
+        }
+        after_error = begins || goes_on;
+    }
+    // What stops apt before it begins is explained above its own error, in lines without a mark.
+    if let Some(unmet) = lines
+        .iter()
+        .position(|line| line.starts_with("The following packages have unmet dependencies"))
+    {
+        let explained = lines[unmet + 1..]
+            .iter()
+            .take_while(|line| line.starts_with(' '));
+        told.splice(0..0, explained.copied());
+    }
+    if told.is_empty() {
+        told = lines;
+    }
+    let last = told.len().saturating_sub(12);
+    told[last..].join("\n")
+}
+
+/// Whether another apt or dpkg was at work: worth waiting for.
+pub fn is_locked(output: &str) -> bool {
+    output.lines().any(|line| {
+        line.starts_with("E: ")
+            && (line.contains("Could not get lock") || line.contains("lock-frontend"))
+    })
+}
+
+/// The packages that a simulation would remove or purge, without architectures.
+pub fn removals(simulation: &str) -> BTreeSet<String> {
+    simulation
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("Remv ")
+                .or_else(|| line.strip_prefix("Purg "))
+        })
+        .filter_map(|rest| rest.split_ascii_whitespace().next())
+        .map(|name| plain(name).to_owned())
+        .collect()
+}
+
+/// What `--no-remove` kept apt from removing, from its own list.
+pub fn would_remove(output: &str) -> BTreeSet<String> {
+    output
+        .lines()
+        .skip_while(|line| !line.starts_with("The following packages will be REMOVED"))
+        .skip(1)
+        .take_while(|line| line.starts_with(' '))
+        .flat_map(str::split_ascii_whitespace)
+        .map(|name| plain(name.trim_end_matches('*')).to_owned())
+        .collect()
+}
+
+fn plain(name: &str) -> &str {
+    name.split_once(':').map_or(name, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaints() {
+        for (output, wanted) in [
+            (
+                "Reading package lists...\nE: Unable to locate package nosuch\n",
+                "E: Unable to locate package nosuch",
+            ),
+            (
+                "Setting up x (1) ...\nboom\ndpkg: error processing package x (--configure):\n installed x package post-installation script subprocess returned error exit status 3\nErrors were encountered while processing:\n x\nE: Sub-process /usr/bin/dpkg returned an error code (1)\n",
+                "dpkg: error processing package x (--configure):\n installed x package post-installation script subprocess returned error exit status 3\nE: Sub-process /usr/bin/dpkg returned an error code (1)",
+            ),
+            (
+                "The following packages have unmet dependencies:\n a : Depends: b but it is not installable\nE: Unable to correct problems, you have held broken packages.\n",
+                " a : Depends: b but it is not installable\nE: Unable to correct problems, you have held broken packages.",
+            ),
+            ("something\nodd\n", "something\nodd"),
+        ] {
+            assert_eq!(complaint(output), wanted);
+        }
+        let long: String = (0..50).map(|n| format!("E: {n}\n")).collect();
+        assert_eq!(complaint(&long).lines().count(), 12);
+    }
+
+    #[test]
+    fn lists_of_removals() {
+        let simulation = "Inst a (1 repo [amd64])\nRemv b [2]\nPurg c:i386 [3]\nConf a (1 repo)\n";
+        assert_eq!(
+            removals(simulation).into_iter().collect::<Vec<_>>(),
+            ["b", "c"]
+        );
+        let refused = "The following packages will be REMOVED:\n  exim4 mutt*\nThe following NEW packages will be installed:\n  x\nE: Packages need to be removed but remove is disabled.\n";
+        assert_eq!(
+            would_remove(refused).into_iter().collect::<Vec<_>>(),
+            ["exim4", "mutt"]
+        );
+    }
+
+    #[test]
+    fn locks() {
+        assert!(is_locked(
+            "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 9 (apt-get)\n"
+        ));
+        assert!(!is_locked(
+            "Could not get lock\nE: Unable to locate package lock\n"
+        ));
+    }
+}

@@ -1,0 +1,196 @@
+//! A connection to the server that makes itself again when it breaks, and what its failures mean.
+
+use crate::address::ServerUrl;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{Code, Status};
+
+/// How long a connection may take to stand.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A dead peer is noticed within these two together, also by a stream that waits for news.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The most that one message of the server may hold.
+pub const MESSAGE_LIMIT: usize = 32 << 20;
+
+/// The most that one message to the server may hold.
+pub const SEND_LIMIT: usize = 32 << 20;
+
+/// What became of a call.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The server could not be reached, or had to break off: the same call may go through later.
+    #[error("the server at {url} cannot be reached: {why}")]
+    Away {
+        /// Who was called.
+        url: String,
+        /// The whole reason.
+        why: String,
+    },
+    /// The server knows this caller and refuses it, or does not know it.
+    #[error("the server refuses: {0}")]
+    Refused(String),
+    /// The server answered that this cannot be.
+    #[error("the server says: {message}")]
+    Said {
+        /// gRPC's code.
+        code: Code,
+        /// Its words.
+        message: String,
+    },
+}
+
+impl CallError {
+    /// What a status of a call to this server means.
+    pub fn of(url: &ServerUrl, status: &Status) -> Self {
+        match status.code() {
+            Code::Unavailable
+            | Code::Cancelled
+            | Code::DeadlineExceeded
+            | Code::Unknown
+            | Code::Internal
+            | Code::Aborted => CallError::Away {
+                url: url.to_string(),
+                why: chain(status),
+            },
+            Code::PermissionDenied | Code::Unauthenticated => {
+                CallError::Refused(status.message().into())
+            }
+            code => CallError::Said {
+                code,
+                message: status.message().into(),
+            },
+        }
+    }
+}
+
+/// A status' words and those of all that caused it, each once.
+fn chain(status: &Status) -> String {
+    let mut words = vec![status.message().to_string()];
+    let mut cause = std::error::Error::source(status);
+    while let Some(error) = cause {
+        let word = error.to_string();
+        if words.last().is_none_or(|last| !last.contains(&word)) {
+            words.push(word);
+        }
+        cause = error.source();
+    }
+    words.retain(|word| !word.is_empty() && word != "transport error");
+    if words.is_empty() {
+        words.push(format!("{:?}", status.code()));
+    }
+    words.join(": ")
+}
+
+/// A call that is given up after a while.
+///
+/// # Errors
+/// The call's own status, or DEADLINE_EXCEEDED.
+pub async fn within<T>(
+    patience: Duration,
+    call: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    match tokio::time::timeout(patience, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Status::deadline_exceeded(format!(
+            "no answer within {} s",
+            patience.as_secs()
+        ))),
+    }
+}
+
+/// The address at which the server was last reached; shared by all who ask.
+pub type Peer = Arc<Mutex<Option<SocketAddr>>>;
+
+/// A channel to a server. Nothing is dialled before the first call.
+pub fn open(url: &ServerUrl, tls: ClientConfig, peer: Peer) -> Channel {
+    let dial = {
+        let (url, tls) = (url.clone(), TlsConnector::from(Arc::new(tls)));
+        tower::service_fn(move |_: Uri| {
+            let (url, tls, peer) = (url.clone(), tls.clone(), peer.clone());
+            async move { connect(&url, tls, &peer).await.map(TokioIo::new) }
+        })
+    };
+    endpoint(url).connect_with_connector_lazy(dial)
+}
+
+fn endpoint(url: &ServerUrl) -> Endpoint {
+    let uri: Uri = url
+        .to_string()
+        .parse()
+        .expect("a ServerUrl prints as a URI");
+    Endpoint::from(uri)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_while_idle(true)
+}
+
+async fn connect(
+    url: &ServerUrl,
+    tls: TlsConnector,
+    peer: &Peer,
+) -> Result<TlsStream<TcpStream>, std::io::Error> {
+    let name = ServerName::try_from(url.host().to_string()).map_err(std::io::Error::other)?;
+    let addresses = url.resolve().await.map_err(std::io::Error::other)?;
+    let mut last = std::io::Error::other("no address");
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                let stream = tls.connect(name, stream).await?;
+                *peer.lock().unwrap_or_else(|broken| broken.into_inner()) = Some(address);
+                return Ok(stream);
+            }
+            Err(error) => last = std::io::Error::new(error.kind(), format!("{address}: {error}")),
+        }
+    }
+    Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_status_means() {
+        let url: ServerUrl = "https://h".parse().unwrap();
+        let of = |code| CallError::of(&url, &Status::new(code, "why"));
+        assert!(matches!(of(Code::Unavailable), CallError::Away { .. }));
+        assert!(matches!(of(Code::Unknown), CallError::Away { .. }));
+        assert!(matches!(of(Code::PermissionDenied), CallError::Refused(_)));
+        assert!(matches!(of(Code::Unauthenticated), CallError::Refused(_)));
+        assert!(matches!(of(Code::NotFound), CallError::Said { .. }));
+        assert!(matches!(
+            of(Code::FailedPrecondition),
+            CallError::Said { .. }
+        ));
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_away_with_the_reason() {
+        let url: ServerUrl = "https://127.0.0.1:1".parse().unwrap();
+        let tls = super::super::tls::pinned(cfg_catalog::digest::Digest::of(b"")).unwrap();
+        let mut client =
+            cfg_wire::enrolment_client::EnrolmentClient::new(open(&url, tls, Peer::default()));
+        let status = client
+            .enroll(cfg_wire::EnrollRequest::default())
+            .await
+            .unwrap_err();
+        let error = CallError::of(&url, &status).to_string();
+        assert!(
+            error.contains("refused") && error.contains("127.0.0.1:1"),
+            "{error}"
+        );
+    }
+}

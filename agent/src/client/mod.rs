@@ -1,0 +1,18 @@
+//! What the agent says to the server, and what it keeps of the answers.
+
+pub mod assignment;
+pub mod backoff;
+pub mod channel;
+pub mod disk;
+pub mod enrol;
+pub mod identity;
+pub mod kept;
+pub mod record;
+pub mod renew;
+pub mod report;
+pub mod server;
+pub mod session;
+pub mod spool;
+pub mod sync;
+pub mod tls;
+pub mod watch;

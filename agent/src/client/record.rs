@@ -1,0 +1,200 @@
+//! What `cfg status` tells of the past: the last contact with the server and the last run.
+
+use super::disk;
+use super::sync::SyncError;
+use crate::client::channel::CallError;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// How the server stood to this machine when it was last asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It answered, and the role is current.
+    Current,
+    /// It could not be reached.
+    Away,
+    /// It refuses this machine.
+    Refused,
+    /// It has nothing for this machine yet.
+    Waiting,
+    /// It has what this version cannot read.
+    Upgrade,
+    /// Its answer was not believed.
+    Rejected,
+}
+
+/// One asking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// When.
+    pub at: Timestamp,
+    /// How it stood.
+    pub standing: Standing,
+    /// Why, where not current.
+    pub why: Option<String>,
+}
+
+/// The file of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The last asking.
+    pub contact: Option<Contact>,
+    /// When the server last answered.
+    pub reached: Option<Timestamp>,
+    /// At which address that was; the route to it says this machine's own, also when names are not known.
+    pub peer: Option<SocketAddr>,
+    /// The last run's document without its changes.
+    pub last: Option<Value>,
+    /// When a run last changed something.
+    pub changed: Option<Timestamp>,
+}
+
+impl Standing {
+    /// What a failure means for the standing.
+    pub fn of(error: &SyncError) -> Self {
+        match error {
+            error if error.asks_for_upgrade() => Standing::Upgrade,
+            SyncError::Call(CallError::Away { .. }) => Standing::Away,
+            SyncError::Call(CallError::Refused(_)) => Standing::Refused,
+            SyncError::Call(CallError::Said { .. }) => Standing::Waiting,
+            SyncError::Rejected(_) | SyncError::Kept(_) => Standing::Rejected,
+        }
+    }
+}
+
+impl Record {
+    fn path(state: &Path) -> PathBuf {
+        state.join("status.json")
+    }
+
+    /// Reads it; one that is missing or damaged is empty: it only tells, nothing hangs on it.
+    ///
+    /// # Errors
+    /// Where it may not be read.
+    pub fn load(state: &Path) -> io::Result<Self> {
+        let bytes = disk::read(&Self::path(state))?;
+        Ok(bytes
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default())
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn store(&self, state: &Path) -> io::Result<()> {
+        disk::private_folder(state)?;
+        disk::replace(&Self::path(state), &serde_json::to_vec_pretty(self)?)
+    }
+
+    /// Notes how the server stood.
+    pub fn asked(
+        &mut self,
+        at: Timestamp,
+        outcome: Result<(), &SyncError>,
+        peer: Option<SocketAddr>,
+    ) {
+        let standing = outcome.err().map_or(Standing::Current, Standing::of);
+        if standing != Standing::Away {
+            self.reached = Some(at);
+        }
+        self.peer = peer.or(self.peer);
+        self.contact = Some(Contact {
+            at,
+            standing,
+            why: outcome.err().map(chain),
+        });
+    }
+
+    /// Notes a run by its document.
+    pub fn ran(&mut self, at: Timestamp, document: &Value) {
+        let mut short = document.clone();
+        let changed = short
+            .as_object_mut()
+            .and_then(|keys| keys.remove("changes"))
+            .is_some_and(|changes| changes.as_array().is_some_and(|list| !list.is_empty()));
+        if changed && short["dry_run"] != Value::Bool(true) {
+            self.changed = Some(at);
+        }
+        self.last = Some(short);
+    }
+}
+
+fn chain(error: &SyncError) -> String {
+    let mut words = vec![error.to_string()];
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        words.push(error.to_string());
+        cause = error.source();
+    }
+    words.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::assignment::Rejection;
+    use serde_json::json;
+    use tonic::Code;
+
+    #[test]
+    fn standings() {
+        let said = |code| {
+            SyncError::Call(CallError::Said {
+                code,
+                message: "why".into(),
+            })
+        };
+        for (error, standing) in [
+            (said(Code::FailedPrecondition), Standing::Waiting),
+            (said(Code::Unimplemented), Standing::Upgrade),
+            (
+                SyncError::Call(CallError::Refused("no".into())),
+                Standing::Refused,
+            ),
+            (Rejection::Newer { format: 2 }.into(), Standing::Upgrade),
+            (
+                Rejection::Contradiction("x".into()).into(),
+                Standing::Rejected,
+            ),
+        ] {
+            assert_eq!(Standing::of(&error), standing, "{error}");
+        }
+    }
+
+    #[test]
+    fn told_again() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Record::load(folder.path()).unwrap(), Record::default());
+        let mut record = Record::default();
+        let now = Timestamp::now();
+        let away = SyncError::Call(CallError::Away {
+            url: "https://h".into(),
+            why: "gone".into(),
+        });
+        record.asked(now, Ok(()), Some("127.0.0.1:7443".parse().unwrap()));
+        record.asked(now, Err(&away), None);
+        record.ran(
+            now,
+            &json!({"result": "applied", "dry_run": false, "changes": [{}]}),
+        );
+        record.store(folder.path()).unwrap();
+        let read = Record::load(folder.path()).unwrap();
+        assert_eq!(read, record);
+        assert_eq!(read.reached, Some(now));
+        assert_eq!(read.changed, Some(now));
+        assert!(read.peer.is_some());
+        assert_eq!(read.contact.unwrap().standing, Standing::Away);
+        assert_eq!(
+            read.last.unwrap(),
+            json!({"result": "applied", "dry_run": false})
+        );
+        std::fs::write(folder.path().join("status.json"), "{").unwrap();
+        assert_eq!(Record::load(folder.path()).unwrap(), Record::default());
+    }
+}

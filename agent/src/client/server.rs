@@ -1,0 +1,144 @@
+//! The calls of a machine to its server, over mutual TLS.
+
+use super::channel::{self, CallError, Peer};
+use super::identity::Identity;
+use super::tls::{self, TlsError};
+use crate::address::ServerUrl;
+use cfg_catalog::digest::Digest;
+use cfg_catalog::release::FORMAT;
+use cfg_catalog::release::part::Blob;
+use cfg_wire::agents_client::AgentsClient;
+use cfg_wire::{
+    AssignmentReply, AssignmentRequest, Certificate, FetchRequest, News, RenewRequest,
+    ReportRequest, WatchRequest,
+};
+use std::time::{Duration, SystemTime};
+use tonic::transport::Channel;
+use tonic::{Response, Status, Streaming};
+
+/// How long an answer, or the next piece of one, may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The server as this machine's identity may call it.
+#[derive(Clone, Debug)]
+pub struct Server {
+    url: ServerUrl,
+    agents: AgentsClient<Channel>,
+    until: SystemTime,
+}
+
+impl Server {
+    /// Nothing is dialled before the first call; a broken connection is made again by the next.
+    ///
+    /// # Errors
+    /// Where the identity is unusable.
+    pub fn open(url: &ServerUrl, identity: &Identity, peer: Peer) -> Result<Self, TlsError> {
+        let channel = channel::open(url, tls::mutual(identity)?, peer);
+        Ok(Self {
+            url: url.clone(),
+            until: identity.stated()?.until,
+            agents: AgentsClient::new(channel)
+                .max_decoding_message_size(channel::MESSAGE_LIMIT)
+                .max_encoding_message_size(channel::SEND_LIMIT),
+        })
+    }
+
+    fn answer<T>(&self, answer: Result<Response<T>, Status>) -> Result<T, CallError> {
+        answer
+            .map(Response::into_inner)
+            .map_err(|status| CallError::of(&self.url, &status))
+    }
+
+    /// The calls, unless the certificate has run out: the server would end the handshake without a word.
+    fn agents(&self) -> Result<AgentsClient<Channel>, CallError> {
+        if SystemTime::now() < self.until {
+            return Ok(self.agents.clone());
+        }
+        let until = jiff::Timestamp::try_from(self.until).unwrap_or_default();
+        Err(CallError::Refused(format!(
+            "the certificate of this machine ran out on {until:.0}; enrol it again with a new token"
+        )))
+    }
+
+    /// All that this machine needs to know now.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached, refuses, or has nothing.
+    pub async fn assignment(&self) -> Result<AssignmentReply, CallError> {
+        let request = AssignmentRequest { format: FORMAT };
+        let mut agents = self.agents()?;
+        self.answer(channel::within(PATIENCE, agents.assignment(request)).await)
+    }
+
+    /// One blob, whole and checked.
+    ///
+    /// # Errors
+    /// As above, and where the bytes are not those of the digest.
+    pub async fn blob(&self, blob: &Blob) -> Result<Vec<u8>, CallError> {
+        let request = FetchRequest {
+            digest: blob.digest.to_string(),
+        };
+        let mut agents = self.agents()?;
+        let mut stream = self.answer(channel::within(PATIENCE, agents.fetch(request)).await)?;
+        let size = usize::try_from(blob.size).unwrap_or(usize::MAX);
+        let mut content = Vec::with_capacity(size.min(64 << 20));
+        loop {
+            let piece = channel::within(PATIENCE, stream.message())
+                .await
+                .map_err(|status| CallError::of(&self.url, &status))?;
+            let Some(piece) = piece else { break };
+            if piece.data.len() > size - content.len() {
+                return Err(self.not_the(blob));
+            }
+            content.extend_from_slice(&piece.data);
+        }
+        if content.len() != size || Digest::of(&content) != blob.digest {
+            return Err(self.not_the(blob));
+        }
+        Ok(content)
+    }
+
+    fn not_the(&self, blob: &Blob) -> CallError {
+        CallError::Away {
+            url: self.url.to_string(),
+            why: format!(
+                "what it sent for {} is not of that content: damaged on the way, or forged",
+                blob.digest
+            ),
+        }
+    }
+
+    /// Hands in a report.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn report(&self, document: Vec<u8>) -> Result<(), CallError> {
+        let mut agents = self.agents()?;
+        let request = ReportRequest { document };
+        self.answer(channel::within(PATIENCE, agents.report(request)).await)?;
+        Ok(())
+    }
+
+    /// A new certificate for the same node.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn renew(&self, csr: Vec<u8>) -> Result<Certificate, CallError> {
+        let mut agents = self.agents()?;
+        self.answer(channel::within(PATIENCE, agents.renew(RenewRequest { csr })).await)
+    }
+
+    /// Says these facts (JSON), and hears the news from then on.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn watch(&self, facts: Vec<u8>) -> Result<Streaming<News>, CallError> {
+        let mut agents = self.agents()?;
+        self.answer(channel::within(PATIENCE, agents.watch(WatchRequest { facts })).await)
+    }
+
+    /// What a status of a stream of this server means.
+    pub fn meaning(&self, status: &Status) -> CallError {
+        CallError::of(&self.url, status)
+    }
+}

@@ -1,0 +1,69 @@
+//! The line to the server: held open, made again when it breaks, with less and less hurry.
+
+use super::backoff::{Backoff, random};
+use super::channel::CallError;
+use super::server::Server;
+use cfg_wire::News;
+use std::time::Duration;
+use tokio::sync::watch::Sender;
+
+/// Between two tries, at first and at most.
+const FIRST: Duration = Duration::from_secs(1);
+const MOST: Duration = Duration::from_secs(120);
+
+/// What is heard.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// Nothing yet.
+    Dialling,
+    /// The newest news, on a line that stands.
+    Hears(News),
+    /// The line is broken, or was never made.
+    Broken {
+        /// In words.
+        why: String,
+        /// The server knows this machine and refuses it.
+        refused: bool,
+    },
+}
+
+/// Keeps the line for as long as it is polled, and says what is heard.
+pub async fn follow(server: Server, facts: Vec<u8>, heard: Sender<Line>) {
+    let mut backoff = Backoff::new(FIRST, MOST);
+    loop {
+        let error = listen(&server, &facts, &heard, &mut backoff).await;
+        let refused = matches!(error, CallError::Refused(_));
+        heard.send_replace(Line::Broken {
+            why: error.to_string(),
+            refused,
+        });
+        tokio::time::sleep(backoff.wait(random())).await;
+    }
+}
+
+async fn listen(
+    server: &Server,
+    facts: &[u8],
+    heard: &Sender<Line>,
+    backoff: &mut Backoff,
+) -> CallError {
+    let mut stream = match server.watch(facts.to_vec()).await {
+        Ok(stream) => stream,
+        Err(error) => return error,
+    };
+    loop {
+        match stream.message().await {
+            Ok(Some(news)) => {
+                backoff.reset();
+                heard.send_if_modified(|line| {
+                    let new = Line::Hears(news);
+                    let differs = *line != new;
+                    *line = new;
+                    differs
+                });
+            }
+            Ok(None) => return server.meaning(&tonic::Status::unavailable("it closed the line")),
+            Err(status) => return server.meaning(&status),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! `cfg apply`
+
+use super::{Call, is_root, local, output, runtime};
+use crate::client::record::Record;
+use crate::client::report;
+use crate::client::session::Session;
+use crate::client::sync::{self, SyncError};
+use crate::config::Config;
+use crate::contents::Contents;
+use crate::error::{Error, Exit};
+use crate::job::{Document, Job, Only, Role};
+use clap::Args;
+use jiff::Timestamp;
+use std::path::{Path, PathBuf};
+
+#[derive(Args, Debug)]
+pub struct Apply {
+    /// Show what would change, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// The plan or the run as one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// Only these resources, with what they must come after.
+    #[arg(long, value_name = "KIND:GLOB")]
+    only: Vec<Only>,
+    /// Take this folder for `/`.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Without a server: the catalog.
+    #[arg(long, value_name = "DIR", requires = "role")]
+    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    choice: local::Choice,
+    #[arg(long, hide = true)]
+    prune: bool,
+    #[arg(long, hide = true, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    #[arg(long, hide = true, value_name = "FILE")]
+    save_plan: Option<PathBuf>,
+}
+
+/// Where a run takes place.
+struct Place {
+    root: PathBuf,
+    state: PathBuf,
+    is_machine: bool,
+}
+
+impl Apply {
+    pub fn run(self, call: &Call) -> Result<Exit, Error> {
+        for (given, what) in [
+            (self.prune, "`cfg apply --prune`"),
+            (self.plan.is_some(), "`cfg apply --plan`"),
+            (self.save_plan.is_some(), "`cfg apply --save-plan`"),
+        ] {
+            if given {
+                return Err(Error::later(what));
+            }
+        }
+        self.choice.refuse_later()?;
+        let config = call.config()?;
+        let place = Place::of(&config, self.root.as_deref())?;
+        if !self.dry_run && place.is_machine && !is_root() {
+            return Err(Error::NeedsRoot(anyhow::anyhow!(
+                "changing this machine takes root; --dry-run shows what would change, --root DIR changes a folder"
+            )));
+        }
+        match &self.catalog {
+            Some(catalog) => self.local(&config, &place, catalog),
+            None => self.enrolled(&config, &place),
+        }
+    }
+
+    fn local(&self, config: &Config, place: &Place, catalog: &Path) -> Result<Exit, Error> {
+        if !self.dry_run
+            && place.is_machine
+            && crate::client::identity::Identity::exists(&config.identity)
+        {
+            return Err(Error::usage(
+                "this machine is enrolled and gets its role from the server; a run from a folder needs `cfg pause`, \
+                 which is not in this version (--dry-run and --root DIR work)",
+            ));
+        }
+        let (role, contents) = runtime()?.block_on(self.choice.role(catalog, config))?;
+        self.show(&self.perform(&self.job(config, place, role, contents))?)
+    }
+
+    fn enrolled(&self, config: &Config, place: &Place) -> Result<Exit, Error> {
+        let session = Session::open(config, &place.state)?;
+        let mut record = Record::load(&place.state).map_err(|e| Error::of_files(e.into()))?;
+        let runtime = runtime()?;
+        let (role, contents) = runtime.block_on(async {
+            let (assignment, memory) = self.fetch(&session, &mut record).await?;
+            let role = Role::of(assignment, session.facts().await?);
+            Ok::<_, Error>((role, Contents::kept(session.kept.clone(), memory)))
+        })?;
+        let document = self.perform(&self.job(config, place, role, contents))?;
+        if self.dry_run {
+            return self.show(&document);
+        }
+        let value = report::value(&document);
+        record.ran(Timestamp::now(), &value);
+        let handed = runtime.block_on(async {
+            report::keep(&session.spool, &value)?;
+            report::flush(&session.server, &session.spool).await
+        });
+        if let Err(error) = handed {
+            output::note(&format!("warning: {error:#}"));
+        }
+        record
+            .store(&place.state)
+            .map_err(|error| Error::of_files(error.into()))?;
+        self.show(&document)
+    }
+
+    fn perform(&self, job: &Job) -> Result<Document, Error> {
+        if self.dry_run {
+            job.dry_run()
+        } else {
+            job.apply()
+        }
+    }
+
+    /// The role as the server has it; as it was kept, where the server is away.
+    async fn fetch(
+        &self,
+        session: &Session,
+        record: &mut Record,
+    ) -> Result<
+        (
+            crate::client::assignment::Assignment,
+            crate::contents::Memory,
+        ),
+        Error,
+    > {
+        let whose = session.whose();
+        let asked = if self.dry_run {
+            sync::look(&session.server, whose, &session.kept).await
+        } else {
+            let updated = sync::update(&session.server, whose, &session.kept).await;
+            updated.map(|assignment| (assignment, Default::default()))
+        };
+        record.asked(Timestamp::now(), asked.as_ref().map(|_| ()), session.peer());
+        let error = match asked {
+            Ok(fetched) => return Ok(fetched),
+            Err(SyncError::Kept(error)) => return Err(Error::of_files(error.into())),
+            Err(error) => anyhow::Error::new(error),
+        };
+        match session.kept.load(whose) {
+            Ok(Some(assignment)) => {
+                output::note(&format!(
+                    "warning: {error:#}; going on with release {} as it was kept",
+                    assignment.envelope.sequence
+                ));
+                Ok((assignment, Default::default()))
+            }
+            Ok(None) => Err(Error::Away(error.context("no role is kept, and none came"))),
+            Err(kept) => Err(Error::Away(
+                error.context(format!("{:#}", anyhow::Error::new(kept))),
+            )),
+        }
+    }
+
+    fn job(&self, config: &Config, place: &Place, role: Role, contents: Contents) -> Job {
+        Job {
+            role,
+            contents,
+            root: place.root.clone(),
+            state: place.state.clone(),
+            only: self.only.clone(),
+            index_max_age: config.index_max_age,
+            told: &output::note,
+        }
+    }
+
+    fn show(&self, document: &Document) -> Result<Exit, Error> {
+        if self.json {
+            output::print_json(document)?;
+        } else {
+            output::print(&output::run(document))?;
+        }
+        Ok(output::exit(document))
+    }
+}
+
+impl Place {
+    fn of(config: &Config, root: Option<&Path>) -> Result<Self, Error> {
+        let Some(root) = root else {
+            return Ok(Self {
+                root: "/".into(),
+                state: config.state.clone(),
+                is_machine: true,
+            });
+        };
+        let root = std::fs::canonicalize(root)
+            .map_err(|error| Error::usage(format!("--root {}: {error}", root.display())))?;
+        if !root.is_dir() {
+            return Err(Error::usage(format!(
+                "--root {}: not a folder",
+                root.display()
+            )));
+        }
+        let below = config.state.strip_prefix("/").unwrap_or(&config.state);
+        Ok(Self {
+            state: root.join(below),
+            is_machine: root == Path::new("/"),
+            root,
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! A catalog in a folder: read, checked, and one of its roles taken for this machine.
+
+use super::output;
+use crate::client::session;
+use crate::config::Config;
+use crate::contents::Contents;
+use crate::error::Error;
+use crate::folder::read_catalog;
+use crate::job::Role;
+use anyhow::Context as _;
+use cfg_catalog::fleet::{FleetView, Me};
+use cfg_catalog::{Catalog, Diagnostics};
+use clap::Args;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Which role of a folder, and with which values.
+#[derive(Args, Debug)]
+pub struct Choice {
+    /// The role.
+    #[arg(long, value_name = "NAME", requires = "catalog")]
+    role: Option<String>,
+    /// A param's value, over all others; may be given more than once.
+    #[arg(long, value_name = "KEY=VALUE", requires = "catalog", value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// The other machines, as TOML or JSON.
+    #[arg(long, value_name = "FILE", requires = "catalog")]
+    fleet: Option<PathBuf>,
+    #[arg(long, hide = true, value_name = "FILE")]
+    secrets: Option<PathBuf>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
+        _ => Err("KEY=VALUE is wanted".into()),
+    }
+}
+
+impl Choice {
+    /// What the contract names and this version has not.
+    pub fn refuse_later(&self) -> Result<(), Error> {
+        match self.secrets {
+            Some(_) => Err(Error::later("`--secrets`")),
+            None => self.set().map(|_| ()),
+        }
+    }
+
+    fn set(&self) -> Result<BTreeMap<String, String>, Error> {
+        let mut set = BTreeMap::new();
+        for (key, value) in &self.set {
+            if set.insert(key.clone(), value.clone()).is_some() {
+                return Err(Error::usage(format!("--set {key} is given twice")));
+            }
+        }
+        Ok(set)
+    }
+
+    /// The role of this catalog, with this machine's facts.
+    pub async fn role(&self, catalog: &Path, config: &Config) -> Result<(Role, Contents), Error> {
+        let set = self.set()?;
+        let fleet = match &self.fleet {
+            Some(path) => fleet(path)?,
+            None => FleetView::default(),
+        };
+        let catalog = load(catalog, &set)?;
+        let name = self.role.as_deref().unwrap_or_default();
+        let part = catalog.part(name).ok_or_else(|| {
+            let known = roles(&catalog).join(", ");
+            Error::usage(format!("there is no role \"{name}\"; there are {known}"))
+        })?;
+        let facts = session::facts_of(config).await?;
+        let node = config.node.as_ref().unwrap_or(&facts.hostname).clone();
+        let mut members = fleet.roles.get(name).into_iter().flatten();
+        let me = members.find(|member| member.name == node).map(|member| Me {
+            name: member.name.clone(),
+            id: member.id,
+        });
+        let role = Role {
+            me,
+            part: part.clone(),
+            leaf: catalog
+                .leaves(name)
+                .and_then(|leaves| leaves.get(&node).cloned()),
+            fleet,
+            facts,
+            set,
+            release: None,
+        };
+        let memory = part
+            .blobs()
+            .into_iter()
+            .filter_map(|digest| Some((digest, catalog.files().bytes(&digest)?.to_vec())))
+            .collect();
+        Ok((role, Contents::memory(memory)))
+    }
+}
+
+/// Reads and checks a catalog; warnings go to stderr.
+pub fn load(folder: &Path, set: &BTreeMap<String, String>) -> Result<Catalog, Error> {
+    let files = read_catalog(folder).map_err(|error| Error::Catalog(error.into()))?;
+    let (catalog, warnings) = Catalog::load_with(&files, set).map_err(of_diagnostics)?;
+    if !warnings.is_empty() {
+        output::note(warnings.coloured().trim_end());
+    }
+    Ok(catalog)
+}
+
+/// What is wrong with a catalog.
+pub fn of_diagnostics(wrong: Diagnostics) -> Error {
+    Error::Catalog(anyhow::Error::new(wrong))
+}
+
+/// The names of the roles that machines can have.
+pub fn roles(catalog: &Catalog) -> Vec<&str> {
+    catalog.roles().map(|(name, _)| name).collect()
+}
+
+/// `--fleet FILE`.
+fn fleet(path: &Path) -> Result<FleetView, Error> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("--fleet {shown}"))
+        .map_err(Error::Usage)?;
+    let wrong = |why: String| Error::usage(format!("--fleet {shown}: {}", why.trim_end()));
+    let mut view: FleetView = if text.trim_start().starts_with('{') {
+        serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?
+    } else {
+        toml::from_str(&text).map_err(|error| wrong(error.to_string()))?
+    };
+    for (role, members) in &mut view.roles {
+        members.sort_by_key(|member| member.id);
+        let twice = members.windows(2).any(|two| two[0].id == two[1].id);
+        if twice || members.first().is_some_and(|member| member.id == 0) {
+            return Err(wrong(format!(
+                "in {role}, each member wants an id of its own, from 1"
+            )));
+        }
+    }
+    Ok(view)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(id: u32) -> String {
+        format!(
+            "[[roles.zk]]\nid = {id}\nname = \"n{id}\"\naddress = \"10.0.0.{id}\"\nos = \"debian\"\n\
+             arch = \"amd64\"\ncpus = 1\nmemory_mb = 1\n"
+        )
+    }
+
+    #[test]
+    fn a_fleet_in_toml_or_json() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, member(2) + &member(1)).unwrap();
+        let view = fleet(file.path()).unwrap();
+        let ids: Vec<u32> = view.roles["zk"].iter().map(|member| member.id).collect();
+        assert_eq!(ids, [1, 2], "sorted by id");
+        std::fs::write(&file, serde_json::to_string(&view).unwrap()).unwrap();
+        assert_eq!(fleet(file.path()).unwrap(), view);
+    }
+
+    #[test]
+    fn a_fleet_that_is_none() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for text in ["{", "x = 1", &member(0), &(member(1) + &member(1))] {
+            std::fs::write(&file, text).unwrap();
+            let error = fleet(file.path()).unwrap_err();
+            assert_eq!(error.exit() as u8, 64, "{text}: {error}");
+        }
+        assert!(fleet(Path::new("/nonexistent")).is_err());
+    }
+}

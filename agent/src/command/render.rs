@@ -1,0 +1,54 @@
+//! `cfg render`
+
+use super::{Call, local, output, runtime, shown};
+use crate::error::{Error, Exit};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+pub struct Render {
+    /// The catalog: the folder that holds a folder for each role.
+    #[arg(long, value_name = "DIR", requires = "role")]
+    catalog: PathBuf,
+    #[command(flatten)]
+    choice: local::Choice,
+    /// As one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Render {
+    pub fn run(self, call: &Call) -> Result<Exit, Error> {
+        self.choice.refuse_later()?;
+        let config = call.config()?;
+        let (role, contents) = runtime()?.block_on(self.choice.role(&self.catalog, &config))?;
+        let desired = role.render(&contents)?;
+        if self.json {
+            let resources: Vec<Value> = desired
+                .resources
+                .iter()
+                .map(|resource| {
+                    let place = json!({"file": resource.place.file, "line": resource.place.line});
+                    json!({"resource": resource.id, "place": place, "keys": shown::keys(resource)})
+                })
+                .collect();
+            output::print_json(
+                &json!({"version": 1, "role": desired.role, "resources": resources}),
+            )?;
+            return Ok(Exit::Done);
+        }
+        let mut text = String::new();
+        for resource in &desired.resources {
+            text.push_str(&format!(
+                "# {}:{}\n{}\n",
+                resource.place.file,
+                resource.place.line,
+                shown::toml(resource)?
+            ));
+        }
+        output::print(text.trim_end_matches('\n'))?;
+        output::print("\n")?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,246 @@
+//! A rendered resource as a person, or a program, reads it: the keys of role.toml with their values.
+
+use crate::error::Error;
+use anyhow::Context as _;
+use cfg_catalog::digest::Digest;
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::resource::account::{Group, User};
+use cfg_catalog::resource::command::Command;
+use cfg_catalog::resource::directory::Directory;
+use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::package::{Package, PackagePresence, Wanted};
+use cfg_catalog::resource::repository::Repository;
+use cfg_catalog::resource::service::{Activity, Service};
+use cfg_catalog::resource::{Attributes, Body, Presence, Resource};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// Stands for what is never shown.
+const HIDDEN: &str = "(sensitive)";
+
+/// The keys of a resource, those that are not managed left out.
+pub fn keys(resource: &Resource) -> Map<String, Value> {
+    let mut keys = Keys::default();
+    match &resource.body {
+        Body::Repository(repository) => keys.repository(repository),
+        Body::Group(group) => keys.group(group),
+        Body::User(user) => keys.user(user),
+        Body::Package(package) => keys.package(package),
+        Body::Directory(directory) => keys.directory(directory),
+        Body::File(file) => keys.file(file, resource.sensitive),
+        Body::Link(link) => {
+            keys.presence(link.state);
+            keys.put("target", link.target.as_ref());
+        }
+        Body::Command(command) => keys.command(command, resource.sensitive),
+        Body::Service(service) => keys.service(service),
+    }
+    keys.list("after", &resource.after);
+    keys.0
+}
+
+/// The same as a piece of role.toml.
+pub fn toml(resource: &Resource) -> Result<String, Error> {
+    let kind = resource.id.kind.word();
+    let document = json!({ kind: { resource.id.name.clone(): keys(resource) } });
+    let text = toml::to_string(&document).context("printing a resource")?;
+    Ok(text)
+}
+
+#[derive(Default)]
+struct Keys(Map<String, Value>);
+
+impl Keys {
+    fn put(&mut self, key: &str, value: Option<impl Serialize>) {
+        if let Some(value) = value {
+            let value = serde_json::to_value(value).unwrap_or(Value::Null);
+            self.0.insert(key.into(), value);
+        }
+    }
+
+    fn flag(&mut self, key: &str, set: bool) {
+        self.put(key, set.then_some(true));
+    }
+
+    fn list(&mut self, key: &str, ids: &[ResourceId]) {
+        self.put(key, (!ids.is_empty()).then_some(ids));
+    }
+
+    fn presence(&mut self, presence: Presence) {
+        self.put("state", (presence == Presence::Absent).then_some("absent"));
+    }
+
+    fn attributes(&mut self, attributes: &Attributes) {
+        self.put("mode", attributes.mode.map(|mode| mode.to_string()));
+        self.put("owner", attributes.owner.as_ref());
+        self.put("group", attributes.group.as_ref());
+    }
+
+    /// Text as it stands; anything else by its digest.
+    fn bytes(&mut self, key: &str, bytes: &[u8]) {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.put(key, Some(text)),
+            Err(_) => self.blob(&Digest::of(bytes), bytes.len() as u64),
+        }
+    }
+
+    fn blob(&mut self, digest: &Digest, size: u64) {
+        self.put("sha256", Some(digest));
+        self.put("size", Some(size));
+    }
+
+    fn repository(&mut self, repository: &Repository) {
+        self.bytes("sources", &repository.sources);
+        self.put("signed_by", repository.key.as_ref().map(|key| key.digest));
+    }
+
+    fn group(&mut self, group: &Group) {
+        self.presence(group.state);
+        self.put("gid", group.gid);
+        self.flag("system", group.system);
+    }
+
+    fn user(&mut self, user: &User) {
+        self.presence(user.state);
+        self.put("uid", user.uid);
+        self.put("gid", user.gid.as_ref());
+        self.put("groups", (!user.groups.is_empty()).then_some(&user.groups));
+        self.flag("exact_groups", user.exact_groups);
+        self.put("shell", user.shell.as_ref());
+        self.put("home", user.home.as_ref());
+        self.flag("system", user.system);
+        self.put("authorized_keys", user.authorized_keys.as_ref());
+        self.put("password_hash", user.password_hash.as_ref().map(|_| HIDDEN));
+    }
+
+    fn package(&mut self, package: &Package) {
+        self.put(
+            "state",
+            match package.state {
+                PackagePresence::Present => None,
+                PackagePresence::Absent => Some("absent"),
+                PackagePresence::Purged => Some("purged"),
+            },
+        );
+        self.put(
+            "version",
+            Some(match &package.version {
+                Wanted::Any => "*",
+                Wanted::Latest => "latest",
+                Wanted::Glob(glob) => glob,
+            }),
+        );
+        self.put("hold", package.hold);
+    }
+
+    fn directory(&mut self, directory: &Directory) {
+        self.presence(directory.state);
+        self.attributes(&directory.attributes);
+        self.flag("purge", directory.purge);
+    }
+
+    fn file(&mut self, file: &File, sensitive: bool) {
+        self.presence(file.state);
+        self.attributes(&file.attributes);
+        match &file.content {
+            None => {}
+            Some(_) if sensitive || file.sensitive => self.put("content", Some(HIDDEN)),
+            Some(Content::Text(bytes)) => self.bytes("content", bytes),
+            Some(Content::Blob { digest, size }) => self.blob(digest, *size),
+        }
+        self.put("validate", file.validate.as_ref());
+        self.flag("create_only", file.create_only);
+        self.flag("sensitive", sensitive || file.sensitive);
+    }
+
+    fn command(&mut self, command: &Command, sensitive: bool) {
+        self.put("run", Some(&command.run));
+        self.put("unless", command.unless.as_ref());
+        self.put("only_if", command.only_if.as_ref());
+        self.put("creates", command.creates.as_ref());
+        self.list("on", &command.on);
+        self.put("user", command.user.as_ref());
+        self.put("cwd", command.cwd.as_ref());
+        let env: Map<String, Value> = command
+            .env
+            .iter()
+            .map(|(name, value)| {
+                let shown = if sensitive { HIDDEN } else { value };
+                (name.clone(), shown.into())
+            })
+            .collect();
+        self.put("env", (!env.is_empty()).then_some(env));
+        self.put("timeout", Some(format!("{}s", command.timeout_s)));
+    }
+
+    fn service(&mut self, service: &Service) {
+        self.put(
+            "state",
+            service.state.map(|state| match state {
+                Activity::Running => "running",
+                Activity::Stopped => "stopped",
+            }),
+        );
+        self.put("enabled", service.enabled);
+        self.put("masked", service.masked);
+        if let Some(unit) = &service.unit_file {
+            self.bytes("unit", &unit.content);
+        }
+        self.list("restart_on", &service.restart_on);
+        self.list("reload_on", &service.reload_on);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cfg_catalog::id::Kind;
+    use cfg_catalog::resource::{Mode, Place};
+
+    fn file(content: &[u8], sensitive: bool) -> Resource {
+        let path: cfg_catalog::path::AbsPath = "/etc/motd".parse().unwrap();
+        Resource {
+            id: ResourceId::new(Kind::File, path.as_str()),
+            place: Place {
+                role: "r".into(),
+                file: "r/role.toml".into(),
+                line: 1,
+                column: 1,
+            },
+            after: vec!["package:x".parse().unwrap()],
+            sensitive,
+            body: Body::File(File {
+                path,
+                state: Presence::Present,
+                content: Some(Content::Text(content.to_vec())),
+                attributes: Attributes {
+                    mode: Some(Mode(0o644)),
+                    ..Attributes::default()
+                },
+                validate: None,
+                sensitive: false,
+                create_only: false,
+            }),
+        }
+    }
+
+    #[test]
+    fn reads_like_role_toml() {
+        let text = toml(&file(b"hello\nworld\n", false)).unwrap();
+        let read: toml::Table = toml::from_str(&text).unwrap();
+        let keys = &read["file"]["/etc/motd"];
+        assert_eq!(keys["content"].as_str(), Some("hello\nworld\n"));
+        assert_eq!(keys["mode"].as_str(), Some("0644"));
+        assert_eq!(keys["after"][0].as_str(), Some("package:x"));
+    }
+
+    #[test]
+    fn what_is_sensitive_or_no_text_is_not_shown() {
+        let hidden = keys(&file(b"password", true));
+        assert_eq!(hidden["content"], HIDDEN);
+        assert!(!hidden.contains_key("size"));
+        let binary = keys(&file(&[0xff, 0], false));
+        assert_eq!(binary["size"], 2);
+        assert_eq!(binary["sha256"], Digest::of(&[0xff, 0]).to_string());
+    }
+}

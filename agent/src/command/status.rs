@@ -1,0 +1,243 @@
+//! `cfg status`
+
+use super::{Call, output};
+use crate::client::assignment::For;
+use crate::client::identity::{Identity, IdentityError};
+use crate::client::kept::Kept;
+use crate::client::record::{Record, Standing};
+use crate::client::session::of_identity;
+use crate::client::spool::Spool;
+use crate::config::{Config, Mode};
+use crate::error::{Error, Exit};
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+#[derive(Args, Debug)]
+pub struct Status {
+    /// As one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub fn run(self, call: &Call) -> Result<Exit, Error> {
+        let config = call.config()?;
+        let document = match Identity::load(&config.identity) {
+            Ok(identity) => enrolled(&config, &identity)?,
+            Err(IdentityError::None(_)) => json!({
+                "version": 1, "enrolled": false, "mode": mode(&config), "last_run": last_run(&config)?.last,
+            }),
+            Err(error) => return Err(of_identity(error)),
+        };
+        if self.json {
+            output::print_json(&document)?;
+        } else {
+            output::print(&text(&document))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn mode(config: &Config) -> &'static str {
+    match config.mode {
+        Mode::Enforce => "enforce",
+        Mode::Observe => "observe",
+    }
+}
+
+fn last_run(config: &Config) -> Result<Record, Error> {
+    Record::load(&config.state).map_err(|error| {
+        Error::of_files(anyhow::Error::new(error).context(config.state.display().to_string()))
+    })
+}
+
+fn enrolled(config: &Config, identity: &Identity) -> Result<Value, Error> {
+    let whose = For {
+        fleet: &identity.fleet,
+        name: &identity.name,
+    };
+    let (kept, damage) = match Kept::new(&config.state).load(whose) {
+        Ok(kept) => (kept, None),
+        Err(error) => (None, Some(format!("{:#}", anyhow::Error::new(error)))),
+    };
+    let record = last_run(config)?;
+    let standing = record.contact.as_ref().map(|contact| contact.standing);
+    let stated = identity
+        .stated()
+        .map_err(|error| Error::Config(error.into()))?;
+    let server = config.server.as_ref().map(ToString::to_string);
+    let part = kept.as_ref().map(|kept| &kept.part);
+    Ok(json!({
+        "version": 1,
+        "enrolled": true,
+        "fleet": identity.fleet,
+        "name": identity.name,
+        "role": part.map_or(&identity.role, |part| &part.role),
+        "id": kept.as_ref().map_or(identity.id, |kept| kept.me.id),
+        "server": server.unwrap_or_else(|| identity.server.clone()),
+        "mode": mode(config),
+        "release": kept.as_ref().map(|kept| kept.envelope.release),
+        "sequence": kept.as_ref().map(|kept| kept.envelope.sequence),
+        "damage": damage,
+        "contact": record.contact,
+        "reached": record.reached,
+        "upgrade_me": standing == Some(Standing::Upgrade),
+        "certificate_until": Timestamp::try_from(stated.until).ok(),
+        "reports_waiting": Spool::new(&config.state).len().map_err(|error| Error::of_files(error.into()))?,
+        "last_run": record.last,
+        "changed": record.changed,
+    }))
+}
+
+fn text(status: &Value) -> String {
+    let mut lines: Vec<(&str, String)> = Vec::new();
+    let word = |key: &str| status[key].as_str().unwrap_or("-").to_string();
+    if status["enrolled"] == true {
+        lines.push((
+            "node",
+            format!("{} of fleet {}", word("name"), word("fleet")),
+        ));
+        lines.push(("role", format!("{}, id {}", word("role"), status["id"])));
+        lines.push(("release", release(status)));
+        lines.push(("server", server(status)));
+    } else {
+        lines.push(("node", "not enrolled".into()));
+    }
+    if status["upgrade_me"] == true {
+        lines.push((
+            "upgrade",
+            "upgrade me: the server's release is newer than this cfg can read".into(),
+        ));
+    }
+    if let Some(damage) = status["damage"].as_str() {
+        lines.push(("damage", damage.into()));
+    }
+    if status["mode"] == "observe" {
+        lines.push((
+            "mode",
+            "observe: the agent plans and reports, and changes nothing".into(),
+        ));
+    }
+    lines.push(("last run", last(&status["last_run"])));
+    for waiting in list(&status["last_run"]["held"]) {
+        lines.push(("waiting", format!("{}: {}", id(waiting), detail(waiting))));
+    }
+    for failure in list(&status["last_run"]["failures"]) {
+        let message = failure["message"].as_str().unwrap_or_default();
+        lines.push(("failed", format!("{}: {message}", id(failure))));
+    }
+    if let Some(count) = status["reports_waiting"]
+        .as_u64()
+        .filter(|count| *count > 0)
+    {
+        lines.push(("reports", format!("{count} wait for the server")));
+    }
+    lines
+        .into_iter()
+        .map(|(key, value)| format!("{key:9} {}\n", escape(&value)))
+        .collect()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn id(item: &Value) -> &str {
+    item["resource"].as_str().unwrap_or("the run")
+}
+
+fn detail(held: &Value) -> &str {
+    held["detail"]
+        .as_str()
+        .or(held["why"].as_str())
+        .unwrap_or_default()
+}
+
+fn release(status: &Value) -> String {
+    match (status["release"].as_str(), status["sequence"].as_u64()) {
+        (Some(release), Some(sequence)) => {
+            format!("{sequence} ({})", super::fleet::short(release))
+        }
+        _ => "none yet".into(),
+    }
+}
+
+fn server(status: &Value) -> String {
+    let url = status["server"].as_str().unwrap_or("-");
+    let contact = &status["contact"];
+    let at = contact["at"].as_str().unwrap_or("-");
+    let why = contact["why"].as_str().unwrap_or("no reason given");
+    match contact["standing"].as_str() {
+        None => format!("{url}, not asked yet"),
+        Some("current") => format!("{url}, reached at {at}"),
+        Some(_) => format!("{url}, at {at}: {why}"),
+    }
+}
+
+fn last(run: &Value) -> String {
+    let Some(result) = run["result"].as_str() else {
+        return "none yet".into();
+    };
+    let dry = if run["dry_run"] == true {
+        "dry run, "
+    } else {
+        ""
+    };
+    let started = run["started"].as_str().unwrap_or("-");
+    let changed = &run["counts"]["changed"];
+    let of = &run["counts"]["resources"];
+    format!("{dry}{result} at {started}, {changed} of {of} resources changed")
+}
+
+/// What came from elsewhere may not speak to the terminal.
+fn escape(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let shown: String = if c.is_control() {
+                c.escape_default().collect()
+            } else {
+                c.into()
+            };
+            shown.chars().collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_reads() {
+        let status = json!({
+            "enrolled": true, "name": "vm-3", "fleet": "lab", "role": "zookeeper", "id": 2, "mode": "observe",
+            "server": "https://h:7443", "release": "9c1f9c1f9c1f9c1f", "sequence": 4, "upgrade_me": true,
+            "contact": {"at": "2026-01-01T00:00:00Z", "standing": "away", "why": "refused\u{1b}[31m"},
+            "reports_waiting": 2, "damage": null,
+            "last_run": {"result": "failed", "dry_run": false, "started": "2026-01-01T00:00:00Z",
+                         "counts": {"changed": 1, "resources": 42}, "held": [],
+                         "failures": [{"resource": "file:/x", "message": "no space"}]},
+        });
+        let text = text(&status);
+        for line in [
+            "node      vm-3 of fleet lab\n",
+            "role      zookeeper, id 2\n",
+            "release   4 (9c1f9c1f9c1f)\n",
+            "refused\\u{1b}[31m",
+            "upgrade me",
+            "observe",
+            "failed at 2026-01-01T00:00:00Z, 1 of 42 resources changed\n",
+            "failed    file:/x: no space\n",
+            "reports   2 wait",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_machine_that_is_not_enrolled_says_so() {
+        let text = text(&json!({"enrolled": false, "mode": "enforce", "last_run": null}));
+        assert_eq!(text, "node      not enrolled\nlast run  none yet\n");
+    }
+}

@@ -1,0 +1,164 @@
+//! `cfg token`
+
+use super::{output, runtime};
+use crate::config::parse_duration;
+use crate::error::{Error, Exit};
+use crate::operator::Desk;
+use cfg_wire::{CreateTokenRequest, ListTokensRequest, RevokeTokenRequest};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::ffi::OsString;
+use std::time::Duration;
+
+#[derive(Subcommand, Debug)]
+pub enum Token {
+    /// Makes a token that machines enrol with; it is shown once.
+    Create(Create),
+    /// The tokens that there are.
+    List(List),
+    /// Ends a token before its time.
+    Revoke(Revoke),
+}
+
+#[derive(Args, Debug)]
+pub struct Create {
+    /// The role of the machines that enrol with it.
+    #[arg(long, value_name = "NAME", required_unless_present = "operator")]
+    role: Option<String>,
+    /// For an operator's desk instead of a machine.
+    #[arg(long, conflicts_with = "role")]
+    operator: bool,
+    /// How many may enrol with it.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    uses: u32,
+    /// How long it lasts.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
+    ttl: Duration,
+    /// As one JSON document.
+    #[arg(long)]
+    json: bool,
+    #[arg(long, hide = true, value_name = "CIDR")]
+    from: Option<OsString>,
+    #[arg(long, hide = true)]
+    approve: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct List {
+    /// As one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Revoke {
+    /// Its id, as `cfg token list` shows it.
+    id: String,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| "a time is wanted, as in 90s, 30m, 24h or 7d".into())
+}
+
+impl Token {
+    pub fn run(self) -> Result<Exit, Error> {
+        match self {
+            Token::Create(create) => create.run(),
+            Token::List(list) => list.run(),
+            Token::Revoke(revoke) => revoke.run(),
+        }
+    }
+}
+
+impl Create {
+    fn run(self) -> Result<Exit, Error> {
+        if self.from.is_some() {
+            return Err(Error::later("`cfg token create --from`"));
+        }
+        if self.approve {
+            return Err(Error::later("`cfg token create --approve`"));
+        }
+        let request = CreateTokenRequest {
+            role: self.role.unwrap_or_default(),
+            uses: self.uses,
+            ttl_seconds: self.ttl.as_secs(),
+        };
+        let made = runtime()?.block_on(async {
+            let desk = Desk::open()?;
+            let mut calls = desk.calls();
+            desk.answer(calls.create_token(request)).await
+        })?;
+        if self.json {
+            output::print_json(&json!({"version": 1, "token": made.token, "id": made.id}))?;
+        } else {
+            output::print(&format!("{}\n", made.token))?;
+            output::note(&format!(
+                "id {}; it is not shown again (`cfg token revoke {}` ends it)",
+                made.id, made.id
+            ));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl List {
+    fn run(self) -> Result<Exit, Error> {
+        let reply = runtime()?.block_on(async {
+            let desk = Desk::open()?;
+            let mut calls = desk.calls();
+            desk.answer(calls.list_tokens(ListTokensRequest {})).await
+        })?;
+        if self.json {
+            let tokens: Vec<_> = reply
+                .tokens
+                .iter()
+                .map(|token| {
+                    json!({"id": token.id, "role": word(&token.role), "uses_left": token.uses_left,
+                           "expires": output::time(token.expires), "revoked": token.revoked})
+                })
+                .collect();
+            output::print_json(&json!({"version": 1, "tokens": tokens}))?;
+        } else {
+            let rows: Vec<_> = reply
+                .tokens
+                .iter()
+                .map(|token| {
+                    let state = if token.revoked { "revoked" } else { "valid" };
+                    vec![
+                        token.id.clone(),
+                        word(&token.role).into(),
+                        token.uses_left.to_string(),
+                        output::time(token.expires),
+                        state.into(),
+                    ]
+                })
+                .collect();
+            output::print(&output::table(
+                &["ID", "ROLE", "USES LEFT", "EXPIRES", "STATE"],
+                &rows,
+            ))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// An operator's token has no role.
+fn word(role: &str) -> &str {
+    if role.is_empty() { "(operator)" } else { role }
+}
+
+impl Revoke {
+    fn run(self) -> Result<Exit, Error> {
+        let id = self.id.clone();
+        runtime()?.block_on(async {
+            let desk = Desk::open()?;
+            let mut calls = desk.calls();
+            desk.answer(calls.revoke_token(RevokeTokenRequest { id }))
+                .await
+        })?;
+        output::print(&format!("token {} is revoked\n", self.id))?;
+        Ok(Exit::Done)
+    }
+}

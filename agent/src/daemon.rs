@@ -1,0 +1,439 @@
+//! `cfg agent`: watches the server, runs on news and at every interval, and goes on alone while the server is away.
+
+use crate::client::assignment::Assignment;
+use crate::client::backoff::{Backoff, random, share};
+use crate::client::record::{Record, Standing};
+use crate::client::report;
+use crate::client::session::Session;
+use crate::client::sync::{self, SyncError};
+use crate::client::watch::{Line, follow};
+use crate::config::{Config, Mode};
+use crate::contents::Contents;
+use crate::error::Error;
+use crate::job::{Document, Job, Role};
+use crate::journal;
+use cfg_catalog::plan::document::DryRun;
+use cfg_wire::News;
+use jiff::Timestamp;
+use sd_notify::NotifyState;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+/// Between two tries of what did not work, at first.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+
+/// How long a run of somebody else is waited for before the next try.
+const BUSY_RETRY: Duration = Duration::from_secs(10);
+
+/// How long handing in a report may hold up the end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Runs until SIGTERM or SIGINT; a run that is under way is finished first.
+///
+/// # Errors
+/// Where the machine is not enrolled, or its identity or state cannot be used.
+pub async fn run(config: Config) -> Result<(), Error> {
+    let stop = stop_signal()?;
+    let mut daemon = Daemon::new(config, stop)?;
+    notify(&[NotifyState::Ready, NotifyState::Status("starting")]);
+    info!(
+        "watching {} as {} of fleet {}",
+        daemon.session.url(),
+        daemon.session.identity.name,
+        daemon.session.identity.fleet
+    );
+    daemon.work().await;
+    notify(&[NotifyState::Stopping]);
+    info!("stopped");
+    Ok(())
+}
+
+struct Daemon {
+    config: Config,
+    session: Session,
+    record: Record,
+    stop: watch::Receiver<bool>,
+    heard: watch::Receiver<Line>,
+    follower: Option<Follower>,
+    /// The news that were dealt with.
+    handled: Option<News>,
+    retry: Backoff,
+    program: Option<Program>,
+}
+
+/// The task that keeps the line, and the facts that it said.
+struct Follower {
+    task: JoinHandle<()>,
+    facts: Vec<u8>,
+}
+
+/// Why it is time to do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    /// The interval is over, or it is the first time.
+    Interval,
+    /// The server has something new.
+    News,
+}
+
+/// What came of it: when to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// At the next interval.
+    Interval,
+    /// After this time.
+    After(Duration),
+    /// Never: it is time to end.
+    Stop,
+}
+
+impl Daemon {
+    fn new(config: Config, stop: watch::Receiver<bool>) -> Result<Self, Error> {
+        let session = Session::open(&config, &config.state)?;
+        let record = Record::load(&config.state).map_err(|error| Error::of_files(error.into()))?;
+        let (_, heard) = watch::channel(Line::Dialling);
+        Ok(Self {
+            retry: Backoff::new(FIRST_RETRY, config.interval),
+            config,
+            session,
+            record,
+            stop,
+            heard,
+            follower: None,
+            handled: None,
+            program: Program::now(),
+        })
+    }
+
+    async fn work(&mut self) {
+        let mut reason = Reason::Interval;
+        loop {
+            let due = match self.cycle(reason).await {
+                Next::Stop => break,
+                Next::After(wait) => Instant::now() + wait,
+                Next::Interval => {
+                    self.retry.reset();
+                    let splay = share(self.config.splay, random());
+                    Instant::now() + self.config.interval + splay
+                }
+            };
+            match self.wait(due).await {
+                Some(why) => reason = why,
+                None => break,
+            }
+        }
+        if let Some(follower) = self.follower.take() {
+            follower.task.abort();
+        }
+    }
+
+    /// Until it is time, there is news, or the end has come.
+    async fn wait(&mut self, due: Instant) -> Option<Reason> {
+        loop {
+            let line = self.heard.borrow_and_update().clone();
+            match line {
+                Line::Hears(news) if self.handled != Some(news) => return Some(Reason::News),
+                Line::Hears(_) => {
+                    let mut stop = self.stop.clone();
+                    tokio::select! {
+                        biased;
+                        _ = stop.wait_for(|stop| *stop) => return None,
+                        () = self.send_waiting() => {}
+                    }
+                }
+                Line::Broken { .. } | Line::Dialling => {}
+            }
+            tokio::select! {
+                biased;
+                _ = self.stop.wait_for(|stop| *stop) => return None,
+                changed = self.heard.changed() => if changed.is_err() {
+                    // The line's task is gone, which only a bug can do: the next cycle begins another.
+                    self.follower = None;
+                    tokio::time::sleep(FIRST_RETRY).await;
+                    return Some(Reason::Interval);
+                },
+                () = tokio::time::sleep_until(due) => return Some(Reason::Interval),
+            }
+        }
+    }
+
+    async fn cycle(&mut self, reason: Reason) -> Next {
+        let mut stop = self.stop.clone();
+        let prepared = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return Next::Stop,
+            prepared = self.prepare(reason) => prepared,
+        };
+        let job = match prepared {
+            Ok(job) => job,
+            Err(next) => return next,
+        };
+        let document = match self.perform(job).await {
+            Ok(document) => document,
+            Err(next) => return next,
+        };
+        self.tell(&document).await;
+        if *self.stop.borrow() {
+            return Next::Stop;
+        }
+        if Program::now().is_some_and(|now| self.program != Some(now)) {
+            info!("cfg itself was replaced: starting again as the new one");
+            return Next::Stop;
+        }
+        Next::Interval
+    }
+
+    /// All that comes before a run; or when to try again.
+    async fn prepare(&mut self, reason: Reason) -> Result<Job, Next> {
+        let facts = match self.session.facts().await {
+            Ok(facts) => facts,
+            Err(error) => {
+                warn!("{error}");
+                status(&error.to_string());
+                return Err(Next::After(self.retry.wait(random())));
+            }
+        };
+        match self.session.renew_when_due().await {
+            Ok(false) => {}
+            Ok(true) => {
+                info!("the certificate is renewed");
+                self.follower = None;
+            }
+            Err(error) => warn!(
+                "the certificate is not renewed: {:#}",
+                anyhow::Error::new(error)
+            ),
+        }
+        self.follow(report::value(&facts).to_string().into_bytes());
+        let heard = match &*self.heard.borrow() {
+            Line::Hears(news) => Some(*news),
+            _ => None,
+        };
+        let asked = sync::update(
+            &self.session.server,
+            self.session.whose(),
+            &self.session.kept,
+        )
+        .await;
+        self.note_contact(&asked);
+        let assignment = match asked {
+            Ok(assignment) => {
+                self.handled = heard.or(Some(News {
+                    sequence: assignment.envelope.sequence,
+                    view: assignment.view.number,
+                }));
+                assignment
+            }
+            Err(error) => {
+                // Not at once again: newer news come at once anyway, and else it is tried after a while.
+                self.handled = heard;
+                if error.is_passing() && reason == Reason::News {
+                    return Err(Next::After(self.retry.wait(random())));
+                }
+                self.last_good(&error)?
+            }
+        };
+        Ok(self.job(Role::of(assignment, facts)))
+    }
+
+    /// The role as it was kept; or when to ask again.
+    fn last_good(&mut self, error: &SyncError) -> Result<Assignment, Next> {
+        let wait = |daemon: &mut Self| {
+            if error.is_passing() {
+                Next::After(daemon.retry.wait(random()))
+            } else {
+                Next::Interval
+            }
+        };
+        match self.session.kept.load(self.session.whose()) {
+            Ok(Some(assignment)) => Ok(assignment),
+            Ok(None) => {
+                status(&format!("no role yet: {error}"));
+                Err(wait(self))
+            }
+            Err(kept) => {
+                warn!("{:#}", anyhow::Error::new(kept));
+                Err(wait(self))
+            }
+        }
+    }
+
+    fn job(&self, role: Role) -> Job {
+        Job {
+            role,
+            contents: Contents::kept(self.session.kept.clone(), Default::default()),
+            root: PathBuf::from("/"),
+            state: self.config.state.clone(),
+            only: Vec::new(),
+            index_max_age: self.config.index_max_age,
+            told: &|text| info!("{text}"),
+        }
+    }
+
+    /// Says each change of the standing once.
+    fn note_contact(&mut self, asked: &Result<Assignment, SyncError>) {
+        let before = self.record.contact.take();
+        let outcome = asked.as_ref().map(|_| ());
+        self.record
+            .asked(Timestamp::now(), outcome, self.session.peer());
+        let (before, now) = (before.as_ref(), self.record.contact.as_ref());
+        let key = |contact: Option<&crate::client::record::Contact>| {
+            contact.map(|contact| (contact.standing, contact.why.clone()))
+        };
+        if key(before) != key(now)
+            && let Some(now) = now
+        {
+            match (now.standing, &now.why) {
+                (Standing::Current, _) => info!("the server is reached"),
+                (_, why) => warn!("{}", why.as_deref().unwrap_or("the server is not reached")),
+            }
+        }
+        self.keep_record();
+    }
+
+    fn keep_record(&self) {
+        if let Err(error) = self.record.store(&self.config.state) {
+            warn!("the state folder: {error}");
+        }
+    }
+
+    /// Keeps a line that has said these facts.
+    fn follow(&mut self, facts: Vec<u8>) {
+        if let Some(old) = &self.follower {
+            if old.facts == facts && !old.task.is_finished() {
+                return;
+            }
+            old.task.abort();
+        }
+        let (says, heard) = watch::channel(Line::Dialling);
+        let task = tokio::spawn(follow(self.session.server.clone(), facts.clone(), says));
+        self.heard = heard;
+        self.follower = Some(Follower { task, facts });
+    }
+
+    /// The run itself, which nothing cuts short; or when to try again.
+    async fn perform(&mut self, job: Job) -> Result<Document, Next> {
+        status(&format!("running role {}", job.role.name()));
+        let dry_run = match self.config.mode {
+            Mode::Observe => DryRun::Yes,
+            Mode::Enforce => DryRun::No,
+        };
+        let run = tokio::task::spawn_blocking(move || {
+            let document = match dry_run {
+                DryRun::Yes => job.dry_run(),
+                DryRun::No => job.apply(),
+            };
+            document.or_else(|error| match error {
+                Error::Busy(_) => Err(error),
+                error => Ok(job.failed(&error, dry_run)),
+            })
+        });
+        match run.await {
+            Ok(Ok(document)) => Ok(document),
+            Ok(Err(busy)) => {
+                debug!("{busy}");
+                status("another run is under way");
+                Err(Next::After(BUSY_RETRY))
+            }
+            Err(error) => {
+                warn!("the run ended by itself: {error}");
+                Err(Next::After(self.retry.wait(random())))
+            }
+        }
+    }
+
+    /// Logs, records and reports a run.
+    async fn tell(&mut self, document: &Document) {
+        journal::log(document);
+        status(&journal::line(document));
+        let value = report::value(document);
+        self.record.ran(Timestamp::now(), &value);
+        self.keep_record();
+        if let Err(error) = report::keep(&self.session.spool, &value) {
+            warn!("{error:#}");
+        }
+        let contact = self.record.contact.as_ref();
+        if contact.is_some_and(|contact| contact.standing == Standing::Away) {
+            return;
+        }
+        let mut stop = self.stop.clone();
+        let last_words = async {
+            let _ = stop.wait_for(|stop| *stop).await;
+            tokio::time::sleep(LAST_WORDS).await;
+        };
+        tokio::select! {
+            () = last_words => {}
+            () = self.send_waiting() => {}
+        }
+    }
+
+    /// The line stands: what waited can go.
+    async fn send_waiting(&self) {
+        if let Err(error) = report::flush(&self.session.server, &self.session.spool).await {
+            warn!("{error:#}");
+        }
+    }
+}
+
+/// Turns true when it is time to end.
+fn stop_signal() -> Result<watch::Receiver<bool>, Error> {
+    let failed = |error: std::io::Error| Error::Failed(error.into());
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let (says, hears) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        says.send_replace(true);
+        notify(&[
+            NotifyState::Stopping,
+            NotifyState::Status("finishing the run"),
+        ]);
+        // Dropping the sender would look like the end of all signals.
+        std::future::pending::<()>().await;
+    });
+    Ok(hears)
+}
+
+fn status(text: &str) {
+    notify(&[NotifyState::Status(text)]);
+}
+
+/// Tells systemd, where it asked to be told.
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        debug!("systemd was not told: {error}");
+    }
+}
+
+/// Which file this program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Program {
+    device: u64,
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl Program {
+    /// The file at the path that this process was started from; none while it is not there.
+    fn now() -> Option<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let path = std::env::current_exe().ok()?;
+        // The kernel marks the path of a file that was replaced.
+        let text = path.to_str()?;
+        let path = text.strip_suffix(" (deleted)").unwrap_or(text);
+        let meta = std::fs::metadata(path).ok()?;
+        Some(Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+            changed: (meta.mtime(), meta.mtime_nsec()),
+        })
+    }
+}

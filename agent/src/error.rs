@@ -1,0 +1,135 @@
+//! How a call of `cfg` ends when it does not end well.
+
+use std::process::ExitCode;
+
+/// Why a call ended; one variant an exit code. Shown once, with its whole chain.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The call itself is wrong, or asks for what this version has not.
+    #[error("{0:#}")]
+    Usage(anyhow::Error),
+    /// The catalog is wrong; each line says where.
+    #[error("{0:#}")]
+    Catalog(anyhow::Error),
+    /// The server cannot be reached, and nothing was kept to go on with.
+    #[error("{0:#}")]
+    Away(anyhow::Error),
+    /// Another run holds the lock.
+    #[error("{0:#}")]
+    Busy(anyhow::Error),
+    /// It takes root, or the owner of the files.
+    #[error("{0:#}")]
+    NeedsRoot(anyhow::Error),
+    /// agent.toml, or the identity, is not usable.
+    #[error("{0:#}")]
+    Config(anyhow::Error),
+    /// Anything else.
+    #[error("{0:#}")]
+    Failed(#[from] anyhow::Error),
+}
+
+impl Error {
+    /// A wrong call.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(anyhow::Error::msg(message.into()))
+    }
+
+    /// Something the contract names and this version does not bring.
+    pub fn later(what: &str) -> Self {
+        Self::usage(format!("{what} is not in this version"))
+    }
+
+    /// Unusable configuration.
+    pub fn config(message: impl Into<String>) -> Self {
+        Self::Config(anyhow::Error::msg(message.into()))
+    }
+
+    /// A failure to read or write what belongs to root counts as [`Error::NeedsRoot`], any other as it comes.
+    pub fn of_files(error: anyhow::Error) -> Self {
+        let denied = error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+            .any(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied);
+        if denied && !rustix::process::geteuid().is_root() {
+            Self::NeedsRoot(error)
+        } else {
+            Self::Failed(error)
+        }
+    }
+
+    /// What the process ends with.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Error::Failed(_) => Exit::Failed,
+            Error::Usage(_) => Exit::Usage,
+            Error::Catalog(_) => Exit::Catalog,
+            Error::Away(_) => Exit::Away,
+            Error::Busy(_) => Exit::Busy,
+            Error::NeedsRoot(_) => Exit::NeedsRoot,
+            Error::Config(_) => Exit::Config,
+        }
+    }
+}
+
+/// The exit codes that mean something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Converged, or all applied.
+    Done = 0,
+    /// Something failed.
+    Failed = 1,
+    /// A dry run found changes.
+    Changes = 2,
+    /// All that may be done is done, the rest is held.
+    Held = 3,
+    /// Wrong usage.
+    Usage = 64,
+    /// Bad catalog.
+    Catalog = 65,
+    /// No server and no role kept.
+    Away = 69,
+    /// Another run is under way.
+    Busy = 75,
+    /// Needs root.
+    NeedsRoot = 77,
+    /// Bad configuration.
+    Config = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn each_error_has_the_code_of_the_contract() {
+        let why = || anyhow::anyhow!("why");
+        for (error, code) in [
+            (Error::Failed(why()), 1),
+            (Error::Usage(why()), 64),
+            (Error::Catalog(why()), 65),
+            (Error::Away(why()), 69),
+            (Error::Busy(why()), 75),
+            (Error::NeedsRoot(why()), 77),
+            (Error::Config(why()), 78),
+        ] {
+            assert_eq!(error.exit() as u8, code, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn the_whole_chain_is_shown_once() {
+        let error: Error = Err::<(), _>(std::io::Error::other("disk gone"))
+            .context("reading /x")
+            .map_err(Error::of_files)
+            .unwrap_err();
+        assert_eq!(error.to_string(), "reading /x: disk gone");
+    }
+}

@@ -1,0 +1,275 @@
+//! Reads a catalog's folder into memory, and only what lies in it.
+
+use cfg_catalog::CatalogFiles;
+use cfg_catalog::text::MAX_FILE;
+use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// So deep may folders lie in one another.
+const MOST_DEEP: usize = 32;
+
+/// So many files may a catalog have.
+const MOST_FILES: usize = 100_000;
+
+/// So large may all files together be.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Why a folder could not be read as a catalog.
+#[derive(Debug, thiserror::Error)]
+pub enum BadFolder {
+    /// The folder itself, or something in it, could not be opened or read.
+    #[error("{}: {why}", .path.display())]
+    Unreadable {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// Neither a file, a directory nor a link to one.
+    #[error("{}: neither a file nor a directory", .0.display())]
+    Special(PathBuf),
+    /// A link that leads out of the catalog, or nowhere.
+    #[error("{}: a link that leads out of the catalog or nowhere", .0.display())]
+    Link(PathBuf),
+    /// A name that is not UTF-8.
+    #[error("{}: the name is not UTF-8", .0.display())]
+    Name(PathBuf),
+    /// Too large.
+    #[error("{}: larger than {} MiB", .0.display(), MAX_FILE >> 20)]
+    Large(PathBuf),
+    /// Folders in folders without end.
+    #[error("{}: more than {MOST_DEEP} folders deep", .0.display())]
+    Deep(PathBuf),
+    /// Too much altogether.
+    #[error("{}: too much for a catalog: more than {MOST_FILES} files or {} MiB", .0.display(), MOST_BYTES >> 20)]
+    Much(PathBuf),
+}
+
+/// Everything in a catalog's folder by its path below it. Hidden files at the top (`.git`) and what editors
+/// leave behind (`x~`, `.x.swp`) are no part of it; hidden files of a role are.
+///
+/// # Errors
+/// Where something in it cannot be read, is no file, leads outside, or is too large.
+pub fn read_catalog(dir: &Path) -> Result<CatalogFiles, BadFolder> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::open(dir, flags, Mode::empty());
+    let root = root.map_err(|why| unreadable(dir, why))?;
+    let mut reading = Reading {
+        dir,
+        root: root.as_fd(),
+        files: BTreeMap::new(),
+        entries: 0,
+        bytes: 0,
+    };
+    reading.folder("", 0)?;
+    Ok(CatalogFiles(reading.files))
+}
+
+fn unreadable(path: &Path, why: impl Into<std::io::Error>) -> BadFolder {
+    BadFolder::Unreadable {
+        path: path.to_owned(),
+        why: why.into(),
+    }
+}
+
+struct Reading<'a> {
+    dir: &'a Path,
+    root: BorrowedFd<'a>,
+    files: BTreeMap<String, Vec<u8>>,
+    entries: usize,
+    bytes: u64,
+}
+
+impl Reading<'_> {
+    fn path(&self, below: &str) -> PathBuf {
+        self.dir.join(below)
+    }
+
+    /// Opens something below the root; links are followed as long as they stay there.
+    fn open(&self, below: &str) -> Result<OwnedFd, BadFolder> {
+        // A FIFO would wait for a writer without NONBLOCK.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let name = if below.is_empty() { "." } else { below };
+        openat2(self.root, name, flags, Mode::empty(), resolve).map_err(|why| {
+            let path = self.path(below);
+            match why {
+                Errno::XDEV | Errno::LOOP => BadFolder::Link(path),
+                Errno::NOENT if path.is_symlink() => BadFolder::Link(path),
+                Errno::NXIO => BadFolder::Special(path),
+                why => unreadable(&path, why),
+            }
+        })
+    }
+
+    fn folder(&mut self, below: &str, depth: usize) -> Result<(), BadFolder> {
+        if depth > MOST_DEEP {
+            return Err(BadFolder::Deep(self.path(below)));
+        }
+        let open = self.open(below)?;
+        let entries = Dir::read_from(&open).map_err(|why| unreadable(&self.path(below), why))?;
+        for entry in entries {
+            let entry = entry.map_err(|why| unreadable(&self.path(below), why))?;
+            let name = match entry.file_name().to_str() {
+                Ok(name) => name,
+                Err(_) => {
+                    let name = entry.file_name().to_string_lossy();
+                    return Err(BadFolder::Name(self.path(below).join(&*name)));
+                }
+            };
+            if is_ignored(name, depth) {
+                continue;
+            }
+            let below = match below {
+                "" => name.to_owned(),
+                below => format!("{below}/{name}"),
+            };
+            self.entry(&below, depth)?;
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, below: &str, depth: usize) -> Result<(), BadFolder> {
+        self.entries += 1;
+        if self.entries > MOST_FILES {
+            return Err(BadFolder::Much(self.path(below)));
+        }
+        let path = || self.path(below);
+        // What it is, is asked before it is opened: opening a device can have effects.
+        let stat = rustix::fs::stat(path()).map_err(|why| match why {
+            Errno::NOENT | Errno::LOOP => BadFolder::Link(path()),
+            why => unreadable(&path(), why),
+        })?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => self.folder(below, depth + 1),
+            FileType::RegularFile => self.file(below),
+            _ => Err(BadFolder::Special(path())),
+        }
+    }
+
+    fn file(&mut self, below: &str) -> Result<(), BadFolder> {
+        let path = self.path(below);
+        let open = File::from(self.open(below)?);
+        let size = open.metadata().map_err(|why| unreadable(&path, why))?;
+        if !size.is_file() {
+            return Err(BadFolder::Special(path));
+        }
+        if size.len() > MAX_FILE {
+            return Err(BadFolder::Large(path));
+        }
+        let mut bytes = Vec::new();
+        let read = open.take(MAX_FILE + 1).read_to_end(&mut bytes);
+        let read = read.map_err(|why| unreadable(&path, why))? as u64;
+        if read > MAX_FILE {
+            return Err(BadFolder::Large(path));
+        }
+        self.bytes += read;
+        if self.bytes > MOST_BYTES {
+            return Err(BadFolder::Much(path));
+        }
+        self.files.insert(below.to_owned(), bytes);
+        Ok(())
+    }
+}
+
+fn is_ignored(name: &str, depth: usize) -> bool {
+    let hidden = depth == 0 && name.starts_with('.');
+    let left_behind = name.ends_with('~') || (name.starts_with('.') && name.ends_with(".swp"));
+    matches!(name, "." | "..") || hidden || left_behind
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn catalog() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("web/files")).unwrap();
+        std::fs::write(dir.path().join("web/role.toml"), "").unwrap();
+        std::fs::write(dir.path().join("web/files/.hidden"), "x").unwrap();
+        dir
+    }
+
+    fn paths(dir: &Path) -> Vec<String> {
+        read_catalog(dir).unwrap().0.into_keys().collect()
+    }
+
+    #[test]
+    fn reads_what_lies_there() {
+        let dir = catalog();
+        std::fs::create_dir(dir.path().join(".git")).unwrap();
+        std::fs::write(dir.path().join(".git/config"), "").unwrap();
+        std::fs::write(dir.path().join("web/role.toml~"), "").unwrap();
+        symlink("role.toml", dir.path().join("web/same")).unwrap();
+        symlink("../web/files", dir.path().join("web/again")).unwrap();
+        assert_eq!(
+            paths(dir.path()),
+            [
+                "web/again/.hidden",
+                "web/files/.hidden",
+                "web/role.toml",
+                "web/same"
+            ]
+        );
+    }
+
+    #[test]
+    fn refuses_what_leads_out() {
+        for target in [
+            "/etc/passwd",
+            "../../../../../etc/passwd",
+            "nowhere",
+            "loop",
+            "/",
+        ] {
+            let dir = catalog();
+            symlink(target, dir.path().join("web/loop")).unwrap();
+            let refused = read_catalog(dir.path());
+            assert!(
+                matches!(refused, Err(BadFolder::Link(_))),
+                "{target}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_folder_in_itself_ends() {
+        let dir = catalog();
+        symlink(".", dir.path().join("web/round")).unwrap();
+        assert!(matches!(read_catalog(dir.path()), Err(BadFolder::Deep(_))));
+    }
+
+    #[test]
+    fn refuses_what_is_no_file() {
+        let dir = catalog();
+        let fifo = dir.path().join("web/fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        assert!(matches!(
+            read_catalog(dir.path()),
+            Err(BadFolder::Special(_))
+        ));
+    }
+
+    #[test]
+    fn refuses_what_is_too_large() {
+        let dir = catalog();
+        let file = File::create(dir.path().join("web/large")).unwrap();
+        file.set_len(MAX_FILE + 1).unwrap();
+        assert!(matches!(read_catalog(dir.path()), Err(BadFolder::Large(_))));
+    }
+
+    #[test]
+    fn says_what_is_not_there() {
+        let dir = catalog();
+        let missing = read_catalog(&dir.path().join("nothing"))
+            .unwrap_err()
+            .to_string();
+        assert!(missing.contains("nothing: No such file"), "{missing}");
+    }
+}

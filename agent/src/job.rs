@@ -1,0 +1,240 @@
+//! One role on this machine: rendered, then planned or applied.
+
+use crate::apt::Settings;
+use crate::client::assignment::Assignment;
+use crate::contents::Contents;
+use crate::error::Error;
+use crate::machine::Root;
+use crate::run::{self, Context, RunError, StateDir};
+use cfg_catalog::digest::Digest;
+use cfg_catalog::facts::Facts;
+use cfg_catalog::fleet::{FleetView, Me};
+use cfg_catalog::id::{Kind, ResourceId};
+pub use cfg_catalog::plan::document::Document;
+use cfg_catalog::plan::document::{DryRun, Head};
+use cfg_catalog::release::part::Part;
+use cfg_catalog::resource::Desired;
+use cfg_catalog::{Inputs, render};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// All that a role is rendered from.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// The role's part.
+    pub part: Part,
+    /// This node's own layer.
+    pub leaf: Option<Vec<u8>>,
+    /// The other machines.
+    pub fleet: FleetView,
+    /// Which of them this is.
+    pub me: Option<Me>,
+    /// What the agent found out about this machine.
+    pub facts: Facts,
+    /// `--set`.
+    pub set: BTreeMap<String, String>,
+    /// The release, where a server gave it.
+    pub release: Option<Digest>,
+}
+
+/// One run, or one plan.
+pub struct Job {
+    /// What this machine must be.
+    pub role: Role,
+    /// Contents of its files.
+    pub contents: Contents,
+    /// What is taken for `/`.
+    pub root: PathBuf,
+    /// Where the agent keeps what it knows of this root.
+    pub state: PathBuf,
+    /// Only these; all where empty.
+    pub only: Vec<Only>,
+    /// How old apt's lists may be.
+    pub index_max_age: Duration,
+    /// Hears what is waited for.
+    pub told: &'static (dyn Fn(&str) + Sync),
+}
+
+/// `KIND:GLOB`.
+#[derive(Clone, Debug)]
+pub struct Only {
+    text: String,
+    kind: Kind,
+    glob: globset::GlobMatcher,
+}
+
+impl FromStr for Only {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, glob) = text
+            .split_once(':')
+            .ok_or("KIND:GLOB is wanted, as in file:/etc/zookeeper/**")?;
+        if Kind::LATER.contains(&kind) {
+            return Err(format!("the kind {kind} is not in this version"));
+        }
+        let kind = Kind::of_word(kind).ok_or_else(|| format!("there is no kind \"{kind}\""))?;
+        let glob = globset::GlobBuilder::new(glob)
+            .literal_separator(true)
+            .build()
+            .map_err(|error| error.to_string())?
+            .compile_matcher();
+        Ok(Self {
+            text: text.into(),
+            kind,
+            glob,
+        })
+    }
+}
+
+impl Only {
+    fn names(&self, id: &ResourceId) -> bool {
+        id.kind == self.kind && self.glob.is_match(&id.name)
+    }
+}
+
+impl Role {
+    /// Of a release, with the facts of this machine.
+    pub fn of(assignment: Assignment, facts: Facts) -> Self {
+        Self {
+            release: Some(assignment.envelope.release),
+            part: assignment.part,
+            leaf: assignment.leaf,
+            fleet: assignment.view,
+            me: Some(assignment.me),
+            facts,
+            set: BTreeMap::new(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.part.role
+    }
+
+    /// What this machine must be.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`] where the role does not fit this machine.
+    pub fn render(&self, contents: &Contents) -> Result<Desired, Error> {
+        let inputs = Inputs {
+            facts: &self.facts,
+            fleet: &self.fleet,
+            me: self.me.as_ref(),
+            leaf: self.leaf.as_deref(),
+            set: &self.set,
+        };
+        render(&self.part, &inputs, contents)
+            .map_err(|wrong| Error::Catalog(anyhow::Error::new(wrong)))
+    }
+}
+
+impl Job {
+    /// What would change. Nothing is written. Not to be called where asynchronous tasks run.
+    ///
+    /// # Errors
+    /// Where the role does not fit this machine, or `only` names nothing.
+    pub fn dry_run(&self) -> Result<Document, Error> {
+        self.with(run::dry_run)
+    }
+
+    /// Changes it. Not to be called where asynchronous tasks run.
+    ///
+    /// # Errors
+    /// As above; [`Error::Busy`] where another run is under way.
+    pub fn apply(&self) -> Result<Document, Error> {
+        self.with(run::apply)
+    }
+
+    fn with(&self, act: fn(&Context<'_>) -> Result<Document, RunError>) -> Result<Document, Error> {
+        let desired = self.role.render(&self.contents)?;
+        let only = self.chosen(&desired)?;
+        let root = Root::open(&self.root).map_err(|error| Error::of_files(error.into()))?;
+        let context = Context {
+            root: &root,
+            state: &StateDir::new(&self.state),
+            desired: &desired,
+            blobs: &self.contents,
+            host: self.host(),
+            release: self.role.release,
+            only: only.as_ref(),
+            apt: Settings {
+                index_max_age: self.index_max_age,
+                ..Settings::default()
+            },
+            told: self.told,
+        };
+        act(&context).map_err(|error| match error {
+            RunError::Busy => Error::Busy(error.into()),
+            RunError::NeedsRoot => Error::NeedsRoot(error.into()),
+            RunError::Cycle(_) => Error::Catalog(error.into()),
+            RunError::Other(error) => Error::of_files(error),
+        })
+    }
+
+    /// The machine's name among others: the node's, else the host's.
+    fn host(&self) -> &str {
+        let me = self.role.me.as_ref();
+        me.map_or(&self.role.facts.hostname, |me| &me.name)
+    }
+
+    /// The document of a run that could not begin.
+    pub fn failed(&self, error: &Error, dry_run: DryRun) -> Document {
+        let head = Head {
+            host: self.host().into(),
+            role: Some(self.role.name().into()),
+            release: self.role.release,
+            started: jiff::Timestamp::now().to_string(),
+            ..Head::default()
+        };
+        Document::of_error(head, dry_run, error.to_string())
+    }
+
+    /// The resources that `only` names; none where it names none, which means all.
+    fn chosen(&self, desired: &Desired) -> Result<Option<BTreeSet<ResourceId>>, Error> {
+        if self.only.is_empty() {
+            return Ok(None);
+        }
+        let mut chosen = BTreeSet::new();
+        for only in &self.only {
+            let ids = desired.resources.iter().map(|resource| &resource.id);
+            let before = chosen.len();
+            chosen.extend(ids.filter(|id| only.names(id)).cloned());
+            // One that an earlier pattern has named already is named all the same.
+            if chosen.len() == before && !chosen.iter().any(|id| only.names(id)) {
+                return Err(Error::usage(format!(
+                    "--only {}: role {} has no such resource on this machine",
+                    only.text, desired.role
+                )));
+            }
+        }
+        Ok(Some(chosen))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_is_a_kind_and_a_glob() {
+        let id = |text: &str| text.parse::<ResourceId>().unwrap();
+        for (only, resource, named) in [
+            ("file:/etc/*", "file:/etc/hosts", true),
+            ("file:/etc/*", "file:/etc/apt/x", false),
+            ("file:/etc/**", "file:/etc/apt/x", true),
+            ("file:/etc/*", "link:/etc/hosts", false),
+            ("service:zookeeper", "service:zookeeper", true),
+        ] {
+            let parsed: Only = only.parse().unwrap();
+            assert_eq!(parsed.names(&id(resource)), named, "{only} {resource}");
+        }
+        for wrong in ["file", "fil:/x", "file:[", "edit:x"] {
+            assert!(wrong.parse::<Only>().is_err(), "{wrong}");
+        }
+        let why = "edit:x".parse::<Only>().unwrap_err();
+        assert!(why.contains("not in this version"));
+    }
+}

@@ -1,0 +1,72 @@
+//! A user's authorized_keys, in a folder that is his: none of his links is followed, and what is given to
+//! him was made here.
+
+use super::keys_path;
+use crate::machine::attributes::Numbers;
+use crate::machine::error::{EnactError, WalkError};
+use crate::machine::hands::Hands;
+use crate::machine::temporary::{Over, sweep};
+use crate::machine::walk::What;
+use cfg_catalog::resource::account::Present;
+use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::{Attributes, Mode, Presence};
+use std::ffi::OsStr;
+
+impl Hands<'_> {
+    /// Writes exactly these keys.
+    pub(crate) fn keys(&self, user: &Present, keys: &[String]) -> Result<(), EnactError> {
+        let path = keys_path(&user.home)
+            .ok_or_else(|| EnactError::Unfit(format!("a home {:?} cannot hold keys", user.home)))?;
+        let Some(folder) = path.parent() else {
+            return Err(EnactError::Unfit(format!("{path} is no place for keys")));
+        };
+        let Some(home) = folder.parent() else {
+            return Err(EnactError::Unfit(format!("{folder} is no place for keys")));
+        };
+        let reached = self.machine().root().folder(&home)?;
+        if !reached.missing.is_empty() {
+            return Err(EnactError::Unfit(format!(
+                "the home {home} is not there, and so it cannot hold keys"
+            )));
+        }
+        let home = reached.folder;
+        let name = OsStr::new(folder.name());
+        match home.entry(name)?.map(|entry| entry.what) {
+            None => {
+                sweep(&home);
+                let his = Numbers {
+                    uid: Some(user.uid),
+                    gid: Some(user.gid),
+                    mode: 0o700,
+                };
+                self.new_directory(&home, name, &his, Over::Rename)?;
+            }
+            Some(What::Directory) => {}
+            Some(What::Link) => {
+                return Err(EnactError::Walk(WalkError::Planted {
+                    link: folder.to_string(),
+                    why: "it is in a home".into(),
+                }));
+            }
+            Some(What::File | What::Special) => {
+                return Err(EnactError::Walk(WalkError::NotAFolder {
+                    path: folder.to_string(),
+                }));
+            }
+        }
+        let text: String = keys.iter().map(|key| format!("{key}\n")).collect();
+        self.file(&File {
+            path,
+            state: Presence::Present,
+            content: Some(Content::Text(text.into_bytes())),
+            attributes: Attributes {
+                mode: Some(Mode(0o600)),
+                owner: Some(user.uid.to_string()),
+                group: Some(user.gid.to_string()),
+            },
+            validate: None,
+            sensitive: false,
+            create_only: false,
+        })
+    }
+}

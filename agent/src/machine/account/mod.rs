@@ -1,0 +1,119 @@
+//! What passwd, group and shadow have of a user or a group.
+
+mod argv;
+mod enact;
+mod keys;
+mod lines;
+pub(crate) mod names;
+
+use crate::machine::Machine;
+use crate::machine::read::ReadError;
+use crate::machine::root::Caller;
+use cfg_catalog::path::AbsPath;
+use cfg_catalog::plan::{Host, Power};
+use cfg_catalog::resource::account::{Group, GroupState, Present, User, UserState};
+use lines::hash_in_shadow;
+use names::{MOST, etc};
+
+/// More bytes than any list of keys has.
+const MOST_KEYS: u64 = 1 << 20;
+
+impl Machine {
+    /// Who is who here, and what this process may do; blobs for diffs are the caller's to add.
+    ///
+    /// # Errors
+    /// Where passwd or group cannot be read.
+    pub fn host(&self) -> Result<Host, ReadError> {
+        let names = self.names();
+        let mut host = Host::default();
+        for user in names.users()? {
+            host.users.entry(user.uid).or_insert(user.name);
+        }
+        for group in names.groups()? {
+            host.groups.entry(group.gid).or_insert(group.name);
+        }
+        if let Caller::Ordinary { uid, gid } = self.root().caller()
+            && !self.root().is_machine()
+        {
+            let further = self.root().groups().iter().filter(|group| **group != gid);
+            let groups = std::iter::once(&gid).chain(further);
+            host.power = Power::Own {
+                user: names.user_name(uid)?,
+                groups: groups
+                    .map(|gid| names.group_name(*gid))
+                    .collect::<Result<_, _>>()?,
+            };
+        }
+        Ok(host)
+    }
+
+    pub(crate) fn observe_group(&self, group: &Group) -> Result<GroupState, ReadError> {
+        let found = self.names().group(&group.name)?;
+        Ok(
+            found.map_or(GroupState::Absent, |line| GroupState::Present {
+                gid: line.gid,
+            }),
+        )
+    }
+
+    pub(crate) fn observe_user(&self, user: &User) -> Result<UserState, ReadError> {
+        let Some(line) = self.names().user(&user.name)? else {
+            return Ok(UserState::Absent);
+        };
+        let mut groups: Vec<String> = self
+            .names()
+            .groups()?
+            .into_iter()
+            .filter(|group| group.members.contains(&line.name))
+            .map(|group| group.name)
+            .collect();
+        groups.sort();
+        groups.dedup();
+        let authorized_keys = match (&user.authorized_keys, keys_path(&line.home)) {
+            (Some(_), Some(path)) => self.keys(&path)?,
+            _ => None,
+        };
+        let password_hash = match &user.password_hash {
+            Some(_) => self.hash_of(&line.name)?,
+            None => None,
+        };
+        Ok(UserState::Present(Present {
+            uid: line.uid,
+            gid: line.gid,
+            group: self.names().group_name(line.gid)?,
+            groups,
+            shell: line.shell,
+            home: line.home,
+            authorized_keys,
+            password_hash,
+        }))
+    }
+
+    /// The lines that are keys, as they stand.
+    fn keys(&self, path: &AbsPath) -> Result<Option<Vec<String>>, ReadError> {
+        let bytes = match self.root().read(path, MOST_KEYS) {
+            // What is not a file there, a link above all, is replaced when the keys are written.
+            Ok(None) | Err(ReadError::NotAFile(_)) => return Ok(None),
+            bytes => bytes?.unwrap_or_default(),
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let lines = text.lines().map(str::trim);
+        let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        Ok(Some(keys.map(Into::into).collect()))
+    }
+
+    /// The hash in shadow; none where only root may read it.
+    fn hash_of(&self, user: &str) -> Result<Option<String>, ReadError> {
+        match self.root().read(&etc("shadow"), MOST) {
+            Ok(bytes) => Ok(hash_in_shadow(&bytes.unwrap_or_default(), user)),
+            Err(error) if error.is_denied() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Where the keys of a user with this home are; none where the home is no path that could hold them.
+pub(crate) fn keys_path(home: &str) -> Option<AbsPath> {
+    let home: AbsPath = home.parse().ok()?;
+    home.join(".ssh/authorized_keys").ok()
+}

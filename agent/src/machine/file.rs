@@ -1,0 +1,176 @@
+//! A regular file, brought to its content and attributes at once.
+
+use super::attributes::{Numbers, Origin, chown};
+use super::error::{EnactError, SysError};
+use super::hands::{Hands, Spot};
+use super::keep;
+use super::temporary::{Over, Temporary};
+use super::validate::{Saying, judge, refused};
+use super::walk::{Entry, Folder, Trust, What};
+use cfg_catalog::digest::Digest;
+use cfg_catalog::resource::Presence;
+use cfg_catalog::resource::file::{Content, File};
+use rustix::fs::{Mode, fchmod};
+use sha2::{Digest as _, Sha256};
+use std::ffi::OsStr;
+use std::io::{ErrorKind, Read, Write};
+
+impl Hands<'_> {
+    /// Brings a file to what it must be.
+    ///
+    /// # Errors
+    /// Where it could not be done; then what stood there stands there still.
+    pub fn file(&self, file: &File) -> Result<(), EnactError> {
+        if file.state == Presence::Absent {
+            return self.remove(&file.path, What::File);
+        }
+        let spot = self.spot(&file.path)?;
+        let shown = file.path.to_string();
+        let content = match &spot.entry {
+            Some(entry) if entry.what == What::File => {
+                if self.only_attributes(file, &spot, entry)? {
+                    return self
+                        .machine()
+                        .amend(&spot.folder, &spot.name, entry, &file.attributes);
+                }
+                file.content.as_ref()
+            }
+            _ => file.content.as_ref(),
+        };
+        let content = content.ok_or(EnactError::NoContent { path: shown })?;
+        self.write(file, content, &spot)
+    }
+
+    /// Whether a regular file that stands there keeps its content.
+    fn only_attributes(&self, file: &File, spot: &Spot, entry: &Entry) -> Result<bool, EnactError> {
+        let others_write = spot.folder.trust() != Trust::Closed;
+        let content = match &file.content {
+            Some(content) if !file.create_only => content,
+            _ => {
+                // In a folder of somebody else it may be a second name of a file that is not his at all.
+                if others_write && entry.stat.st_nlink > 1 {
+                    let path = file.path.to_string();
+                    return Err(EnactError::ManyNames { path });
+                }
+                return Ok(true);
+            }
+        };
+        if others_write {
+            // A new file under the name is surely the one that gets the attributes.
+            return Ok(false);
+        }
+        let held = spot.folder.held(&spot.name, entry)?;
+        Ok(held.is_some_and(|held| held.digest == content.digest()))
+    }
+
+    /// Writes a new file and puts it in place.
+    fn write(&self, file: &File, content: &Content, spot: &Spot) -> Result<(), EnactError> {
+        let Spot {
+            folder,
+            name,
+            entry,
+        } = spot;
+        let shown = file.path.as_str();
+        let over = self.makes_way(spot)?;
+        let old = entry.as_ref().filter(|entry| entry.what == What::File);
+        let fresh = if file.sensitive { 0o600 } else { 0o644 };
+        let origin = old.map_or(Origin::New(fresh), |old| {
+            Origin::Old(&old.stat, folder.trust())
+        });
+        let numbers = self.machine().numbers(shown, &file.attributes, origin)?;
+        let (temporary, mut out) = Temporary::file(folder)?;
+        self.pour(shown, content, &mut out)?;
+        chown(&out, numbers.uid, numbers.gid, shown)?;
+        if let Some(old) = old {
+            self.keep(folder, name, old, &out, &numbers)?;
+        }
+        fchmod(&out, Mode::from_raw_mode(numbers.mode))
+            .map_err(SysError::at("changing the mode of", shown))?;
+        out.sync_all().map_err(SysError::of_io("writing", shown))?;
+        drop(out);
+        if let Some(command) = &file.validate {
+            let root = self.machine().root();
+            judge(
+                root,
+                folder,
+                temporary.name(),
+                command,
+                Saying::of(file, folder),
+            )
+            .map_err(refused(shown.into()))?;
+        }
+        temporary.settle(name, over)
+    }
+
+    /// How a new file takes its place.
+    fn makes_way(&self, spot: &Spot) -> Result<Over, EnactError> {
+        let path = || spot.folder.shown(&spot.name);
+        match spot.entry.as_ref().map(|entry| entry.what) {
+            None | Some(What::File | What::Link) => Ok(Over::Rename),
+            // Whether it is empty shows when it is exchanged.
+            Some(What::Directory) => {
+                self.seems_empty(spot)?;
+                Ok(Over::Exchange)
+            }
+            Some(What::Special) => Err(EnactError::InTheWay {
+                path: path(),
+                what: "a device, a FIFO or a socket",
+            }),
+        }
+    }
+
+    /// Streams the content, and knows at the end that it was the right one.
+    fn pour(
+        &self,
+        shown: &str,
+        content: &Content,
+        out: &mut std::fs::File,
+    ) -> Result<(), EnactError> {
+        let writing = |error| EnactError::Sys(SysError::of_io("writing", shown)(error));
+        let (digest, size) = match content {
+            Content::Text(bytes) => return out.write_all(bytes).map_err(writing),
+            Content::Blob { digest, size } => (digest, *size),
+        };
+        let bad = |why: String| EnactError::Content {
+            path: shown.into(),
+            digest: *digest,
+            why,
+        };
+        let blob = self.blobs().open(digest).map_err(|e| bad(e.to_string()))?;
+        // One byte more than it may have shows that it has too many.
+        let mut blob = blob.take(size.saturating_add(1));
+        let mut sha = Sha256::new();
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let count = match blob.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(bad(error.to_string())),
+            };
+            sha.update(&buffer[..count]);
+            out.write_all(&buffer[..count]).map_err(writing)?;
+        }
+        let seen = Digest::from(<[u8; 32]>::from(sha.finalize()));
+        if seen != *digest {
+            return Err(bad("what is kept under this digest is not that".into()));
+        }
+        Ok(())
+    }
+
+    /// Brings over what the old file carries beside content and attributes.
+    fn keep(
+        &self,
+        folder: &Folder,
+        name: &OsStr,
+        old: &Entry,
+        out: &std::fs::File,
+        numbers: &Numbers,
+    ) -> Result<(), EnactError> {
+        if keep::counts(self.machine().root(), &old.stat, numbers) {
+            let old = folder.reopen(name, old)?;
+            keep::carry_over(&old, out, &folder.shown(name))?;
+        }
+        Ok(())
+    }
+}

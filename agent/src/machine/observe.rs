@@ -1,0 +1,156 @@
+//! What stands at a path. Reads only.
+
+use super::Machine;
+use super::below::{BelowError, names_in, tree};
+use super::read::{MOST_DIGESTED, ReadError, size};
+use super::walk::{Entry, Folder, Reached, What};
+use cfg_catalog::digest::Digest;
+use cfg_catalog::path::AbsPath;
+use cfg_catalog::resource::{Attributes, DirectoryState, FileState, LinkState, PathState};
+use rustix::fs::Stat;
+use std::ffi::OsStr;
+
+/// What is asked of a path, beside what stands there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// The digest that its content must have: a content that differs is kept for a diff.
+    pub digest: Option<Digest>,
+    /// Whether everything below a directory is asked for.
+    pub below: bool,
+    /// How the role spells owner and group.
+    pub attributes: Option<&'a Attributes>,
+}
+
+/// Why a path could not be looked at.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    #[error(transparent)]
+    Walk(#[from] super::error::WalkError),
+    #[error(transparent)]
+    Sys(#[from] super::error::SysError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Below(#[from] BelowError),
+    #[error("the target of the link {0} is not UTF-8")]
+    Target(AbsPath),
+    #[error(
+        "{path} has {size} bytes; cfg reads no file over {} GiB: move it away",
+        MOST_DIGESTED >> 30
+    )]
+    Huge { path: AbsPath, size: u64 },
+}
+
+/// How often something is looked at again that was exchanged during the look.
+const MOST_AGAIN: usize = 5;
+
+impl LookError {
+    /// Whether somebody exchanged the file between two system calls.
+    fn is_passing(&self) -> bool {
+        matches!(self, LookError::Read(error) if error.is_passing())
+    }
+}
+
+impl Machine {
+    /// What stands at a path, not following a link in the last component.
+    pub fn observe_path(&self, path: &AbsPath, wanted: &Wanted<'_>) -> PathState {
+        let mut seen = self.look(path, wanted);
+        for _again in 0..MOST_AGAIN {
+            match &seen {
+                Err(error) if error.is_passing() => seen = self.look(path, wanted),
+                _ => break,
+            }
+        }
+        seen.unwrap_or_else(|error| PathState::Unreadable {
+            why: error.to_string(),
+        })
+    }
+
+    fn look(&self, path: &AbsPath, wanted: &Wanted<'_>) -> Result<PathState, LookError> {
+        let Some(parent) = path.parent() else {
+            let Reached { folder, .. } = self.root().folder(path)?;
+            return self.directory(&folder, wanted);
+        };
+        let Reached { folder, missing } = self.root().folder(&parent)?;
+        let name = OsStr::new(path.name());
+        let entry = if missing.is_empty() {
+            folder.entry(name)?
+        } else {
+            None
+        };
+        let Some(entry) = entry else {
+            return Ok(PathState::Absent {
+                missing_parents: missing,
+                parent_changed_us: changed_us(folder.stat()),
+            });
+        };
+        match entry.what {
+            What::File => {
+                let state = file_state(self, &folder, name, &entry, wanted)?;
+                if wanted.digest.is_some() && state.digest.is_none() && state.size > MOST_DIGESTED {
+                    return Err(LookError::Huge {
+                        path: path.clone(),
+                        size: state.size,
+                    });
+                }
+                Ok(PathState::File(state))
+            }
+            What::Directory => self.directory(&folder.below(self.root(), name, entry), wanted),
+            What::Link => {
+                let target = entry.target(path.as_str())?;
+                let target = target.into_string();
+                Ok(PathState::Link(LinkState {
+                    target: target.map_err(|_| LookError::Target(path.clone()))?,
+                    changed_us: changed_us(&entry.stat),
+                }))
+            }
+            What::Special => Ok(PathState::Special),
+        }
+    }
+
+    fn directory(&self, folder: &Folder, wanted: &Wanted<'_>) -> Result<PathState, LookError> {
+        let ownership = self.names().ownership(folder.stat(), wanted.attributes)?;
+        let (below, changed, empty) = if wanted.below {
+            let tree = tree(self, folder)?;
+            let empty = tree.below.is_empty();
+            (tree.below, tree.changed_us, empty)
+        } else {
+            // Who may not list it cannot know; then it counts as full, since that is never removed.
+            let empty = names_in(folder).is_ok_and(|names| names.is_empty());
+            (Vec::new(), changed_us(folder.stat()), empty)
+        };
+        Ok(PathState::Directory(DirectoryState {
+            ownership,
+            below,
+            empty,
+            changed_us: changed,
+        }))
+    }
+}
+
+/// What a regular file holds.
+pub(crate) fn file_state(
+    machine: &Machine,
+    folder: &Folder,
+    name: &OsStr,
+    entry: &Entry,
+    wanted: &Wanted<'_>,
+) -> Result<FileState, super::read::ReadError> {
+    let held = folder.held(name, entry)?;
+    let digest = held.as_ref().map(|held| held.digest);
+    let differs = wanted.digest.is_some_and(|wanted| Some(wanted) != digest);
+    Ok(FileState {
+        ownership: machine.names().ownership(&entry.stat, wanted.attributes)?,
+        size: size(&entry.stat),
+        digest,
+        content: held.and_then(|held| held.content).filter(|_| differs),
+        changed_us: changed_us(&entry.stat),
+    })
+}
+
+/// ctime in µs since 1970; a time before that counts as 1970.
+pub(crate) fn changed_us(stat: &Stat) -> u64 {
+    let seconds = u64::try_from(stat.st_ctime).unwrap_or(0);
+    let nanos = stat.st_ctime_nsec;
+    seconds.saturating_mul(1_000_000) + nanos / 1000
+}

@@ -1,0 +1,156 @@
+//! Reading regular files: never anything else, never without a bound.
+
+use super::error::{SysError, WalkError};
+use super::root::Root;
+use super::walk::{Entry, Folder, What};
+use cfg_catalog::digest::Digest;
+use cfg_catalog::path::AbsPath;
+use rustix::fs::{Mode, OFlags, Stat, fstat, openat};
+use rustix::io::Errno;
+use sha2::{Digest as _, Sha256};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+
+/// A content is kept for a diff up to this size.
+const MOST_SHOWN: u64 = 1 << 20;
+/// A content is digested up to this size, or up to the wanted one where that is more.
+pub(crate) const MOST_DIGESTED: u64 = 1 << 30;
+
+/// What a file holds.
+pub(crate) struct Held {
+    pub(crate) digest: Digest,
+    /// The bytes, where they are few.
+    pub(crate) content: Option<Vec<u8>>,
+}
+
+impl Folder {
+    /// Opens a regular file of this folder for reading, the same that was looked at. A FIFO or device that
+    /// somebody put in its place meanwhile is neither waited for nor read.
+    pub(crate) fn reopen(&self, name: &OsStr, entry: &Entry) -> Result<File, SysError> {
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let at = |doing| SysError::at(doing, self.shown(name));
+        let fd = openat(self, name, flags, Mode::empty()).map_err(at("opening"))?;
+        let stat = fstat(&fd).map_err(at("looking at"))?;
+        if !entry.is_same(&stat) {
+            // Moved away between two system calls; the next look sees what is there.
+            return Err(at("reading")(Errno::STALE));
+        }
+        Ok(fd.into())
+    }
+
+    /// Digests a regular file; none where it may not be read, or is so big that nobody could want it.
+    pub(crate) fn held(&self, name: &OsStr, entry: &Entry) -> Result<Option<Held>, SysError> {
+        if size(&entry.stat) > MOST_DIGESTED {
+            return Ok(None);
+        }
+        let file = match self.reopen(name, entry) {
+            Ok(file) => file,
+            Err(error) if matches!(error.errno, Errno::ACCESS | Errno::PERM) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        digest(file).map_err(SysError::of_io("reading", self.shown(name)))
+    }
+}
+
+/// Reads to the end, or to the bound where the file grows meanwhile.
+fn digest(mut file: File) -> std::io::Result<Option<Held>> {
+    let mut sha = Sha256::new();
+    let mut content = Vec::new();
+    let mut seen = 0;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        seen += count as u64;
+        if seen > MOST_DIGESTED {
+            return Ok(None);
+        }
+        sha.update(&buffer[..count]);
+        if seen <= MOST_SHOWN {
+            content.extend_from_slice(&buffer[..count]);
+        }
+    }
+    Ok(Some(Held {
+        digest: <[u8; 32]>::from(sha.finalize()).into(),
+        content: (seen <= MOST_SHOWN).then_some(content),
+    }))
+}
+
+/// Why a small file of the system could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Its folder could not be reached.
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    /// The kernel said no.
+    #[error(transparent)]
+    Sys(#[from] SysError),
+    /// A link, a directory or a device stands there.
+    #[error("{0} is not a regular file")]
+    NotAFile(AbsPath),
+    /// It is bigger than any such file.
+    #[error("{path} has more than {most} bytes")]
+    TooBig {
+        /// Which file.
+        path: AbsPath,
+        /// The bound.
+        most: u64,
+    },
+}
+
+impl ReadError {
+    /// Whether it is there, but not for this caller.
+    pub(crate) fn is_denied(&self) -> bool {
+        let (Self::Walk(WalkError::Sys(error)) | Self::Sys(error)) = self else {
+            return false;
+        };
+        error.errno == Errno::ACCESS
+    }
+
+    /// Whether somebody exchanged the file between two system calls.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Self::Sys(error) if error.errno == Errno::STALE)
+    }
+}
+
+impl Root {
+    /// The bytes of a small file; none where nothing is there.
+    pub(crate) fn read(&self, path: &AbsPath, most: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let Some(parent) = path.parent() else {
+            return Err(ReadError::NotAFile(path.clone()));
+        };
+        let reached = self.folder(&parent)?;
+        if !reached.missing.is_empty() {
+            return Ok(None);
+        }
+        let name = OsStr::new(path.name());
+        let Some(entry) = reached.folder.entry(name)? else {
+            return Ok(None);
+        };
+        if entry.what != What::File {
+            return Err(ReadError::NotAFile(path.clone()));
+        }
+        let file = reached.folder.reopen(name, &entry)?;
+        let mut bytes = Vec::new();
+        let read = file.take(most + 1).read_to_end(&mut bytes);
+        read.map_err(SysError::of_io("reading", path.as_str()))?;
+        if bytes.len() as u64 > most {
+            return Err(ReadError::TooBig {
+                path: path.clone(),
+                most,
+            });
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// A file's size; the kernel never says a negative one.
+pub(crate) fn size(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_size).unwrap_or(0)
+}

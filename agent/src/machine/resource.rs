@@ -1,0 +1,70 @@
+//! Which question each kind of resource asks the machine.
+
+use super::read::ReadError;
+use super::{Machine, Wanted};
+use cfg_catalog::path::AbsPath;
+use cfg_catalog::resource::repository::{Repository, RepositoryState};
+use cfg_catalog::resource::{Attributes, Body, Observed, PathState, Presence, Resource};
+
+/// Looking that failed is a failure of the resource.
+fn seen(observed: Result<Observed, ReadError>) -> Observed {
+    observed.unwrap_or_else(|error| Observed::Failed {
+        why: error.to_string(),
+    })
+}
+
+impl Machine {
+    /// What is seen of a resource; none for kinds that are no matter of files and accounts.
+    pub fn observe(&self, resource: &Resource) -> Option<Observed> {
+        let path = |path: &AbsPath, wanted: &Wanted<'_>| {
+            Some(Observed::Path(self.observe_path(path, wanted)))
+        };
+        match &resource.body {
+            Body::File(file) => {
+                let digest = file.content.as_ref().map(|content| content.digest());
+                let wanted = Wanted {
+                    digest: digest.filter(|_| file.state == Presence::Present && !file.create_only),
+                    below: false,
+                    attributes: Some(&file.attributes),
+                };
+                path(&file.path, &wanted)
+            }
+            Body::Directory(directory) => {
+                let wanted = Wanted {
+                    digest: None,
+                    below: directory.purge || !directory.source.is_empty(),
+                    attributes: Some(&directory.attributes),
+                };
+                path(&directory.path, &wanted)
+            }
+            Body::Link(link) => path(&link.path, &Wanted::default()),
+            Body::Repository(repository) => Some(Observed::Repository(self.repository(repository))),
+            Body::User(user) => Some(seen(self.observe_user(user).map(Observed::User))),
+            Body::Group(group) => Some(seen(self.observe_group(group).map(Observed::Group))),
+            Body::Package(_) | Body::Command(_) | Body::Service(_) => None,
+        }
+    }
+
+    fn repository(&self, repository: &Repository) -> RepositoryState {
+        let attributes = Attributes::default();
+        let look = |path: String, digest| match path.parse() {
+            Ok(path) => {
+                let wanted = Wanted {
+                    digest: Some(digest),
+                    below: false,
+                    attributes: Some(&attributes),
+                };
+                self.observe_path(&path, &wanted)
+            }
+            Err(error) => PathState::Unreadable {
+                why: format!("{path}: {error}"),
+            },
+        };
+        let sources = cfg_catalog::digest::Digest::of(&repository.sources);
+        let key = repository.key_path().zip(repository.key.as_ref());
+        RepositoryState {
+            sources: look(repository.sources_path(), sources),
+            key: key.map(|(path, key)| look(path, key.digest)),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Things that are finished under a hidden name before they take their place.
+//!
+//! A crash can leave one. It is known by its name, and the next change in that folder sweeps it away.
+
+use super::below::names_in;
+use super::error::{EnactError, SysError};
+use super::walk::{Entry, Folder, What};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, RenameFlags, fsync, mkdirat, openat, renameat, renameat_with, symlinkat,
+    unlinkat,
+};
+use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How every such name begins; `.cfg-tmp-PID-RUN-NUMBER`.
+const PREFIX: &str = ".cfg-tmp-";
+
+/// A hidden name in a folder. Dropped before it took its place, it goes.
+#[derive(Debug)]
+pub(crate) struct Temporary<'a> {
+    folder: &'a Folder,
+    name: OsString,
+    gone: bool,
+}
+
+/// What a temporary takes the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// Nothing, or something that the kernel replaces by itself.
+    Rename,
+    /// A link or an empty directory that the kernel would not replace by a thing of this type.
+    Exchange,
+}
+
+impl<'a> Temporary<'a> {
+    /// An empty file that only this user can read.
+    pub(crate) fn file(folder: &'a Folder) -> Result<(Self, File), SysError> {
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let name = fresh();
+        let mode = Mode::RUSR | Mode::WUSR;
+        let fd = openat(folder, &name, flags, mode).map_err(SysError::at(
+            "making a file in",
+            folder.at.display().to_string(),
+        ))?;
+        Ok((Self::named(folder, name), fd.into()))
+    }
+
+    /// An empty directory that only this user can enter.
+    pub(crate) fn directory(folder: &'a Folder) -> Result<(Self, Entry), SysError> {
+        let name = fresh();
+        let at = |doing| SysError::at(doing, folder.at.display().to_string());
+        mkdirat(folder, &name, Mode::RWXU).map_err(at("making a directory in"))?;
+        let made = Self::named(folder, name);
+        // Where others can write they could have put their own in its place.
+        match folder.entry(&made.name)? {
+            Some(entry)
+                if entry.what == What::Directory
+                    && entry.stat.st_uid == rustix::process::geteuid().as_raw() =>
+            {
+                Ok((made, entry))
+            }
+            _ => Err(at("making a directory in")(Errno::STALE)),
+        }
+    }
+
+    /// A link.
+    pub(crate) fn link(folder: &'a Folder, target: &str) -> Result<Self, SysError> {
+        let name = fresh();
+        symlinkat(target, folder, &name).map_err(SysError::at(
+            "making a link in",
+            folder.at.display().to_string(),
+        ))?;
+        Ok(Self::named(folder, name))
+    }
+
+    fn named(folder: &'a Folder, name: OsString) -> Self {
+        Self {
+            folder,
+            name,
+            gone: false,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    /// Takes its place under `name`, at once and for good.
+    pub(crate) fn settle(mut self, name: &OsStr, over: Over) -> Result<(), EnactError> {
+        let at = |doing| SysError::at(doing, self.folder.shown(name));
+        match over {
+            Over::Rename => {
+                renameat(self.folder, &self.name, self.folder, name).map_err(at("replacing"))?;
+                self.gone = true;
+            }
+            Over::Exchange => {
+                self.exchange(name).map_err(at("replacing"))?;
+                if let Err(errno) = self.discard() {
+                    // Somebody filled or exchanged what was to go: it gets its name back.
+                    self.exchange(name).map_err(at("bringing back"))?;
+                    return Err(EnactError::Sys(at("removing what stood at")(errno)));
+                }
+            }
+        }
+        sync(self.folder).map_err(EnactError::from)
+    }
+
+    fn exchange(&self, name: &OsStr) -> Result<(), Errno> {
+        let flags = RenameFlags::EXCHANGE;
+        renameat_with(self.folder, &self.name, self.folder, name, flags)
+    }
+
+    /// Removes what an exchange brought under the hidden name, if it still is a link or an empty directory.
+    fn discard(&mut self) -> Result<(), Errno> {
+        let entry = self.folder.entry(&self.name).map_err(|error| error.errno)?;
+        let flags = match entry.map(|entry| entry.what) {
+            Some(What::Directory) => AtFlags::REMOVEDIR,
+            Some(What::Link) => AtFlags::empty(),
+            Some(What::File | What::Special) => return Err(Errno::EXIST),
+            None => AtFlags::empty(),
+        };
+        unlinkat(self.folder, &self.name, flags)?;
+        self.gone = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        if !self.gone {
+            // What cannot be removed now is swept away by the next change in this folder.
+            let _left = unlinkat(self.folder, &self.name, AtFlags::empty())
+                .or_else(|_| unlinkat(self.folder, &self.name, AtFlags::REMOVEDIR));
+        }
+    }
+}
+
+/// Makes the names of a folder last.
+pub(crate) fn sync(folder: &Folder) -> Result<(), SysError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let synced = openat(folder, ".", flags, Mode::empty()).and_then(fsync);
+    match synced {
+        // A folder that may be written but not listed; a file system that keeps nothing.
+        Ok(()) | Err(Errno::ACCESS | Errno::INVAL) => Ok(()),
+        Err(errno) => Err(SysError::at(
+            "writing to disk",
+            folder.at.display().to_string(),
+        )(errno)),
+    }
+}
+
+/// Removes what runs that died left in a folder. What cannot be removed stays: it harms nobody under its hidden
+/// name, and a stranger could have put it there (`/tmp`) so that nothing would be written any more.
+pub(crate) fn sweep(folder: &Folder) {
+    let names = names_in(folder).unwrap_or_default();
+    for name in names.iter().filter(|name| is_leftover(name)) {
+        let _left = unlinkat(folder, name, AtFlags::empty())
+            .or_else(|_| unlinkat(folder, name, AtFlags::REMOVEDIR));
+    }
+}
+
+/// Whether this is the hidden name of a run that is no more.
+fn is_leftover(name: &OsStr) -> bool {
+    let parts = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+    let Some((pid, rest)) = parts.and_then(|rest| rest.split_once('-')) else {
+        return false;
+    };
+    let (Ok(pid), Some((run, _))) = (pid.parse::<u32>(), rest.split_once('-')) else {
+        return false;
+    };
+    if pid == std::process::id() {
+        // A process of this number made it, before the machine started anew or the number came round.
+        return run != this_run();
+    }
+    let Some(pid) = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+    else {
+        return true;
+    };
+    matches!(rustix::process::test_kill_process(pid), Err(Errno::SRCH))
+}
+
+/// A name that nothing has.
+fn fresh() -> OsString {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("{PREFIX}{}-{}-{number}", std::process::id(), this_run()).into()
+}
+
+/// Tells this process from others that had its number.
+fn this_run() -> &'static str {
+    static RUN: OnceLock<String> = OnceLock::new();
+    RUN.get_or_init(|| {
+        let mut bytes = [0; 8];
+        // Without randomness the name is still this process's own.
+        let _fallback = getrandom::fill(&mut bytes);
+        hex::encode(bytes)
+    })
+}

@@ -1,0 +1,280 @@
+//! Directories, links, and what a purge removes.
+
+use super::*;
+use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::plan::{Action, Certainty, Change};
+use cfg_catalog::resource::directory::Directory;
+use cfg_catalog::resource::link::Link;
+use cfg_catalog::resource::{BelowKind, Body, DirectoryState, Place, Resource};
+
+fn directory(name: &str) -> Directory {
+    Directory {
+        path: path(name),
+        state: Presence::Present,
+        attributes: Attributes::default(),
+        purge: false,
+        source: vec![],
+    }
+}
+
+fn link(name: &str, target: &str) -> Link {
+    Link {
+        path: path(name),
+        state: Presence::Present,
+        target: Some(target.into()),
+    }
+}
+
+fn state(tree: &Tree, name: &str, below: bool) -> DirectoryState {
+    let wanted = Wanted {
+        below,
+        ..Wanted::default()
+    };
+    match tree.machine.observe_path(&path(name), &wanted) {
+        PathState::Directory(state) => state,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_directory_is_made_with_its_attributes() {
+    let tree = Tree::new();
+    tree.hands().directory(&directory("/srv/a/b")).unwrap();
+    assert_eq!(tree.owned("/srv/a/b").2, 0o755);
+    let own = Directory {
+        attributes: Attributes {
+            mode: Some(Mode(0o2750)),
+            ..Attributes::default()
+        },
+        ..directory("/srv/a/b")
+    };
+    tree.hands().directory(&own).unwrap();
+    assert_eq!(tree.owned("/srv/a/b").2, 0o2750);
+    assert!(state(&tree, "/srv/a/b", false).empty);
+    assert!(!state(&tree, "/srv/a", false).empty);
+    assert_eq!(tree.names("/srv/a"), ["b"]);
+}
+
+#[test]
+fn a_link_makes_way_for_a_directory_and_what_it_leads_to_is_left() {
+    let tree = Tree::new();
+    tree.folder("/etc/real", 0o755);
+    tree.text("/etc/real/precious", "p");
+    tree.symlink("real", "/etc/conf");
+    tree.hands().directory(&directory("/etc/conf")).unwrap();
+    assert_eq!(tree.names("/etc/conf"), [""; 0]);
+    assert_eq!(tree.read("/etc/real/precious"), "p");
+    assert_eq!(tree.names("/etc"), ["conf", "group", "passwd", "real"]);
+}
+
+#[test]
+fn a_file_is_in_the_way_of_directories_and_links() {
+    let tree = Tree::new();
+    let error = tree
+        .hands()
+        .directory(&directory("/etc/passwd"))
+        .unwrap_err();
+    assert!(matches!(error, EnactError::InTheWay { .. }), "{error}");
+    let error = tree
+        .hands()
+        .link(&link("/etc/passwd", "group"))
+        .unwrap_err();
+    assert!(matches!(error, EnactError::InTheWay { .. }), "{error}");
+    assert!(tree.read("/etc/passwd").starts_with("root"));
+}
+
+#[test]
+fn a_link_takes_the_place_of_links_and_empty_directories() {
+    let tree = Tree::new();
+    tree.symlink("nowhere", "/etc/old");
+    tree.folder("/etc/empty", 0o755);
+    tree.folder("/etc/full/x", 0o755);
+    for name in ["/etc/new", "/etc/old", "/etc/empty"] {
+        tree.hands().link(&link(name, "../some where")).unwrap();
+        match tree.look(name) {
+            PathState::Link(seen) => assert_eq!(seen.target, "../some where"),
+            other => panic!("{other:?}"),
+        }
+    }
+    let error = tree.hands().link(&link("/etc/full", "x")).unwrap_err();
+    assert!(matches!(error, EnactError::InTheWay { .. }), "{error}");
+    let names = ["empty", "full", "group", "new", "old", "passwd"];
+    assert_eq!(tree.names("/etc"), names);
+    let gone = Link {
+        state: Presence::Absent,
+        target: None,
+        ..link("/etc/new", "")
+    };
+    tree.hands().link(&gone).unwrap();
+    assert!(!tree.names("/etc").contains(&"new".to_string()));
+}
+
+#[test]
+fn only_an_empty_directory_is_removed() {
+    let tree = Tree::new();
+    tree.folder("/srv/full/x", 0o755);
+    let gone = |name| Directory {
+        state: Presence::Absent,
+        ..directory(name)
+    };
+    let error = tree.hands().directory(&gone("/srv/full")).unwrap_err();
+    assert!(matches!(error, EnactError::InTheWay { .. }), "{error}");
+    tree.hands().directory(&gone("/srv/full/x")).unwrap();
+    tree.hands().directory(&gone("/srv/full")).unwrap();
+    tree.hands().directory(&gone("/srv/full")).unwrap();
+    assert_eq!(tree.names("/srv"), [""; 0]);
+}
+
+/// A directory with a purge, and the removals that a plan found.
+fn purge(name: &str, victims: &[&str]) -> (Resource, Vec<Change>) {
+    let resource = Resource {
+        id: ResourceId::new(Kind::Directory, name),
+        place: Place {
+            role: "r".into(),
+            file: "r/role.toml".into(),
+            line: 1,
+            column: 1,
+        },
+        after: vec![],
+        sensitive: false,
+        body: Body::Directory(Directory {
+            purge: true,
+            ..directory(name)
+        }),
+    };
+    let changes = victims.iter().map(|victim| Change {
+        resource: ResourceId::new(Kind::File, *victim),
+        action: Action::Remove,
+        certainty: Certainty::Certain,
+        before: serde_json::Value::Null,
+        after: serde_json::Value::Null,
+        diff: None,
+        causes: vec![resource.id.clone()],
+    });
+    let changes = changes.collect();
+    (resource, changes)
+}
+
+#[test]
+fn all_below_a_directory_is_seen_without_following_anything() {
+    let tree = Tree::new();
+    tree.folder("/srv/a/b", 0o755);
+    tree.text("/srv/a/?no-switch_user", "1");
+    tree.text("/srv/a/b/file", "2");
+    tree.symlink("/etc", "/srv/a/link");
+    let seen = state(&tree, "/srv/a", true);
+    let names: Vec<_> = seen.below.iter().map(|below| below.path.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "/srv/a/?no-switch_user",
+            "/srv/a/b",
+            "/srv/a/b/file",
+            "/srv/a/link"
+        ]
+    );
+    match &seen.below[2].what {
+        BelowKind::File(file) => assert_eq!(file.digest, Some(Digest::of(b"2"))),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(seen.below[3].what, BelowKind::Link("/etc".into()));
+    assert!(!seen.empty);
+    let latest = fs::symlink_metadata(tree.at("/srv/a/link")).unwrap();
+    assert!(seen.changed_us >= latest.ctime() as u64 * 1_000_000);
+}
+
+#[test]
+fn a_purge_removes_its_victims_deepest_first() {
+    let tree = Tree::new();
+    tree.folder("/srv/a/b", 0o755);
+    tree.text("/srv/a/b/file", "x");
+    tree.text("/srv/a/keep", "x");
+    tree.symlink("/etc/passwd", "/srv/a/link");
+    let (resource, changes) = purge("/srv/a", &["/srv/a/b", "/srv/a/b/file", "/srv/a/link"]);
+    tree.hands().enact(&resource, &changes).unwrap();
+    assert_eq!(tree.names("/srv/a"), ["keep"]);
+    assert!(tree.read("/etc/passwd").starts_with("root"));
+    // What is gone already is no failure.
+    tree.hands().enact(&resource, &changes).unwrap();
+}
+
+#[test]
+fn a_purge_reaches_nothing_outside() {
+    let tree = Tree::new();
+    tree.folder("/srv/a", 0o755);
+    for (top, victim) in [
+        ("/srv/a", "/etc/passwd"),
+        ("/srv/a", "/srv/ab"),
+        ("/srv/a", "/srv/a"),
+    ] {
+        let (resource, changes) = purge(top, &[victim]);
+        let error = tree.hands().enact(&resource, &changes).unwrap_err();
+        assert!(matches!(error, EnactError::Unfit(_)), "{error}");
+    }
+    for top in ["/", "/etc", "/usr", "/var", "/home", "/root", "/boot"] {
+        let (resource, changes) = purge(top, &["/etc/passwd"]);
+        let error = tree.hands().enact(&resource, &changes).unwrap_err();
+        assert!(matches!(error, EnactError::Sacred { .. }), "{error}");
+    }
+    // Exchanged for a link since it was seen.
+    tree.symlink("/etc", "/srv/a/b");
+    let (resource, changes) = purge("/srv/a", &["/srv/a/b/passwd"]);
+    tree.hands().enact(&resource, &changes).unwrap();
+    assert!(tree.read("/etc/passwd").starts_with("root"));
+}
+
+#[test]
+fn a_purge_does_not_cross_mounts() {
+    if !is_root() {
+        return;
+    }
+    let tree = Tree::new();
+    tree.folder("/srv/a/mounted", 0o755);
+    tree.folder("/elsewhere", 0o755);
+    tree.text("/elsewhere/precious", "p");
+    // A bind mount is on the same device, and still another mount.
+    let source = tree.at("/elsewhere");
+    let _mount = Mounted::new(
+        &["--bind", source.to_str().unwrap()],
+        tree.at("/srv/a/mounted"),
+    );
+    let seen = state(&tree, "/srv/a", true);
+    let names: Vec<_> = seen.below.iter().map(|below| below.path.as_str()).collect();
+    assert_eq!(names, ["/srv/a/mounted"]);
+    assert_eq!(seen.below[0].what, BelowKind::Mount);
+    for victim in ["/srv/a/mounted", "/srv/a/mounted/precious"] {
+        let (resource, changes) = purge("/srv/a", &[victim]);
+        let error = tree.hands().enact(&resource, &changes).unwrap_err();
+        assert!(matches!(error, EnactError::OtherMount { .. }), "{error}");
+    }
+    assert_eq!(tree.read("/elsewhere/precious"), "p");
+}
+
+#[test]
+fn names_that_no_plan_could_write_are_told() {
+    use std::os::unix::ffi::OsStrExt;
+    for name in [&b"new\nline"[..], b"\xff\xfe"] {
+        let tree = Tree::new();
+        tree.folder("/srv/a", 0o755);
+        fs::write(
+            tree.at("/srv/a").join(std::ffi::OsStr::from_bytes(name)),
+            "x",
+        )
+        .unwrap();
+        let wanted = Wanted {
+            below: true,
+            ..Wanted::default()
+        };
+        match tree.machine.observe_path(&path("/srv/a"), &wanted) {
+            PathState::Unreadable { why } => assert!(why.contains("remove it by hand"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_root_itself_is_a_directory() {
+    let tree = Tree::new();
+    assert!(matches!(tree.look("/"), PathState::Directory(_)));
+    assert!(tree.write(&text_file("/", "x")).is_err());
+}

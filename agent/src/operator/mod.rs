@@ -1,0 +1,97 @@
+//! An operator's desk: its identity, and its calls to the server.
+
+pub mod publish;
+
+use crate::address::ServerUrl;
+use crate::client::channel::{self, CallError, Peer};
+use crate::client::identity::{Identity, IdentityError};
+use crate::client::tls;
+use crate::error::Error;
+use cfg_wire::operators_client::OperatorsClient;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+use tonic::transport::Channel;
+use tonic::{Response, Status};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The server, as this desk's identity may call it.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    url: ServerUrl,
+    calls: OperatorsClient<Channel>,
+}
+
+/// Where this operator's identity lies: `$XDG_CONFIG_HOME/cfg/operator`, else `~/.config/cfg/operator`.
+///
+/// # Errors
+/// Where neither is known.
+pub fn folder() -> Result<PathBuf, Error> {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    set("XDG_CONFIG_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".config")))
+        .map(|folder| folder.join("cfg/operator"))
+        .ok_or_else(|| {
+            Error::config("neither XDG_CONFIG_HOME nor HOME says where the operator's key lies")
+        })
+}
+
+impl Desk {
+    /// Opens it. Nobody is called.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where this operator has no identity, or it has run out.
+    pub fn open() -> Result<Self, Error> {
+        let identity = Identity::load(&folder()?).map_err(|error| match error {
+            IdentityError::None(_) => Error::Config(anyhow::Error::new(error).context(
+                "`cfg operator init` makes this desk known to a server, with the token of `cfg-server init`",
+            )),
+            error => Error::Config(error.into()),
+        })?;
+        let config = |error: anyhow::Error| Error::Config(error);
+        let stated = identity.stated().map_err(|error| config(error.into()))?;
+        if stated.until <= SystemTime::now() {
+            return Err(Error::config(
+                "this operator's certificate has run out: `cfg operator init` with a new token makes a new one",
+            ));
+        }
+        let url = identity.server().map_err(|error| config(error.into()))?;
+        let tls = tls::mutual(&identity).map_err(|error| config(error.into()))?;
+        let calls = OperatorsClient::new(channel::open(&url, tls, Peer::default()))
+            .max_decoding_message_size(channel::MESSAGE_LIMIT)
+            .max_encoding_message_size(channel::SEND_LIMIT);
+        Ok(Self { url, calls })
+    }
+
+    /// The calls that there are.
+    pub fn calls(&self) -> OperatorsClient<Channel> {
+        self.calls.clone()
+    }
+
+    /// Waits for an answer, but not for ever.
+    ///
+    /// # Errors
+    /// [`Error::Away`] where there is none, [`Error::Failed`] where the answer is no.
+    pub async fn answer<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Error> {
+        channel::within(PATIENCE, call)
+            .await
+            .map(Response::into_inner)
+            .map_err(|status| of_call(CallError::of(&self.url, &status)))
+    }
+}
+
+/// What a call that failed means for an operator's or an enrolling call.
+pub fn of_call(error: CallError) -> Error {
+    match error {
+        CallError::Away { .. } => Error::Away(error.into()),
+        CallError::Refused(_) | CallError::Said { .. } => Error::Failed(error.into()),
+    }
+}

@@ -1,0 +1,146 @@
+//! Commands: their guards, and running them.
+
+use crate::effect::{Effects, Outcome, Settles, Task};
+use crate::guard::{self, Question, Where};
+use crate::machine::{Machine, Wanted};
+use crate::run::site::Stage;
+use anyhow::{Context as _, bail};
+use cfg_catalog::plan::inputs::Inputs;
+use cfg_catalog::resource::command::{Command, CommandState, Guards};
+use cfg_catalog::resource::{PathState, Resource, Shell};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// No guard may take longer, whatever its command may.
+const GUARD_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many lines of a failed command's output its failure shows.
+const LINES: usize = 10;
+
+/// Asks the guards in the order `creates`, `only_if`, `unless`; the first that forbids ends it.
+///
+/// # Errors
+/// Where a guard could not be asked in a run.
+pub fn observe(machine: &Machine, command: &Command, stage: Stage) -> anyhow::Result<CommandState> {
+    let mut guards = Guards::Allow;
+    if let Some(path) = &command.creates {
+        match machine.observe_path(path, &Wanted::default()) {
+            PathState::Absent { .. } => {}
+            PathState::Unreadable { why } if stage == Stage::Turn => bail!("{why}"),
+            PathState::Unreadable { .. } => guards = Guards::Unknown,
+            _ => guards = Guards::Forbid,
+        }
+    }
+    for (shell, forbids) in [(&command.only_if, false), (&command.unless, true)] {
+        let Some(shell) = shell else {
+            continue;
+        };
+        if guards == Guards::Forbid {
+            break;
+        }
+        match ask(machine, command, shell, stage)? {
+            Some(yes) if yes == forbids => guards = Guards::Forbid,
+            Some(_) => {}
+            None => guards = Guards::Unknown,
+        }
+    }
+    Ok(CommandState { guards })
+}
+
+/// Whether a guard succeeds; none where only a real run can tell.
+fn ask(
+    machine: &Machine,
+    command: &Command,
+    shell: &Shell,
+    stage: Stage,
+) -> anyhow::Result<Option<bool>> {
+    let question = Question {
+        argv: guard::argv(shell),
+        env: &command.env,
+        user: command.user.as_deref(),
+        cwd: cwd(command),
+        root: machine.root().path(),
+        timeout: GUARD_PATIENCE,
+    };
+    let place = match stage {
+        Stage::Plan => Where::ShutIn,
+        Stage::Turn => Where::Open,
+    };
+    let answer = match (question.ask(place), stage) {
+        (Ok(answer), _) => answer,
+        (Err(_), Stage::Plan) => return Ok(None),
+        (Err(error), Stage::Turn) => return Err(error).context("its guard cannot be asked"),
+    };
+    match (answer.outcome, stage) {
+        (Some(Outcome::Exited(code)), _) => Ok(Some(code == 0)),
+        (None, _) | (Some(_), Stage::Plan) => Ok(None),
+        (Some(outcome), Stage::Turn) => bail!("its guard gave no answer: {outcome}"),
+    }
+}
+
+fn cwd(command: &Command) -> &str {
+    command.cwd.as_ref().map_or("/", |cwd| cwd.as_str())
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// How it ended, with the last lines of what it printed.
+pub fn enact(
+    machine: &Machine,
+    effects: &Effects,
+    resource: &Resource,
+    command: &Command,
+    inputs: &Inputs,
+    run: &str,
+) -> anyhow::Result<()> {
+    let mut env = guard::environment();
+    if command.user.is_none() {
+        env.insert("HOME".into(), "/root".into());
+    }
+    env.insert("CFG_RUN".into(), run.to_owned());
+    env.extend(command.env.clone());
+    let read: BTreeMap<_, _> = command
+        .on
+        .iter()
+        .filter_map(|id| Some((id.clone(), inputs.get(id)?.digest)))
+        .collect();
+    let task = Task {
+        what: resource.id.to_string(),
+        argv: guard::argv(&command.run),
+        env,
+        user: command.user.clone(),
+        cwd: cwd(command).to_owned(),
+        root: machine.root().path().to_owned(),
+        timeout_s: command.timeout_s,
+        settles: (!command.on.is_empty()).then(|| Settles {
+            command: resource.id.clone(),
+            inputs: read,
+        }),
+    };
+    let ended = effects.run(&task)?;
+    if ended.outcome.is_success() {
+        return Ok(());
+    }
+    // What it prints may be the secret it was given.
+    let told = if resource.sensitive {
+        String::new()
+    } else {
+        last_lines(&ended.output)
+    };
+    match (ended.outcome, told.is_empty()) {
+        (Outcome::NotStarted, false) => bail!("{told}"),
+        (outcome, false) => bail!("{outcome}: {told}"),
+        (outcome, true) => bail!("{outcome}"),
+    }
+}
+
+/// The end of an output, each line at most 500 characters.
+pub fn last_lines(output: &str) -> String {
+    let lines: Vec<String> = output
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| line.chars().take(500).collect())
+        .collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}

@@ -1,0 +1,176 @@
+//! Packages: what dpkg and apt say of them, and their changes as one transaction.
+
+use crate::apt::get::{Downgrades, Install, Transaction};
+use crate::apt::status::{Entry, Status};
+use crate::apt::{Apt, available, status};
+use crate::run::site::{PackageMove, Stage};
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::{Action, Change};
+use cfg_catalog::resource::package::{DpkgState, Package, PackagePresence, PackageState, Wanted};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What is seen of these packages, in one look at dpkg and one at the index.
+///
+/// # Errors
+/// Where either cannot be read.
+pub fn observe(
+    root: &Path,
+    packages: &[&Package],
+    stage: Stage,
+) -> anyhow::Result<BTreeMap<String, PackageState>> {
+    let status = Status::read(root)?;
+    let automatic = status::automatic(root)?;
+    let mut states: BTreeMap<String, PackageState> = packages
+        .iter()
+        .map(|package| (package.name.clone(), state(&status, &automatic, package)))
+        .collect();
+    let asked: Vec<&str> = packages
+        .iter()
+        .filter(|package| asks_index(package, &states[&package.name].dpkg))
+        .map(|package| package.name.as_str())
+        .collect();
+    let versions = match (available::versions(root, &asked), stage) {
+        (Ok(versions), _) => versions,
+        (Err(error), Stage::Turn) => return Err(error),
+        (Err(error), Stage::Plan) => {
+            tracing::debug!("{error:#}");
+            return Ok(states);
+        }
+    };
+    for package in packages {
+        let offered = versions.get(&package.name);
+        // What is not in the index now may be after the refresh that a run begins with.
+        let known = |versions: &&Vec<String>| {
+            stage == Stage::Turn || versions.iter().any(|v| package.version.matches(v))
+        };
+        if let Some(state) = states.get_mut(&package.name) {
+            state.available = offered.filter(known).cloned();
+        }
+    }
+    Ok(states)
+}
+
+fn state(status: &Status, automatic: &[(String, String)], package: &Package) -> PackageState {
+    let entry = status.find(&package.name);
+    let auto = |entry: &Entry| {
+        automatic.iter().any(|(name, arch)| {
+            // apt writes packages for all architectures under the machine's own.
+            let same = *arch == entry.arch || (entry.arch == "all" && arch == status.native());
+            *name == entry.name && same
+        })
+    };
+    PackageState {
+        dpkg: entry.map_or(DpkgState::Absent, |entry| dpkg_state(status, entry)),
+        held: entry.is_some_and(Entry::is_held),
+        auto: entry.is_some_and(auto),
+        available: None,
+    }
+}
+
+fn dpkg_state(status: &Status, entry: &Entry) -> DpkgState {
+    if entry.is_broken() {
+        let why = if entry.flag == "ok" {
+            &entry.state
+        } else {
+            &entry.flag
+        };
+        return DpkgState::Broken {
+            version: entry.version.clone(),
+            status: why.clone(),
+        };
+    }
+    match entry.state.as_str() {
+        "installed" => DpkgState::Installed {
+            version: entry.version.clone(),
+            changed_us: status.unpacked_us(entry),
+        },
+        "config-files" => DpkgState::ConfigFiles,
+        _ => DpkgState::Absent,
+    }
+}
+
+/// Whether what dpkg has does not do, or does only until there is something newer.
+fn asks_index(package: &Package, dpkg: &DpkgState) -> bool {
+    if package.state != PackagePresence::Present {
+        return false;
+    }
+    match dpkg {
+        DpkgState::Installed { version, .. } => {
+            package.version == Wanted::Latest || !package.version.matches(version)
+        }
+        DpkgState::Absent | DpkgState::ConfigFiles | DpkgState::Broken { .. } => true,
+    }
+}
+
+/// Whether this package asks for the newest there is.
+pub fn follows_index(package: &Package) -> bool {
+    package.state == PackagePresence::Present && package.version == Wanted::Latest
+}
+
+/// Makes these moves; gives what the tools said of those that failed.
+///
+/// # Errors
+/// Where apt cannot be run at all.
+pub fn enact(
+    apt: &Apt<'_>,
+    moves: &[PackageMove<'_>],
+) -> anyhow::Result<BTreeMap<ResourceId, String>> {
+    let held: BTreeSet<String> = moves
+        .iter()
+        .filter(|one| one.held)
+        .map(|one| one.resource.id.name.clone())
+        .collect();
+    let mut failed = apt.transact(&transaction(moves), &held)?;
+    for (action, word) in [
+        (Action::Update, "manual"),
+        (Action::Unhold, "unhold"),
+        (Action::Hold, "hold"),
+    ] {
+        let marked: Vec<String> = moves
+            .iter()
+            .filter(|one| one.changes.iter().any(|change| change.action == action))
+            .map(|one| one.resource.id.name.clone())
+            .filter(|name| !failed.contains_key(name))
+            .collect();
+        if let Err(error) = apt.mark(word, &marked) {
+            let told = format!("{error:#}");
+            failed.extend(marked.into_iter().map(|name| (name, told.clone())));
+        }
+    }
+    Ok(failed
+        .into_iter()
+        .map(|(name, told)| (ResourceId::new(cfg_catalog::id::Kind::Package, name), told))
+        .collect())
+}
+
+fn transaction(moves: &[PackageMove<'_>]) -> Transaction {
+    let mut transaction = Transaction::default();
+    for one in moves {
+        let name = &one.resource.id.name;
+        for change in &one.changes {
+            match change.action {
+                Action::Install | Action::Upgrade | Action::Downgrade => {
+                    if change.action == Action::Downgrade {
+                        transaction.downgrades = Downgrades::Listed;
+                    }
+                    transaction.install.push(Install {
+                        name: name.clone(),
+                        version: version(change),
+                    });
+                }
+                Action::Remove => transaction.remove.push(name.clone()),
+                Action::Purge => transaction.purge.push(name.clone()),
+                _ => {}
+            }
+        }
+    }
+    transaction
+}
+
+/// The exact version; none where no index could say which it will be.
+fn version(change: &Change) -> Option<String> {
+    let version = change.after.get("version")?.as_str()?;
+    let exact = !version.contains(['*', '?', '[']) && version != "latest";
+    exact.then(|| version.to_owned())
+}

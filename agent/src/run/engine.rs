@@ -1,0 +1,338 @@
+//! One run: the steps of a plan in order, each judged again by what is there at its turn.
+
+use super::services::Services;
+use super::site::{Hand, Look, Stage, Trouble};
+use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::plan::ahead::Ahead;
+use cfg_catalog::plan::claims::Claims;
+use cfg_catalog::plan::document::{Done, Failure, Unforeseen};
+use cfg_catalog::plan::draft::Fate;
+use cfg_catalog::plan::inputs::{self, Inputs};
+use cfg_catalog::plan::{
+    Change, Due, Ledger, Phase, Plan, PlannedStep, Snapshot, Standing, Step, Turn, Verdict, settle,
+    turn,
+};
+use cfg_catalog::resource::{Desired, Resource};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one run knows and has done.
+pub struct Engine<'a, H: Hand> {
+    pub(super) hand: &'a mut H,
+    pub(super) desired: &'a Desired,
+    plan: &'a Plan,
+    /// What was seen when the run began.
+    begun: &'a Snapshot,
+    /// What was seen last.
+    pub(super) now: Snapshot,
+    claims: Claims,
+    listed: BTreeSet<ResourceId>,
+    pub(super) ledger: Ledger,
+    done: Done,
+    /// What failed or was skipped, with the failure that it comes from.
+    broken: BTreeMap<ResourceId, ResourceId>,
+    pub(super) services: Services,
+    /// Something has been done to the machine.
+    acted: bool,
+}
+
+/// A turn with what is to be done at it.
+pub(super) struct Task<'a> {
+    pub(super) resource: &'a Resource,
+    pub(super) phase: Phase,
+    pub(super) due: Vec<Due>,
+}
+
+impl<'a, H: Hand> Engine<'a, H> {
+    /// A run of this plan, which was made of what was seen when the run began. `ledger` is on disk already; `unproven`
+    /// are services that an earlier run started and did not see healthy.
+    pub fn new(
+        hand: &'a mut H,
+        desired: &'a Desired,
+        plan: &'a Plan,
+        begun: &'a Snapshot,
+        ledger: Ledger,
+        unproven: BTreeSet<ResourceId>,
+    ) -> Self {
+        Self {
+            hand,
+            desired,
+            plan,
+            begun,
+            now: begun.clone(),
+            claims: Claims::of(desired, begun),
+            listed: inputs::listed(desired),
+            ledger,
+            done: Done {
+                held: plan.held.clone(),
+                ..Done::default()
+            },
+            broken: BTreeMap::new(),
+            services: Services::new(unproven),
+            acted: false,
+        }
+    }
+
+    /// Takes all turns.
+    ///
+    /// # Errors
+    /// Where the run had to stop where it stood; the next one finishes it.
+    pub fn run(mut self) -> Result<Done, Trouble> {
+        let steps = &self.plan.steps;
+        let mut at = 0;
+        while let Some(step) = steps.get(at) {
+            let batch = package_batch(&steps[at..]);
+            if batch > 0 {
+                self.packages(&steps[at..at + batch])?;
+                at += batch;
+            } else {
+                self.settle_needed(&step.step)?;
+                self.step(step)?;
+                at += 1;
+            }
+        }
+        self.settle_all()?;
+        Ok(self.done)
+    }
+
+    fn step(&mut self, planned: &PlannedStep) -> Result<(), Trouble> {
+        let step = &planned.step;
+        if self.stands(planned) {
+            return Ok(());
+        }
+        let Some(resource) = self.resource(&step.resource) else {
+            return Ok(());
+        };
+        if matches!(step.resource.kind, Kind::Service | Kind::Command) {
+            self.look_at_inputs(resource);
+        }
+        self.look_again(&[resource], Stage::Turn);
+        if step.resource.kind == Kind::Service && step.phase == Phase::Main {
+            self.reload_units_if_due(resource)?;
+        }
+        let verdict = self.judge(step.phase, resource);
+        let Some(task) = self.take_up(planned, resource, verdict) else {
+            return Ok(());
+        };
+        if task.due.is_empty() {
+            return Ok(());
+        }
+        let outcome = match step.resource.kind {
+            Kind::Service => self.service(&task),
+            Kind::Command => self.command(&task),
+            _ => self.enact(&task),
+        };
+        match outcome {
+            Ok(()) => self.verify(&task),
+            Err(Trouble::Failed(why)) => self.fail(&step.resource, why),
+            Err(stop @ Trouble::Stop(_)) => return Err(stop),
+        }
+        Ok(())
+    }
+
+    /// Whether a turn without changes is what it was when the plan was made, since nothing has been done yet.
+    pub(super) fn stands(&self, planned: &PlannedStep) -> bool {
+        !self.acted && planned.changes.is_empty() && planned.fate == Fate::Goes
+    }
+
+    /// A declared resource, or a folder that one needs.
+    pub(super) fn resource(&self, id: &ResourceId) -> Option<&'a Resource> {
+        self.plan.resource(self.desired, id)
+    }
+
+    /// What is to be done at this turn; none where it fails or is skipped.
+    pub(super) fn take_up(
+        &mut self,
+        planned: &PlannedStep,
+        resource: &'a Resource,
+        verdict: Verdict,
+    ) -> Option<Task<'a>> {
+        let step = &planned.step;
+        if self.broken.contains_key(&step.resource) {
+            // Its earlier turn failed.
+            return None;
+        }
+        let idle = verdict.changes.is_empty()
+            && verdict.obstacle.is_none()
+            // What was planned on account of the failure is not due now, and was not made either.
+            && planned.changes.is_empty();
+        if let Some(root) = self.broken_need(step).filter(|_| !idle) {
+            self.skip(&step.resource, root);
+            return None;
+        }
+        if let Some(why) = verdict.obstacle {
+            self.fail(&step.resource, why);
+            return None;
+        }
+        let mut needed = verdict.changes;
+        // A purge of the folder above has it already.
+        needed.retain(|change| change.resource == resource.id || !self.is_done(change));
+        let settled = settle(&planned.changes, needed, self.begun);
+        if planned.fate == Fate::Goes {
+            self.done.changes.extend(settled.already);
+        }
+        self.acted |= !settled.due.is_empty();
+        Some(Task {
+            resource,
+            phase: step.phase,
+            due: settled.due,
+        })
+    }
+
+    fn is_done(&self, change: &Change) -> bool {
+        let same = |done: &Change| done.resource == change.resource && done.action == change.action;
+        self.done.changes.iter().any(same)
+    }
+
+    fn broken_need(&self, step: &Step) -> Option<ResourceId> {
+        step.needs
+            .iter()
+            .find_map(|need| self.broken.get(need))
+            .cloned()
+    }
+
+    fn enact(&mut self, task: &Task<'a>) -> Result<(), Trouble> {
+        let changes: Vec<Change> = task.due.iter().map(|due| due.change.clone()).collect();
+        self.hand.enact(task.resource, &changes)?;
+        for change in &changes {
+            self.services.note(change);
+        }
+        self.made(&task.due);
+        Ok(())
+    }
+
+    fn command(&mut self, task: &Task<'a>) -> Result<(), Trouble> {
+        let inputs = self.inputs();
+        self.hand.command(task.resource, &inputs)?;
+        self.ledger.succeeded(task.resource, &inputs);
+        self.hand.keep(&self.ledger)?;
+        // It may have brought a unit.
+        self.services.units_may_differ();
+        self.made(&task.due);
+        Ok(())
+    }
+
+    /// Looks whether it is so now.
+    fn verify(&mut self, task: &Task<'a>) {
+        self.look_again(&[task.resource], Stage::Turn);
+        let left = self.judge(task.phase, task.resource);
+        if let Some(left) = difference(&left) {
+            self.fail(&task.resource.id, left);
+        }
+    }
+
+    /// These effects were made.
+    pub(super) fn made(&mut self, due: &[Due]) {
+        for Due { change, standing } in due {
+            match standing {
+                Standing::Planned(planned) => self.done.changes.push(planned.clone()),
+                Standing::Tidying => {}
+                Standing::Unforeseen => {
+                    let word = change.action.word();
+                    tracing::warn!("{}: {word} was not in the plan", change.resource);
+                    self.done.unforeseen.push(Unforeseen {
+                        resource: change.resource.clone(),
+                        action: change.action,
+                    });
+                    self.done.changes.push(change.clone());
+                }
+            }
+        }
+    }
+
+    /// This failed, and what needs it will be skipped.
+    pub(super) fn fail(&mut self, id: &ResourceId, message: String) {
+        tracing::warn!("{id}: {message}");
+        if self.broken.insert(id.clone(), id.clone()).is_none() {
+            self.done.failures.push(Failure::of(id, message));
+        }
+    }
+
+    fn skip(&mut self, id: &ResourceId, root: ResourceId) {
+        let of_root = |failure: &&mut Failure| failure.resource.as_ref() == Some(&root);
+        if let Some(failure) = self.done.failures.iter_mut().find(of_root)
+            && !failure.skipped.contains(id)
+        {
+            failure.skipped.push(id.clone());
+        }
+        self.broken.insert(id.clone(), root);
+    }
+
+    pub(super) fn is_broken(&self, id: &ResourceId) -> bool {
+        self.broken.contains_key(id)
+    }
+
+    pub(super) fn judge(&self, phase: Phase, resource: &Resource) -> Verdict {
+        let inputs = self.inputs();
+        let context = Turn {
+            desired: self.desired,
+            claims: &self.claims,
+            ledger: &self.ledger,
+            inputs: &inputs,
+            host: &self.now.host,
+            ahead: &Ahead::nothing(),
+        };
+        let observed = self.now.observed.get(&resource.id);
+        turn(phase, resource, observed, &context)
+    }
+
+    pub(super) fn inputs(&self) -> Inputs {
+        inputs::inputs(self.desired, &self.now)
+    }
+
+    /// Everything that this service or command reads, as it is now.
+    fn look_at_inputs(&mut self, resource: &Resource) {
+        let ids = inputs::ids(resource, self.now.observed.get(&resource.id));
+        let desired = self.desired;
+        let read: Vec<&Resource> = ids
+            .iter()
+            .filter(|id| **id != resource.id)
+            .filter_map(|id| desired.get(id))
+            .collect();
+        self.look_again(&read, Stage::Turn);
+    }
+
+    pub(super) fn look_again(&mut self, resources: &[&Resource], stage: Stage) {
+        let wanted: Vec<Look<'_>> = resources
+            .iter()
+            .map(|resource| Look {
+                resource,
+                listed: self.listed.contains(&resource.id),
+            })
+            .collect();
+        let seen = self.hand.look(&wanted, stage);
+        self.now.observed.extend(seen);
+    }
+}
+
+/// How many packages can go together from here: those that stand together and do not come after each other.
+fn package_batch(steps: &[PlannedStep]) -> usize {
+    let mut batch: BTreeSet<&ResourceId> = BTreeSet::new();
+    for PlannedStep { step, .. } in steps {
+        let waits = step.needs.iter().any(|need| batch.contains(need));
+        if step.resource.kind != Kind::Package || waits {
+            break;
+        }
+        batch.insert(&step.resource);
+    }
+    batch.len()
+}
+
+/// What still differs, in words.
+pub(super) fn difference(left: &Verdict) -> Option<String> {
+    if let Some(why) = &left.obstacle {
+        return Some(why.clone());
+    }
+    let left: Vec<String> = left.changes.iter().map(words).collect();
+    (!left.is_empty()).then(|| format!("done, and yet it differs still: {}", left.join("; ")))
+}
+
+fn words(change: &Change) -> String {
+    let word = change.action.word();
+    if change.before.is_null() && change.after.is_null() {
+        return format!("{word} {}", change.resource);
+    }
+    format!(
+        "{word} {} (it is {}, wanted is {})",
+        change.resource, change.before, change.after
+    )
+}

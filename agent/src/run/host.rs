@@ -1,0 +1,59 @@
+//! What is true of a machine as a whole and bears on a plan.
+
+use crate::machine::{BlobSource, Machine};
+use anyhow::Context as _;
+use cfg_catalog::digest::Digest;
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::Host;
+use cfg_catalog::resource::file::Content;
+use cfg_catalog::resource::{Body, Desired, Observed, PathState};
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+/// Larger files of a role get no diff.
+const DIFFED: u64 = 1 << 20;
+
+/// What is true of this machine; `seen` tells whose contents are worth a diff.
+pub(super) fn host(
+    machine: &Machine,
+    desired: &Desired,
+    seen: &BTreeMap<ResourceId, Observed>,
+    blobs: &dyn BlobSource,
+) -> anyhow::Result<Host> {
+    let host = machine
+        .host()
+        .context("cannot tell who is who on this machine")?;
+    Ok(Host {
+        blobs: contents(desired, seen, blobs),
+        ..host
+    })
+}
+
+/// The contents of the role's files that differ from what stands there.
+fn contents(
+    desired: &Desired,
+    seen: &BTreeMap<ResourceId, Observed>,
+    blobs: &dyn BlobSource,
+) -> BTreeMap<Digest, Vec<u8>> {
+    let wanted = desired.resources.iter().filter_map(|resource| {
+        let Body::File(file) = &resource.body else {
+            return None;
+        };
+        let Some(Content::Blob { digest, size }) = &file.content else {
+            return None;
+        };
+        let differs = match seen.get(&resource.id) {
+            Some(Observed::Path(PathState::File(there))) => there.digest != Some(*digest),
+            _ => true,
+        };
+        (differs && *size <= DIFFED && !resource.sensitive).then_some(*digest)
+    });
+    wanted
+        .filter_map(|digest| {
+            let mut bytes = Vec::new();
+            let blob = blobs.open(&digest).ok()?;
+            blob.take(DIFFED).read_to_end(&mut bytes).ok()?;
+            Some((digest, bytes))
+        })
+        .collect()
+}

@@ -1,0 +1,321 @@
+//! The machine itself, as a run sees it and changes it.
+
+use super::site::{Hand, Healthy, Lacks, Look, PackageMove, Site, Stage, Trouble};
+use super::state::StateDir;
+use crate::apt::{self, Apt, policy};
+use crate::effect::Effects;
+use crate::guard::{self, Question, Where};
+use crate::machine::{BlobSource, Hands, Machine, Root};
+use crate::resource::{command, package, service};
+use crate::systemd::Systemd;
+use anyhow::Context as _;
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::inputs::Inputs;
+use cfg_catalog::plan::{Change, Ledger};
+use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// No question about health may take longer.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What looks at a machine.
+pub(super) struct Eyes<'a> {
+    root: &'a Root,
+    systemd: Systemd,
+}
+
+impl<'a> Eyes<'a> {
+    pub(super) fn new(root: &'a Root) -> Self {
+        Self {
+            root,
+            systemd: Systemd::reach(root.path()),
+        }
+    }
+}
+
+impl Site for Eyes<'_> {
+    fn look(&mut self, wanted: &[Look<'_>], stage: Stage) -> BTreeMap<ResourceId, Observed> {
+        let machine = Machine::new(self.root);
+        let mut seen = BTreeMap::new();
+        seen.extend(packages(&machine, wanted, stage));
+        seen.extend(services(&machine, &self.systemd, wanted));
+        for look in wanted {
+            if let Some(observed) = one(&machine, look, stage) {
+                seen.insert(look.resource.id.clone(), observed);
+            }
+        }
+        seen
+    }
+}
+
+/// Kinds that are looked at one by one.
+fn one(machine: &Machine, look: &Look<'_>, stage: Stage) -> Option<Observed> {
+    match &look.resource.body {
+        Body::Command(body) => Some(match command::observe(machine, body, stage) {
+            Ok(state) => Observed::Command(state),
+            Err(error) => failed(&error),
+        }),
+        Body::Directory(body) if look.listed => {
+            let wanted = crate::machine::Wanted {
+                below: true,
+                attributes: Some(&body.attributes),
+                ..crate::machine::Wanted::default()
+            };
+            Some(Observed::Path(machine.observe_path(&body.path, &wanted)))
+        }
+        _ => machine.observe(look.resource),
+    }
+}
+
+fn packages(
+    machine: &Machine,
+    wanted: &[Look<'_>],
+    stage: Stage,
+) -> BTreeMap<ResourceId, Observed> {
+    let found: Vec<(&ResourceId, &cfg_catalog::resource::package::Package)> = wanted
+        .iter()
+        .filter_map(|look| match &look.resource.body {
+            Body::Package(body) => Some((&look.resource.id, body)),
+            _ => None,
+        })
+        .collect();
+    if found.is_empty() {
+        return BTreeMap::new();
+    }
+    let bodies: Vec<_> = found.iter().map(|(_, body)| *body).collect();
+    let states = package::observe(machine.root().path(), &bodies, stage);
+    let of = |name: &str| match &states {
+        Ok(states) => states.get(name).cloned().map(Observed::Package),
+        Err(error) => Some(failed(error)),
+    };
+    found
+        .into_iter()
+        .filter_map(|(id, body)| Some((id.clone(), of(&body.name)?)))
+        .collect()
+}
+
+fn services(
+    machine: &Machine,
+    systemd: &Systemd,
+    wanted: &[Look<'_>],
+) -> BTreeMap<ResourceId, Observed> {
+    let found: Vec<(&ResourceId, &cfg_catalog::resource::service::Service)> = wanted
+        .iter()
+        .filter_map(|look| match &look.resource.body {
+            Body::Service(body) => Some((&look.resource.id, body)),
+            _ => None,
+        })
+        .collect();
+    if found.is_empty() {
+        return BTreeMap::new();
+    }
+    let bodies: Vec<_> = found.iter().map(|(_, body)| *body).collect();
+    let states = service::observe(machine, systemd, &bodies);
+    let of = |unit: &str| match &states {
+        Ok(states) => states.get(unit).cloned().map(Observed::Service),
+        Err(error) => Some(failed(error)),
+    };
+    found
+        .into_iter()
+        .filter_map(|(id, body)| Some((id.clone(), of(&body.unit)?)))
+        .collect()
+}
+
+fn failed(error: &anyhow::Error) -> Observed {
+    Observed::Failed {
+        why: format!("{error:#}"),
+    }
+}
+
+/// What changes a machine in one run.
+pub(super) struct Whole<'a> {
+    eyes: Eyes<'a>,
+    state: &'a StateDir,
+    desired: &'a Desired,
+    blobs: &'a dyn BlobSource,
+    effects: Effects,
+    settings: apt::Settings,
+    run: String,
+    began: Instant,
+}
+
+impl<'a> Whole<'a> {
+    pub(super) fn new(
+        context: &super::Context<'a>,
+        eyes: Eyes<'a>,
+        effects: Effects,
+        run: &str,
+    ) -> Self {
+        Self {
+            eyes,
+            state: context.state,
+            desired: context.desired,
+            blobs: context.blobs,
+            effects,
+            settings: context.apt,
+            run: run.to_owned(),
+            began: Instant::now(),
+        }
+    }
+
+    fn apt(&self) -> Apt<'_> {
+        Apt {
+            root: self.eyes.root.path().to_owned(),
+            state: self.state.path().to_owned(),
+            effects: &self.effects,
+            settings: self.settings,
+            run: self.run.clone(),
+        }
+    }
+
+    /// Takes back what a run that was killed left of itself; effects that still lived have ended.
+    pub(super) fn undo_leftovers(&self) -> anyhow::Result<()> {
+        policy::undo(self.eyes.root.path())?;
+        self.apt().hold_again()
+    }
+
+    /// Refreshes a stale index before anything is looked at, where a package follows the newest there is.
+    pub(super) fn refresh_for_latest(&self) -> anyhow::Result<Option<String>> {
+        let follows = |resource: &Resource| matches!(&resource.body, Body::Package(body) if package::follows_index(body));
+        if !self.desired.resources.iter().any(follows) {
+            return Ok(None);
+        }
+        self.apt().refresh(apt::Missing::Nothing)
+    }
+
+    fn under_policy(
+        &self,
+        moves: &[PackageMove<'_>],
+    ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
+        let units: Vec<&str> = self
+            .desired
+            .resources
+            .iter()
+            .filter_map(|resource| match &resource.body {
+                Body::Service(service) => Some(service.unit.as_str()),
+                _ => None,
+            })
+            .collect();
+        let named = self.eyes.systemd.names(&units)?;
+        let mut may_start = self.eyes.systemd.active()?;
+        may_start.retain(|unit| !named.contains(unit));
+        let root = self.eyes.root.path();
+        let policy = policy::Policy::place(root, &policy::script(&may_start, &named))?;
+        let moved = self.repair_and_move(moves);
+        policy.restore()?;
+        self.eyes.systemd.daemon_reload()?;
+        moved
+    }
+
+    fn repair_and_move(
+        &self,
+        moves: &[PackageMove<'_>],
+    ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
+        let apt = self.apt();
+        let broken = apt.repair()?;
+        let mut failed = package::enact(&apt, moves)?;
+        if let Some(broken) = broken {
+            for told in failed.values_mut() {
+                if !told.contains(&broken) {
+                    told.push('\n');
+                    told.push_str(&broken);
+                }
+            }
+        }
+        Ok(failed)
+    }
+}
+
+impl Site for Whole<'_> {
+    fn look(&mut self, wanted: &[Look<'_>], stage: Stage) -> BTreeMap<ResourceId, Observed> {
+        self.eyes.look(wanted, stage)
+    }
+}
+
+impl Hand for Whole<'_> {
+    fn keep(&mut self, ledger: &Ledger) -> Result<(), Trouble> {
+        self.state.keep_ledger(ledger).map_err(Trouble::Stop)
+    }
+
+    fn keep_unproven(&mut self, services: &BTreeSet<ResourceId>) -> Result<(), Trouble> {
+        self.state.keep_unproven(services).map_err(Trouble::Stop)
+    }
+
+    fn enact(&mut self, resource: &Resource, changes: &[Change]) -> Result<(), Trouble> {
+        let machine = Machine::new(self.eyes.root);
+        let hands = Hands::new(&machine, self.blobs);
+        hands
+            .enact(resource, changes)
+            .map_err(|error| Trouble::from(anyhow::Error::new(error)))
+    }
+
+    fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<(), Trouble> {
+        let Body::Command(body) = &resource.body else {
+            return Err(Trouble::Failed(format!("{} is no command", resource.id)));
+        };
+        let machine = Machine::new(self.eyes.root);
+        command::enact(&machine, &self.effects, resource, body, inputs, &self.run)?;
+        Ok(())
+    }
+
+    fn refresh_index(&mut self, lacks: Lacks) -> Result<Option<String>, Trouble> {
+        let missing = match lacks {
+            Lacks::Nothing => apt::Missing::Nothing,
+            Lacks::Version => apt::Missing::Version,
+        };
+        Ok(self.apt().refresh(missing)?)
+    }
+
+    fn packages(
+        &mut self,
+        moves: &[PackageMove<'_>],
+    ) -> Result<BTreeMap<ResourceId, String>, Trouble> {
+        Ok(self.under_policy(moves)?)
+    }
+
+    fn service(&mut self, resource: &Resource, change: &Change) -> Result<(), Trouble> {
+        let machine = Machine::new(self.eyes.root);
+        service::enact(&machine, self.blobs, &self.eyes.systemd, resource, change)?;
+        Ok(())
+    }
+
+    fn daemon_reload(&mut self) -> Result<(), Trouble> {
+        Ok(self.eyes.systemd.daemon_reload()?)
+    }
+
+    fn healthy(&mut self, health: &Health) -> Healthy {
+        ask_health(self.eyes.root, health).unwrap_or_else(|error| Healthy::No(format!("{error:#}")))
+    }
+
+    fn wait(&mut self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    fn clock(&mut self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+fn ask_health(root: &Root, health: &Health) -> anyhow::Result<Healthy> {
+    let question = Question {
+        argv: guard::argv(&health.command),
+        env: &BTreeMap::new(),
+        user: None,
+        cwd: "/",
+        root: root.path(),
+        timeout: HEALTH_PATIENCE,
+    };
+    let answer = question.ask(Where::Open).context("it cannot be asked")?;
+    Ok(match answer.outcome {
+        Some(outcome) if outcome.is_success() => Healthy::Yes,
+        Some(outcome) => {
+            let told = command::last_lines(&answer.output);
+            Healthy::No(match told.is_empty() {
+                true => outcome.to_string(),
+                false => told,
+            })
+        }
+        None => Healthy::Unknown,
+    })
+}

@@ -1,0 +1,222 @@
+//! A run: one application of a plan to this machine; and the same plan without it.
+
+mod engine;
+mod host;
+mod machine;
+mod packages;
+mod services;
+pub mod site;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use services::SETTLE;
+pub use state::{Lock, StateDir};
+
+use crate::apt;
+use crate::effect::{Effects, Leftover};
+use crate::machine::{BlobSource, Caller, Machine, Root};
+use anyhow::Context as _;
+use cfg_catalog::digest::Digest;
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::document::{Document, Head};
+use cfg_catalog::plan::order::closure;
+use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, inputs, plan, plan_within};
+use cfg_catalog::resource::Desired;
+use engine::Engine;
+use machine::{Eyes, Whole};
+use site::{Look, Site, Stage, Trouble};
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+/// What a run is given.
+pub struct Context<'a> {
+    /// The machine, or the tree of `--root`.
+    pub root: &'a Root,
+    /// What cfg remembers of it.
+    pub state: &'a StateDir,
+    /// What it must be.
+    pub desired: &'a Desired,
+    /// The contents of the role's files.
+    pub blobs: &'a dyn BlobSource,
+    /// The machine's name, for the document.
+    pub host: &'a str,
+    /// The release that it comes from, for the document.
+    pub release: Option<Digest>,
+    /// Only these, with what they must come after.
+    pub only: Option<&'a BTreeSet<ResourceId>>,
+    /// How apt is used.
+    pub apt: apt::Settings,
+    /// Hears what is waited for.
+    pub told: &'a dyn Fn(&str),
+}
+
+/// Why there was no run, or no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Another run is under way: exit code 75.
+    #[error("another run is under way")]
+    Busy,
+    /// The machine itself can be changed by root alone: exit code 77.
+    #[error("only root can change this machine; --dry-run shows what would be done")]
+    NeedsRoot,
+    /// The role's resources come after each other in a circle: exit code 65.
+    #[error(transparent)]
+    Cycle(#[from] Cycle),
+    /// What cfg remembers could not be read or written, or the run had to stop: exit code 1.
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+/// What a run would change. Writes nothing.
+///
+/// It blocks: not for a thread that others' asynchronous tasks wait for.
+///
+/// # Errors
+/// Where no plan could be made.
+pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
+    let clock = Clock::start();
+    let mut eyes = Eyes::new(context.root);
+    let snapshot = look(context, &mut eyes)?;
+    let ledger = match context.state.ledger() {
+        Ok(ledger) => ledger,
+        Err(error) if context.root.caller() != Caller::Superuser => {
+            // Only root may read what starts have read; then their times tell.
+            tracing::debug!("{error:#}");
+            Ledger::default()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let plan = draft(context, &snapshot, &ledger)?;
+    Ok(Document::of_plan(clock.head(context, None), &plan))
+}
+
+/// One run, now. Its document is kept in the state directory as well.
+///
+/// It blocks: not for a thread that others' asynchronous tasks wait for.
+///
+/// # Errors
+/// Where there was no run, or it had to stop where it stood; the next one finishes it.
+pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
+    if context.root.is_machine() && context.root.caller() != Caller::Superuser {
+        return Err(RunError::NeedsRoot);
+    }
+    let clock = Clock::start();
+    context.state.make()?;
+    let _lock = context.state.lock()?.ok_or(RunError::Busy)?;
+    let run = name_of_run()?;
+    let effects = Effects::new(context.state.effects());
+    let mut known = context.state.ledger()?;
+    for leftover in effects.leftovers(&mut |text| (context.told)(text))? {
+        settle_leftover(&mut known, &leftover);
+    }
+    context.state.keep_ledger(&known)?;
+    let mut whole = Whole::new(context, Eyes::new(context.root), effects, &run);
+    whole.undo_leftovers()?;
+    if let Some(complaint) = whole.refresh_for_latest()? {
+        tracing::warn!("the index could not be refreshed whole: {complaint}");
+    }
+
+    let snapshot = look(context, &mut whole)?;
+    let plan = draft(context, &snapshot, &known)?;
+    // From here on an interrupted run still restarts what it must: what starts have read is on disk.
+    let ledger = begin(context.desired, &snapshot, &known);
+    context.state.keep_ledger(&ledger)?;
+    let unproven = context.state.unproven()?;
+    let engine = Engine::new(
+        &mut whole,
+        context.desired,
+        &plan,
+        &snapshot,
+        ledger,
+        unproven,
+    );
+    let done = engine.run().map_err(|trouble| match trouble {
+        Trouble::Failed(why) => RunError::Other(anyhow::anyhow!("{why}")),
+        Trouble::Stop(error) => RunError::Other(error),
+    })?;
+    let document = Document::of_run(clock.head(context, Some(run.clone())), &plan, done);
+    context.state.keep_run(&run, &document)?;
+    Ok(document)
+}
+
+/// A command that ended well after its agent was killed owes nothing more.
+fn settle_leftover(ledger: &mut Ledger, leftover: &Leftover) {
+    tracing::info!(
+        "{} of an earlier run has ended: {}",
+        leftover.task.what,
+        leftover.outcome
+    );
+    if let Some(settles) = leftover
+        .task
+        .settles
+        .as_ref()
+        .filter(|_| leftover.outcome.is_success())
+    {
+        ledger
+            .commands
+            .insert(settles.command.clone(), settles.inputs.clone());
+    }
+}
+
+fn look(context: &Context<'_>, site: &mut dyn Site) -> anyhow::Result<Snapshot> {
+    let desired = context.desired;
+    let listed = inputs::listed(desired);
+    let wanted: Vec<Look<'_>> = desired
+        .resources
+        .iter()
+        .map(|resource| Look {
+            resource,
+            listed: listed.contains(&resource.id),
+        })
+        .collect();
+    let observed = site.look(&wanted, Stage::Plan);
+    let machine = Machine::new(context.root);
+    let host = host::host(&machine, desired, &observed, context.blobs)?;
+    Ok(Snapshot { observed, host })
+}
+
+fn draft(context: &Context<'_>, snapshot: &Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {
+    match context.only {
+        None => plan(context.desired, snapshot, ledger),
+        Some(only) => {
+            let scope = closure(context.desired, only);
+            plan_within(context.desired, snapshot, ledger, &scope)
+        }
+    }
+}
+
+/// Sorts by time.
+fn name_of_run() -> anyhow::Result<String> {
+    let mut unique = [0; 3];
+    getrandom::fill(&mut unique).context("the kernel gives no random bytes")?;
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    Ok(format!("{now}-{}", hex::encode(unique)))
+}
+
+/// When something began, and how long it took.
+struct Clock {
+    began: jiff::Timestamp,
+    since: Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self {
+            began: jiff::Timestamp::now(),
+            since: Instant::now(),
+        }
+    }
+
+    fn head(&self, context: &Context<'_>, run: Option<String>) -> Head {
+        Head {
+            host: context.host.to_owned(),
+            run,
+            role: Some(context.desired.role.clone()),
+            release: context.release,
+            partial: context.only.is_some(),
+            started: self.began.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            took_ms: u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}

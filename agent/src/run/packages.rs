@@ -1,0 +1,122 @@
+//! Packages at their turn: as many as can be in one transaction.
+
+use super::engine::{Engine, Task, difference};
+use super::site::{Hand, Lacks, PackageMove, Stage, Trouble};
+use cfg_catalog::plan::{Action, Change, Due, Phase, PlannedStep, Verdict};
+use cfg_catalog::resource::{Observed, Resource};
+
+impl<'a, H: Hand> Engine<'a, H> {
+    /// Takes the turns of these packages, which stand together.
+    pub(super) fn packages(&mut self, steps: &[PlannedStep]) -> Result<(), Trouble> {
+        if steps.iter().all(|step| self.stands(step)) {
+            return Ok(());
+        }
+        for step in steps {
+            self.settle_needed(&step.step)?;
+        }
+        let turns: Vec<(&PlannedStep, &'a Resource)> = steps
+            .iter()
+            .filter_map(|step| Some((step, self.resource(&step.step.resource)?)))
+            .collect();
+        let resources: Vec<&Resource> = turns.iter().map(|(_, resource)| *resource).collect();
+        let complaint = self.refreshed(&resources)?;
+        let mut tasks = Vec::new();
+        for (step, resource) in turns {
+            let mut verdict = self.judge(Phase::Main, resource);
+            if let (Some(why), Some(complaint)) = (&mut verdict.obstacle, &complaint) {
+                why.push_str("; the index could not be refreshed whole: ");
+                why.push_str(complaint);
+            }
+            let task = self.take_up(step, resource, verdict);
+            tasks.extend(task.filter(|task| !task.due.is_empty()));
+        }
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        self.move_packages(&tasks)
+    }
+
+    /// Looks at these packages, with an index that is new enough where one of them must move.
+    fn refreshed(&mut self, resources: &[&Resource]) -> Result<Option<String>, Trouble> {
+        self.look_again(resources, Stage::Plan);
+        let moving: Vec<&&Resource> = resources
+            .iter()
+            .filter(|resource| moves(&self.judge(Phase::Main, resource)))
+            .collect();
+        if moving.is_empty() {
+            return Ok(None);
+        }
+        let unknown = |resource: &&&Resource| match self.now.observed.get(&resource.id) {
+            Some(Observed::Package(state)) => state.available.is_none(),
+            _ => false,
+        };
+        let lacks = match moving.iter().find(|resource| unknown(resource)) {
+            Some(_) => Lacks::Version,
+            None => Lacks::Nothing,
+        };
+        let complaint = match self.hand.refresh_index(lacks) {
+            Ok(complaint) => complaint,
+            Err(Trouble::Failed(why)) => Some(why),
+            Err(stop) => return Err(stop),
+        };
+        self.look_again(resources, Stage::Turn);
+        Ok(complaint)
+    }
+
+    fn move_packages(&mut self, tasks: &[Task<'a>]) -> Result<(), Trouble> {
+        let moves: Vec<PackageMove<'_>> = tasks.iter().map(|task| self.as_move(task)).collect();
+        let failed = match self.hand.packages(&moves) {
+            Ok(failed) => failed,
+            Err(Trouble::Failed(why)) => {
+                for task in tasks {
+                    self.fail(&task.resource.id, why.clone());
+                }
+                return Ok(());
+            }
+            Err(stop) => return Err(stop),
+        };
+        self.services.units_read();
+        let resources: Vec<&Resource> = tasks.iter().map(|task| task.resource).collect();
+        self.look_again(&resources, Stage::Turn);
+        for task in tasks {
+            let left = self.judge(task.phase, task.resource);
+            // What dpkg has decides; an exit status may tell of another package.
+            match difference(&left) {
+                None => self.made(&task.due),
+                Some(left) => {
+                    let told = failed.get(&task.resource.id);
+                    self.fail(&task.resource.id, told.cloned().unwrap_or(left));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn as_move(&self, task: &Task<'a>) -> PackageMove<'a> {
+        let held = match self.now.observed.get(&task.resource.id) {
+            Some(Observed::Package(state)) => state.held,
+            _ => false,
+        };
+        let changes: Vec<Change> = task
+            .due
+            .iter()
+            .map(|due: &Due| due.change.clone())
+            .collect();
+        PackageMove {
+            resource: task.resource,
+            changes,
+            held,
+        }
+    }
+}
+
+/// Whether a package is to come or to change its version, or cannot for want of one.
+fn moves(verdict: &Verdict) -> bool {
+    let moves = |change: &Change| {
+        matches!(
+            change.action,
+            Action::Install | Action::Upgrade | Action::Downgrade
+        )
+    };
+    verdict.obstacle.is_some() || verdict.changes.iter().any(moves)
+}

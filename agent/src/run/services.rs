@@ -1,0 +1,260 @@
+//! Services at their turn, and whether what was started stays up.
+
+use super::engine::{Engine, Task};
+use super::site::{Hand, Healthy, Stage, Trouble};
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::{Action, Change, Due, Step};
+use cfg_catalog::resource::service::{Active, Activity, ServiceState, Start};
+use cfg_catalog::resource::{Body, Health, Observed, Resource};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How long a started unit must stay up.
+pub const SETTLE: Duration = Duration::from_secs(2);
+
+/// The longest pause between two questions about the role's health.
+const HEALTH_PAUSE: Duration = Duration::from_secs(2);
+
+/// Below these, systemd finds units.
+const UNITS: [&str; 5] = [
+    "/etc/systemd/",
+    "/usr/lib/systemd/",
+    "/lib/systemd/",
+    "/run/systemd/",
+    "/etc/init.d/",
+];
+
+/// What a run must remember of the services it has touched.
+pub(super) struct Services {
+    /// Started, and not yet seen to stay up.
+    settling: Vec<Started>,
+    /// Started by this run at all.
+    started: BTreeSet<ResourceId>,
+    /// Started by this run or one before, and not yet seen to pass the role's health.
+    unproven: BTreeSet<ResourceId>,
+    /// Unit files were changed since systemd last read them.
+    units_touched: bool,
+}
+
+struct Started {
+    id: ResourceId,
+    start: Option<Start>,
+    at: Duration,
+}
+
+impl Services {
+    pub(super) fn new(unproven: BTreeSet<ResourceId>) -> Self {
+        Self {
+            settling: Vec::new(),
+            started: BTreeSet::new(),
+            unproven,
+            units_touched: false,
+        }
+    }
+
+    /// This change was made.
+    pub(super) fn note(&mut self, change: &Change) {
+        let path = &change.resource.name;
+        self.units_touched |= UNITS.iter().any(|folder| path.starts_with(folder));
+    }
+
+    /// Something was done that may have changed unit files.
+    pub(super) fn units_may_differ(&mut self) {
+        self.units_touched = true;
+    }
+
+    /// systemd has read its unit files.
+    pub(super) fn units_read(&mut self) {
+        self.units_touched = false;
+    }
+}
+
+impl<'a, H: Hand> Engine<'a, H> {
+    /// What systemd says of a service, where it was asked.
+    fn state(&self, id: &ResourceId) -> Option<&ServiceState> {
+        match self.now.observed.get(id) {
+            Some(Observed::Service(state)) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// Has systemd read unit files again where it says so, or where this run changed some.
+    pub(super) fn reload_units_if_due(&mut self, resource: &Resource) -> Result<(), Trouble> {
+        let stale = self
+            .state(&resource.id)
+            .is_some_and(|state| state.needs_daemon_reload);
+        if !stale && !self.services.units_touched {
+            return Ok(());
+        }
+        match self.hand.daemon_reload() {
+            Ok(()) => self.services.units_read(),
+            Err(Trouble::Failed(why)) => tracing::warn!("daemon-reload: {why}"),
+            Err(stop) => return Err(stop),
+        }
+        self.look_again(&[resource], Stage::Turn);
+        Ok(())
+    }
+
+    /// Does what is due to a service, one thing after the other.
+    pub(super) fn service(&mut self, task: &Task<'a>) -> Result<(), Trouble> {
+        for due in &task.due {
+            match due.change.action {
+                Action::Start | Action::Restart => self.start(task.resource, &due.change)?,
+                Action::Reload => {
+                    let inputs = self.inputs();
+                    self.hand.service(task.resource, &due.change)?;
+                    self.ledger.reloaded(task.resource, &inputs);
+                    self.hand.keep(&self.ledger)?;
+                }
+                _ => {
+                    self.hand.service(task.resource, &due.change)?;
+                    // What comes next reads what this made: a unit file above all.
+                    self.look_again(&[task.resource], Stage::Turn);
+                }
+            }
+            self.made(std::slice::from_ref::<Due>(due));
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, resource: &Resource, change: &Change) -> Result<(), Trouble> {
+        let id = &resource.id;
+        if self.desired.health.is_some() && self.services.unproven.insert(id.clone()) {
+            self.hand.keep_unproven(&self.services.unproven)?;
+        }
+        let inputs = self.inputs();
+        self.hand.service(resource, change)?;
+        self.look_again(&[resource], Stage::Turn);
+        if let Some(Observed::Service(state)) = self.now.observed.get(id) {
+            self.ledger.started(resource, state, &inputs);
+        }
+        self.hand.keep(&self.ledger)?;
+        self.services.started.insert(id.clone());
+        self.services.settling.push(Started {
+            id: id.clone(),
+            start: self.state(id).and_then(|state| state.start.clone()),
+            at: self.hand.clock(),
+        });
+        Ok(())
+    }
+
+    /// Waits for services that this step needs to have stayed up.
+    pub(super) fn settle_needed(&mut self, step: &Step) -> Result<(), Trouble> {
+        let (needed, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.services.settling)
+            .into_iter()
+            .partition(|started| step.needs.contains(&started.id));
+        self.services.settling = others;
+        self.settle(needed);
+        Ok(())
+    }
+
+    /// Waits for everything that was started to have stayed up, and to be healthy.
+    pub(super) fn settle_all(&mut self) -> Result<(), Trouble> {
+        let all = std::mem::take(&mut self.services.settling);
+        // The role's health may say sooner that something is wrong, never that it is right.
+        self.settle(all);
+        let desired = self.desired;
+        match &desired.health {
+            Some(health) => self.prove(health),
+            None => Ok(()),
+        }
+    }
+
+    fn settle(&mut self, started: Vec<Started>) {
+        let now = self.hand.clock();
+        let left = |started: &Started| (started.at + SETTLE).saturating_sub(now);
+        let Some(left) = started.iter().map(left).max() else {
+            return;
+        };
+        self.hand.wait(left);
+        let resources: Vec<&Resource> = started
+            .iter()
+            .filter_map(|started| self.resource(&started.id))
+            .collect();
+        self.look_again(&resources, Stage::Turn);
+        for Started { id, start, .. } in started {
+            let told = self
+                .state(&id)
+                .and_then(|state| fell(state, start.as_ref()));
+            if let (Some(told), false) = (told, self.is_broken(&id)) {
+                self.fail(&id, told);
+            }
+        }
+    }
+
+    /// Asks the role's health until it passes, where this run started something; once, where an earlier run did.
+    fn prove(&mut self, health: &Health) -> Result<(), Trouble> {
+        let desired = self.desired;
+        let before = self.services.unproven.clone();
+        // What need not run any more proves nothing.
+        self.services.unproven.retain(|id| {
+            desired.get(id).is_some_and(
+                |resource| matches!(&resource.body, Body::Service(s) if s.state == Some(Activity::Running)),
+            )
+        });
+        if !self.services.unproven.is_empty() {
+            let timeout = if self.services.started.is_empty() {
+                Duration::ZERO
+            } else {
+                Duration::from_secs(health.timeout_s)
+            };
+            match self.ask_until(health, timeout) {
+                Healthy::Yes | Healthy::Unknown => self.services.unproven.clear(),
+                Healthy::No(said) => self.unhealthy(health, &said),
+            }
+        }
+        if self.services.unproven != before {
+            self.hand.keep_unproven(&self.services.unproven)?;
+        }
+        Ok(())
+    }
+
+    fn ask_until(&mut self, health: &Health, timeout: Duration) -> Healthy {
+        let deadline = self.hand.clock() + timeout;
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let answer = self.hand.healthy(health);
+            let left = deadline.saturating_sub(self.hand.clock());
+            if !matches!(answer, Healthy::No(_)) || left.is_zero() {
+                return answer;
+            }
+            self.hand.wait(pause.min(left));
+            pause = (pause * 2).min(HEALTH_PAUSE);
+        }
+    }
+
+    fn unhealthy(&mut self, health: &Health, said: &str) {
+        let said = match said.trim() {
+            "" => String::new(),
+            said => format!(": {said}"),
+        };
+        for id in self.services.unproven.clone() {
+            if self.is_broken(&id) {
+                continue;
+            }
+            let message = if self.services.started.contains(&id) {
+                let s = health.timeout_s;
+                format!("it was started, and the role is not healthy after {s} s{said}")
+            } else {
+                format!("an earlier run started it, and the role is still not healthy{said}")
+            };
+            self.fail(&id, message);
+        }
+    }
+}
+
+/// What became of a service that was started, where it did not stay up.
+fn fell(state: &ServiceState, start: Option<&Start>) -> Option<String> {
+    let seconds = SETTLE.as_secs();
+    match state.active {
+        Active::Unjudged => None,
+        // systemd knows of no process it could watch.
+        Active::Running if !state.judged => None,
+        Active::Running if state.start.as_ref() == start => None,
+        Active::Running => Some(format!(
+            "it was started, and died and came again within {seconds} s"
+        )),
+        Active::Stopped => Some(format!("it was started, and ended within {seconds} s")),
+        Active::Failed => Some(format!("it was started, and failed within {seconds} s")),
+    }
+}

@@ -1,0 +1,144 @@
+//! The narrow seam between a run and the machine it runs on.
+
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::inputs::Inputs;
+use cfg_catalog::plan::{Change, Ledger};
+use cfg_catalog::resource::{Health, Observed, Resource};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Something to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    /// What.
+    pub resource: &'a Resource,
+    /// A directory: everything below it is wanted too.
+    pub listed: bool,
+}
+
+/// What a look is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// For a plan, dry or not. What apt's index lacks is unknown, since a run refreshes it; guards are asked only where
+    /// they cannot write.
+    Plan,
+    /// At a resource's turn in a real run. What the index lacks there is not, and guards are asked.
+    Turn,
+}
+
+/// What a run sees of a machine.
+pub trait Site {
+    /// Looks at all of these, in as few rounds as can be. Never fails: what could not be seen says so itself.
+    fn look(&mut self, wanted: &[Look<'_>], stage: Stage) -> BTreeMap<ResourceId, Observed>;
+}
+
+/// Why an effect did not come about.
+#[derive(Debug)]
+pub enum Trouble {
+    /// This resource failed; the run goes on with what does not need it.
+    Failed(String),
+    /// The run cannot go on.
+    Stop(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Trouble {
+    /// A failure with the whole chain.
+    fn from(error: anyhow::Error) -> Self {
+        Trouble::Failed(format!("{error:#}"))
+    }
+}
+
+/// One package with what is to be done to it.
+#[derive(Clone, Debug)]
+pub struct PackageMove<'a> {
+    /// Which.
+    pub resource: &'a Resource,
+    /// What.
+    pub changes: Vec<Change>,
+    /// On hold at the moment.
+    pub held: bool,
+}
+
+/// The answer of a role's health.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Healthy {
+    /// It is.
+    Yes,
+    /// It is not, with what it said.
+    No(String),
+    /// It could not be asked.
+    Unknown,
+}
+
+/// What a run does to a machine. A run that is killed in or after any of these is finished by the next one.
+pub trait Hand: Site {
+    /// Puts the ledger on disk.
+    ///
+    /// # Errors
+    /// Where it cannot be written; then nothing more may be done.
+    fn keep(&mut self, ledger: &Ledger) -> Result<(), Trouble>;
+
+    /// Puts on disk which services were started and have not yet been seen to pass the role's health.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    fn keep_unproven(&mut self, services: &BTreeSet<ResourceId>) -> Result<(), Trouble>;
+
+    /// Brings one resource about: a file, a directory, a link, an account, a repository.
+    ///
+    /// # Errors
+    /// Where it fails.
+    fn enact(&mut self, resource: &Resource, changes: &[Change]) -> Result<(), Trouble>;
+
+    /// Runs a command of the role; `inputs` is what is there to be read.
+    ///
+    /// # Errors
+    /// Where it fails.
+    fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<(), Trouble>;
+
+    /// Refreshes apt's index where it is not new enough, or `lacks` a wanted version. Gives apt's complaint where that
+    /// did not wholly succeed; what there is may still do.
+    ///
+    /// # Errors
+    /// Where it could not even be tried.
+    fn refresh_index(&mut self, lacks: Lacks) -> Result<Option<String>, Trouble>;
+
+    /// Moves packages in as few transactions as can be; gives what the tool said of those that failed.
+    ///
+    /// # Errors
+    /// Where it could not even be tried.
+    fn packages(
+        &mut self,
+        moves: &[PackageMove<'_>],
+    ) -> Result<BTreeMap<ResourceId, String>, Trouble>;
+
+    /// Does one thing to a unit.
+    ///
+    /// # Errors
+    /// Where it fails.
+    fn service(&mut self, resource: &Resource, change: &Change) -> Result<(), Trouble>;
+
+    /// Has systemd read its unit files again.
+    ///
+    /// # Errors
+    /// Where it fails.
+    fn daemon_reload(&mut self) -> Result<(), Trouble>;
+
+    /// Asks the role's health once.
+    fn healthy(&mut self, health: &Health) -> Healthy;
+
+    /// Lets time pass.
+    fn wait(&mut self, time: Duration);
+
+    /// Time that has passed since some fixed moment.
+    fn clock(&mut self) -> Duration;
+}
+
+/// Whether apt's index lacks something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lacks {
+    /// Everything wanted is in it.
+    Nothing,
+    /// A wanted version is not in it.
+    Version,
+}

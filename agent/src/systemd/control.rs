@@ -1,0 +1,187 @@
+//! systemctl.
+
+use super::properties::{Properties, ServiceProperties};
+use crate::effect::{Outcome, wait_for};
+use anyhow::{Context as _, bail};
+use std::collections::BTreeMap;
+use std::io::{Read as _, Seek as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A unit's own timeouts are shorter, unless it has none.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+const ASKED: &str = "Names,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,SourcePath,\
+InvocationID,InactiveExitTimestampMonotonic,NeedDaemonReload,CanReload,Type,MainPID,RemainAfterExit,TasksCurrent";
+
+fn systemctl(arguments: &[&str]) -> Command {
+    let mut command = Command::new("systemctl");
+    command
+        .args(["--system", "--no-ask-password", "--no-pager"])
+        .args(arguments)
+        .env("LC_ALL", "C.UTF-8")
+        .env("SYSTEMD_COLORS", "0")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs systemctl to its end.
+///
+/// # Errors
+/// Its own words.
+pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
+    let mut output = unnamed_file()?;
+    let mut child = systemctl(arguments)
+        .stdout(output.try_clone().context("cannot share a file")?)
+        .stderr(output.try_clone().context("cannot share a file")?)
+        .process_group(0)
+        .spawn()
+        .context("cannot run systemctl")?;
+    let outcome = wait_for(&mut child, PATIENCE).context("cannot wait for systemctl")?;
+    if outcome.is_success() {
+        return Ok(());
+    }
+    let mut told = Vec::new();
+    output.rewind().context("cannot read what systemctl said")?;
+    output
+        .read_to_end(&mut told)
+        .context("cannot read what systemctl said")?;
+    let told = String::from_utf8_lossy(&told);
+    let told = told.trim();
+    match outcome {
+        Outcome::Exited(_) if !told.is_empty() => bail!("{told}"),
+        outcome => bail!("systemctl {}: {outcome} {told}", arguments.join(" ")),
+    }
+}
+
+/// A file without a name.
+fn unnamed_file() -> anyhow::Result<std::fs::File> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    let fd =
+        memfd_create("systemctl", MemfdFlags::CLOEXEC).context("cannot make a file in memory")?;
+    Ok(fd.into())
+}
+
+fn ask(arguments: &[&str]) -> anyhow::Result<String> {
+    let output = systemctl(arguments)
+        .output()
+        .context("cannot run systemctl")?;
+    if !output.status.success() {
+        bail!(
+            "systemctl: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Units that run.
+pub fn active() -> anyhow::Result<Vec<String>> {
+    let told = ask(&[
+        "list-units",
+        "--plain",
+        "--no-legend",
+        "--full",
+        "--state=active,reloading,activating",
+    ])?;
+    Ok(told
+        .lines()
+        .filter_map(|line| line.split_ascii_whitespace().next())
+        .map(str::to_owned)
+        .collect())
+}
+
+/// The properties of these units from one call.
+pub fn properties(units: &[&str]) -> anyhow::Result<BTreeMap<String, Properties>> {
+    let asked = format!("--property={ASKED}");
+    let mut arguments = vec!["show", &*asked, "--"];
+    arguments.extend(units);
+    let told = ask(&arguments)?;
+    let blocks: Vec<&str> = told.trim_end().split("\n\n").collect();
+    if blocks.len() != units.len() {
+        bail!(
+            "systemctl show spoke of {} units, not {}",
+            blocks.len(),
+            units.len()
+        );
+    }
+    let boot_us = boot_us()?;
+    Ok(units
+        .iter()
+        .zip(blocks)
+        .map(|(unit, block)| ((*unit).to_owned(), parse(unit, block, boot_us)))
+        .collect())
+}
+
+/// When the machine booted, in µs since 1970.
+fn boot_us() -> anyhow::Result<u64> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("the clock stands before 1970")?;
+    let uptime = std::fs::read_to_string("/proc/uptime").context("cannot read /proc/uptime")?;
+    let up = uptime
+        .split_ascii_whitespace()
+        .next()
+        .and_then(|seconds| seconds.parse::<f64>().ok())
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .context("/proc/uptime does not begin with seconds")?;
+    u64::try_from(now.saturating_sub(up).as_micros()).context("the clock is out of range")
+}
+
+fn parse(unit: &str, block: &str, boot_us: u64) -> Properties {
+    let fields: BTreeMap<&str, &str> = block
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    let text = |name: &str| fields.get(name).copied().unwrap_or_default().to_owned();
+    let number = |name: &str| fields.get(name).and_then(|value| value.parse::<u64>().ok());
+    let flag = |name: &str| fields.get(name).copied() == Some("yes");
+    Properties {
+        names: text("Names")
+            .split_ascii_whitespace()
+            .map(str::to_owned)
+            .collect(),
+        load_state: text("LoadState"),
+        active_state: text("ActiveState"),
+        sub_state: text("SubState"),
+        unit_file_state: text("UnitFileState"),
+        fragment_path: text("FragmentPath"),
+        source_path: text("SourcePath"),
+        invocation: text("InvocationID"),
+        inactive_exit_us: number("InactiveExitTimestampMonotonic")
+            .filter(|at| *at > 0)
+            .map_or(0, |at| boot_us + at),
+        need_daemon_reload: flag("NeedDaemonReload"),
+        can_reload: flag("CanReload"),
+        service: unit.ends_with(".service").then(|| ServiceProperties {
+            kind: text("Type"),
+            main_pid: number("MainPID")
+                .and_then(|pid| u32::try_from(pid).ok())
+                .unwrap_or(0),
+            remain_after_exit: flag("RemainAfterExit"),
+            tasks: number("TasksCurrent").filter(|tasks| *tasks != u64::MAX),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_show() {
+        let block = "Type=forking\nMainPID=0\nRemainAfterExit=yes\nTasksCurrent=[not set]\nNames=a.service b.service\n\
+LoadState=loaded\nActiveState=active\nSubState=exited\nUnitFileState=generated\n\
+FragmentPath=/run/systemd/generator.late/a.service\nSourcePath=/etc/init.d/a\nInvocationID=0123\n\
+InactiveExitTimestampMonotonic=500\nNeedDaemonReload=no\nCanReload=yes";
+        let properties = parse("a.service", block, 1000);
+        assert_eq!(properties.names, ["a.service", "b.service"]);
+        assert_eq!(properties.inactive_exit_us, 1500);
+        assert_eq!(properties.source().as_deref(), Some("/etc/init.d/a"));
+        assert!(properties.can_reload && !properties.need_daemon_reload);
+        let service = properties.service.unwrap();
+        assert_eq!((&*service.kind, service.tasks), ("forking", None));
+        assert!(parse("a.socket", block, 0).service.is_none());
+    }
+}

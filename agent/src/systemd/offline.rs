@@ -1,0 +1,382 @@
+//! Units of a root where no systemd runs: their files and their links.
+
+use super::{Boot, sysv};
+use crate::beneath;
+use anyhow::{Context as _, bail};
+use cfg_catalog::resource::service::{Active, Enabled, Load, ServiceState};
+use rustix::fs::{AtFlags, symlinkat, unlinkat};
+use rustix::io::Errno;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+const OWN: &str = "etc/systemd/system";
+/// Where unit files lie, the first wins.
+const FOLDERS: [&str; 5] = [
+    OWN,
+    "usr/local/lib/systemd/system",
+    "usr/lib/systemd/system",
+    "lib/systemd/system",
+    "run/systemd/system",
+];
+
+/// What can be known of these units.
+pub fn states(root: &Path, units: &[&str]) -> BTreeMap<String, ServiceState> {
+    units
+        .iter()
+        .map(|unit| ((*unit).to_owned(), state(root, unit)))
+        .collect()
+}
+
+fn state(root: &Path, unit: &str) -> ServiceState {
+    let (load, enabled) = if is_masked(root, unit) {
+        (Load::Masked, Enabled::No)
+    } else if let Some(file) = file(root, unit) {
+        let enabled = match text(&file) {
+            Ok(text) if Install::parse(&text).is_empty() => Enabled::Fixed,
+            _ if is_enabled(root, unit) => Enabled::Yes,
+            _ => Enabled::No,
+        };
+        (Load::Loaded, enabled)
+    } else {
+        match sysv::starts_at_boot(root, unit) {
+            Some(true) => (Load::Loaded, Enabled::Yes),
+            Some(false) => (Load::Loaded, Enabled::No),
+            None => (Load::NotFound, Enabled::Unknown),
+        }
+    };
+    ServiceState {
+        load,
+        active: Active::Unjudged,
+        enabled,
+        start: None,
+        judged: false,
+        can_reload: false,
+        needs_daemon_reload: false,
+        package: None,
+        unit_file: None,
+    }
+}
+
+/// The path, within the root, that a package would ship for this unit.
+pub fn source(root: &Path, unit: &str) -> Option<String> {
+    let inside = match file(root, unit) {
+        Some(file) => file.strip_prefix(root).ok()?.to_owned(),
+        None => {
+            sysv::starts_at_boot(root, unit)?;
+            PathBuf::from("etc/init.d").join(unit.strip_suffix(".service")?)
+        }
+    };
+    Some(format!("/{}", inside.display()))
+}
+
+fn is_masked(root: &Path, unit: &str) -> bool {
+    let link = root.join(OWN).join(unit);
+    std::fs::read_link(&link).is_ok_and(|target| target == Path::new("/dev/null"))
+        || std::fs::symlink_metadata(&link).is_ok_and(|file| file.is_file() && file.len() == 0)
+}
+
+/// The unit's file; that of its template for an instance.
+fn file(root: &Path, unit: &str) -> Option<PathBuf> {
+    let template = unit
+        .split_once('@')
+        .and_then(|(stem, rest)| Some(format!("{stem}@.{}", rest.rsplit_once('.')?.1)));
+    [Some(unit.to_owned()), template]
+        .into_iter()
+        .flatten()
+        .flat_map(|name| FOLDERS.map(|folder| root.join(folder).join(&name)))
+        .find(|path| {
+            // A link of the root means something within it, which is not followed from here.
+            std::fs::symlink_metadata(path).is_ok()
+        })
+}
+
+fn text(file: &Path) -> anyhow::Result<String> {
+    let metadata = std::fs::symlink_metadata(file)?;
+    if !metadata.is_file() {
+        bail!("{} is not a file", file.display());
+    }
+    Ok(String::from_utf8_lossy(&std::fs::read(file)?).into_owned())
+}
+
+/// The folders of links to units: `multi-user.target.wants`.
+fn link_folders(root: &Path) -> Vec<String> {
+    let Ok(listing) = std::fs::read_dir(root.join(OWN)) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = listing
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| {
+            [".wants", ".requires", ".upholds"]
+                .iter()
+                .any(|end| name.ends_with(end))
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+fn is_enabled(root: &Path, unit: &str) -> bool {
+    let linked =
+        |folder: &String| std::fs::symlink_metadata(root.join(OWN).join(folder).join(unit)).is_ok();
+    link_folders(root).iter().any(linked) || !aliases(root, unit).is_empty()
+}
+
+/// Links beside unit files that stand for this unit.
+fn aliases(root: &Path, unit: &str) -> Vec<String> {
+    let Ok(listing) = std::fs::read_dir(root.join(OWN)) else {
+        return Vec::new();
+    };
+    listing
+        .flatten()
+        .filter(|entry| {
+            std::fs::read_link(entry.path())
+                .is_ok_and(|target| target.file_name() == Some(unit.as_ref()))
+        })
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name != unit)
+        .collect()
+}
+
+/// The [Install] section of a unit file.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Install {
+    wanted_by: Vec<String>,
+    required_by: Vec<String>,
+    upheld_by: Vec<String>,
+    alias: Vec<String>,
+    also: Vec<String>,
+}
+
+impl Install {
+    fn parse(text: &str) -> Self {
+        let mut install = Install::default();
+        let mut inside = false;
+        let joined = text.replace("\\\n", " ");
+        for line in joined.lines().map(str::trim) {
+            if line.starts_with('[') {
+                inside = line == "[Install]";
+            } else if let (true, Some((key, value))) = (inside, line.split_once('=')) {
+                let list = match key.trim() {
+                    "WantedBy" => &mut install.wanted_by,
+                    "RequiredBy" => &mut install.required_by,
+                    "UpheldBy" => &mut install.upheld_by,
+                    "Alias" => &mut install.alias,
+                    "Also" => &mut install.also,
+                    _ => continue,
+                };
+                let words = value.split_ascii_whitespace().map(str::to_owned);
+                if value.trim().is_empty() {
+                    list.clear();
+                }
+                list.extend(words);
+            }
+        }
+        install
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Where links to the unit go: the folder below [`OWN`] and the link's name.
+    fn links(&self, unit: &str) -> Vec<(String, String)> {
+        let mut links = Vec::new();
+        for (units, end) in [
+            (&self.wanted_by, "wants"),
+            (&self.required_by, "requires"),
+            (&self.upheld_by, "upholds"),
+        ] {
+            for other in units {
+                links.push((format!("{OWN}/{other}.{end}"), unit.to_owned()));
+            }
+        }
+        for alias in self.alias.iter().filter(|alias| *alias != unit) {
+            links.push((OWN.to_owned(), alias.clone()));
+        }
+        links
+    }
+}
+
+/// Changes what happens to this unit at boot.
+pub fn boot(root: &Path, boot: Boot, unit: &str) -> anyhow::Result<()> {
+    match boot {
+        Boot::Mask => {
+            if file(root, unit).is_some_and(|file| file.starts_with(root.join(OWN))) {
+                bail!("/{OWN}/{unit} is a file of its own");
+            }
+            link(root, OWN, unit, "/dev/null")
+        }
+        Boot::Unmask if is_masked(root, unit) => unlink(root, OWN, unit),
+        Boot::Unmask => Ok(()),
+        Boot::Enable => enable(root, unit, &mut BTreeSet::new()),
+        Boot::Disable => disable(root, unit),
+    }
+}
+
+fn enable(root: &Path, unit: &str, seen: &mut BTreeSet<String>) -> anyhow::Result<()> {
+    if !seen.insert(unit.to_owned()) {
+        return Ok(());
+    }
+    let Some(path) = file(root, unit) else {
+        if sysv::starts_at_boot(root, unit).is_some() {
+            return rc(root, unit, "enable");
+        }
+        bail!("there is no unit {unit}");
+    };
+    let install = Install::parse(&text(&path)?);
+    let source = source(root, unit).context("the unit's path is not text")?;
+    for (folder, name) in install.links(unit) {
+        if folder.contains('%') || name.contains('%') {
+            bail!("{unit} has a specifier in [Install], which only a running systemd resolves");
+        }
+        link(root, &folder, &name, &source)?;
+    }
+    for other in &install.also {
+        enable(root, other, seen)?;
+    }
+    Ok(())
+}
+
+fn disable(root: &Path, unit: &str) -> anyhow::Result<()> {
+    if file(root, unit).is_none() && sysv::starts_at_boot(root, unit).is_some() {
+        return rc(root, unit, "disable");
+    }
+    for folder in link_folders(root) {
+        unlink(root, &format!("{OWN}/{folder}"), unit)?;
+    }
+    for alias in aliases(root, unit) {
+        unlink(root, OWN, &alias)?;
+    }
+    Ok(())
+}
+
+/// SysV scripts keep their links in order by their dependencies, which update-rc.d knows.
+fn rc(root: &Path, unit: &str, word: &str) -> anyhow::Result<()> {
+    let name = unit.strip_suffix(".service").unwrap_or(unit);
+    let mut command = if root == Path::new("/") {
+        std::process::Command::new("update-rc.d")
+    } else {
+        let mut command = std::process::Command::new("chroot");
+        command.arg(root).arg("update-rc.d");
+        command
+    };
+    let output = command
+        .args([name, word])
+        .env_clear()
+        .envs(crate::apt::get::environment())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .context("cannot run update-rc.d")?;
+    if !output.status.success() {
+        bail!(
+            "update-rc.d: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(())
+}
+
+fn link(root: &Path, folder: &str, name: &str, target: &str) -> anyhow::Result<()> {
+    let make = || -> std::io::Result<()> {
+        let folder = beneath::made_folder(root, folder)?;
+        match symlinkat(target, &folder, name) {
+            Err(Errno::EXIST) => {
+                unlinkat(&folder, name, AtFlags::empty())?;
+                symlinkat(target, &folder, name)?;
+            }
+            made => made?,
+        }
+        rustix::fs::fsync(&folder)?;
+        Ok(())
+    };
+    make().with_context(|| format!("cannot make the link /{folder}/{name}"))
+}
+
+fn unlink(root: &Path, folder: &str, name: &str) -> anyhow::Result<()> {
+    let remove = || -> std::io::Result<()> {
+        match unlinkat(beneath::folder(root, folder)?, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    };
+    remove().with_context(|| format!("cannot remove the link /{folder}/{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(units: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in units {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    const UNIT: &str = "[Service]\nWantedBy=not.here\n[Install]\nWantedBy=multi-user.target \\\n b.target\nAlias=other.service\nAlso=x.socket\n";
+
+    #[test]
+    fn a_life() {
+        let root = root(&[
+            ("lib/systemd/system/x.service", UNIT),
+            (
+                "lib/systemd/system/x.socket",
+                "[Install]\nWantedBy=sockets.target\n",
+            ),
+            ("lib/systemd/system/fixed.service", "[Unit]\n"),
+        ]);
+        let root = root.path();
+        let now = |unit: &str| {
+            let state = state(root, unit);
+            (state.load, state.enabled)
+        };
+        assert_eq!(now("x.service"), (Load::Loaded, Enabled::No));
+        assert_eq!(now("fixed.service"), (Load::Loaded, Enabled::Fixed));
+        assert_eq!(now("none.service"), (Load::NotFound, Enabled::Unknown));
+
+        boot(root, Boot::Enable, "x.service").unwrap();
+        boot(root, Boot::Enable, "x.service").unwrap();
+        for link in [
+            "multi-user.target.wants/x.service",
+            "b.target.wants/x.service",
+            "other.service",
+        ] {
+            let target = std::fs::read_link(root.join(OWN).join(link)).unwrap();
+            assert_eq!(target, Path::new("/lib/systemd/system/x.service"), "{link}");
+        }
+        assert_eq!(now("x.service"), (Load::Loaded, Enabled::Yes));
+        assert_eq!(now("x.socket"), (Load::Loaded, Enabled::Yes));
+
+        boot(root, Boot::Mask, "x.service").unwrap();
+        assert_eq!(now("x.service"), (Load::Masked, Enabled::No));
+        boot(root, Boot::Unmask, "x.service").unwrap();
+        assert_eq!(now("x.service"), (Load::Loaded, Enabled::Yes));
+        boot(root, Boot::Disable, "x.service").unwrap();
+        assert_eq!(now("x.service"), (Load::Loaded, Enabled::No));
+        assert!(!root.join(OWN).join("other.service").is_symlink());
+    }
+
+    #[test]
+    fn masking_needs_no_unit_and_destroys_none() {
+        let root = root(&[("etc/systemd/system/own.service", "[Unit]\n")]);
+        boot(root.path(), Boot::Mask, "later.service").unwrap();
+        assert_eq!(state(root.path(), "later.service").load, Load::Masked);
+        assert!(boot(root.path(), Boot::Mask, "own.service").is_err());
+        boot(root.path(), Boot::Unmask, "own.service").unwrap();
+        assert!(root.path().join("etc/systemd/system/own.service").is_file());
+    }
+
+    #[test]
+    fn instances_come_from_templates() {
+        let root = root(&[("usr/lib/systemd/system/t@.service", UNIT)]);
+        assert_eq!(state(root.path(), "t@a.service").load, Load::Loaded);
+        assert_eq!(
+            source(root.path(), "t@a.service").as_deref(),
+            Some("/usr/lib/systemd/system/t@.service")
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! What systemd says of one unit, as it says it.
+
+/// Properties of a unit, in systemd's own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties {
+    /// All its names.
+    pub names: Vec<String>,
+    /// loaded, not-found, masked, bad-setting, error.
+    pub load_state: String,
+    /// active, inactive, failed, activating, deactivating, reloading.
+    pub active_state: String,
+    /// Finer, by kind of unit: running, exited, auto-restart.
+    pub sub_state: String,
+    /// enabled, disabled, static, generated, masked; empty where there is no such unit.
+    pub unit_file_state: String,
+    /// Its file.
+    pub fragment_path: String,
+    /// What its file was generated from: an init script.
+    pub source_path: String,
+    /// Of the present or last start, in hexadecimal.
+    pub invocation: String,
+    /// When it last left inactive, in µs since 1970.
+    pub inactive_exit_us: u64,
+    /// Its file changed since systemd read it.
+    pub need_daemon_reload: bool,
+    /// It can be reloaded.
+    pub can_reload: bool,
+    /// For services.
+    pub service: Option<ServiceProperties>,
+}
+
+/// What only services have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceProperties {
+    /// simple, forking, oneshot, notify.
+    pub kind: String,
+    /// 0 where systemd knows none.
+    pub main_pid: u32,
+    /// It counts as active after its processes are gone.
+    pub remain_after_exit: bool,
+    /// How many tasks its cgroup has; none where that is not counted.
+    pub tasks: Option<u64>,
+}
+
+impl Properties {
+    /// The file that a package would ship: the init script of a generated unit, else the unit's own.
+    pub fn source(&self) -> Option<String> {
+        let generated = self.fragment_path.is_empty() || self.fragment_path.starts_with("/run/");
+        let path = if generated {
+            &self.source_path
+        } else {
+            &self.fragment_path
+        };
+        (!path.is_empty()).then(|| path.clone())
+    }
+}

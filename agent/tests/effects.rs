@@ -1,0 +1,173 @@
+//! Effects run for real, by the real `cfg effect`.
+
+use cfg_agent::effect::{Effects, Ended, Manner, Outcome, Program, Settles, Task};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+fn effects(folder: &Path) -> Effects {
+    Effects::new(folder.join("effects")).with(
+        Program::At(env!("CARGO_BIN_EXE_cfg").into()),
+        Manner::Session,
+    )
+}
+
+fn task(script: &str) -> Task {
+    Task {
+        what: "command:test".into(),
+        argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
+        env: BTreeMap::from([
+            ("PATH".into(), "/usr/bin:/bin".into()),
+            ("NAME".into(), "value".into()),
+        ]),
+        user: None,
+        cwd: "/".into(),
+        root: "/".into(),
+        timeout_s: 60,
+        settles: None,
+    }
+}
+
+fn run(task: &Task) -> Ended {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = effects(folder.path()).run(task).unwrap();
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("effects"))
+        .unwrap()
+        .collect();
+    assert!(left.is_empty(), "nothing is left behind: {left:?}");
+    ended
+}
+
+#[test]
+fn ends() {
+    for (script, outcome, output) in [
+        (
+            "echo $NAME; echo two >&2; pwd",
+            Outcome::Exited(0),
+            "value\ntwo\n/\n",
+        ),
+        ("exit 3", Outcome::Exited(3), ""),
+        ("kill -9 $$", Outcome::Signal(9), ""),
+        ("cat", Outcome::Exited(0), ""),
+    ] {
+        let ended = run(&task(script));
+        assert_eq!(
+            (ended.outcome, &*ended.output),
+            (outcome, output),
+            "{script}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_start_says_why() {
+    let mut missing = task("");
+    missing.argv = vec!["/no/such/program".into()];
+    let mut nowhere = task("true");
+    nowhere.cwd = "/no/such/folder".into();
+    let mut nobody = task("true");
+    nobody.user = Some("no-such-user-here".into());
+    for (task, told) in [
+        (missing, "/no/such/program"),
+        (nowhere, "/no/such/folder"),
+        (nobody, "no-such-user-here"),
+    ] {
+        let ended = run(&task);
+        assert_eq!(ended.outcome, Outcome::NotStarted);
+        assert!(ended.output.contains(told), "{}", ended.output);
+    }
+}
+
+#[test]
+fn another_user() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut task = task("id -un; id -gn; echo $HOME $USER");
+    task.user = Some("nobody".into());
+    let ended = run(&task);
+    assert_eq!(ended.output, "nobody\nnogroup\n/nonexistent nobody\n");
+}
+
+#[test]
+fn what_takes_too_long_is_killed_with_its_children() {
+    let mut task = task("trap '' TERM; sleep 1234 & echo $!; wait; wait");
+    task.timeout_s = 1;
+    let ended = run(&task);
+    assert_eq!(ended.outcome, Outcome::TimedOut);
+    let child = ended.output.trim();
+    let gone = || !Path::new(&format!("/proc/{child}")).exists() || is_zombie(child);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !gone() {
+        assert!(Instant::now() < deadline, "{child} still lives");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn is_zombie(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        stat.rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.starts_with(" Z"))
+    })
+}
+
+#[test]
+fn the_next_run_waits_and_learns_how_it_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let settles = Settles {
+        command: "command:test".parse().unwrap(),
+        inputs: BTreeMap::new(),
+    };
+    // An agent that was killed right after it started an effect.
+    let left = folder.path().join("effects/cfg-effect-test-1");
+    std::fs::create_dir_all(&left).unwrap();
+    let mut task = task("sleep 1; echo done");
+    task.settles = Some(settles.clone());
+    std::fs::write(left.join("task.json"), serde_json::to_vec(&task).unwrap()).unwrap();
+    let mut effect = Command::new(env!("CARGO_BIN_EXE_cfg"))
+        .arg("effect")
+        .arg(&left)
+        .spawn()
+        .unwrap();
+    while !left.join("output").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut told = Vec::new();
+    let leftovers = effects(folder.path())
+        .leftovers(&mut |text| told.push(text.to_owned()))
+        .unwrap();
+    assert_eq!(leftovers.len(), 1);
+    assert_eq!(leftovers[0].outcome, Outcome::Exited(0));
+    assert_eq!(leftovers[0].task.settles.as_ref(), Some(&settles));
+    assert_eq!(told, ["waiting for command:test of an earlier run"]);
+    assert!(!left.exists());
+    effect.wait().unwrap();
+}
+
+#[test]
+fn what_was_killed_whole_is_lost_and_what_never_started_never_will() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join("effects/cfg-effect-test-1");
+    std::fs::create_dir_all(&left).unwrap();
+    std::fs::write(
+        left.join("task.json"),
+        serde_json::to_vec(&task("touch started")).unwrap(),
+    )
+    .unwrap();
+    let leftovers = effects(folder.path()).leftovers(&mut |_| {}).unwrap();
+    assert_eq!(leftovers[0].outcome, Outcome::Lost);
+    let late = Command::new(env!("CARGO_BIN_EXE_cfg"))
+        .arg("effect")
+        .arg(&left)
+        .output()
+        .unwrap();
+    assert!(!late.status.success());
+    assert!(
+        effects(folder.path())
+            .leftovers(&mut |_| {})
+            .unwrap()
+            .is_empty()
+    );
+}

@@ -1,0 +1,241 @@
+//! The typed body of each kind, from its rendered keys.
+
+use super::reader::Keys;
+use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use crate::resource::account::{Group, User};
+use crate::resource::command::Command;
+use crate::resource::directory::Directory;
+use crate::resource::file::{Content, File};
+use crate::resource::link::Link;
+use crate::resource::package::{Package, PackagePresence, Wanted};
+use crate::resource::service::{Activity, Service, UnitFile};
+use crate::resource::{Attributes, Body, Place, Presence, Shell};
+use crate::text::names;
+use crate::text::shape::Given;
+use std::collections::BTreeMap;
+
+/// How long a command may take if nobody says.
+const COMMAND_TIMEOUT_S: u64 = 300;
+
+/// A body, and its references as written.
+pub struct Built {
+    pub body: Body,
+    pub references: BTreeMap<&'static str, (Vec<String>, Place)>,
+}
+
+pub fn build(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Built> {
+    let mut references = BTreeMap::new();
+    for key in ["after", "restart_on", "reload_on", "on"] {
+        if let Some(names) = keys.read(key, Given::references) {
+            references.insert(key, (names, keys.place(key)));
+        }
+    }
+    let body = match id.kind {
+        Kind::Repository => Body::Repository(super::repository::build(keys, &id.name)?),
+        Kind::Group => Body::Group(group(keys, id)),
+        Kind::User => Body::User(user(keys, id)),
+        Kind::Package => Body::Package(package(keys, id)),
+        Kind::Directory => Body::Directory(directory(keys, path(id)?)),
+        Kind::File => Body::File(file(keys, path(id)?)),
+        Kind::Link => Body::Link(Link {
+            path: path(id)?,
+            state: presence(keys),
+            target: keys.read("target", Given::line),
+        }),
+        Kind::Command => Body::Command(command(keys, id)?),
+        Kind::Service => Body::Service(service(keys, id)?),
+    };
+    Some(Built { body, references })
+}
+
+/// The path that a name is; names are checked before.
+fn path(id: &ResourceId) -> Option<AbsPath> {
+    id.name.parse().ok()
+}
+
+fn presence(keys: &mut Keys<'_, '_>) -> Presence {
+    match keys.read("state", |given| given.word(&["present", "absent"])) {
+        Some("absent") => Presence::Absent,
+        _ => Presence::Present,
+    }
+}
+
+fn flag(keys: &mut Keys<'_, '_>, key: &str) -> bool {
+    keys.read(key, Given::boolean).unwrap_or_default()
+}
+
+fn attributes(keys: &mut Keys<'_, '_>) -> Attributes {
+    Attributes {
+        mode: keys.read("mode", Given::mode),
+        owner: keys.read("owner", Given::account),
+        group: keys.read("group", Given::account),
+    }
+}
+
+fn group(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Group {
+    Group {
+        name: id.name.clone(),
+        state: presence(keys),
+        gid: keys.read("gid", Given::number),
+        system: flag(keys, "system"),
+    }
+}
+
+fn user(keys: &mut Keys<'_, '_>, id: &ResourceId) -> User {
+    User {
+        name: id.name.clone(),
+        state: presence(keys),
+        uid: keys.read("uid", Given::number),
+        gid: keys.read("gid", Given::account),
+        groups: keys.read("groups", Given::accounts).unwrap_or_default(),
+        exact_groups: flag(keys, "exact_groups"),
+        shell: keys.read("shell", field),
+        home: keys.read("home", field),
+        system: flag(keys, "system"),
+        authorized_keys: keys.read("authorized_keys", Given::lines),
+        password_hash: keys.read("password_hash", |given| {
+            let hash = given.line()?;
+            match hash.contains(':') {
+                true => Err("a `:` cannot be in a password's hash".into()),
+                false => Ok(hash),
+            }
+        }),
+    }
+}
+
+/// A path that becomes a field of /etc/passwd.
+fn field(given: &Given) -> Result<String, String> {
+    let path = given.path()?.to_string();
+    match path.contains(':') {
+        true => Err(format!(
+            "a `:` cannot be in a field of /etc/passwd: {path:?}"
+        )),
+        false => Ok(path),
+    }
+}
+
+fn package(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Package {
+    let states = |given: &Given| given.word(&["present", "absent", "purged"]);
+    Package {
+        name: id.name.clone(),
+        state: match keys.read("state", states) {
+            Some("absent") => PackagePresence::Absent,
+            Some("purged") => PackagePresence::Purged,
+            _ => PackagePresence::Present,
+        },
+        version: keys.read("version", version).unwrap_or(Wanted::Any),
+        hold: keys.read("hold", Given::boolean),
+        debconf: Vec::new(),
+    }
+}
+
+/// A version as roles write it.
+pub fn version(given: &Given) -> Result<Wanted, String> {
+    let text = given.line()?;
+    match text.as_str() {
+        "*" => return Ok(Wanted::Any),
+        "latest" => return Ok(Wanted::Latest),
+        _ => {}
+    }
+    let good = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || ".+~:-*?[]!^".contains(c))
+        && !text.starts_with('-');
+    if !good || globset::Glob::new(&text).is_err() {
+        return Err(format!("{text:?} is no version and no glob of versions"));
+    }
+    Ok(Wanted::Glob(text))
+}
+
+fn directory(keys: &mut Keys<'_, '_>, path: AbsPath) -> Directory {
+    Directory {
+        path,
+        state: presence(keys),
+        attributes: attributes(keys),
+        purge: flag(keys, "purge"),
+        source: super::trees::files(keys),
+    }
+}
+
+fn file(keys: &mut Keys<'_, '_>, path: AbsPath) -> File {
+    File {
+        path,
+        state: presence(keys),
+        content: content(keys),
+        attributes: attributes(keys),
+        validate: keys.read("validate", validate),
+        sensitive: flag(keys, "sensitive"),
+        create_only: flag(keys, "create_only"),
+    }
+}
+
+fn content(keys: &mut Keys<'_, '_>) -> Option<Content> {
+    if let Some(text) = keys.read("content", Given::text) {
+        return Some(Content::Text(text.into_bytes()));
+    }
+    if let Some(name) = keys.role_path("template") {
+        let place = keys.place("template");
+        let text = keys.reader.file(&name, &place, keys.item)?;
+        return Some(Content::Text(text));
+    }
+    let name = keys.role_path("source")?;
+    let place = keys.place("source");
+    let blob = keys.reader.blob(&name, &place)?;
+    Some(Content::Blob {
+        digest: blob.digest,
+        size: blob.size,
+    })
+}
+
+fn validate(given: &Given) -> Result<Shell, String> {
+    let shell = given.shell()?;
+    let there = match &shell {
+        Shell::Argv(argv) => argv.iter().any(|arg| arg.contains("%s")),
+        Shell::Line(line) => line.contains("%s"),
+    };
+    match there {
+        true => Ok(shell),
+        false => Err("`%s`, the new file, is not in the command".into()),
+    }
+}
+
+fn command(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Command> {
+    Some(Command {
+        name: id.name.clone(),
+        unless: keys.read("unless", Given::shell),
+        only_if: keys.read("only_if", Given::shell),
+        creates: keys.read("creates", Given::path),
+        on: Vec::new(),
+        user: keys.read("user", Given::account),
+        cwd: keys.read("cwd", Given::path),
+        env: keys.read("env", Given::environment).unwrap_or_default(),
+        timeout_s: keys
+            .read("timeout", Given::duration)
+            .unwrap_or(COMMAND_TIMEOUT_S),
+        run: keys.read("run", Given::shell)?,
+    })
+}
+
+fn service(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Service> {
+    let states = |given: &Given| given.word(&["running", "stopped"]);
+    Some(Service {
+        unit: names::unit(&id.name).ok()?,
+        state: keys.read("state", states).map(|state| match state {
+            "running" => Activity::Running,
+            _ => Activity::Stopped,
+        }),
+        enabled: keys.read("enabled", Given::boolean),
+        masked: keys.read("masked", Given::boolean),
+        unit_file: unit_file(keys),
+        restart_on: Vec::new(),
+        reload_on: Vec::new(),
+    })
+}
+
+fn unit_file(keys: &mut Keys<'_, '_>) -> Option<UnitFile> {
+    let name = keys.role_path("unit")?;
+    let place = keys.place("unit");
+    let content = keys.reader.file(&name, &place, keys.item)?;
+    Some(UnitFile { content })
+}

@@ -1,0 +1,64 @@
+//! Two resources that claim one thing conflict, whatever their kind or spelling.
+
+use super::instances::{Instance, Instances};
+use crate::resource::Body;
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use std::collections::BTreeMap;
+
+/// Notes every thing that is claimed twice.
+pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
+    let mut claimed: BTreeMap<String, &Instance> = BTreeMap::new();
+    for instance in &instances.on {
+        for claim in claims(&instance.resource.body, arch) {
+            match claimed.get(&claim) {
+                None => {
+                    claimed.insert(claim, instance);
+                }
+                Some(first) => {
+                    let (first, second) = (&first.resource, &instance.resource);
+                    let message = match first.id == second.id {
+                        true => format!("{} is declared twice", second.id),
+                        false => format!("{} and {} both claim {claim}", first.id, second.id),
+                    };
+                    let diagnostic = Diagnostic::error(&second.place, message);
+                    wrong.push(match first.place == second.place {
+                        true => diagnostic,
+                        false => diagnostic.note(&first.place, "the other one"),
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn claims(body: &Body, arch: &str) -> Vec<String> {
+    let path = |path: &str| format!("the path {path}");
+    match body {
+        Body::File(file) => vec![path(file.path.as_str())],
+        Body::Directory(directory) => vec![path(directory.path.as_str())],
+        Body::Link(link) => vec![path(link.path.as_str())],
+        Body::Repository(repository) => [Some(repository.sources_path()), repository.key_path()]
+            .iter()
+            .flatten()
+            .map(|p| path(p))
+            .collect(),
+        Body::Service(service) => {
+            let file = service.unit_path().map(|p| path(p.as_str()));
+            let unit = format!("the unit {}", service.unit);
+            std::iter::once(unit).chain(file).collect()
+        }
+        Body::Package(package) => {
+            let name = package.name.as_str();
+            let native = name.strip_suffix(arch).and_then(|n| n.strip_suffix(':'));
+            vec![format!("the package {}", native.unwrap_or(name))]
+        }
+        Body::User(user) => {
+            let keys = user.authorized_keys.as_ref().and(user.home.as_ref());
+            let keys = keys.map(|home| path(&format!("{home}/.ssh/authorized_keys")));
+            let name = format!("the user {}", user.name);
+            std::iter::once(name).chain(keys).collect()
+        }
+        Body::Group(group) => vec![format!("the group {}", group.name)],
+        Body::Command(command) => vec![format!("the command {}", command.name)],
+    }
+}

@@ -1,0 +1,122 @@
+//! A role's part, with facts and fleet, becomes the desired resources of one machine.
+
+mod body;
+mod claims;
+mod cycles;
+pub(crate) mod engine;
+mod instances;
+mod quote;
+mod reader;
+pub(crate) mod references;
+mod repository;
+pub(crate) mod scan;
+mod trees;
+mod values;
+pub(crate) mod whole;
+
+use crate::digest::Digest;
+use crate::facts::Facts;
+use crate::fleet::{FleetView, Me};
+use crate::release::part::{HealthDeclared, Part};
+use crate::resource::{Desired, Health};
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use minijinja::value::{Serde, Value};
+use std::collections::BTreeMap;
+
+/// Where the bytes of a role's files come from.
+pub trait Blobs {
+    /// The bytes of this digest, if they are at hand.
+    fn get(&self, digest: &Digest) -> Option<Vec<u8>>;
+}
+
+/// Everything beside the role that a rendering reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// What the agent found out about its machine.
+    pub facts: &'a Facts,
+    /// The other machines.
+    pub fleet: &'a FleetView,
+    /// Which of them this is.
+    pub me: Option<&'a Me>,
+    /// The node's own layer: `{"node": NAME, "params": {…}}`.
+    pub leaf: Option<&'a [u8]>,
+    /// `--set`: param to text.
+    pub set: &'a BTreeMap<String, String>,
+}
+
+/// Whose facts they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A machine's own: all must be there.
+    Machine,
+    /// Made up, at check: what only a machine can know is let pass.
+    Check,
+}
+
+/// A rendering with what is odd about it.
+pub(crate) struct Rendered {
+    pub desired: Desired,
+    pub warnings: Diagnostics,
+}
+
+/// What this machine must be.
+///
+/// # Errors
+/// All that is wrong, each with its place in the role; nothing is rendered by halves.
+pub fn render(part: &Part, inputs: &Inputs<'_>, blobs: &dyn Blobs) -> Result<Desired, Diagnostics> {
+    let facts = Value::from(Serde(inputs.facts));
+    render_for(part, inputs, facts, blobs, Purpose::Machine).map(|rendered| rendered.desired)
+}
+
+pub(crate) fn render_for(
+    part: &Part,
+    inputs: &Inputs<'_>,
+    facts: Value,
+    blobs: &dyn Blobs,
+    purpose: Purpose,
+) -> Result<Rendered, Diagnostics> {
+    let mut wrong = Diagnostics::new();
+    let params = values::of_params(part, inputs, &mut wrong);
+    if wrong.has_errors() {
+        return Err(wrong);
+    }
+    let context = values::context(part, inputs, facts, params);
+    let mut reader = reader::Reader::new(part, blobs, context, purpose);
+    let mut instances = instances::all(part, &mut reader);
+    trees::expand(part, &mut instances, &mut reader.wrong);
+    let health = part.health.as_ref().and_then(|h| health(h, &mut reader));
+    let mut wrong = reader.wrong;
+    references::resolve(&mut instances, &mut wrong);
+    claims::check(&instances, &inputs.facts.arch, &mut wrong);
+    let mut resources: Vec<_> = instances.on.into_iter().map(|i| i.resource).collect();
+    resources.sort_by(|a, b| a.id.cmp(&b.id));
+    cycles::check(&resources, &mut wrong);
+    if wrong.has_errors() {
+        return Err(wrong.finish(|spot| spot.clone()));
+    }
+    let desired = Desired {
+        role: part.role.clone(),
+        resources,
+        health,
+    };
+    Ok(Rendered {
+        desired,
+        warnings: wrong,
+    })
+}
+
+fn health(declared: &HealthDeclared, reader: &mut reader::Reader<'_>) -> Option<Health> {
+    let key = &declared.command;
+    let given = reader.value(&key.value, &key.place, None)?;
+    match given.shell() {
+        Ok(command) => Some(Health {
+            command,
+            timeout_s: declared.timeout_s,
+        }),
+        Err(why) => {
+            let at = &key.place;
+            reader.wrong.push(Diagnostic::error(at, why));
+            None
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `after`, `restart_on`, `reload_on`, `on`: names and globs become exact resources.
+
+use super::instances::{Instances, Pattern};
+use crate::id::{Kind, ResourceId};
+use crate::resource::{Body, Place};
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::names;
+use crate::text::near::nearest;
+use globset::{GlobBuilder, GlobMatcher};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The kinds that a service can be restarted or reloaded for.
+const INPUTS: &[Kind] = &[Kind::File, Kind::Directory, Kind::Package];
+
+/// The kinds that a command can be run for.
+const CAUSES: &[Kind] = &[Kind::File, Kind::Directory, Kind::Link, Kind::Package];
+
+/// What a reference may name, by key.
+pub fn allowed(key: &str) -> &'static [Kind] {
+    match key {
+        "restart_on" | "reload_on" => INPUTS,
+        "on" => CAUSES,
+        _ => &Kind::ALL,
+    }
+}
+
+/// A reference as written, taken apart.
+pub enum Reference {
+    /// One resource, by its name in its one spelling.
+    Exact(ResourceId),
+    /// All of a kind whose names match.
+    Glob(Kind, Box<GlobMatcher>),
+}
+
+/// Takes a reference apart; `is_declared` says whether a name is one as it stands, which beats a glob.
+///
+/// # Errors
+/// With the reason why it is no reference, and the word that may be meant.
+pub fn parse(
+    key: &str,
+    text: &str,
+    is_declared: impl Fn(&ResourceId) -> bool,
+) -> Result<Reference, (String, Option<String>)> {
+    let Some((word, name)) = text.split_once(':') else {
+        let message = format!("{text:?} is no resource: kind:name is wanted, as file:/etc/hosts");
+        return Err((message, None));
+    };
+    let Some(kind) = Kind::of_word(word) else {
+        if Kind::LATER.contains(&word) {
+            return Err((format!("the kind `{word}` is not in this version"), None));
+        }
+        let near = nearest(word, Kind::ALL.map(Kind::word));
+        let help = near.map(|word| format!("did you mean `{word}`?"));
+        return Err((format!("unknown kind `{word}`"), help));
+    };
+    let kinds = allowed(key);
+    if !kinds.contains(&kind) {
+        let kinds = crate::text::shape::or(kinds.iter().map(|k| k.word().to_owned()));
+        return Err((format!("`{key}` takes a {kinds}, not a {word}"), None));
+    }
+    let exact = names::canonical(kind, name).map(|name| ResourceId::new(kind, name));
+    if let Ok(id) = &exact
+        && (is_declared(id) || !is_glob(name))
+    {
+        return Ok(Reference::Exact(id.clone()));
+    }
+    if !is_glob(name) {
+        let why = exact.err().unwrap_or_default();
+        return Err((why, None));
+    }
+    let glob = GlobBuilder::new(name)
+        .literal_separator(true)
+        .backslash_escape(true)
+        .build();
+    match glob {
+        Ok(glob) => Ok(Reference::Glob(kind, Box::new(glob.compile_matcher()))),
+        Err(why) => Err((format!("{name:?} is no glob: {}", why.kind()), None)),
+    }
+}
+
+fn is_glob(name: &str) -> bool {
+    name.contains(['*', '?', '[', '{'])
+}
+
+/// Brings all references to exact ids.
+pub fn resolve(instances: &mut Instances, wrong: &mut Diagnostics) {
+    let on: BTreeSet<ResourceId> = instances.on.iter().map(|i| i.resource.id.clone()).collect();
+    let known = Known {
+        on: &on,
+        off: &instances.off,
+        patterns: &instances.patterns,
+    };
+    for instance in &mut instances.on {
+        let own = instance.resource.id.clone();
+        let mut resolved: BTreeMap<&str, Vec<ResourceId>> = BTreeMap::new();
+        for (key, (references, place)) in &instance.references {
+            let mut ids = BTreeSet::new();
+            for text in references {
+                ids.extend(known.resolve(key, text, place, &own, wrong));
+            }
+            resolved.insert(key, ids.into_iter().collect());
+        }
+        let mut take = |key: &str| resolved.remove(key).unwrap_or_default();
+        instance.resource.after = take("after");
+        match &mut instance.resource.body {
+            Body::Service(service) => {
+                service.restart_on = take("restart_on");
+                service.reload_on = take("reload_on");
+            }
+            Body::Command(command) => command.on = take("on"),
+            _ => {}
+        }
+    }
+}
+
+struct Known<'a> {
+    on: &'a BTreeSet<ResourceId>,
+    off: &'a BTreeSet<ResourceId>,
+    patterns: &'a [Pattern],
+}
+
+impl Known<'_> {
+    fn resolve(
+        &self,
+        key: &str,
+        text: &str,
+        place: &Place,
+        own: &ResourceId,
+        wrong: &mut Diagnostics,
+    ) -> Vec<ResourceId> {
+        let declared = |id: &ResourceId| self.on.contains(id) || self.off.contains(id);
+        match parse(key, text, declared) {
+            Err((why, help)) => {
+                let mut diagnostic = Diagnostic::error(place, why);
+                diagnostic.help = help;
+                wrong.push(diagnostic);
+                Vec::new()
+            }
+            Ok(Reference::Exact(id)) if id == *own => {
+                let message = format!("`{key}` of {own} names itself");
+                wrong.push(Diagnostic::error(place, message));
+                Vec::new()
+            }
+            Ok(Reference::Exact(id)) if self.on.contains(&id) => vec![id],
+            Ok(Reference::Exact(id)) => {
+                if !self.off.contains(&id) && !self.may_be(&id) {
+                    wrong.push(self.unknown(&id, place));
+                }
+                Vec::new()
+            }
+            Ok(Reference::Glob(kind, glob)) => {
+                let matches = |id: &&ResourceId| id.kind == kind && glob.is_match(&id.name);
+                let found: Vec<ResourceId> = self.on.iter().filter(matches).cloned().collect();
+                let off = self.off.iter().any(|id| matches(&id));
+                let pattern = self.patterns.iter().any(|pattern| pattern.kind == kind);
+                if found.is_empty() && !off && !pattern {
+                    let message = format!("{text:?} matches no resource of the role");
+                    wrong.push(Diagnostic::warning(place, message));
+                }
+                found.into_iter().filter(|id| id != own).collect()
+            }
+        }
+    }
+
+    /// Whether a name that an expression gives might be this one on another machine.
+    fn may_be(&self, id: &ResourceId) -> bool {
+        self.patterns
+            .iter()
+            .any(|pattern| pattern.kind == id.kind && fits(&pattern.pieces, &id.name))
+    }
+
+    fn unknown(&self, id: &ResourceId, place: &Place) -> Diagnostic {
+        let all: Vec<String> = self
+            .on
+            .iter()
+            .chain(self.off)
+            .map(ToString::to_string)
+            .collect();
+        let message = format!("no resource `{id}` in the role");
+        let near = all.iter().map(String::as_str);
+        Diagnostic::error(place, message).near(&id.to_string(), near)
+    }
+}
+
+/// Whether a text can be made of these pieces, with anything where none is literal.
+pub fn fits(pieces: &[Option<String>], text: &str) -> bool {
+    match pieces {
+        [] => text.is_empty(),
+        [Some(literal), rest @ ..] => text
+            .strip_prefix(literal.as_str())
+            .is_some_and(|text| fits(rest, text)),
+        [None] => true,
+        [None, rest @ ..] => text
+            .char_indices()
+            .map(|(at, _)| at)
+            .chain([text.len()])
+            .any(|at| fits(rest, &text[at..])),
+    }
+}

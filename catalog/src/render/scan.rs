@@ -1,0 +1,130 @@
+//! What a template reads, found without running it: so that an unknown param is an error with its place,
+//! whatever branch it stands in, and so that the server knows whose members a role reads.
+
+mod visit;
+
+use minijinja::Error;
+use minijinja::machinery::{Span, ast, parse, parse_expr};
+use std::ops::Range;
+
+/// A name that a template uses, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// As written; dots between attributes: `os.codename`.
+    pub name: String,
+    /// Bytes of the template.
+    pub span: Range<usize>,
+}
+
+/// Something that ought to be written as a constant, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Constant {
+    /// What is written; none where it is computed.
+    pub name: Option<String>,
+    /// Bytes of the template.
+    pub span: Range<usize>,
+}
+
+/// All that a template uses.
+#[derive(Clone, Debug, Default)]
+pub struct Uses {
+    /// `params.NAME`.
+    pub params: Vec<Use>,
+    /// `facts.NAME`, with what follows.
+    pub facts: Vec<Use>,
+    /// Arguments of `fleet.members(…)`.
+    pub members: Vec<Constant>,
+    /// Where `fleet.peers()` is called.
+    pub peers: Vec<Range<usize>>,
+    /// Other attributes of fleet and member: what is not known of them.
+    pub unknown: Vec<(Use, &'static [&'static str])>,
+    /// Variables that are none of ours and are not set in the template.
+    pub variables: Vec<Use>,
+    /// Filters.
+    pub filters: Vec<Use>,
+    /// Tests.
+    pub tests: Vec<Use>,
+    /// Files that are included or imported.
+    pub includes: Vec<Constant>,
+    /// `item`, where it is used.
+    pub item: Vec<Range<usize>>,
+    /// Where `member.id` is used.
+    pub member: Vec<Range<usize>>,
+    /// Expressions that put a value of facts or fleet into the text without the filter `sh`.
+    pub unquoted: Vec<Range<usize>>,
+}
+
+impl Uses {
+    /// Whether it reads facts whose names only a machine knows.
+    pub fn is_open(&self) -> bool {
+        let open = ["local", "azure", "interfaces"];
+        self.facts
+            .iter()
+            .any(|fact| open.contains(&fact.name.split('.').next().unwrap_or_default()))
+    }
+}
+
+/// What a template uses.
+///
+/// # Errors
+/// Where its syntax is wrong.
+pub fn template(text: &str, name: &str) -> Result<Uses, Error> {
+    tainted_template(text, name, false)
+}
+
+/// What a template uses; `item` is a value of facts or fleet if `item_tainted`.
+///
+/// # Errors
+/// Where its syntax is wrong.
+pub fn tainted_template(text: &str, name: &str, item_tainted: bool) -> Result<Uses, Error> {
+    let tree = parse(text, name, super::engine::syntax())?;
+    let mut visit = visit::Visit::new(item_tainted);
+    visit.learn(&tree);
+    visit.statement(&tree);
+    Ok(visit.uses)
+}
+
+/// What a bare expression uses, and whether its value comes from facts or fleet.
+///
+/// # Errors
+/// Where its syntax is wrong.
+pub fn expression(text: &str) -> Result<(Uses, bool), Error> {
+    let tree = parse_expr(text)?;
+    let mut visit = visit::Visit::new(false);
+    visit.expression(&tree);
+    let tainted = visit.is_tainted(&tree);
+    Ok((visit.uses, tainted))
+}
+
+/// The expression of a text that is wholly one `{{ … }}`.
+pub fn whole(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
+    let tree = parse(text, "", super::engine::syntax()).ok()?;
+    let ast::Stmt::Template(template) = &tree else {
+        return None;
+    };
+    match template.children.as_slice() {
+        [ast::Stmt::EmitExpr(_)] => {
+            let inner = inner.strip_prefix(['-', '+']).unwrap_or(inner);
+            Some(inner.strip_suffix(['-', '+']).unwrap_or(inner))
+        }
+        _ => None,
+    }
+}
+
+/// The literal pieces of a template, with `None` where something computed stands between them.
+pub fn pieces(text: &str) -> Option<Vec<Option<String>>> {
+    let tree = parse(text, "", super::engine::syntax()).ok()?;
+    let ast::Stmt::Template(template) = &tree else {
+        return None;
+    };
+    let piece = |child: &ast::Stmt<'_>| match child {
+        ast::Stmt::EmitRaw(raw) => Some(raw.raw.to_owned()),
+        _ => None,
+    };
+    Some(template.children.iter().map(piece).collect())
+}
+
+fn range(span: Span) -> Range<usize> {
+    span.start_offset as usize..span.end_offset as usize
+}

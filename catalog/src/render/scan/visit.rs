@@ -1,0 +1,391 @@
+//! One walk over a template's syntax tree.
+
+use super::{Constant, Use, Uses, range};
+use minijinja::machinery::ast::{self, CallArg, CallType, Expr, Stmt};
+use std::collections::BTreeMap;
+
+/// Filters whose result can hold nothing that a shell would read as more than a word.
+const HARMLESS: [&str; 8] = [
+    "sh", "length", "count", "int", "float", "bool", "abs", "round",
+];
+
+/// Variables that minijinja brings, and those of loops and macros.
+const BUILT_IN: [&str; 8] = [
+    "range",
+    "dict",
+    "namespace",
+    "loop",
+    "caller",
+    "self",
+    "super",
+    "varargs",
+];
+
+pub struct Visit {
+    pub uses: Uses,
+    item_tainted: bool,
+    /// Names that the template sets anywhere, and whether a value of facts or fleet gets into them.
+    /// One scope for all: at worst `sh` is asked for where it is not needed.
+    locals: BTreeMap<String, bool>,
+}
+
+impl Visit {
+    pub fn new(item_tainted: bool) -> Self {
+        Self {
+            uses: Uses::default(),
+            item_tainted,
+            locals: BTreeMap::new(),
+        }
+    }
+
+    /// Learns which names the template sets, until nothing more becomes tainted.
+    pub fn learn(&mut self, tree: &Stmt<'_>) {
+        loop {
+            let before = self.locals.clone();
+            self.assigned(tree);
+            if self.locals == before {
+                return;
+            }
+        }
+    }
+
+    fn set(&mut self, target: &Expr<'_>, tainted: bool) {
+        match target {
+            Expr::Var(var) => {
+                let known = self.locals.entry(var.id.to_owned()).or_default();
+                *known |= tainted;
+            }
+            Expr::List(list) => list.items.iter().for_each(|item| self.set(item, tainted)),
+            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.set(item, tainted)),
+            Expr::GetAttr(attr) => self.set(&attr.expr, tainted),
+            _ => {}
+        }
+    }
+
+    fn assigned(&mut self, statement: &Stmt<'_>) {
+        match statement {
+            Stmt::ForLoop(node) => {
+                let tainted = self.is_tainted(&node.iter);
+                self.set(&node.target, tainted);
+            }
+            Stmt::Set(node) => {
+                let tainted = self.is_tainted(&node.expr);
+                self.set(&node.target, tainted);
+            }
+            Stmt::SetBlock(node) => self.set(&node.target, false),
+            Stmt::WithBlock(node) => {
+                for (target, value) in &node.assignments {
+                    let tainted = self.is_tainted(value);
+                    self.set(target, tainted);
+                }
+            }
+            Stmt::Macro(node) => {
+                self.locals.insert(node.name.to_owned(), false);
+                node.args.iter().for_each(|arg| self.set(arg, true));
+            }
+            Stmt::CallBlock(node) => {
+                node.macro_decl
+                    .args
+                    .iter()
+                    .for_each(|arg| self.set(arg, true));
+            }
+            Stmt::Import(node) => self.set(&node.name, false),
+            Stmt::FromImport(node) => {
+                for (name, alias) in &node.names {
+                    self.set(alias.as_ref().unwrap_or(name), false);
+                }
+            }
+            _ => {}
+        }
+        for body in bodies(statement) {
+            body.iter().for_each(|child| self.assigned(child));
+        }
+    }
+
+    pub fn statement(&mut self, statement: &Stmt<'_>) {
+        match statement {
+            Stmt::EmitExpr(node) => {
+                self.expression(&node.expr);
+                if !self.is_quoted(&node.expr) {
+                    self.uses.unquoted.push(range(node.expr.span()));
+                }
+            }
+            Stmt::ForLoop(node) => {
+                self.expression(&node.iter);
+                node.filter_expr.iter().for_each(|e| self.expression(e));
+            }
+            Stmt::IfCond(node) => self.expression(&node.expr),
+            Stmt::WithBlock(node) => node
+                .assignments
+                .iter()
+                .for_each(|(_, e)| self.expression(e)),
+            Stmt::Set(node) => self.expression(&node.expr),
+            Stmt::SetBlock(node) => node.filter.iter().for_each(|e| self.expression(e)),
+            Stmt::FilterBlock(node) => self.expression(&node.filter),
+            Stmt::AutoEscape(node) => self.expression(&node.enabled),
+            Stmt::Import(node) => self.include(&node.expr),
+            Stmt::FromImport(node) => self.include(&node.expr),
+            Stmt::Extends(node) => self.include(&node.name),
+            Stmt::Include(node) => self.include(&node.name),
+            Stmt::Macro(node) => node.defaults.iter().for_each(|e| self.expression(e)),
+            Stmt::CallBlock(node) => self.call(&node.call),
+            Stmt::Do(node) => self.call(&node.call),
+            Stmt::Template(_) | Stmt::EmitRaw(_) | Stmt::Block(_) => {}
+        }
+        for body in bodies(statement) {
+            body.iter().for_each(|child| self.statement(child));
+        }
+    }
+
+    fn include(&mut self, name: &Expr<'_>) {
+        let written = name.as_const().and_then(|v| v.as_str().map(str::to_owned));
+        if written.is_none() {
+            self.expression(name);
+        }
+        self.uses.includes.push(Constant {
+            name: written,
+            span: range(name.span()),
+        });
+    }
+
+    pub fn expression(&mut self, expr: &Expr<'_>) {
+        if let Some((root, path)) = path_of(expr) {
+            return self.variable(root, &path, expr);
+        }
+        match expr {
+            Expr::Call(call) => self.call(call),
+            Expr::Filter(node) => {
+                self.uses.filters.push(Use {
+                    name: node.name.to_owned(),
+                    span: range(expr.span()),
+                });
+                node.expr.iter().for_each(|e| self.expression(e));
+                self.arguments(&node.args);
+            }
+            Expr::Test(node) => {
+                self.uses.tests.push(Use {
+                    name: node.name.to_owned(),
+                    span: range(expr.span()),
+                });
+                self.expression(&node.expr);
+                self.arguments(&node.args);
+            }
+            other => children(other).into_iter().for_each(|e| self.expression(e)),
+        }
+    }
+
+    fn call(&mut self, call: &ast::Spanned<ast::Call<'_>>) {
+        match call.identify_call() {
+            CallType::Method(Expr::Var(var), method) if var.id == "fleet" => {
+                self.fleet_call(method, call);
+            }
+            CallType::Method(object, _) => self.expression(object),
+            CallType::Function(name) => self.name(name, range(call.expr.span())),
+            CallType::Object(object) => self.expression(object),
+            CallType::Block(_) => {}
+        }
+        self.arguments(&call.args);
+    }
+
+    fn fleet_call(&mut self, method: &str, call: &ast::Spanned<ast::Call<'_>>) {
+        let span = range(call.span());
+        match method {
+            "members" => {
+                let constant = match call.args.as_slice() {
+                    [CallArg::Pos(role)] => role.as_const(),
+                    _ => None,
+                };
+                let name = constant.and_then(|role| role.as_str().map(str::to_owned));
+                self.uses.members.push(Constant { name, span });
+            }
+            "peers" => self.uses.peers.push(span),
+            other => self.uses.unknown.push((
+                Use {
+                    name: format!("fleet.{other}"),
+                    span,
+                },
+                &["fleet.members", "fleet.peers"],
+            )),
+        }
+    }
+
+    fn arguments(&mut self, args: &[CallArg<'_>]) {
+        for arg in args {
+            self.expression(argument(arg));
+        }
+    }
+
+    fn variable(&mut self, root: &str, path: &[&str], expr: &Expr<'_>) {
+        let span = range(expr.span());
+        let named = |name: String| Use {
+            name,
+            span: span.clone(),
+        };
+        match root {
+            _ if self.locals.contains_key(root) => {}
+            "params" => {
+                if let Some(name) = path.first() {
+                    self.uses.params.push(named((*name).to_owned()));
+                }
+            }
+            "facts" => self.uses.facts.push(named(path.join("."))),
+            "fleet" => {
+                let name = named(
+                    ["fleet"]
+                        .iter()
+                        .chain(path)
+                        .copied()
+                        .collect::<Vec<_>>()
+                        .join("."),
+                );
+                self.uses
+                    .unknown
+                    .push((name, &["fleet.members", "fleet.peers"]));
+            }
+            "member" if path == ["id"] => self.uses.member.push(span),
+            "member" => {
+                let name = named(
+                    ["member"]
+                        .iter()
+                        .chain(path)
+                        .copied()
+                        .collect::<Vec<_>>()
+                        .join("."),
+                );
+                self.uses.unknown.push((name, &["member.id"]));
+            }
+            "item" => self.uses.item.push(span),
+            _ => self.name(root, span),
+        }
+    }
+
+    fn name(&mut self, name: &str, span: std::ops::Range<usize>) {
+        if !self.locals.contains_key(name) && !BUILT_IN.contains(&name) {
+            self.uses.variables.push(Use {
+                name: name.to_owned(),
+                span,
+            });
+        }
+    }
+
+    /// Whether text from facts or fleet may be in the value.
+    pub fn is_tainted(&self, expr: &Expr<'_>) -> bool {
+        match expr {
+            Expr::Var(var) => match self.locals.get(var.id) {
+                Some(tainted) => *tainted,
+                None => match var.id {
+                    "facts" | "fleet" => true,
+                    "item" => self.item_tainted,
+                    _ => false,
+                },
+            },
+            Expr::Const(_) | Expr::Test(_) | Expr::Compare(_) => false,
+            Expr::Filter(node) if HARMLESS[1..].contains(&node.name) => false,
+            Expr::Call(call) => {
+                let object = match call.identify_call() {
+                    CallType::Method(object, _) | CallType::Object(object) => {
+                        self.is_tainted(object)
+                    }
+                    _ => false,
+                };
+                object || call.args.iter().any(|arg| self.is_tainted(argument(arg)))
+            }
+            Expr::Filter(node) => {
+                node.expr.iter().any(|e| self.is_tainted(e))
+                    || node.args.iter().any(|arg| self.is_tainted(argument(arg)))
+            }
+            other => children(other).into_iter().any(|e| self.is_tainted(e)),
+        }
+    }
+
+    /// Whether what an expression puts into a command line is safe there: nothing from facts or
+    /// fleet, or quoted last of all.
+    fn is_quoted(&self, expr: &Expr<'_>) -> bool {
+        match expr {
+            Expr::Filter(node) if HARMLESS.contains(&node.name) => true,
+            Expr::IfExpr(node) => {
+                self.is_quoted(&node.true_expr) && node.false_expr.iter().all(|e| self.is_quoted(e))
+            }
+            Expr::BinOp(node) if matches!(node.op, ast::BinOpKind::Concat) => {
+                self.is_quoted(&node.left) && self.is_quoted(&node.right)
+            }
+            Expr::Call(call) if self.is_macro(call) => true,
+            other => !self.is_tainted(other),
+        }
+    }
+
+    /// A macro of the same template: what it puts out is judged where it stands.
+    fn is_macro(&self, call: &ast::Call<'_>) -> bool {
+        matches!(call.identify_call(), CallType::Function(name) if self.locals.contains_key(name))
+    }
+}
+
+fn argument<'t, 'a>(arg: &'t CallArg<'a>) -> &'t Expr<'a> {
+    match arg {
+        CallArg::Pos(e) | CallArg::Kwarg(_, e) | CallArg::PosSplat(e) | CallArg::KwargSplat(e) => e,
+    }
+}
+
+/// The variable and the constant attributes of `a.b["c"]`.
+fn path_of<'t, 'a>(expr: &'t Expr<'a>) -> Option<(&'a str, Vec<&'t str>)> {
+    match expr {
+        Expr::Var(var) => Some((var.id, Vec::new())),
+        Expr::GetAttr(node) => {
+            let (root, mut path) = path_of(&node.expr)?;
+            path.push(node.name);
+            Some((root, path))
+        }
+        Expr::GetItem(node) => {
+            let (root, mut path) = path_of(&node.expr)?;
+            let Expr::Const(key) = &node.subscript_expr else {
+                return None;
+            };
+            path.push(key.value.as_str()?);
+            Some((root, path))
+        }
+        _ => None,
+    }
+}
+
+fn children<'t, 'a>(expr: &'t Expr<'a>) -> Vec<&'t Expr<'a>> {
+    match expr {
+        Expr::Var(_) | Expr::Const(_) | Expr::Filter(_) | Expr::Test(_) | Expr::Call(_) => vec![],
+        Expr::Slice(node) => {
+            let ends = [&node.start, &node.stop, &node.step];
+            std::iter::once(&node.expr)
+                .chain(ends.into_iter().flatten())
+                .collect()
+        }
+        Expr::UnaryOp(node) => vec![&node.expr],
+        Expr::BinOp(node) => vec![&node.left, &node.right],
+        Expr::Compare(node) => {
+            let ops = node.ops.iter().map(|op| &op.expr);
+            std::iter::once(&node.expr).chain(ops).collect()
+        }
+        Expr::IfExpr(node) => [&node.test_expr, &node.true_expr]
+            .into_iter()
+            .chain(&node.false_expr)
+            .collect(),
+        Expr::GetAttr(node) => vec![&node.expr],
+        Expr::GetItem(node) => vec![&node.expr, &node.subscript_expr],
+        Expr::List(node) => node.items.iter().collect(),
+        Expr::Tuple(node) => node.items.iter().collect(),
+        Expr::Map(node) => node.keys.iter().chain(&node.values).collect(),
+    }
+}
+
+fn bodies<'t, 'a>(statement: &'t Stmt<'a>) -> Vec<&'t [Stmt<'a>]> {
+    match statement {
+        Stmt::Template(node) => vec![&node.children],
+        Stmt::ForLoop(node) => vec![&node.body, &node.else_body],
+        Stmt::IfCond(node) => vec![&node.true_body, &node.false_body],
+        Stmt::WithBlock(node) => vec![&node.body],
+        Stmt::SetBlock(node) => vec![&node.body],
+        Stmt::AutoEscape(node) => vec![&node.body],
+        Stmt::FilterBlock(node) => vec![&node.body],
+        Stmt::Block(node) => vec![&node.body],
+        Stmt::Macro(node) => vec![&node.body],
+        Stmt::CallBlock(node) => vec![&node.macro_decl.body],
+        _ => vec![],
+    }
+}

@@ -1,0 +1,205 @@
+//! What keys of one resource say together: contradictions, and what is missing.
+
+use super::reader::Keys;
+use crate::id::Kind;
+use crate::resource::Place;
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A key's value, if it is known before rendering, and where it stands.
+pub struct Said {
+    pub value: Option<Value>,
+    pub at: Spot,
+}
+
+/// All that is said of a resource, by key.
+pub struct Sayings {
+    pub kind: Kind,
+    pub name: String,
+    pub at: Spot,
+    pub keys: BTreeMap<String, Said>,
+}
+
+/// A key with one of these values.
+type Case = (Kind, &'static str, &'static [Test]);
+
+#[derive(Clone, Copy)]
+enum Test {
+    Word(&'static str),
+    Yes,
+    Any,
+}
+
+/// Under the first, none of the others may be said.
+const CONTRADICTIONS: &[(Case, &[(&str, Test)])] = &[
+    (
+        (Kind::File, "state", &[Test::Word("absent")]),
+        &[
+            ("content", Test::Any),
+            ("template", Test::Any),
+            ("source", Test::Any),
+            ("validate", Test::Any),
+            ("create_only", Test::Yes),
+        ],
+    ),
+    (
+        (Kind::Directory, "state", &[Test::Word("absent")]),
+        &[("source", Test::Any), ("purge", Test::Yes)],
+    ),
+    (
+        (Kind::Link, "state", &[Test::Word("absent")]),
+        &[("target", Test::Any)],
+    ),
+    (
+        (
+            Kind::Package,
+            "state",
+            &[Test::Word("absent"), Test::Word("purged")],
+        ),
+        &[("version", Test::Any), ("hold", Test::Yes)],
+    ),
+    (
+        (Kind::Service, "masked", &[Test::Yes]),
+        &[
+            ("state", Test::Word("running")),
+            ("enabled", Test::Yes),
+            ("unit", Test::Any),
+        ],
+    ),
+    (
+        (Kind::User, "state", &[Test::Word("absent")]),
+        &[
+            ("groups", Test::Any),
+            ("authorized_keys", Test::Any),
+            ("password_hash", Test::Any),
+        ],
+    ),
+];
+
+/// Directories that `purge` would be the end of.
+const PRECIOUS: [&str; 7] = ["/", "/etc", "/usr", "/var", "/home", "/root", "/boot"];
+
+impl Test {
+    fn holds(self, said: &Said) -> bool {
+        match (self, &said.value) {
+            (Test::Any, _) => true,
+            (Test::Yes, value) => value == &Some(Value::Bool(true)),
+            (Test::Word(word), Some(Value::String(text))) => text == word,
+            (Test::Word(_), _) => false,
+        }
+    }
+}
+
+impl Sayings {
+    /// Notes all that does not go together.
+    pub fn check(&self, wrong: &mut Diagnostics) {
+        for ((kind, key, cases), others) in CONTRADICTIONS {
+            let said = self.keys.get(*key).filter(|_| *kind == self.kind);
+            let Some(said) = said.filter(|said| cases.iter().any(|case| case.holds(said))) else {
+                continue;
+            };
+            for (other, test) in *others {
+                if let Some(there) = self.keys.get(*other).filter(|there| test.holds(there)) {
+                    wrong.push(self.contradiction((key, said), (other, there)));
+                }
+            }
+        }
+        for message in self.missing() {
+            wrong.push(Diagnostic::error(self.at.clone(), message));
+        }
+        if self.kind == Kind::Directory
+            && PRECIOUS.contains(&self.name.as_str())
+            && let Some(purge) = self.keys.get("purge").filter(|said| Test::Yes.holds(said))
+        {
+            let message = format!("`purge` is refused on {}", self.name);
+            wrong.push(Diagnostic::error(purge.at.clone(), message));
+        }
+    }
+
+    fn contradiction(&self, one: (&str, &Said), other: (&str, &Said)) -> Diagnostic {
+        let show = |(key, said): (&str, &Said)| match &said.value {
+            Some(value) if matches!(key, "state" | "masked" | "enabled" | "hold" | "purge") => {
+                format!("`{key} = {value}`")
+            }
+            _ => format!("`{key}`"),
+        };
+        let (a, b) = (&one.1.at.place.role, &other.1.at.place.role);
+        let message = match a == b {
+            true => format!("{} contradicts {}", show(one), show(other)),
+            false => {
+                let (one, other) = (show(one), show(other));
+                format!("{one} of the role {a} contradicts {other} of the role {b}")
+            }
+        };
+        Diagnostic::error(one.1.at.clone(), message).note(other.1.at.clone(), "the other one")
+    }
+
+    fn missing(&self) -> Vec<String> {
+        let has = |key: &str| self.keys.contains_key(key);
+        let absent = self
+            .keys
+            .get("state")
+            .is_some_and(|said| said.value.as_ref().is_none_or(|state| state == "absent"));
+        let word = self.kind.word();
+        let need = |key: &str| format!("a {word} needs `{key}`");
+        let mut missing = Vec::new();
+        let mut demand = |bad: bool, message: String| {
+            if bad {
+                missing.push(message);
+            }
+        };
+        match self.kind {
+            Kind::Link => demand(!absent && !has("target"), need("target")),
+            Kind::Repository => {
+                demand(!has("uris"), need("uris"));
+                demand(!has("suites"), need("suites"));
+            }
+            Kind::Command => {
+                let guards = ["unless", "only_if", "creates", "on"];
+                demand(!has("run"), need("run"));
+                demand(
+                    !guards.into_iter().any(has),
+                    "a command needs a guard: unless, only_if, creates or on".into(),
+                );
+            }
+            Kind::File => demand(
+                has("create_only") && !["content", "template", "source"].into_iter().any(has),
+                "`create_only` needs content, template or source".into(),
+            ),
+            Kind::User => demand(
+                has("exact_groups") && !has("groups"),
+                "`exact_groups` needs groups".into(),
+            ),
+            _ => {}
+        }
+        missing
+    }
+}
+
+/// Judges a resource after rendering.
+pub fn rendered(keys: &mut Keys<'_, '_>, name: &str) {
+    let declared = keys.declared;
+    let spot = |place: &Place| Spot::from(place);
+    let mut said = BTreeMap::new();
+    for (key, written) in &declared.keys {
+        // Only these are compared by value; what a text holds is of no interest here.
+        let compared = matches!(
+            key.as_str(),
+            "state" | "masked" | "enabled" | "hold" | "purge" | "create_only"
+        );
+        let value = match compared {
+            true => keys.given(key).map(|given| given.value),
+            false => None,
+        };
+        let at = spot(&written.place);
+        said.insert(key.clone(), Said { value, at });
+    }
+    let sayings = Sayings {
+        kind: declared.kind,
+        name: name.to_owned(),
+        at: spot(&declared.place),
+        keys: said,
+    };
+    sayings.check(&mut keys.reader.wrong);
+}

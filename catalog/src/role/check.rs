@@ -1,0 +1,317 @@
+//! What can be said of a merged role without rendering it: shapes, files, names in expressions.
+
+use super::expressions::{Expressions, Text};
+use super::files::Files;
+use super::include::Roles;
+use super::merge::{Merged, MergedRole};
+use crate::id::{Kind, ResourceId};
+use crate::render::references::{self, Reference, fits};
+use crate::render::scan;
+use crate::render::whole::{Said, Sayings};
+use crate::resource::Place;
+use crate::text::declare::{KeyText, is_template};
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::keys;
+use crate::text::shape::{Given, Shape};
+use crate::text::tree::{Node, NodeValue};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// What a role needs, and where something is wrong already.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Files it may read, by path in the catalog.
+    pub files: BTreeSet<String>,
+    /// Roles whose members it reads.
+    pub reads: BTreeSet<String>,
+    /// Where a value begins, or a resource's name, that is wrong: rendering need not say it again.
+    pub said: Vec<Place>,
+}
+
+/// Checks one merged role.
+pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Diagnostics) -> Found {
+    let mut check = Check {
+        role,
+        files,
+        expressions: Expressions::new(role, roles, files),
+        wrong: Diagnostics::new(),
+        said: Vec::new(),
+    };
+    for member in role.closure {
+        for (path, _) in files.below(member) {
+            if path.ends_with(".j2") {
+                check.expressions.files.insert(path.to_owned());
+            }
+        }
+    }
+    for resource in role.resources.values() {
+        check.resource(resource);
+    }
+    for key in role.own.fleet.values() {
+        check.fleet_key(key);
+    }
+    let Check {
+        expressions,
+        said,
+        wrong: found,
+        ..
+    } = check;
+    wrong.extend(found);
+    let mut said = said;
+    said.extend(expressions.said);
+    wrong.extend(expressions.wrong);
+    Found {
+        files: expressions.files,
+        reads: expressions.reads,
+        said,
+    }
+}
+
+struct Check<'a> {
+    role: &'a MergedRole<'a>,
+    files: &'a Files,
+    expressions: Expressions<'a>,
+    wrong: Diagnostics,
+    said: Vec<Place>,
+}
+
+impl Check<'_> {
+    fn resource(&mut self, resource: &Merged) {
+        let each = resource.keys.get("each");
+        let item = each.map(|each| self.expressions.each(each));
+        let mut name = Text {
+            text: &resource.name,
+            at: resource.at.clone(),
+            item,
+            shell: false,
+            key: resource.at.place.clone(),
+        };
+        if is_template(&resource.name) {
+            self.expressions
+                .template(&mut name, |_| resource.at.clone());
+        }
+        for (key, text) in &resource.keys {
+            if let Some(shape) = keys::shape(resource.kind, key) {
+                self.key(key, text, shape, item);
+            }
+        }
+        self.whole(resource);
+    }
+
+    fn fleet_key(&mut self, key: &KeyText) {
+        let name = &key.source.text[key.span.clone()];
+        let shape = keys::FLEET.iter().find(|(known, _)| *known == name);
+        if let Some((name, shape)) = shape {
+            self.key(name, key, *shape, None);
+        }
+    }
+
+    fn error(&mut self, key: &KeyText, diagnostic: Diagnostic) {
+        self.said.push(key.value_spot().place);
+        self.wrong.push(diagnostic);
+    }
+
+    /// `item`: whether there is one, and whether it comes from facts or fleet.
+    fn key(&mut self, name: &str, key: &KeyText, shape: Shape, item: Option<bool>) {
+        if let Some(bad) = key.node.unusable() {
+            let message = format!("`{name}` takes no {}", bad.kind().trim_start_matches("a "));
+            return self.error(key, Diagnostic::error(key.source.spot(&bad.span), message));
+        }
+        match shape {
+            Shape::Expression => return self.expressions.when(name, key, item),
+            // Looked at with the resource: it says whether there is an item.
+            Shape::Each => return,
+            _ => {}
+        }
+        let mut templated = false;
+        key.node
+            .strings(&mut |text, _| templated |= is_template(text));
+        if templated {
+            self.templates(key, shape, item);
+        }
+        let whole = key
+            .node
+            .text()
+            .is_some_and(|text| scan::whole(text).is_some());
+        if !templated || (!whole && is_never_text(shape) && key.node.text().is_some()) {
+            let given = Given {
+                value: key.node.json(),
+                computed: false,
+            };
+            if let Err(why) = shape.check(&given) {
+                return self.error(key, Diagnostic::error(key.value_spot(), why));
+            }
+        }
+        match shape {
+            Shape::Template | Shape::File | Shape::Tree => self.file(key, shape, item),
+            Shape::References => self.references(name, key),
+            _ => {}
+        }
+    }
+
+    fn templates(&mut self, key: &KeyText, shape: Shape, item: Option<bool>) {
+        let mut texts = Vec::new();
+        key.node.strings(&mut |text, node| texts.push((text, node)));
+        for (text, node) in texts {
+            let span = node.span.clone();
+            let mut text = Text {
+                text,
+                at: key.source.spot(&span),
+                item,
+                shell: shape == Shape::Shell && key.node.text().is_some(),
+                key: key.value_spot().place,
+            };
+            self.expressions.template(&mut text, |fragment| {
+                key.source.spot_within(&span, fragment)
+            });
+        }
+    }
+
+    /// The files that a key names are there, and go into the part.
+    fn file(&mut self, key: &KeyText, shape: Shape, item: Option<bool>) {
+        let Some(text) = key.node.text() else {
+            return;
+        };
+        let path = format!("{}/{}", key.role(), text.trim_end_matches('/'));
+        let mut found: Vec<String> = Vec::new();
+        if is_template(text) {
+            let pieces = scan::pieces(&path).unwrap_or_default();
+            let folder = |path: &str| {
+                let ends = path.match_indices('/').map(|(at, _)| at);
+                ends.into_iter().any(|at| fits(&pieces, &path[..at]))
+            };
+            let all = self.files.below(key.role()).map(|(path, _)| path);
+            found.extend(
+                all.filter(|path| fits(&pieces, path) || (shape == Shape::Tree && folder(path)))
+                    .map(str::to_owned),
+            );
+        } else if shape == Shape::Tree {
+            found.extend(self.files.below(&path).map(|(path, _)| path.to_owned()));
+        } else if self.files.get(&path).is_some() {
+            found.push(path.clone());
+        }
+        if found.is_empty() && !is_template(text) {
+            return self.no_file(key, text, shape);
+        }
+        for path in found {
+            if shape == Shape::Template {
+                let place = key.value_spot().place;
+                self.expressions.file(&path, item.is_some(), &place);
+            }
+            self.expressions.files.insert(path);
+        }
+    }
+
+    fn no_file(&mut self, key: &KeyText, text: &str, shape: Shape) {
+        let role = key.role().to_owned();
+        let below = self.files.below(&role);
+        let names: Vec<&str> = below
+            .filter_map(|(path, _)| path.strip_prefix(&role)?.strip_prefix('/'))
+            .collect();
+        let message = match shape {
+            Shape::Tree => {
+                format!("no folder {text:?} with files in it beside role.toml of {role}")
+            }
+            _ => format!("no file {text:?} beside role.toml of {role}"),
+        };
+        let diagnostic = Diagnostic::error(key.value_spot(), message).near(text, names);
+        self.error(key, diagnostic);
+    }
+
+    fn references(&mut self, name: &str, key: &KeyText) {
+        let NodeValue::Array(items) = &key.node.value else {
+            return;
+        };
+        for item in items {
+            let Some(text) = item.text().filter(|text| !is_template(text)) else {
+                continue;
+            };
+            let declared = |id: &ResourceId| self.is_declared(id);
+            match references::parse(name, text, declared) {
+                Err((why, help)) => {
+                    let mut diagnostic = Diagnostic::error(key.source.spot(&item.span), why);
+                    diagnostic.help = help;
+                    self.error(key, diagnostic);
+                }
+                Ok(Reference::Exact(id)) if !self.is_declared(&id) && !self.may_be(&id) => {
+                    self.unknown_reference(key, item, &id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn is_declared(&self, id: &ResourceId) -> bool {
+        self.role
+            .resources
+            .contains_key(&(id.kind, id.name.clone()))
+    }
+
+    /// Whether a template's name, or a file of a directory's tree, might be this resource.
+    fn may_be(&self, id: &ResourceId) -> bool {
+        let resources = self.role.resources.values();
+        let templates = resources.clone().filter(|resource| {
+            resource.kind == id.kind
+                && is_template(&resource.name)
+                && scan::pieces(&resource.name).is_some_and(|pieces| fits(&pieces, &id.name))
+        });
+        let mut trees = resources.filter(|resource| {
+            id.kind == Kind::File
+                && resource.kind == Kind::Directory
+                && resource.keys.contains_key("source")
+                && (is_template(&resource.name)
+                    || id.name.starts_with(resource.name.trim_end_matches('/')))
+        });
+        templates.count() > 0 || trees.next().is_some()
+    }
+
+    fn unknown_reference(&mut self, key: &KeyText, item: &Node, id: &ResourceId) {
+        let ids: Vec<String> = self
+            .role
+            .resources
+            .keys()
+            .map(|(kind, name)| ResourceId::new(*kind, name.as_str()).to_string())
+            .collect();
+        let message = format!("no resource `{id}` in the role {}", self.role.own.name);
+        let diagnostic = Diagnostic::error(key.source.spot(&item.span), message)
+            .near(&id.to_string(), ids.iter().map(String::as_str));
+        self.error(key, diagnostic);
+    }
+
+    fn whole(&mut self, resource: &Merged) {
+        let literal = |node: &Node| -> Option<Value> {
+            let mut template = false;
+            node.strings(&mut |text, _| template |= is_template(text));
+            (!template).then(|| node.json())
+        };
+        let said = |key: &KeyText| Said {
+            value: literal(&key.node),
+            at: key.value_spot(),
+        };
+        let keys = resource
+            .keys
+            .iter()
+            .map(|(name, key)| (name.clone(), said(key)));
+        let name = crate::text::names::canonical(resource.kind, &resource.name);
+        let sayings = Sayings {
+            kind: resource.kind,
+            name: name.unwrap_or_default(),
+            at: resource.at.clone(),
+            keys: keys.collect(),
+        };
+        sayings.check(&mut self.wrong);
+    }
+}
+
+/// A string that is not wholly one expression can never be one of these.
+fn is_never_text(shape: Shape) -> bool {
+    matches!(
+        shape,
+        Shape::References
+            | Shape::Boolean
+            | Shape::Number
+            | Shape::Accounts
+            | Shape::Lines
+            | Shape::Environment
+    )
+}

@@ -1,0 +1,102 @@
+//! Which roles a role is made of.
+
+use crate::text::declare::RoleText;
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every role by name.
+pub type Roles = BTreeMap<String, RoleText>;
+
+/// Includes, followed.
+#[derive(Debug, Default)]
+pub struct Includes {
+    /// By role: those it includes, however far, and itself last; depth first, each once.
+    closures: BTreeMap<String, Vec<String>>,
+}
+
+impl Includes {
+    /// Follows all includes; unknown names and cycles are noted.
+    pub fn follow(roles: &Roles, wrong: &mut Diagnostics) -> Self {
+        let names = || roles.keys().map(String::as_str);
+        for role in roles.values() {
+            for (name, span) in &role.include {
+                if !roles.contains_key(name) {
+                    let message = format!("no role `{name}`");
+                    wrong.push(
+                        Diagnostic::error(role.source.spot(span), message).near(name, names()),
+                    );
+                }
+            }
+        }
+        let mut includes = Self::default();
+        let mut cycles = BTreeSet::new();
+        for name in roles.keys() {
+            let mut closure = Vec::new();
+            walk(roles, name, &mut Vec::new(), &mut closure, &mut cycles);
+            includes.closures.insert(name.clone(), closure);
+        }
+        for cycle in cycles {
+            let role = &roles[&cycle[0]];
+            let next = &cycle[1 % cycle.len()];
+            let at = role.include.iter().find(|(name, _)| name == next);
+            let spot = at.map(|(_, span)| role.source.spot(span));
+            let names: Vec<&str> = cycle
+                .iter()
+                .chain(cycle.first())
+                .map(String::as_str)
+                .collect();
+            let message = format!("a cycle: {}", names.join(" includes "));
+            wrong.push(match spot {
+                Some(spot) => Diagnostic::error(spot, message),
+                None => Diagnostic::bare(message),
+            });
+        }
+        includes
+    }
+
+    /// The roles that this one is made of, itself last.
+    pub fn closure(&self, role: &str) -> &[String] {
+        self.closures.get(role).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether one role includes another, however far.
+    pub fn includes(&self, role: &str, other: &str) -> bool {
+        role != other && self.closure(role).iter().any(|name| name == other)
+    }
+
+    /// Of what several roles say, what counts: what no other that says something includes.
+    pub fn count<'a, T>(&self, said: &'a [(&'a str, T)]) -> Vec<&'a (&'a str, T)> {
+        said.iter()
+            .filter(|(role, _)| !said.iter().any(|(other, _)| self.includes(other, role)))
+            .collect()
+    }
+}
+
+fn walk(
+    roles: &Roles,
+    name: &str,
+    path: &mut Vec<String>,
+    closure: &mut Vec<String>,
+    cycles: &mut BTreeSet<Vec<String>>,
+) {
+    if closure.iter().any(|known| known == name) {
+        return;
+    }
+    if let Some(at) = path.iter().position(|known| known == name) {
+        // The same cycle from wherever it is entered: it begins with its first name.
+        let mut cycle = path[at..].to_vec();
+        let first = (0..cycle.len()).min_by_key(|at| &cycle[*at]).unwrap_or(0);
+        cycle.rotate_left(first);
+        cycles.insert(cycle);
+        return;
+    }
+    let Some(role) = roles.get(name) else {
+        return;
+    };
+    path.push(name.to_owned());
+    for (include, _) in &role.include {
+        walk(roles, include, path, closure, cycles);
+    }
+    path.pop();
+    closure.push(name.to_owned());
+}

@@ -1,0 +1,195 @@
+//! Values for params: `[set]` of roles, then the layers of fleet.toml.
+
+use super::include::{Includes, Roles};
+use super::merge::MergedRole;
+use crate::release::part::Param;
+use crate::text::declare::KeyText;
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::fleet::{FleetText, Layer};
+use crate::text::params;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Notes what fleet.toml names that is not there; `merged` are all roles, merged.
+pub fn check_names(
+    fleet: &FleetText,
+    merged: &BTreeMap<String, MergedRole<'_>>,
+    wrong: &mut Diagnostics,
+) {
+    let Some(source) = &fleet.source else {
+        return;
+    };
+    let everywhere: BTreeMap<&str, Vec<&Param>> = merged.values().fold(
+        BTreeMap::new(),
+        |mut all: BTreeMap<&str, Vec<&Param>>, role| {
+            for (name, param) in &role.params {
+                all.entry(name).or_default().push(param);
+            }
+            all
+        },
+    );
+    let nodes = fleet.nodes.values().map(|(layer, _)| layer);
+    for layer in std::iter::once(&fleet.params).chain(nodes) {
+        for (name, key) in layer {
+            match everywhere.get(name.as_str()) {
+                None => wrong.push(unknown(
+                    name,
+                    key,
+                    everywhere.keys().copied(),
+                    "no role has it",
+                )),
+                Some(params) => fits_one(name, key, params, wrong),
+            }
+        }
+    }
+    for (name, (layer, span)) in &fleet.roles {
+        let Some(role) = merged.get(name) else {
+            let words = merged.keys().map(String::as_str);
+            let message = format!("no role `{name}`");
+            wrong.push(Diagnostic::error(source.spot(span), message).near(name, words));
+            continue;
+        };
+        for (param, key) in layer.iter().filter(|(p, _)| !role.params.contains_key(*p)) {
+            let words = role.params.keys().map(String::as_str);
+            let whose = format!("the role {name} has no such param");
+            wrong.push(unknown(param, key, words, &whose));
+        }
+    }
+}
+
+fn unknown<'a>(
+    name: &str,
+    key: &KeyText,
+    words: impl Iterator<Item = &'a str>,
+    whose: &str,
+) -> Diagnostic {
+    let message = format!("unknown param `{name}`: {whose}");
+    let diagnostic = Diagnostic::error(key.name_spot(), message).near(name, words);
+    if key.node.entries().is_some() && diagnostic.help.is_none() {
+        return diagnostic.help("a name with dots is quoted: [node.\"vm-1.example.org\"]");
+    }
+    diagnostic
+}
+
+/// A value for whichever role has the param must do for one of them.
+fn fits_one(name: &str, key: &KeyText, params: &[&Param], wrong: &mut Diagnostics) {
+    let mut first = None;
+    for param in params {
+        let mut bad = Diagnostics::new();
+        if params::value(&key.source, name, param, &key.node, &mut bad).is_some() {
+            return;
+        }
+        first.get_or_insert(bad);
+    }
+    wrong.extend(first.unwrap_or_default());
+}
+
+/// The values that the layers above the node's give to a role's params.
+pub fn values(
+    role: &MergedRole<'_>,
+    roles: &Roles,
+    includes: &Includes,
+    fleet: &FleetText,
+    wrong: &mut Diagnostics,
+) -> BTreeMap<String, Value> {
+    let mut values = BTreeMap::new();
+    let sets: Vec<(&str, &Layer)> = role
+        .closure
+        .iter()
+        .filter_map(|name| Some((name.as_str(), &roles.get(name)?.set)))
+        .collect();
+    for (name, layer) in &sets {
+        check_set(name, layer, roles, includes, wrong);
+    }
+    let everywhere = [("", &fleet.params)];
+    let layers: Vec<(&str, &Layer)> = role
+        .closure
+        .iter()
+        .filter_map(|name| Some((name.as_str(), &fleet.roles.get(name)?.0)))
+        .collect();
+    for layers in [&sets[..], &everywhere[..], &layers[..]] {
+        for (name, param) in &role.params {
+            let said: Vec<(&str, &KeyText)> = layers
+                .iter()
+                .filter_map(|(role, layer)| Some((*role, layer.get(name)?)))
+                .collect();
+            if let Some(value) = one(name, param, &said, includes, wrong) {
+                values.insert(name.clone(), value);
+            }
+        }
+    }
+    values
+}
+
+fn one(
+    name: &str,
+    param: &Param,
+    said: &[(&str, &KeyText)],
+    includes: &Includes,
+    wrong: &mut Diagnostics,
+) -> Option<Value> {
+    let count = includes.count(said);
+    let (role, key) = *count.first()?;
+    for (other_role, other) in &count[1..] {
+        if other.node.json() != key.node.json() {
+            let message = format!(
+                "the roles {role} and {other_role} give the param `{name}` different values"
+            );
+            wrong.push(
+                Diagnostic::error(other.value_spot(), message)
+                    .note(key.value_spot(), "the other one")
+                    .help("a role that includes both and sets it decides"),
+            );
+        }
+    }
+    params::value(&key.source, name, param, &key.node, wrong)
+}
+
+/// `[set]` is for params of included roles.
+fn check_set(
+    name: &str,
+    layer: &Layer,
+    roles: &Roles,
+    includes: &Includes,
+    wrong: &mut Diagnostics,
+) {
+    for (param, key) in layer {
+        let own = roles
+            .get(name)
+            .is_some_and(|r| r.params.contains_key(param));
+        let included = || {
+            let names = includes.closure(name).iter().filter(|other| *other != name);
+            names.filter_map(|other| roles.get(other))
+        };
+        if own {
+            wrong.push(
+                Diagnostic::error(
+                    key.name_spot(),
+                    format!("`{param}` is a param of this role itself"),
+                )
+                .help("[set] is for params of included roles; write it as the default"),
+            );
+        } else if !included().any(|other| other.params.contains_key(param)) {
+            let words = included().flat_map(|other| other.params.keys().map(String::as_str));
+            let message = format!("unknown param `{param}`: no included role has such a param");
+            wrong.push(Diagnostic::error(key.name_spot(), message).near(param, words));
+        }
+    }
+}
+
+/// The leaves of a role's tree of node layers: by node, the params that the role has.
+pub fn leaves(role: &MergedRole<'_>, fleet: &FleetText) -> BTreeMap<String, Vec<u8>> {
+    let leaf = |(node, (layer, _)): (&String, &(Layer, _))| {
+        let params: BTreeMap<&str, Value> = layer
+            .iter()
+            .filter(|(name, _)| role.params.contains_key(*name))
+            .map(|(name, key)| (name.as_str(), key.node.json()))
+            .collect();
+        if params.is_empty() {
+            return None;
+        }
+        let leaf = serde_json::json!({"node": node, "params": params});
+        Some((node.clone(), leaf.to_string().into_bytes()))
+    };
+    fleet.nodes.iter().filter_map(leaf).collect()
+}

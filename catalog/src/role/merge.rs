@@ -1,0 +1,201 @@
+//! A role with all that it includes, as one: key by key, the includer wins, siblings that differ conflict.
+
+use super::files::Files;
+use super::include::{Includes, Roles};
+use crate::id::Kind;
+use crate::release::part::Param;
+use crate::text::declare::{KeyText, ResourceText, RoleText};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
+use crate::text::keys;
+use crate::text::names;
+use crate::text::shape::Shape;
+use std::collections::BTreeMap;
+
+/// Who says it, under which key, and what.
+type Saying<'a> = (&'a str, (&'a str, &'a KeyText));
+
+/// One resource after the merge.
+#[derive(Clone, Debug)]
+pub struct Merged {
+    /// Its kind.
+    pub kind: Kind,
+    /// As written where it is declared first.
+    pub name: String,
+    /// Where it is declared: by the outermost role that says anything of it.
+    pub at: Spot,
+    /// By name.
+    pub keys: BTreeMap<String, KeyText>,
+}
+
+/// A role, merged.
+#[derive(Debug)]
+pub struct MergedRole<'a> {
+    /// The role itself.
+    pub own: &'a RoleText,
+    /// What it is made of, itself last.
+    pub closure: &'a [String],
+    /// By kind and name in its one spelling.
+    pub resources: BTreeMap<(Kind, String), Merged>,
+    /// By name.
+    pub params: BTreeMap<String, Param>,
+}
+
+/// Merges a role with what it includes.
+pub fn merge<'a>(
+    role: &'a RoleText,
+    roles: &'a Roles,
+    includes: &'a Includes,
+    files: &Files,
+    wrong: &mut Diagnostics,
+) -> MergedRole<'a> {
+    let closure = includes.closure(&role.name);
+    let members: Vec<&RoleText> = closure.iter().filter_map(|name| roles.get(name)).collect();
+    let mut declared: BTreeMap<(Kind, String), Vec<&ResourceText>> = BTreeMap::new();
+    for member in &members {
+        for resource in &member.resources {
+            let id = identity(resource);
+            declared.entry(id).or_default().push(resource);
+        }
+    }
+    let resources = declared
+        .into_iter()
+        .map(|(id, said)| {
+            let merged = resource(id.0, &said, includes, files, wrong);
+            (id, merged)
+        })
+        .collect();
+    MergedRole {
+        own: role,
+        closure,
+        resources,
+        params: params(&members, includes, wrong),
+    }
+}
+
+fn identity(resource: &ResourceText) -> (Kind, String) {
+    let name = match resource.is_template() {
+        true => None,
+        false => names::canonical(resource.kind, &resource.name).ok(),
+    };
+    (resource.kind, name.unwrap_or_else(|| resource.name.clone()))
+}
+
+fn resource(
+    kind: Kind,
+    said: &[&ResourceText],
+    includes: &Includes,
+    files: &Files,
+    wrong: &mut Diagnostics,
+) -> Merged {
+    for (at, one) in said.iter().enumerate() {
+        if let Some(other) = said[..at].iter().find(|s| s.source.role == one.source.role) {
+            let message = format!("{}:{} is declared twice", kind.word(), one.name);
+            let diagnostic = Diagnostic::error(one.spot(), message);
+            wrong.push(diagnostic.note(other.spot(), "here as well"));
+        }
+    }
+    let mut slots: BTreeMap<&str, Vec<Saying<'_>>> = BTreeMap::new();
+    for resource in said {
+        for (key, text) in &resource.keys {
+            let slot = slots.entry(keys::slot(kind, key)).or_default();
+            slot.push((text.role(), (key, text)));
+        }
+    }
+    let mut merged = BTreeMap::new();
+    for slot in slots.values() {
+        let count = includes.count(slot);
+        let Some((_, (key, text))) = count.first() else {
+            continue;
+        };
+        for (_, (other_key, other)) in &count[1..] {
+            if !agree(kind, (key, text), (other_key, other), files) {
+                wrong.push(conflict((key, text), (other_key, other)));
+            }
+        }
+        merged.insert((*key).to_owned(), (*text).clone());
+    }
+    // The outermost role is the last of the closure.
+    let (first, last) = (&said[0], &said[said.len() - 1]);
+    Merged {
+        kind,
+        name: first.name.clone(),
+        at: last.spot(),
+        keys: merged,
+    }
+}
+
+/// Whether two keys say the same: paths do only where they lead to the same bytes.
+fn agree(kind: Kind, one: (&str, &KeyText), other: (&str, &KeyText), files: &Files) -> bool {
+    let (a, b) = (one.1.node.json(), other.1.node.json());
+    if one.0 != other.0 || a != b {
+        return false;
+    }
+    let path = a.as_str().unwrap_or_default();
+    let digest = |key: &KeyText| files.digest(&format!("{}/{path}", key.role()));
+    match keys::shape(kind, one.0) {
+        Some(Shape::Template | Shape::File) => {
+            one.1.role() == other.1.role()
+                || (digest(one.1).is_some() && digest(one.1) == digest(other.1))
+        }
+        Some(Shape::Tree) => one.1.role() == other.1.role(),
+        _ => true,
+    }
+}
+
+fn conflict(one: (&str, &KeyText), other: (&str, &KeyText)) -> Diagnostic {
+    let ((key, a), (other_key, b)) = (one, other);
+    let (role, other_role) = (a.role(), b.role());
+    if role == other_role {
+        return Diagnostic::error(
+            b.name_spot(),
+            format!("`{key}` and `{other_key}` are two ways to say one thing"),
+        )
+        .note(a.name_spot(), "the other one");
+    }
+    let message = match key == other_key {
+        true => format!("the roles {role} and {other_role} differ in `{key}`"),
+        false => {
+            format!("the roles {role} and {other_role} differ: `{key}` here, `{other_key}` there")
+        }
+    };
+    Diagnostic::error(b.value_spot(), message)
+        .note(a.value_spot(), "the other one")
+        .help("a role that includes both and sets it decides")
+}
+
+fn params(
+    members: &[&RoleText],
+    includes: &Includes,
+    wrong: &mut Diagnostics,
+) -> BTreeMap<String, Param> {
+    let mut said: BTreeMap<&str, Vec<(&str, &Param)>> = BTreeMap::new();
+    for member in members {
+        for (name, param) in &member.params {
+            let all = said.entry(name).or_default();
+            all.push((member.name.as_str(), param));
+        }
+    }
+    let mut params = BTreeMap::new();
+    for (name, said) in &said {
+        let count = includes.count(said);
+        let Some((role, param)) = count.first() else {
+            continue;
+        };
+        for (other_role, other) in &count[1..] {
+            let same = Param {
+                place: param.place.clone(),
+                ..(*other).clone()
+            };
+            if same != **param {
+                let message = format!(
+                    "the roles {role} and {other_role} declare the param `{name}` differently"
+                );
+                wrong.push(
+                    Diagnostic::error(&other.place, message).note(&param.place, "the other one"),
+                );
+            }
+        }
+        params.insert((*name).to_owned(), (*param).clone());
+    }
+    params
+}

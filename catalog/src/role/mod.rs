@@ -1,0 +1,228 @@
+//! Roles with what they include become parts: checked whole, ready to be given to machines.
+
+mod check;
+mod expressions;
+pub mod files;
+mod include;
+mod layers;
+mod merge;
+mod part;
+mod sample;
+
+use crate::release::part::Part;
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
+use crate::text::fleet::FleetText;
+use crate::text::source::Source;
+use crate::text::{CatalogFiles, declare, fleet, names, tree};
+use files::Files;
+use include::{Includes, Roles};
+use merge::MergedRole;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A catalog without errors.
+#[derive(Debug)]
+pub struct Catalog {
+    parts: BTreeMap<String, Part>,
+    leaves: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    descriptions: BTreeMap<String, String>,
+    files: Files,
+}
+
+impl Catalog {
+    /// Everything that `cfg check` does, the rendering of every role with made-up facts among it.
+    /// Beside the catalog, its warnings.
+    ///
+    /// # Errors
+    /// All that is wrong with it, and the warnings.
+    pub fn load(files: &CatalogFiles) -> Result<(Catalog, Diagnostics), Diagnostics> {
+        Self::load_with(files, &BTreeMap::new())
+    }
+
+    /// The same, for a local run with values of `--set`: a param that has no other value is not missed then.
+    ///
+    /// # Errors
+    /// All that is wrong with it, and the warnings.
+    pub fn load_with(
+        files: &CatalogFiles,
+        set: &BTreeMap<String, String>,
+    ) -> Result<(Catalog, Diagnostics), Diagnostics> {
+        let mut wrong = Diagnostics::new();
+        let texts = Texts::read(files, &mut wrong);
+        let includes = Includes::follow(&texts.roles, &mut wrong);
+        let whole = texts.whole(&includes);
+        let merged = texts.merge(&includes, &whole, &mut wrong);
+        layers::check_names(&texts.fleet, &merged, &mut wrong);
+        let mut catalog = Catalog {
+            parts: BTreeMap::new(),
+            leaves: BTreeMap::new(),
+            descriptions: BTreeMap::new(),
+            files: Files::default(),
+        };
+        for role in merged.values().filter(|role| !role.own.partial) {
+            let built = part::build(role, &texts, &includes, set, &mut wrong);
+            let name = role.own.name.clone();
+            catalog.parts.insert(name.clone(), built.part);
+            catalog.leaves.insert(name.clone(), built.leaves);
+            if let Some(description) = &role.own.description {
+                catalog.descriptions.insert(name, description.clone());
+            }
+        }
+        let wrong = wrong.finish(|spot| texts.filled(spot));
+        if wrong.has_errors() {
+            return Err(wrong);
+        }
+        catalog.files = texts.files;
+        Ok((catalog, wrong))
+    }
+
+    /// The roles that machines can have, with what each is described as.
+    pub fn roles(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.parts.keys().map(|name| {
+            let description = self.descriptions.get(name).map(String::as_str);
+            (name.as_str(), description)
+        })
+    }
+
+    /// A role's part.
+    pub fn part(&self, role: &str) -> Option<&Part> {
+        self.parts.get(role)
+    }
+
+    /// All parts, by role.
+    pub fn parts(&self) -> &BTreeMap<String, Part> {
+        &self.parts
+    }
+
+    /// The node layers of a role: by node, the leaf's bytes.
+    pub fn leaves(&self, role: &str) -> Option<&BTreeMap<String, Vec<u8>>> {
+        self.leaves.get(role)
+    }
+
+    /// The files of the catalog, by digest, for rendering.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+}
+
+/// The texts of a catalog, read.
+pub(crate) struct Texts {
+    pub roles: Roles,
+    pub fleet: FleetText,
+    pub files: Files,
+}
+
+impl Texts {
+    fn read(catalog: &CatalogFiles, wrong: &mut Diagnostics) -> Self {
+        let mut texts = Self {
+            roles: Roles::new(),
+            fleet: FleetText::default(),
+            files: Files::of(catalog),
+        };
+        for (path, bytes) in &catalog.0 {
+            if path == "fleet.toml" {
+                match tree::text_of("", path, bytes) {
+                    Ok(source) => texts.fleet = fleet::fleet(source, wrong),
+                    Err(bad) => wrong.extend(bad),
+                }
+            } else if let Some(name) = path.strip_suffix("/role.toml")
+                && !name.contains('/')
+            {
+                texts.role(name, path, bytes, wrong);
+            }
+        }
+        texts.strangers(catalog, wrong);
+        texts
+    }
+
+    fn role(&mut self, name: &str, path: &str, bytes: &[u8], wrong: &mut Diagnostics) {
+        if !names::is_word(name) {
+            let start = Source::new(name, path, "").place(&(0..0));
+            wrong.push(
+                Diagnostic::error(&start, format!("{name:?} cannot be the name of a role"))
+                    .help("letters, digits, `-` and `_`"),
+            );
+            return;
+        }
+        match tree::text_of(name, path, bytes) {
+            Ok(source) => {
+                let role = declare::role(name, source, wrong);
+                self.roles.insert(name.to_owned(), role);
+            }
+            Err(bad) => wrong.extend(bad),
+        }
+    }
+
+    /// Folders without a role.toml are hardly meant.
+    fn strangers(&self, catalog: &CatalogFiles, wrong: &mut Diagnostics) {
+        let folders: BTreeSet<&str> = catalog
+            .0
+            .keys()
+            .filter_map(|path| Some(path.split_once('/')?.0))
+            .filter(|folder| !catalog.0.contains_key(&format!("{folder}/role.toml")))
+            .collect();
+        for folder in folders {
+            let mut warning = Diagnostic::bare(format!("the folder {folder} has no role.toml"));
+            warning.severity = crate::text::diagnostic::Severity::Warning;
+            wrong.push(warning);
+        }
+        if self.roles.is_empty() && !wrong.has_errors() {
+            wrong.push(
+                Diagnostic::bare("no role in the catalog")
+                    .help("a role is a folder with a role.toml: roles/NAME/role.toml"),
+            );
+        }
+    }
+
+    /// Roles of which every member could be read.
+    fn whole(&self, includes: &Includes) -> BTreeSet<String> {
+        let sound = |name: &String| {
+            self.roles.get(name).is_some_and(|role| {
+                let found = role
+                    .include
+                    .iter()
+                    .all(|(name, _)| self.roles.contains_key(name));
+                !role.broken && found
+            })
+        };
+        let whole = |name: &&String| includes.closure(name).iter().all(sound);
+        self.roles.keys().filter(whole).cloned().collect()
+    }
+
+    fn merge<'a>(
+        &'a self,
+        includes: &'a Includes,
+        whole: &BTreeSet<String>,
+        wrong: &mut Diagnostics,
+    ) -> BTreeMap<String, MergedRole<'a>> {
+        let mut merged = BTreeMap::new();
+        for role in self
+            .roles
+            .values()
+            .filter(|role| whole.contains(&role.name))
+        {
+            let mut found = Diagnostics::new();
+            let one = merge::merge(role, &self.roles, includes, &self.files, &mut found);
+            // What a partial role's members differ in, its includers may settle.
+            if !role.partial {
+                wrong.extend(found);
+            }
+            merged.insert(role.name.clone(), one);
+        }
+        merged
+    }
+
+    /// The spot with its source line.
+    fn filled(&self, spot: &Spot) -> Spot {
+        let file = spot.place.file.as_str();
+        let role = self.roles.values().map(|role| &role.source);
+        let known: Option<&Arc<Source>> = role
+            .chain(&self.fleet.source)
+            .find(|source| source.file == file);
+        match (known, self.files.text(file)) {
+            (Some(source), _) => source.filled(spot),
+            (None, Some(text)) => Source::new(spot.place.role.clone(), file, text).filled(spot),
+            (None, None) => spot.clone(),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! One role's part, checked.
+
+use super::check::{self, Found};
+use super::include::Includes;
+use super::merge::{Merged, MergedRole};
+use super::{Texts, layers, sample};
+use crate::release::FORMAT;
+use crate::release::nodes;
+use crate::release::part::{Declared, HealthDeclared, Key, Part};
+use crate::render::{self, Inputs, Purpose};
+use crate::text::declare::KeyText;
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::shape::Given;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// How long a started service may take to be healthy if nobody says.
+const HEALTH_TIMEOUT_S: u64 = 120;
+
+/// A part and its node layers.
+pub struct Built {
+    pub part: Part,
+    pub leaves: BTreeMap<String, Vec<u8>>,
+}
+
+/// Builds a role's part; what is wrong with the role is noted.
+pub fn build(
+    role: &MergedRole<'_>,
+    texts: &Texts,
+    includes: &Includes,
+    set: &BTreeMap<String, String>,
+    wrong: &mut Diagnostics,
+) -> Built {
+    let found = check::role(role, &texts.roles, &texts.files, wrong);
+    let leaves = layers::leaves(role, &texts.fleet);
+    let values = layers::values(role, &texts.roles, includes, &texts.fleet, wrong);
+    let files = found.files.iter().filter_map(|path| {
+        let blob = texts.files.get(path)?;
+        Some((path.clone(), blob))
+    });
+    let part = Part {
+        format: FORMAT,
+        role: role.own.name.clone(),
+        nodes: nodes::root(&leaves),
+        params: role.params.clone(),
+        values,
+        resources: role.resources.values().map(declared).collect(),
+        files: files.collect(),
+        reads: found.reads.clone(),
+        health: health(role),
+    };
+    try_out(&part, role, texts, &leaves, set, &found, wrong);
+    Built { part, leaves }
+}
+
+fn declared(merged: &Merged) -> Declared {
+    let key = |(name, text): (&String, &KeyText)| (name.clone(), key(text));
+    Declared {
+        kind: merged.kind,
+        name: merged.name.clone(),
+        place: merged.at.place.clone(),
+        keys: merged.keys.iter().map(key).collect(),
+    }
+}
+
+fn key(text: &KeyText) -> Key {
+    Key {
+        value: text.node.json(),
+        place: text.value_spot().place,
+    }
+}
+
+fn health(role: &MergedRole<'_>) -> Option<HealthDeclared> {
+    let timeout = role.own.fleet.get("health_timeout").and_then(|key| {
+        let given = Given {
+            value: key.node.json(),
+            computed: false,
+        };
+        given.duration().ok()
+    });
+    Some(HealthDeclared {
+        command: key(role.own.fleet.get("health")?),
+        timeout_s: timeout.unwrap_or(HEALTH_TIMEOUT_S),
+    })
+}
+
+/// Renders the role for a made-up machine.
+fn try_out(
+    part: &Part,
+    role: &MergedRole<'_>,
+    texts: &Texts,
+    leaves: &BTreeMap<String, Vec<u8>>,
+    set: &BTreeMap<String, String>,
+    found: &Found,
+    wrong: &mut Diagnostics,
+) {
+    let facts = sample::facts();
+    let fleet = sample::fleet(part.reads.iter());
+    let set = set
+        .iter()
+        .filter(|(name, _)| part.params.contains_key(*name));
+    let set = set
+        .map(|(name, text)| (name.clone(), text.clone()))
+        .collect();
+    let leaf = sample_leaf(part, leaves);
+    let inputs = Inputs {
+        facts: &facts,
+        fleet: &fleet,
+        me: Some(&sample::me(&role.own.name)),
+        leaf: leaf.as_deref(),
+        set: &set,
+    };
+    let value = sample::facts_value(&facts);
+    let results = match render::render_for(part, &inputs, value, &texts.files, Purpose::Check) {
+        Ok(rendered) => rendered.warnings,
+        Err(wrong) => wrong,
+    };
+    for diagnostic in results {
+        if !is_said(&diagnostic, found) {
+            wrong.push(diagnostic);
+        }
+    }
+}
+
+/// Whether the check before rendering has said what is wrong there.
+fn is_said(diagnostic: &Diagnostic, found: &Found) -> bool {
+    diagnostic
+        .at
+        .iter()
+        .any(|at| found.said.contains(&at.place))
+        || (diagnostic.notes.iter())
+            .any(|(at, what)| what == "for this key" && found.said.contains(&at.place))
+}
+
+/// Values for params that only nodes' own layers give: those of the first node that has one.
+fn sample_leaf(part: &Part, leaves: &BTreeMap<String, Vec<u8>>) -> Option<Vec<u8>> {
+    let mut params: BTreeMap<&str, Value> = BTreeMap::new();
+    for leaf in leaves.values() {
+        let leaf: Value = serde_json::from_slice(leaf).ok()?;
+        for (name, param) in &part.params {
+            let needed = param.default.is_none() && !part.values.contains_key(name);
+            if let Some(value) = leaf["params"].get(name).filter(|_| needed) {
+                params.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+    }
+    (!params.is_empty()).then(|| {
+        serde_json::json!({"params": params})
+            .to_string()
+            .into_bytes()
+    })
+}

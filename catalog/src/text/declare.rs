@@ -1,0 +1,353 @@
+//! role.toml: what one role says, before includes are followed.
+
+use super::diagnostic::{Diagnostic, Diagnostics, Spot};
+use super::keys;
+use super::names;
+use super::params;
+use super::shape::Shape;
+use super::source::Source;
+use super::tree::{self, Entry, Node, NodeValue};
+use crate::id::Kind;
+use crate::release::part::Param;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One key as written.
+#[derive(Clone, Debug)]
+pub struct KeyText {
+    /// The file it stands in.
+    pub source: Arc<Source>,
+    /// Where its name stands.
+    pub span: Range<usize>,
+    /// Its value.
+    pub node: Node,
+}
+
+impl KeyText {
+    /// The role that says it.
+    pub fn role(&self) -> &str {
+        &self.source.role
+    }
+
+    /// Where its value stands.
+    pub fn value_spot(&self) -> Spot {
+        self.source.spot(&self.node.span)
+    }
+
+    /// Where its name stands.
+    pub fn name_spot(&self) -> Spot {
+        self.source.spot(&self.span)
+    }
+}
+
+/// One resource as a role declares it.
+#[derive(Clone, Debug)]
+pub struct ResourceText {
+    /// Its kind.
+    pub kind: Kind,
+    /// As written.
+    pub name: String,
+    /// The file it stands in.
+    pub source: Arc<Source>,
+    /// Where its name stands.
+    pub span: Range<usize>,
+    /// By name.
+    pub keys: BTreeMap<String, KeyText>,
+}
+
+impl ResourceText {
+    /// Where its name stands.
+    pub fn spot(&self) -> Spot {
+        self.source.spot(&self.span)
+    }
+
+    /// Whether its name is a template.
+    pub fn is_template(&self) -> bool {
+        self.keys.contains_key("each") || is_template(&self.name)
+    }
+}
+
+/// Whether a string is more than text.
+pub fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark))
+}
+
+/// What one role.toml says.
+#[derive(Clone, Debug)]
+pub struct RoleText {
+    /// The role.
+    pub name: String,
+    /// The text.
+    pub source: Arc<Source>,
+    /// For people.
+    pub description: Option<String>,
+    /// Only included, never given to a machine.
+    pub partial: bool,
+    /// The roles it includes, with where it says so.
+    pub include: Vec<(String, Range<usize>)>,
+    /// Its own params.
+    pub params: BTreeMap<String, Param>,
+    /// Values for params of included roles.
+    pub set: BTreeMap<String, KeyText>,
+    /// `health` and `health_timeout`.
+    pub fleet: BTreeMap<String, KeyText>,
+    /// Its resources, in the order of kinds and names as written.
+    pub resources: Vec<ResourceText>,
+    /// Something in it could not be understood: what depends on it is not judged.
+    pub broken: bool,
+}
+
+impl RoleText {
+    fn empty(name: &str, source: Arc<Source>) -> Self {
+        Self {
+            name: name.into(),
+            source,
+            description: None,
+            partial: false,
+            include: Vec::new(),
+            params: BTreeMap::new(),
+            set: BTreeMap::new(),
+            fleet: BTreeMap::new(),
+            resources: Vec::new(),
+            broken: false,
+        }
+    }
+}
+
+/// Reads one role.toml.
+pub fn role(name: &str, source: Source, wrong: &mut Diagnostics) -> RoleText {
+    let source = Arc::new(source);
+    let mut reading = Reading {
+        role: RoleText::empty(name, source.clone()),
+        source,
+        wrong: Diagnostics::new(),
+    };
+    match tree::document(&reading.source, &mut reading.wrong) {
+        Some(entries) => entries.iter().for_each(|entry| reading.top(entry)),
+        None => reading.role.broken = true,
+    }
+    wrong.extend(reading.wrong);
+    reading.role
+}
+
+struct Reading {
+    role: RoleText,
+    source: Arc<Source>,
+    wrong: Diagnostics,
+}
+
+impl Reading {
+    fn error(&mut self, span: &Range<usize>, message: impl Into<String>) {
+        let spot = self.source.spot(span);
+        self.wrong.push(Diagnostic::error(spot, message));
+    }
+
+    fn expected(&mut self, wanted: &str, node: &Node) {
+        let message = format!("expected {wanted}, found {}", node.kind());
+        self.error(&node.span, message);
+    }
+
+    fn key(&self, entry: &Entry) -> KeyText {
+        KeyText {
+            source: self.source.clone(),
+            span: entry.span.clone(),
+            node: entry.node.clone(),
+        }
+    }
+
+    fn top(&mut self, entry: &Entry) {
+        match entry.key.as_str() {
+            "description" => match entry.node.text() {
+                Some(text) => self.role.description = Some(text.to_owned()),
+                None => self.expected("a string", &entry.node),
+            },
+            "partial" => match entry.node.value {
+                NodeValue::Boolean(partial) => self.role.partial = partial,
+                _ => self.expected("a boolean", &entry.node),
+            },
+            "include" => self.include(&entry.node),
+            "params" => self.params(&entry.node),
+            "set" => self.set(&entry.node),
+            "fleet" => self.fleet(&entry.node),
+            word => match Kind::of_word(word) {
+                Some(kind) => self.kind(kind, &entry.node),
+                None => self.unknown_top(entry),
+            },
+        }
+    }
+
+    fn unknown_top(&mut self, entry: &Entry) {
+        let word = entry.key.as_str();
+        if Kind::LATER.contains(&word) || keys::ROLE_LATER.contains(&word) {
+            let message = format!("`{word}` is not in this version");
+            return self.error(&entry.span, message);
+        }
+        let kinds = Kind::ALL.map(Kind::word);
+        let spot = self.source.spot(&entry.span);
+        self.wrong.push(
+            Diagnostic::error(spot, format!("unknown key or kind `{word}`"))
+                .near(word, kinds.into_iter().chain(keys::ROLE.iter().copied())),
+        );
+    }
+
+    fn include(&mut self, node: &Node) {
+        let NodeValue::Array(items) = &node.value else {
+            return self.expected("an array of roles", node);
+        };
+        for item in items {
+            match item.text() {
+                None => self.expected("a role's name", item),
+                Some(name) if self.role.include.iter().any(|(other, _)| other == name) => {
+                    self.error(&item.span, format!("`{name}` is included twice"));
+                }
+                Some(name) => self.role.include.push((name.into(), item.span.clone())),
+            }
+        }
+    }
+
+    fn params(&mut self, node: &Node) {
+        let Some(entries) = node.entries() else {
+            return self.expected("a table", node);
+        };
+        for entry in entries {
+            match params::declare(&self.source, entry, &mut self.wrong) {
+                Some(param) => {
+                    self.role.params.insert(entry.key.clone(), param);
+                }
+                None => self.role.broken = true,
+            }
+        }
+    }
+
+    fn set(&mut self, node: &Node) {
+        let Some(entries) = node.entries() else {
+            return self.expected("a table", node);
+        };
+        for entry in entries {
+            let key = self.key(entry);
+            self.role.set.insert(entry.key.clone(), key);
+        }
+    }
+
+    fn fleet(&mut self, node: &Node) {
+        let Some(entries) = node.entries() else {
+            return self.expected("a table", node);
+        };
+        for entry in entries {
+            match keys::FLEET.iter().find(|(key, _)| *key == entry.key) {
+                Some((key, Shape::Later)) => {
+                    let message = format!("`{key}` of [fleet] is not in this version");
+                    self.error(&entry.span, message);
+                }
+                Some((key, _)) => {
+                    let text = self.key(entry);
+                    self.role.fleet.insert((*key).to_owned(), text);
+                }
+                None => {
+                    let spot = self.source.spot(&entry.span);
+                    let message = format!("unknown key `{}` of [fleet]", entry.key);
+                    let words = keys::FLEET.iter().map(|(key, _)| *key);
+                    self.wrong
+                        .push(Diagnostic::error(spot, message).near(&entry.key, words));
+                }
+            }
+        }
+    }
+
+    fn kind(&mut self, kind: Kind, node: &Node) {
+        let Some(entries) = node.entries() else {
+            let wanted = format!("a table of {}s by name", kind.word());
+            return self.expected(&wanted, node);
+        };
+        for entry in entries {
+            self.resource(kind, entry.key.clone(), entry);
+        }
+    }
+
+    fn resource(&mut self, kind: Kind, name: String, entry: &Entry) {
+        let mut resource = ResourceText {
+            kind,
+            name,
+            source: self.source.clone(),
+            span: entry.span.clone(),
+            keys: BTreeMap::new(),
+        };
+        if kind == Kind::Package && entry.node.text().is_some() {
+            let version = self.key(entry);
+            resource.keys.insert("version".into(), version);
+            return self.named(resource);
+        }
+        let Some(keys) = entry.node.entries() else {
+            let wanted = match kind {
+                Kind::Package => "a version or a table".to_owned(),
+                _ => format!("the table of a {}", kind.word()),
+            };
+            return self.expected(&wanted, &entry.node);
+        };
+        let inline = self.is_inline(&entry.node);
+        let mut joined = 0;
+        for key in keys {
+            if kind == Kind::Package && !inline && self.continues(key) {
+                joined += 1;
+                let name = format!("{}.{}", resource.name, key.key);
+                self.resource(kind, name, key);
+                continue;
+            }
+            self.resource_key(&mut resource, key);
+        }
+        if joined == 0 || !resource.keys.is_empty() {
+            self.named(resource);
+        }
+    }
+
+    /// Whether a key under a package is the rest of the package's dotted name: `python3.11 = "*"`.
+    fn continues(&self, key: &Entry) -> bool {
+        let words = keys::of(Kind::Package).map(|(word, _)| *word);
+        keys::shape(Kind::Package, &key.key).is_none()
+            && matches!(key.node.value, NodeValue::String(_) | NodeValue::Table(_))
+            && super::near::nearest(&key.key, words).is_none()
+    }
+
+    fn is_inline(&self, node: &Node) -> bool {
+        self.source.text[node.span.start..].starts_with('{')
+    }
+
+    fn resource_key(&mut self, resource: &mut ResourceText, entry: &Entry) {
+        let kind = resource.kind;
+        let word = kind.word();
+        match keys::shape(kind, &entry.key) {
+            Some(Shape::Later) => {
+                let message = format!("`{}` of a {word} is not in this version", entry.key);
+                self.error(&entry.span, message);
+            }
+            Some(_) => {
+                let key = self.key(entry);
+                resource.keys.insert(entry.key.clone(), key);
+            }
+            None => {
+                let spot = self.source.spot(&entry.span);
+                let message = format!("unknown key `{}` of a {word}", entry.key);
+                let mut diagnostic = Diagnostic::error(spot, message)
+                    .near(&entry.key, keys::of(kind).map(|(key, _)| *key));
+                if diagnostic.help.is_none() && entry.node.entries().is_some() {
+                    let whole = format!("{}.{}", resource.name, entry.key);
+                    diagnostic = diagnostic.help(format!(
+                        "if {whole:?} is the name, quote it: [{word}.{whole:?}]"
+                    ));
+                }
+                self.wrong.push(diagnostic);
+            }
+        }
+    }
+
+    fn named(&mut self, resource: ResourceText) {
+        if !resource.is_template()
+            && let Err(why) = names::canonical(resource.kind, &resource.name)
+        {
+            self.error(&resource.span, why);
+            return;
+        }
+        self.role.resources.push(resource);
+    }
+}

@@ -1,0 +1,268 @@
+//! What is wrong with a catalog, shown with its place, its source line and the word that was meant.
+
+use crate::resource::Place;
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The catalog cannot be used.
+    Error,
+    /// It can, but this is hardly meant.
+    Warning,
+}
+
+/// A place in the text, with the line that stands there where the text is at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// Where.
+    pub place: Place,
+    /// The whole source line.
+    pub line: Option<String>,
+    /// How many characters are meant, at least 1.
+    pub width: u32,
+}
+
+impl From<&Place> for Spot {
+    fn from(place: &Place) -> Self {
+        Self {
+            place: place.clone(),
+            line: None,
+            width: 1,
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad.
+    pub severity: Severity,
+    /// What, in one line.
+    pub message: String,
+    /// Where, if it is in the text.
+    pub at: Option<Spot>,
+    /// Other places that have a part in it, with what each is.
+    pub notes: Vec<(Spot, String)>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error at a place.
+    pub fn error(at: impl Into<Spot>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            message: message.into(),
+            at: Some(at.into()),
+            notes: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// An error that is nowhere in the text.
+    pub fn bare(message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            message: message.into(),
+            at: None,
+            notes: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// A warning at a place.
+    pub fn warning(at: impl Into<Spot>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(at, message)
+        }
+    }
+
+    /// The same with advice.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same with the word that was meant, where one is near.
+    pub fn near<'a>(self, written: &str, words: impl IntoIterator<Item = &'a str>) -> Self {
+        match super::near::nearest(written, words) {
+            Some(word) => self.help(format!("did you mean `{word}`?")),
+            None => self,
+        }
+    }
+
+    /// The same with another place.
+    pub fn note(mut self, at: impl Into<Spot>, what: impl Into<String>) -> Self {
+        self.notes.push((at.into(), what.into()));
+        self
+    }
+
+    fn order(&self) -> (Option<(&str, u32, u32)>, Severity, &str) {
+        let at = self.at.as_ref().map(|spot| {
+            let place = &spot.place;
+            (place.file.as_str(), place.line, place.column)
+        });
+        (at, self.severity, &self.message)
+    }
+
+    fn report(&self) -> Vec<annotate_snippets::Group<'_>> {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut group = level.primary_title(self.message.as_str()).elements(
+            self.at
+                .iter()
+                .flat_map(|spot| spot.elements(AnnotationKind::Primary, None)),
+        );
+        for (spot, what) in &self.notes {
+            group = group.elements(spot.elements(AnnotationKind::Context, Some(what)));
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        vec![group]
+    }
+}
+
+impl Spot {
+    fn elements<'a>(
+        &'a self,
+        kind: AnnotationKind,
+        label: Option<&'a str>,
+    ) -> Vec<annotate_snippets::Element<'a>> {
+        let Some(line) = &self.line else {
+            let origin = Origin::path(self.place.file.as_str())
+                .line(self.place.line as usize)
+                .char_column(self.place.column as usize);
+            let mut elements = vec![origin.into()];
+            if let Some(label) = label {
+                elements.push(Level::NOTE.message(label).into());
+            }
+            return elements;
+        };
+        let byte = |chars: u32| {
+            line.char_indices()
+                .nth(chars as usize)
+                .map_or(line.len(), |(at, _)| at)
+        };
+        let start = byte(self.place.column.saturating_sub(1));
+        let end = byte((self.place.column.saturating_sub(1)).saturating_add(self.width.max(1)));
+        vec![
+            Snippet::source(line.as_str())
+                .line_start(self.place.line as usize)
+                .path(self.place.file.as_str())
+                .annotation(kind.span(start..end).label(label))
+                .into(),
+        ]
+    }
+}
+
+/// All that is wrong, each thing once, sorted by place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+/// So many are shown; the rest is counted.
+const MOST_SHOWN: usize = 100;
+
+impl Diagnostics {
+    /// Nothing wrong so far.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
+    }
+
+    /// Those of another collection too.
+    pub fn extend(&mut self, others: Diagnostics) {
+        self.0.extend(others.0);
+    }
+
+    /// Whether one of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Each.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.0.iter()
+    }
+
+    /// Sorted, each once; every spot without its line gets it from `line_of` (file and line number).
+    pub(crate) fn finish(mut self, spot_of: impl Fn(&Spot) -> Spot) -> Self {
+        for diagnostic in &mut self.0 {
+            let notes = diagnostic.notes.iter_mut().map(|(spot, _)| spot);
+            for spot in diagnostic.at.iter_mut().chain(notes) {
+                if spot.line.is_none() {
+                    *spot = spot_of(spot);
+                }
+            }
+        }
+        self.0.sort_by(|a, b| a.order().cmp(&b.order()));
+        let mut seen = BTreeSet::new();
+        self.0.retain(|diagnostic| {
+            let (at, severity, message) = diagnostic.order();
+            let at = at.map(|(file, line, column)| (file.to_owned(), line, column));
+            seen.insert((at, severity, message.to_owned()))
+        });
+        self
+    }
+
+    /// As text for a terminal, with colours.
+    pub fn coloured(&self) -> String {
+        self.text(&Renderer::styled())
+    }
+
+    fn text(&self, renderer: &Renderer) -> String {
+        let mut text = String::new();
+        for diagnostic in self.0.iter().take(MOST_SHOWN) {
+            text.push_str(&renderer.render(&diagnostic.report()));
+            text.push_str("\n\n");
+        }
+        if self.0.len() > MOST_SHOWN {
+            text.push_str(&format!("and {} more\n", self.0.len() - MOST_SHOWN));
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(&Renderer::plain()))
+    }
+}
+
+impl std::error::Error for Diagnostics {}

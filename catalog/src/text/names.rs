@@ -1,0 +1,200 @@
+//! What may be a name, by kind, and the one spelling it is brought to.
+
+use crate::id::Kind;
+use crate::path::AbsPath;
+
+/// Endings of unit names that systemd knows.
+const UNITS: [&str; 8] = [
+    ".service", ".socket", ".timer", ".mount", ".target", ".path", ".slice", ".swap",
+];
+
+/// A resource's name in its one spelling.
+///
+/// # Errors
+/// With the reason why it can be no name.
+pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
+    if name.is_empty() {
+        return Err(format!("a {} needs a name", kind.word()));
+    }
+    match kind {
+        Kind::File | Kind::Directory | Kind::Link => path(kind, name),
+        Kind::Package => package(name).map(|()| name.to_owned()),
+        Kind::User | Kind::Group => account(name).map(|()| name.to_owned()),
+        Kind::Service => unit(name).map(|unit| {
+            let short = unit.strip_suffix(".service");
+            short.unwrap_or(&unit).to_owned()
+        }),
+        Kind::Repository => repository(name).map(|()| name.to_owned()),
+        Kind::Command => command(name).map(|()| name.to_owned()),
+    }
+}
+
+fn path(kind: Kind, name: &str) -> Result<String, String> {
+    let path: AbsPath = name.parse().map_err(|why| format!("{why}: {name:?}"))?;
+    if path == AbsPath::root() && kind != Kind::Directory {
+        return Err(format!("`/` cannot be a {}", kind.word()));
+    }
+    Ok(path.to_string())
+}
+
+/// A Debian package, with `:arch` or without.
+///
+/// # Errors
+/// With the reason.
+pub fn package(name: &str) -> Result<(), String> {
+    let (stem, arch) = name.split_once(':').unwrap_or((name, "all"));
+    let word = |text: &str, more: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(c))
+            && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    if stem.len() >= 2 && name.len() <= 200 && word(stem, "+-.") && word(arch, "-") {
+        Ok(())
+    } else {
+        Err(format!("{name:?} cannot be the name of a package"))
+    }
+}
+
+/// A user or a group.
+///
+/// # Errors
+/// With the reason.
+pub fn account(name: &str) -> Result<(), String> {
+    let stem = name.strip_suffix('$').unwrap_or(name);
+    let good = stem.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && stem
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        && name.len() <= 32;
+    if good {
+        Ok(())
+    } else {
+        Err(format!("{name:?} cannot be the name of a user or group"))
+    }
+}
+
+/// An owner or group of a file: a name or a number.
+///
+/// # Errors
+/// With the reason.
+pub fn owner(name: &str) -> Result<(), String> {
+    if !name.is_empty() && name.chars().all(|c| c.is_ascii_digit()) {
+        return match name.parse::<u32>() {
+            Ok(number) if number != u32::MAX => Ok(()),
+            _ => Err(format!("{name} is too large for a user or group")),
+        };
+    }
+    account(name)
+}
+
+/// The whole name of a unit: `.service` is added where no ending is written.
+///
+/// # Errors
+/// With the reason.
+pub fn unit(name: &str) -> Result<String, String> {
+    let bad = || Err(format!("{name:?} cannot be the name of a unit"));
+    let whole = match UNITS.iter().any(|ending| name.ends_with(ending)) {
+        true => name.to_owned(),
+        false => format!("{name}.service"),
+    };
+    let good = whole
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '.' | '\\' | '@' | '-'));
+    if !good || whole.starts_with(['-', '.']) || whole.len() > 255 {
+        return bad();
+    }
+    Ok(whole)
+}
+
+fn repository(name: &str) -> Result<(), String> {
+    let good = name
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '.'))
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.len() <= 100;
+    if good {
+        Ok(())
+    } else {
+        Err(format!(
+            "{name:?} cannot be the name of a repository: a-z, 0-9, `.`, `_` and `-` may be in it"
+        ))
+    }
+}
+
+fn command(name: &str) -> Result<(), String> {
+    if name.starts_with('-') || name.chars().any(char::is_control) || name.len() > 200 {
+        return Err(format!("{name:?} cannot be the name of a command"));
+    }
+    Ok(())
+}
+
+/// A role or a param: what an expression can say without quotes, and `-`.
+pub fn is_word(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 64
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+}
+
+/// Whether an expression can say `params.NAME`.
+pub fn is_param(name: &str) -> bool {
+    is_word(name) && !name.contains('-') && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_spelling() {
+        for (kind, name, spelling) in [
+            (Kind::File, "/etc//hosts", "/etc/hosts"),
+            (Kind::Directory, "/etc/", "/etc"),
+            (
+                Kind::File,
+                "/etc/mesos-master/?no-switch_user",
+                "/etc/mesos-master/?no-switch_user",
+            ),
+            (Kind::Service, "zookeeper.service", "zookeeper"),
+            (Kind::Service, "foo.socket", "foo.socket"),
+            (Kind::Service, "getty@tty1", "getty@tty1"),
+            (Kind::Package, "python3.11", "python3.11"),
+            (Kind::Package, "libc6:i386", "libc6:i386"),
+            (Kind::User, "_apt", "_apt"),
+            (Kind::Command, "Make the keys", "Make the keys"),
+        ] {
+            assert_eq!(canonical(kind, name).as_deref(), Ok(spelling));
+        }
+    }
+
+    #[test]
+    fn refused() {
+        for (kind, name) in [
+            (Kind::File, "etc/hosts"),
+            (Kind::File, "/etc/../root"),
+            (Kind::File, "/"),
+            (Kind::File, "/etc/a\nb"),
+            (Kind::Package, "-y"),
+            (Kind::Package, "--force"),
+            (Kind::Package, "a"),
+            (Kind::Package, "a b"),
+            (Kind::Package, "zoo\0keeper"),
+            (Kind::Package, "Zoo"),
+            (Kind::Package, "foo:"),
+            (Kind::User, "-root"),
+            (Kind::User, "a:b"),
+            (Kind::User, "123"),
+            (Kind::Group, "a\n"),
+            (Kind::Service, "-H"),
+            (Kind::Service, "a/b"),
+            (Kind::Service, "a b"),
+            (Kind::Repository, "../x"),
+            (Kind::Command, "-x"),
+            (Kind::Command, ""),
+        ] {
+            assert!(canonical(kind, name).is_err(), "{kind:?} {name:?}");
+        }
+    }
+}

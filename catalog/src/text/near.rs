@@ -1,0 +1,36 @@
+//! The word that was meant.
+
+/// The nearest of the words, where one is near enough to be meant.
+pub fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > 200 {
+        return None;
+    }
+    words
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .map(|word| (strsim::damerau_levenshtein(written, word), word))
+        .filter(|(distance, word)| *distance <= word.chars().count().max(2).div_ceil(3).min(4))
+        .min_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(b.1)))
+        .map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn meant() {
+        let words = ["restart_on", "reload_on", "mode", "owner", "state"];
+        for (written, meant) in [
+            ("restart_no", Some("restart_on")),
+            ("restarton", Some("restart_on")),
+            ("mdoe", Some("mode")),
+            ("stat", Some("state")),
+            ("11", None),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written, words), meant, "{written}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Params: how a role declares them, and which values they take.
+
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::names;
+use super::shape::kind_of;
+use super::source::Source;
+use super::tree::{self, Entry, Node, NodeValue};
+use crate::release::part::{Param, ParamType};
+use regex_lite::Regex;
+use serde_json::Value;
+
+const TYPES: [(&str, ParamType); 6] = [
+    ("string", ParamType::String),
+    ("integer", ParamType::Integer),
+    ("float", ParamType::Float),
+    ("boolean", ParamType::Boolean),
+    ("list", ParamType::List),
+    ("table", ParamType::Table),
+];
+
+const KEYS: [&str; 7] = [
+    "type", "default", "min", "max", "choices", "pattern", "secret",
+];
+
+/// The word for a type.
+fn word(ty: ParamType) -> &'static str {
+    TYPES
+        .iter()
+        .find(|(_, other)| *other == ty)
+        .map_or("", |(word, _)| word)
+}
+
+/// Reads one `NAME = { type = … }` of `[params]`.
+pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Option<Param> {
+    let at = source.spot(&entry.span);
+    if !names::is_param(&entry.key) {
+        wrong.push(
+            Diagnostic::error(at, format!("{:?} cannot be the name of a param", entry.key))
+                .help("letters, digits and `_`, as expressions write it: params.client_port"),
+        );
+        return None;
+    }
+    let Some(keys) = entry.node.entries() else {
+        let found = entry.node.kind();
+        let spot = source.spot(&entry.node.span);
+        wrong.push(
+            Diagnostic::error(
+                spot,
+                format!("expected the table of a param, found {found}"),
+            )
+            .help(format!(
+                "{} = {{ type = \"string\", default = … }}",
+                entry.key
+            )),
+        );
+        return None;
+    };
+    let before = wrong.len();
+    for key in keys {
+        unknown(source, key, wrong);
+    }
+    let find = |name: &str| keys.iter().find(|key| key.key == name).map(|key| &key.node);
+    let ty = ty(source, entry, find("type"), wrong)?;
+    let mut param = Param {
+        ty,
+        default: None,
+        min: find("min").and_then(|node| bound(source, ty, node, wrong)),
+        max: find("max").and_then(|node| bound(source, ty, node, wrong)),
+        choices: None,
+        pattern: find("pattern").and_then(|node| pattern(source, ty, node, wrong)),
+        place: source.place(&entry.span),
+    };
+    param.choices = find("choices").and_then(|node| choices(source, &param, node, wrong));
+    if let Some(node) = find("default") {
+        param.default = self::value(source, &entry.key, &param, node, wrong);
+    }
+    (wrong.len() == before).then_some(param)
+}
+
+fn unknown(source: &Source, key: &Entry, wrong: &mut Diagnostics) {
+    if !KEYS.contains(&key.key.as_str()) {
+        wrong.push(
+            Diagnostic::error(
+                source.spot(&key.span),
+                format!("unknown key `{}` of a param", key.key),
+            )
+            .near(&key.key, KEYS),
+        );
+    }
+    if key.key == "secret" && !matches!(key.node.value, NodeValue::Boolean(false)) {
+        wrong.push(Diagnostic::error(
+            source.spot(&key.span),
+            "secret params are not in this version",
+        ));
+    }
+}
+
+fn ty(
+    source: &Source,
+    entry: &Entry,
+    node: Option<&Node>,
+    wrong: &mut Diagnostics,
+) -> Option<ParamType> {
+    let words = TYPES.map(|(word, _)| word);
+    let list = words.join(", ");
+    let Some(node) = node else {
+        let message = format!("the param `{}` has no type", entry.key);
+        wrong.push(
+            Diagnostic::error(source.spot(&entry.span), message)
+                .help(format!("type is one of {list}")),
+        );
+        return None;
+    };
+    let written = node.text().unwrap_or_default();
+    let found = TYPES.iter().find(|(word, _)| *word == written);
+    if found.is_none() {
+        let spot = source.spot(&node.span);
+        let message = format!("the type of a param is one of {list}");
+        wrong.push(Diagnostic::error(spot, message).near(written, words));
+    }
+    found.map(|(_, ty)| *ty)
+}
+
+fn bound(source: &Source, ty: ParamType, node: &Node, wrong: &mut Diagnostics) -> Option<f64> {
+    let spot = source.spot(&node.span);
+    if !matches!(ty, ParamType::Integer | ParamType::Float) {
+        let message = format!("`min` and `max` are for numbers, not for a {}", word(ty));
+        wrong.push(Diagnostic::error(spot, message));
+        return None;
+    }
+    let number = node.json().as_f64();
+    if number.is_none() {
+        let message = format!("expected a number, found {}", node.kind());
+        wrong.push(Diagnostic::error(spot, message));
+    }
+    number
+}
+
+fn pattern(source: &Source, ty: ParamType, node: &Node, wrong: &mut Diagnostics) -> Option<String> {
+    let spot = source.spot(&node.span);
+    let message = match (ty, node.text()) {
+        (ParamType::String, Some(text)) => match whole(text) {
+            Ok(_) => return Some(text.to_owned()),
+            Err(why) => format!("not a regular expression: {why}"),
+        },
+        (ParamType::String, None) => format!("expected a string, found {}", node.kind()),
+        _ => format!("`pattern` is for strings, not for a {}", word(ty)),
+    };
+    wrong.push(Diagnostic::error(spot, message));
+    None
+}
+
+fn choices(
+    source: &Source,
+    param: &Param,
+    node: &Node,
+    wrong: &mut Diagnostics,
+) -> Option<Vec<Value>> {
+    let NodeValue::Array(items) = &node.value else {
+        let message = format!("expected an array, found {}", node.kind());
+        wrong.push(Diagnostic::error(source.spot(&node.span), message));
+        return None;
+    };
+    let values: Vec<Value> = items
+        .iter()
+        .filter_map(|item| value(source, "choices", param, item, wrong))
+        .collect();
+    if items.is_empty() {
+        let message = "an empty array: no value would do";
+        wrong.push(Diagnostic::error(source.spot(&node.span), message));
+    }
+    Some(values)
+}
+
+fn whole(pattern: &str) -> Result<Regex, String> {
+    Regex::new(&format!("^(?:{pattern})$")).map_err(|why| why.to_string())
+}
+
+/// A value given to a param in the text, if it does.
+pub fn value(
+    source: &Source,
+    name: &str,
+    param: &Param,
+    node: &Node,
+    wrong: &mut Diagnostics,
+) -> Option<Value> {
+    let result = match node.unusable() {
+        Some(bad) => Err(format!("{} has no place in a param", bad.kind())),
+        None => check(name, param, &node.json()),
+    };
+    match result {
+        Ok(value) => Some(value),
+        Err(why) => {
+            wrong.push(
+                Diagnostic::error(source.spot(&node.span), why).note(&param.place, "declared here"),
+            );
+            None
+        }
+    }
+}
+
+/// The value as the param takes it: a float takes an integer too.
+///
+/// # Errors
+/// With the reason why it does not do.
+pub fn check(name: &str, param: &Param, value: &Value) -> Result<Value, String> {
+    if is_secret(value) {
+        return Err("secrets are not in this version".into());
+    }
+    let right = match param.ty {
+        ParamType::String => value.is_string(),
+        ParamType::Integer => value.is_i64(),
+        ParamType::Float => value.is_number(),
+        ParamType::Boolean => value.is_boolean(),
+        ParamType::List => value.is_array(),
+        ParamType::Table => value.is_object(),
+    };
+    if !right {
+        let (wanted, found) = (word(param.ty), kind_of(value));
+        return Err(
+            format!("`{name}` is a {wanted}, not {found}").replace("a integer", "an integer")
+        );
+    }
+    let value = match (param.ty, value.as_f64()) {
+        (ParamType::Float, Some(number)) => Value::from(number),
+        _ => value.clone(),
+    };
+    limits(name, param, &value)?;
+    Ok(value)
+}
+
+fn limits(name: &str, param: &Param, value: &Value) -> Result<(), String> {
+    let number = value.as_f64();
+    if let (Some(min), Some(number)) = (param.min, number)
+        && number < min
+    {
+        return Err(format!(
+            "{value} is less than {min}, the least for `{name}`"
+        ));
+    }
+    if let (Some(max), Some(number)) = (param.max, number)
+        && number > max
+    {
+        return Err(format!("{value} is more than {max}, the most for `{name}`"));
+    }
+    if let Some(choices) = &param.choices
+        && !choices.contains(value)
+    {
+        let choices = super::shape::or(choices.iter().map(Value::to_string));
+        return Err(format!(
+            "{value} is none of the choices for `{name}`: {choices}"
+        ));
+    }
+    if let (Some(pattern), Some(text)) = (&param.pattern, value.as_str()) {
+        let regex = whole(pattern)?;
+        if !regex.is_match(text) {
+            return Err(format!(
+                "{value} does not match the pattern of `{name}`, {pattern:?}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_secret(value: &Value) -> bool {
+    value
+        .as_object()
+        .is_some_and(|table| table.len() == 1 && table.contains_key("secret"))
+}
+
+/// What `--set NAME=TEXT` gives: the text read by the param's type.
+///
+/// # Errors
+/// With the reason why it does not do.
+pub fn from_text(name: &str, param: &Param, text: &str) -> Result<Value, String> {
+    let wanted = |kind| format!("`{name}` is {kind}, which {text:?} is not");
+    let value = match param.ty {
+        ParamType::String => Value::from(text),
+        ParamType::Integer => Value::from(text.parse::<i64>().map_err(|_| wanted("an integer"))?),
+        ParamType::Float => match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Value::from(number),
+            _ => return Err(wanted("a float")),
+        },
+        ParamType::Boolean => match text {
+            "true" => Value::from(true),
+            "false" => Value::from(false),
+            _ => return Err(wanted("a boolean")),
+        },
+        ParamType::List | ParamType::Table => {
+            let node = tree::value(text).map_err(|why| format!("`{name}`: {why}"))?;
+            if let Some(bad) = node.unusable() {
+                return Err(format!("`{name}`: {} has no place in a param", bad.kind()));
+            }
+            node.json()
+        }
+    };
+    check(name, param, &value)
+}

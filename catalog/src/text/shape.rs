@@ -1,0 +1,380 @@
+//! The forms that values of keys take, read from JSON after rendering, or before where no template is in them.
+
+use super::names;
+use crate::path::AbsPath;
+use crate::resource::{Mode, Shell};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A value on its way into a resource.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// What.
+    pub value: Value,
+    /// An expression gave it, whole: a number then does as text too.
+    pub computed: bool,
+}
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A bare expression.
+    Expression,
+    /// An array, or a bare expression that gives one.
+    Each,
+    /// Names or globs of resources.
+    References,
+    /// One line of text.
+    Line,
+    /// Any text.
+    Text,
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// true or false.
+    Boolean,
+    /// A user's or group's number.
+    Number,
+    /// A user's or group's name or number.
+    Account,
+    /// Names of groups.
+    Accounts,
+    /// A string of octal digits.
+    Mode,
+    /// An array of one-line strings.
+    Lines,
+    /// A list is argv, a string is for the shell.
+    Shell,
+    /// An absolute path.
+    Path,
+    /// A file of the role, rendered.
+    Template,
+    /// A file of the role, as it is.
+    File,
+    /// A folder of the role.
+    Tree,
+    /// Names and values for a command's environment.
+    Environment,
+    /// 90s, 2m, 1h.
+    Duration,
+    /// Known to the format, not to this version.
+    Later,
+}
+
+/// What a value is called in messages.
+pub fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "none",
+        Value::Bool(_) => "a boolean",
+        Value::Number(number) if number.is_f64() => "a float",
+        Value::Number(_) => "an integer",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "a table",
+    }
+}
+
+fn unlike(wanted: &str, value: &Value) -> String {
+    format!("expected {wanted}, found {}", kind_of(value))
+}
+
+impl Shape {
+    /// Whether a value without templates is of this shape.
+    ///
+    /// # Errors
+    /// With what is wrong.
+    pub fn check(self, given: &Given) -> Result<(), String> {
+        match self {
+            Shape::Expression | Shape::Each | Shape::Later => Ok(()),
+            Shape::References => given.references().map(drop),
+            Shape::Line => given.line().map(drop),
+            Shape::Text => given.text().map(drop),
+            Shape::Words(words) => given.word(words).map(drop),
+            Shape::Boolean => given.boolean().map(drop),
+            Shape::Number => given.number().map(drop),
+            Shape::Account => given.account().map(drop),
+            Shape::Accounts => given.accounts().map(drop),
+            Shape::Mode => given.mode().map(drop),
+            Shape::Lines => given.lines().map(drop),
+            Shape::Shell => given.shell().map(drop),
+            Shape::Path => given.path().map(drop),
+            Shape::Template | Shape::File | Shape::Tree => given.role_path().map(drop),
+            Shape::Environment => given.environment().map(drop),
+            Shape::Duration => given.duration().map(drop),
+        }
+    }
+}
+
+/// Each reads the value as one shape, or says what is wrong with it.
+impl Given {
+    pub fn text(&self) -> Result<String, String> {
+        match &self.value {
+            Value::String(text) if text.contains('\0') => Err("a NUL in the text".into()),
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(_) | Value::Bool(_) if self.computed => Ok(self.value.to_string()),
+            other => Err(unlike("a string", other)),
+        }
+    }
+
+    pub fn line(&self) -> Result<String, String> {
+        let text = self.text()?;
+        match text.chars().find(|c| c.is_control()) {
+            Some('\n') => Err("a line break where one line is wanted".into()),
+            Some(_) => Err("a control character in the text".into()),
+            None if text.is_empty() => Err("empty".into()),
+            None => Ok(text),
+        }
+    }
+
+    pub fn word(&self, words: &'static [&'static str]) -> Result<&'static str, String> {
+        let text = self.text()?;
+        words
+            .iter()
+            .find(|word| **word == text)
+            .copied()
+            .ok_or_else(|| {
+                format!(
+                    "expected {}, found {text:?}",
+                    or(words.iter().map(|w| format!("{w:?}")))
+                )
+            })
+    }
+
+    pub fn boolean(&self) -> Result<bool, String> {
+        self.value
+            .as_bool()
+            .ok_or_else(|| unlike("a boolean", &self.value))
+    }
+
+    pub fn number(&self) -> Result<u32, String> {
+        let number = self.value.as_i64();
+        let number = number.ok_or_else(|| unlike("an integer", &self.value))?;
+        match u32::try_from(number) {
+            Ok(number) if number != u32::MAX => Ok(number),
+            _ => Err(format!("{number} is not between 0 and {}", u32::MAX - 1)),
+        }
+    }
+
+    pub fn account(&self) -> Result<String, String> {
+        if self.value.is_i64() {
+            return self.number().map(|number| number.to_string());
+        }
+        let text = self.text()?;
+        names::owner(&text)?;
+        Ok(text)
+    }
+
+    pub fn accounts(&self) -> Result<Vec<String>, String> {
+        self.items(|item| {
+            let name = item.text()?;
+            names::account(&name)?;
+            Ok(name)
+        })
+    }
+
+    pub fn mode(&self) -> Result<Mode, String> {
+        if self.value.is_i64() {
+            return Err("expected a string of octal digits, as \"0644\", found an integer".into());
+        }
+        let text = self.text()?;
+        let digits =
+            (3..=5).contains(&text.len()) && text.chars().all(|c| ('0'..='7').contains(&c));
+        match u32::from_str_radix(&text, 8) {
+            Ok(mode) if digits && mode <= 0o7777 => Ok(Mode(mode)),
+            _ => Err(format!(
+                "expected octal digits, as \"0644\", found {text:?}"
+            )),
+        }
+    }
+
+    pub fn lines(&self) -> Result<Vec<String>, String> {
+        self.items(Given::line)
+    }
+
+    pub fn references(&self) -> Result<Vec<String>, String> {
+        self.items(Given::line)
+    }
+
+    pub fn shell(&self) -> Result<Shell, String> {
+        if self.value.is_array() {
+            let argv = self.items(Given::text)?;
+            return match argv.first().map(String::as_str) {
+                None | Some("") => Err("an empty command".into()),
+                Some(_) => Ok(Shell::Argv(argv)),
+            };
+        }
+        let line = self
+            .text()
+            .map_err(|_| unlike("a string or an array", &self.value))?;
+        if line.trim().is_empty() {
+            return Err("an empty command".into());
+        }
+        Ok(Shell::Line(line))
+    }
+
+    pub fn path(&self) -> Result<AbsPath, String> {
+        let text = self.text()?;
+        text.parse().map_err(|why| format!("{why}: {text:?}"))
+    }
+
+    pub fn role_path(&self) -> Result<String, String> {
+        let text = self.line()?;
+        let text = text.trim_end_matches('/');
+        let good = !text.split('/').any(|part| matches!(part, "" | "." | ".."));
+        if good {
+            Ok(text.to_owned())
+        } else {
+            Err(format!("{text:?} is not a path inside the role's folder"))
+        }
+    }
+
+    pub fn environment(&self) -> Result<BTreeMap<String, String>, String> {
+        let table = self
+            .value
+            .as_object()
+            .ok_or_else(|| unlike("a table", &self.value))?;
+        let mut env = BTreeMap::new();
+        for (name, value) in table {
+            let good = !name.is_empty()
+                && !name.starts_with(|c: char| c.is_ascii_digit())
+                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if !good {
+                return Err(format!("{name:?} cannot be the name of a variable"));
+            }
+            let value = self
+                .part(value)
+                .text()
+                .map_err(|why| format!("{name}: {why}"))?;
+            env.insert(name.clone(), value);
+        }
+        Ok(env)
+    }
+
+    pub fn duration(&self) -> Result<u64, String> {
+        let text = self.text()?;
+        let bad = || format!("expected a duration, as \"90s\", \"2m\" or \"1h\", found {text:?}");
+        let unit = text.chars().last().ok_or_else(bad)?;
+        let factor = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86400,
+            _ => return Err(bad()),
+        };
+        let digits = &text[..text.len() - 1];
+        if digits.is_empty() || digits.len() > 9 || !digits.chars().all(|c| c.is_ascii_digit()) {
+            return Err(bad());
+        }
+        match digits.parse::<u64>().map(|n| n * factor) {
+            Ok(seconds) if seconds > 0 => Ok(seconds),
+            _ => Err(bad()),
+        }
+    }
+
+    fn items<T>(&self, read: impl Fn(&Given) -> Result<T, String>) -> Result<Vec<T>, String> {
+        let items = self.value.as_array();
+        let items = items.ok_or_else(|| unlike("an array", &self.value))?;
+        let read =
+            |(at, item)| read(&self.part(item)).map_err(|why| format!("item {}: {why}", at + 1));
+        items.iter().enumerate().map(read).collect()
+    }
+
+    fn part(&self, value: &Value) -> Given {
+        Given {
+            value: value.clone(),
+            computed: self.computed,
+        }
+    }
+}
+
+/// `a, b or c`.
+pub fn or(words: impl Iterator<Item = String>) -> String {
+    let mut words: Vec<String> = words.collect();
+    match words.pop() {
+        Some(last) if words.is_empty() => last,
+        Some(last) => format!("{} or {last}", words.join(", ")),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn given(value: Value) -> Given {
+        Given {
+            value,
+            computed: false,
+        }
+    }
+
+    #[test]
+    fn shapes() {
+        let cases: &[(Shape, Value, Result<(), &str>)] = &[
+            (Shape::Mode, json!("0644"), Ok(())),
+            (Shape::Mode, json!("755"), Ok(())),
+            (Shape::Mode, json!("04755"), Ok(())),
+            (Shape::Mode, json!("77777"), Err("octal digits")),
+            (Shape::Mode, json!("0888"), Err("octal digits")),
+            (Shape::Mode, json!(644), Err("found an integer")),
+            (Shape::Mode, json!("u+x"), Err("octal digits")),
+            (
+                Shape::Boolean,
+                json!("yes"),
+                Err("expected a boolean, found a string"),
+            ),
+            (Shape::Number, json!(-1), Err("not between")),
+            (Shape::Number, json!(4294967295u32), Err("not between")),
+            (Shape::Account, json!("root"), Ok(())),
+            (Shape::Account, json!("0"), Ok(())),
+            (Shape::Account, json!("-x"), Err("cannot be the name")),
+            (Shape::Shell, json!([]), Err("empty command")),
+            (Shape::Shell, json!(" "), Err("empty command")),
+            (
+                Shape::Shell,
+                json!(["a", 1]),
+                Err("item 2: expected a string"),
+            ),
+            (Shape::Shell, json!(true), Err("a string or an array")),
+            (Shape::File, json!("../x"), Err("inside the role")),
+            (Shape::File, json!("/x"), Err("inside the role")),
+            (Shape::File, json!("a//x"), Err("inside the role")),
+            (Shape::Tree, json!("a/"), Ok(())),
+            (Shape::Path, json!("x"), Err("not absolute")),
+            (Shape::Environment, json!({"A": "b"}), Ok(())),
+            (
+                Shape::Environment,
+                json!({"A=B": "b"}),
+                Err("name of a variable"),
+            ),
+            (Shape::Duration, json!("2m"), Ok(())),
+            (Shape::Duration, json!("0s"), Err("duration")),
+            (Shape::Duration, json!("2"), Err("duration")),
+            (Shape::Duration, json!("ä"), Err("duration")),
+            (Shape::Line, json!("a\nb"), Err("line break")),
+            (Shape::Line, json!("a\u{1b}b"), Err("control character")),
+            (Shape::Text, json!("a\0b"), Err("NUL")),
+            (
+                Shape::Words(&["a", "b", "c"]),
+                json!("d"),
+                Err("\"a\", \"b\" or \"c\""),
+            ),
+        ];
+        for (shape, value, expected) in cases {
+            match (shape.check(&given(value.clone())), expected) {
+                (Ok(()), Ok(())) => {}
+                (Err(why), Err(part)) => assert!(why.contains(part), "{why} / {part}"),
+                (got, _) => panic!("{shape:?} {value}: {got:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_computed_number_is_text_too() {
+        let mut given = given(json!(2181));
+        assert!(given.text().is_err());
+        given.computed = true;
+        assert_eq!(given.text().as_deref(), Ok("2181"));
+        assert!(given.lines().is_err());
+    }
+}

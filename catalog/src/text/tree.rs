@@ -1,0 +1,239 @@
+//! TOML as a tree that owns its values and knows where each stands.
+
+use super::MAX_TEXT;
+use super::diagnostic::{Diagnostic, Diagnostics, Spot};
+use super::source::Source;
+use serde_json::Value;
+use std::ops::Range;
+use toml::de::{DeInteger, DeTable, DeValue};
+
+/// A value and where it stands, in bytes.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What.
+    pub value: NodeValue,
+    /// Where.
+    pub span: Range<usize>,
+}
+
+/// A value.
+#[derive(Clone, Debug)]
+pub enum NodeValue {
+    /// Text.
+    String(String),
+    /// A whole number.
+    Integer(i64),
+    /// A finite number.
+    Float(f64),
+    /// true or false.
+    Boolean(bool),
+    /// What no key here takes: a date, a number that is not one, or too large a one; with its name.
+    Other(&'static str),
+    /// A list.
+    Array(Vec<Node>),
+    /// A table, in the order of its keys' names.
+    Table(Vec<Entry>),
+}
+
+/// One key of a table.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name.
+    pub key: String,
+    /// Where the name stands.
+    pub span: Range<usize>,
+    /// What it is.
+    pub node: Node,
+}
+
+impl Node {
+    /// For messages.
+    pub fn kind(&self) -> &'static str {
+        match &self.value {
+            NodeValue::String(_) => "a string",
+            NodeValue::Integer(_) => "an integer",
+            NodeValue::Float(_) => "a float",
+            NodeValue::Boolean(_) => "a boolean",
+            NodeValue::Other(kind) => kind,
+            NodeValue::Array(_) => "an array",
+            NodeValue::Table(_) => "a table",
+        }
+    }
+
+    /// The text of a string.
+    pub fn text(&self) -> Option<&str> {
+        match &self.value {
+            NodeValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The keys of a table.
+    pub fn entries(&self) -> Option<&[Entry]> {
+        match &self.value {
+            NodeValue::Table(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The same as JSON. What has no form in JSON is null; callers that allow such a value refuse it first.
+    pub fn json(&self) -> Value {
+        match &self.value {
+            NodeValue::String(text) => Value::from(text.as_str()),
+            NodeValue::Integer(number) => Value::from(*number),
+            NodeValue::Float(number) => Value::from(*number),
+            NodeValue::Boolean(yes) => Value::from(*yes),
+            NodeValue::Other(_) => Value::Null,
+            NodeValue::Array(items) => items.iter().map(Node::json).collect(),
+            NodeValue::Table(entries) => entries
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.node.json()))
+                .collect(),
+        }
+    }
+
+    /// Calls `found` with every string in this value.
+    pub fn strings<'a>(&'a self, found: &mut dyn FnMut(&'a str, &'a Node)) {
+        match &self.value {
+            NodeValue::String(text) => found(text, self),
+            NodeValue::Array(items) => items.iter().for_each(|item| item.strings(found)),
+            NodeValue::Table(entries) => entries.iter().for_each(|e| e.node.strings(found)),
+            _ => {}
+        }
+    }
+
+    /// The first value inside that JSON cannot hold.
+    pub fn unusable(&self) -> Option<&Node> {
+        match &self.value {
+            NodeValue::Other(_) => Some(self),
+            NodeValue::Array(items) => items.iter().find_map(Node::unusable),
+            NodeValue::Table(entries) => entries.iter().find_map(|e| e.node.unusable()),
+            _ => None,
+        }
+    }
+}
+
+/// The bytes of a text file as text.
+///
+/// # Errors
+/// Where they are too many or not UTF-8.
+pub fn text_of(role: &str, file: &str, bytes: &[u8]) -> Result<Source, Diagnostics> {
+    let start = |bytes: &[u8]| {
+        let valid = String::from_utf8_lossy(bytes);
+        Source::new(role, file, valid)
+    };
+    if bytes.len() > MAX_TEXT {
+        let spot = Spot::from(&Source::new(role, file, "").place(&(0..0)));
+        return Err(Diagnostic::error(
+            spot,
+            format!("larger than {} KiB, the most for a text", MAX_TEXT / 1024),
+        )
+        .into());
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Source::new(role, file, text)),
+        Err(bad) => {
+            let good = &bytes[..bad.valid_up_to()];
+            let source = start(bytes);
+            let at = good.len()..good.len() + 1;
+            Err(Diagnostic::error(source.spot(&at), "not UTF-8").into())
+        }
+    }
+}
+
+/// The document as a table; none where its syntax is wrong, which is then among the diagnostics.
+pub fn document(source: &Source, wrong: &mut Diagnostics) -> Option<Vec<Entry>> {
+    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        let message = match error.message() {
+            "recursion limit" => "nested too deeply",
+            message => message,
+        };
+        wrong.push(Diagnostic::error(source.spot(&span), message));
+    }
+    errors.is_empty().then(|| entries(table.get_ref()))
+}
+
+/// One value, as `--set` takes lists and tables.
+///
+/// # Errors
+/// With what is wrong about it.
+pub fn value(text: &str) -> Result<Node, String> {
+    if text.len() > MAX_TEXT {
+        return Err("too long".into());
+    }
+    let parsed = DeValue::parse(text).map_err(|error| error.message().to_owned())?;
+    Ok(node(parsed.get_ref(), parsed.span()))
+}
+
+fn entries(table: &DeTable<'_>) -> Vec<Entry> {
+    table
+        .iter()
+        .map(|(key, value)| Entry {
+            key: key.get_ref().to_string(),
+            span: key.span(),
+            node: node(value.get_ref(), value.span()),
+        })
+        .collect()
+}
+
+fn node(value: &DeValue<'_>, span: Range<usize>) -> Node {
+    let value = match value {
+        DeValue::String(text) => NodeValue::String(text.to_string()),
+        DeValue::Integer(number) => integer(number),
+        DeValue::Float(number) => match number.as_str().parse::<f64>() {
+            Ok(number) if number.is_finite() => NodeValue::Float(number),
+            _ => NodeValue::Other("a number without a value"),
+        },
+        DeValue::Boolean(yes) => NodeValue::Boolean(*yes),
+        DeValue::Datetime(_) => NodeValue::Other("a date"),
+        DeValue::Array(items) => NodeValue::Array(
+            items
+                .iter()
+                .map(|item| node(item.get_ref(), item.span()))
+                .collect(),
+        ),
+        DeValue::Table(table) => NodeValue::Table(entries(table)),
+    };
+    Node { value, span }
+}
+
+fn integer(number: &DeInteger<'_>) -> NodeValue {
+    match i64::from_str_radix(number.as_str(), number.radix()) {
+        Ok(number) => NodeValue::Integer(number),
+        Err(_) => NodeValue::Other("an integer beyond 64 bits"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_bounded() {
+        let deep = 100_000;
+        for text in [
+            format!("a = {}{}", "[".repeat(deep), "]".repeat(deep)),
+            format!("a = {}1{}", "{a = ".repeat(deep), "}".repeat(deep)),
+            format!("{}a = 1", "a.".repeat(deep)),
+            format!("[{}a]\nb = 1", "a.".repeat(deep)),
+            format!("[[{}a]]\nb = 1", "a.".repeat(deep)),
+            format!("a = {}", "[".repeat(deep)),
+            format!("a = {}1", "[{a.b.c.d = ".repeat(deep / 4)),
+        ] {
+            let mut wrong = Diagnostics::new();
+            let source = Source::new("r", "r/role.toml", text);
+            assert!(document(&source, &mut wrong).is_none());
+            assert!(wrong.has_errors());
+            assert!(wrong.to_string().len() < 1 << 20, "too much text");
+        }
+    }
+
+    #[test]
+    fn values_of_the_command_line() {
+        assert_eq!(value("[1, 2]").unwrap().json(), serde_json::json!([1, 2]));
+        assert!(value(&"[".repeat(100_000)).is_err());
+        assert!(value("1 2").is_err());
+    }
+}

@@ -1,0 +1,192 @@
+//! What machines reported. It lies beside the log: none of it decides anything.
+
+use crate::refusal::Refusal;
+use crate::state::name;
+use crate::store::{Store, StoreError};
+use bytes::Bytes;
+use cfg_catalog::digest::Digest;
+use futures::{StreamExt, TryStreamExt};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use tokio::sync::Mutex;
+
+/// The largest report; a run's diffs are cut before that.
+const LARGEST: usize = 4 * 1024 * 1024;
+/// Runs that changed something, kept a machine.
+const KEPT: usize = 50;
+/// Reads from the store at a time.
+const AT_ONCE: usize = 32;
+
+/// The last report of a machine, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// When it came, milliseconds since 1970.
+    pub received_ms: u64,
+    /// The run's result word.
+    pub result: String,
+    /// The release it ran, hexadecimal; empty for none.
+    pub release: String,
+}
+
+/// What is read of a document.
+#[derive(Deserialize)]
+struct Head {
+    result: String,
+    #[serde(default)]
+    release: Option<String>,
+}
+
+/// All reports of a store.
+#[derive(Debug)]
+pub struct Reports {
+    store: Store,
+    /// By machine, with the version of what was read.
+    known: Mutex<BTreeMap<String, (String, Summary)>>,
+}
+
+impl Reports {
+    /// Of this store.
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Keeps a report: as the machine's last, and, if the run did or found anything, among its runs.
+    ///
+    /// # Errors
+    /// Where it is no report, or the store does not answer.
+    pub async fn add(&self, node: &str, document: Vec<u8>, now_ms: u64) -> Result<(), Refusal> {
+        if document.len() > LARGEST {
+            return Err(Refusal::Invalid("a report may have 4 MiB".into()));
+        }
+        let summary = summary(&document, now_ms).map_err(Refusal::Invalid)?;
+        let mut bytes = format!("{now_ms}\n").into_bytes();
+        bytes.extend_from_slice(&document);
+        let bytes = Bytes::from(bytes);
+        if summary.result != "converged" {
+            // A spool empties faster than one a millisecond.
+            let digest = Digest::of(&document).to_string();
+            let path = format!("{}/{now_ms:020}-{}", runs(node), &digest[..8]);
+            self.store.write(&path, bytes.clone()).await?;
+            self.forget_old(node).await?;
+        }
+        self.store.write(&last(node), bytes).await?;
+        Ok(())
+    }
+
+    /// The last report of every machine.
+    ///
+    /// # Errors
+    /// Where the store does not answer.
+    pub async fn all(&self) -> Result<BTreeMap<String, Summary>, Refusal> {
+        // Other servers write reports too: what changed since the last look is read.
+        let listed: Vec<(String, String)> = self
+            .store
+            .list("last")
+            .map_ok(|found| (found.path, found.version))
+            .try_collect()
+            .await?;
+        let mut known = self.known.lock().await;
+        let mut fresh = BTreeMap::new();
+        let mut changed = Vec::new();
+        for (path, version) in listed {
+            let Some(node) = path.rsplit('/').next().map(str::to_owned) else {
+                continue;
+            };
+            match known.remove(&node) {
+                Some(entry) if entry.0 == version => {
+                    fresh.insert(node, entry);
+                }
+                _ => changed.push((node, version)),
+            }
+        }
+        let read = changed.into_iter().map(|(node, version)| async {
+            let summary = self.read(&node).await?;
+            Ok::<_, StoreError>((node, version, summary))
+        });
+        let read: Vec<_> = futures::stream::iter(read)
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        for (node, version, summary) in read {
+            if let Some(summary) = summary {
+                fresh.insert(node, (version, summary));
+            }
+        }
+        *known = fresh;
+        let short = known
+            .iter()
+            .map(|(node, (_, summary))| (node.clone(), summary.clone()));
+        Ok(short.collect())
+    }
+
+    /// A report that cannot be read is none: the next one replaces it.
+    async fn read(&self, node: &str) -> Result<Option<Summary>, StoreError> {
+        let bytes = self.store.read(&last(node)).await?;
+        Ok(bytes.and_then(|bytes| {
+            let line = bytes.iter().position(|byte| *byte == b'\n')?;
+            let received = std::str::from_utf8(&bytes[..line]).ok()?.parse().ok()?;
+            summary(&bytes[line + 1..], received).ok()
+        }))
+    }
+
+    async fn forget_old(&self, node: &str) -> Result<(), StoreError> {
+        let listed = self.store.list(&runs(node)).map_ok(|found| found.path);
+        let mut paths: Vec<String> = listed.try_collect().await?;
+        paths.sort_unstable();
+        for old in paths.iter().rev().skip(KEPT) {
+            self.store.remove(old).await?;
+        }
+        Ok(())
+    }
+}
+
+fn last(node: &str) -> String {
+    format!("last/{node}")
+}
+
+fn runs(node: &str) -> String {
+    format!("runs/{node}")
+}
+
+fn summary(document: &[u8], received_ms: u64) -> Result<Summary, String> {
+    let head: Head =
+        serde_json::from_slice(document).map_err(|error| format!("the report: {error}"))?;
+    let release = head.release.unwrap_or_default();
+    // Both are shown on an operator's terminal.
+    let plain = |text: &str| text.len() <= 64 && name::is_plain(text);
+    if !plain(&head.result) || !plain(&release) {
+        return Err("the report: its result or its release is no plain word".into());
+    }
+    Ok(Summary {
+        received_ms,
+        result: head.result,
+        release,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries() {
+        let good = br#"{"version": 1, "result": "applied", "release": null, "changes": []}"#;
+        let short = summary(good, 5).unwrap();
+        assert_eq!(
+            (short.result.as_str(), short.release.as_str()),
+            ("applied", "")
+        );
+        for bad in [
+            &b""[..],
+            b"[]",
+            b"{}",
+            b"{\"result\": \"\\u001b[2J\"}",
+            b"{\"result\": \"ok\", \"release\": \"a b\"}",
+        ] {
+            assert!(summary(bad, 5).is_err());
+        }
+    }
+}

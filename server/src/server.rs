@@ -1,0 +1,146 @@
+//! A whole server: opened from its configuration, started on its two ports.
+
+use crate::config::Config;
+use crate::listen::Port;
+use crate::listen::tls::{self, Door, Tls};
+use crate::log::Log;
+use crate::pki::ca::Ca;
+use crate::release::Releases;
+use crate::reports::Reports;
+use crate::service::watching::Watching;
+use crate::state::Fleet;
+use crate::store::Store;
+use anyhow::{Context, bail};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+/// Uploads that are in memory at a time.
+const UPLOADS: usize = 4;
+
+/// What the services share.
+pub struct Server {
+    /// Whom this server serves.
+    pub fleet: Fleet,
+    /// What it knows.
+    pub log: Log,
+    /// Where everything lies.
+    pub store: Store,
+    /// What signs.
+    pub ca: Arc<Ca>,
+    /// How long a certificate lasts.
+    pub certificate_days: u32,
+    /// Releases that are in use.
+    pub releases: Releases,
+    /// What machines reported.
+    pub reports: Reports,
+    /// Who watches.
+    pub watching: Watching,
+    /// Turns at uploading.
+    pub uploads: Semaphore,
+    /// The agent's program, for downloads.
+    pub agent: PathBuf,
+}
+
+impl Server {
+    /// Opens store and log, and sees that the CA is theirs.
+    ///
+    /// # Errors
+    /// Where one of them cannot be opened, or `cfg-server init` was never run.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let store = Store::open(&config.store).await.context("the store")?;
+        let log = Log::open(store.clone()).await.context("the log")?;
+        let Some(fleet) = log.state().fleet.clone() else {
+            bail!(
+                "there is no fleet in {}: run cfg-server init first",
+                store.name()
+            );
+        };
+        let ca = Ca::load(&config.data).context("the CA")?;
+        if ca.digest() != fleet.ca {
+            bail!(
+                "the store {} is of a fleet with another CA than {}",
+                store.name(),
+                config.data.display()
+            );
+        }
+        Ok(Self {
+            fleet,
+            log,
+            releases: Releases::new(store.clone()),
+            reports: Reports::new(store.clone()),
+            store,
+            ca: Arc::new(ca),
+            certificate_days: config.certificate_days,
+            watching: Watching::default(),
+            uploads: Semaphore::new(UPLOADS),
+            agent: config.agent(),
+        })
+    }
+}
+
+/// A server on its ports. Dropping it stops it.
+pub struct Running {
+    /// Where machines and operators reach it.
+    pub address: SocketAddr,
+    /// Where enrolment reaches it.
+    pub enrol_address: SocketAddr,
+    /// What is behind the ports.
+    pub server: Arc<Server>,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Opens and starts a server. When this returns, both ports accept.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, or a port cannot be had.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let server = Arc::new(Server::open(config).await?);
+        let tls = Tls::new(server.ca.clone(), config.certificate_names(), tls::LIFE)
+            .context("the server's certificate")?;
+        let tls = Arc::new(tls);
+        let members = listen(config.listen).await?;
+        let guests = listen(config.enrol_listen).await?;
+        let (address, enrol_address) = (members.local_addr()?, guests.local_addr()?);
+        let mut tasks = JoinSet::new();
+        for (listener, door) in [(members, Door::Members), (guests, Door::Guests)] {
+            let port = Port {
+                listener,
+                door,
+                tls: tls.clone(),
+                server: server.clone(),
+            };
+            tasks.spawn(port.serve());
+        }
+        tasks.spawn(async move { tls.keep_fresh().await });
+        let (fleet, store) = (&server.fleet, server.store.name());
+        info!("fleet {} from {store}, CA {}", fleet.name, fleet.ca);
+        info!("machines and operators at {address}, enrolment at {enrol_address}");
+        if !server.agent.is_file() {
+            let path = server.agent.display();
+            warn!("{path} is not there: cloud-init cannot fetch the agent from here");
+        }
+        Ok(Self {
+            address,
+            enrol_address,
+            server,
+            tasks,
+        })
+    }
+
+    /// Waits for ever; returns only if a part of the server ended, which it should not.
+    pub async fn ended(&mut self) {
+        self.tasks.join_next().await;
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address}"))
+}

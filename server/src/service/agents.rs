@@ -1,0 +1,318 @@
+//! For machines. Who asks is taken from the certificate, never from a message.
+
+use super::{Parts, caller, enrolment};
+use crate::clock;
+use crate::listen::Caller;
+use crate::pki::request;
+use crate::refusal::Refusal;
+use crate::server::Server;
+use crate::service::watching::Watcher;
+use crate::state::fleet::News;
+use crate::state::identity::Who;
+use crate::state::{Node, State};
+use cfg_catalog::digest::Digest;
+use cfg_catalog::fleet::Me;
+use cfg_wire as wire;
+use futures::StreamExt;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tonic::{Request, Response, Status};
+use tracing::info;
+
+/// A stream is not silent for longer: both ends know that the other is there.
+const TICK: Duration = Duration::from_secs(15);
+/// What goes into one message; gRPC would take up to four MiB.
+const CHUNK: usize = 64 * 1024;
+
+/// The service.
+#[derive(Clone)]
+pub struct Agents {
+    server: Arc<Server>,
+}
+
+impl Agents {
+    /// Of this server.
+    pub fn new(server: Arc<Server>) -> Self {
+        Self { server }
+    }
+
+    /// The machine that calls, as the state knows it now.
+    async fn node(&self, caller: &Caller) -> Result<(String, Node), Refusal> {
+        let peer = caller.peer()?;
+        let look = |state: &State| {
+            let (name, node) = state.node_of(&peer.identity)?;
+            Ok((name.to_owned(), node.clone()))
+        };
+        self.server.log.look(look).await
+    }
+
+    async fn open_watch(&self, caller: &Caller, facts: &[u8]) -> Result<Watch, Refusal> {
+        let (name, _) = self.node(caller).await?;
+        let about = enrolment::about(facts)?;
+        let watcher = self.server.watching.add(&name)?;
+        let by = format!("node {name}");
+        let change = move |state: &State| Ok((state.change(&name, &about)?, ()));
+        self.server.log.commit(by, change).await?;
+        Ok(Watch {
+            caller: caller.clone(),
+            states: self.server.log.subscribe(),
+            said: None,
+            _watcher: watcher,
+        })
+    }
+
+    async fn assign(&self, caller: &Caller, format: u32) -> Result<wire::AssignmentReply, Refusal> {
+        let (name, node) = self.node(caller).await?;
+        let state = self.server.log.state();
+        let published = match &state.release {
+            Some(published) => published.clone(),
+            None => {
+                let level = self.server.log.level().await?;
+                level.release.clone().ok_or(Refusal::NothingPublished)?
+            }
+        };
+        let release = self.server.releases.get(published.release).await?;
+        if release.format > format {
+            return Err(Refusal::TooOld {
+                release: release.format,
+                agent: format,
+            });
+        }
+        let role = release.role(&node.role, published.sequence)?;
+        let leaf = role.leaf(&name);
+        let me = Me {
+            name: name.clone(),
+            id: node.id,
+        };
+        Ok(wire::AssignmentReply {
+            manifest: release.manifest.to_vec(),
+            envelope: published.envelope.into_bytes(),
+            part: role.part.to_vec(),
+            leaf: leaf.map(<[u8]>::to_vec).unwrap_or_default(),
+            proof: json(&role.prove(&name))?,
+            view: json(&state.view(&role.reads))?,
+            me: json(&me)?,
+            role: node.role,
+        })
+    }
+
+    async fn open_blob(
+        &self,
+        caller: &Caller,
+        digest: &str,
+    ) -> Result<Parts<wire::Chunk>, Refusal> {
+        let (_, node) = self.node(caller).await?;
+        let digest: Digest = digest.parse().map_err(|_| Refusal::NotYours)?;
+        self.in_closed_set(&node, digest).await?;
+        let path = crate::release::blob_path(&digest);
+        let bytes = self.server.store.stream(&path).await?;
+        let bytes = bytes.ok_or_else(|| Refusal::Internal(format!("blob {digest} is lost")))?;
+        let (caller, states) = (caller.clone(), self.server.log.subscribe());
+        let chunks = bytes.flat_map(|read| {
+            let cut = match read {
+                Ok(bytes) => cut(bytes).into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(Refusal::from(error))],
+            };
+            futures::stream::iter(cut)
+        });
+        // A machine that is revoked meanwhile gets no more of it.
+        let checked = chunks.map(move |chunk| {
+            let state = states.borrow().clone();
+            match still(&caller, &state).and(chunk) {
+                Ok(data) => Ok(wire::Chunk {
+                    data: data.to_vec(),
+                }),
+                Err(refusal) => Err(caller.refuse("a blob half-way", refusal)),
+            }
+        });
+        Ok(checked.boxed())
+    }
+
+    /// That a blob belongs to the machine's role in the current release or in the one before.
+    async fn in_closed_set(&self, node: &Node, digest: Digest) -> Result<(), Refusal> {
+        let log = &self.server.log;
+        if self.may_read(&log.state(), node, digest).await? {
+            return Ok(());
+        }
+        match self.may_read(&*log.level().await?, node, digest).await? {
+            true => Ok(()),
+            false => Err(Refusal::NotYours),
+        }
+    }
+
+    async fn may_read(&self, state: &State, node: &Node, digest: Digest) -> Result<bool, Refusal> {
+        let Some(published) = &state.release else {
+            return Ok(false);
+        };
+        for release in [Some(published.release), published.previous] {
+            let Some(release) = release else { continue };
+            let loaded = self.server.releases.get(release).await?;
+            if let Some(role) = loaded.roles.get(&node.role)
+                && role.may_read(&digest)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn renew_certificate(
+        &self,
+        caller: &Caller,
+        csr: &[u8],
+    ) -> Result<wire::Certificate, Refusal> {
+        let (name, node) = self.node(caller).await?;
+        let key = request::check(csr, &name)?;
+        let who = Who::Node {
+            name,
+            generation: node.generation,
+        };
+        let certificate = self.server.certificate(&key, who)?;
+        Ok(wire::Certificate {
+            role: node.role,
+            id: node.id,
+            ..certificate
+        })
+    }
+}
+
+/// A stream of news to one machine.
+struct Watch {
+    caller: Caller,
+    states: watch::Receiver<Arc<State>>,
+    said: Option<News>,
+    _watcher: Watcher,
+}
+
+impl Watch {
+    /// The next word, and what is to come; the stream ends after a refusal.
+    async fn next(mut self) -> (Result<wire::News, Status>, Option<Self>) {
+        loop {
+            let state = self.states.borrow_and_update().clone();
+            match still(&self.caller, &state) {
+                Err(refusal) => return (Err(self.caller.refuse("its stream ends", refusal)), None),
+                Ok(news) if self.said != Some(news) => {
+                    self.said = Some(news);
+                    let word = wire::News {
+                        sequence: news.sequence,
+                        view: news.view,
+                    };
+                    return (Ok(word), Some(self));
+                }
+                Ok(_) => {}
+            }
+            drop(state);
+            tokio::select! {
+                changed = self.states.changed() => if changed.is_err() {
+                    return (Err(Refusal::Stopping.into()), None);
+                },
+                // Said again: a tick.
+                () = tokio::time::sleep(TICK) => self.said = None,
+            }
+        }
+    }
+}
+
+/// What is news to the caller, while it may hear any.
+fn still(caller: &Caller, state: &State) -> Result<News, Refusal> {
+    let (_, node) = state.node_of(&caller.peer()?.identity)?;
+    Ok(state.news(node))
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Refusal> {
+    serde_json::to_vec(value).map_err(|error| Refusal::Internal(error.to_string()))
+}
+
+/// A block from the store, which may be large, in messages.
+fn cut(mut bytes: bytes::Bytes) -> Vec<bytes::Bytes> {
+    let mut chunks = Vec::with_capacity(bytes.len() / CHUNK + 1);
+    while bytes.len() > CHUNK {
+        chunks.push(bytes.split_to(CHUNK));
+    }
+    chunks.push(bytes);
+    chunks
+}
+
+#[tonic::async_trait]
+impl wire::agents_server::Agents for Agents {
+    type WatchStream = Parts<wire::News>;
+    type FetchStream = Parts<wire::Chunk>;
+
+    async fn watch(
+        &self,
+        request: Request<wire::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let caller = caller(&request)?;
+        let opened = self.open_watch(&caller, &request.get_ref().facts).await;
+        let watch = opened.map_err(|refusal| caller.refuse("watching", refusal))?;
+        let next = |watch: Option<Watch>| async { Some(watch?.next().await) };
+        let stream = futures::stream::unfold(Some(watch), next);
+        Ok(Response::new(stream.boxed()))
+    }
+
+    async fn assignment(
+        &self,
+        request: Request<wire::AssignmentRequest>,
+    ) -> Result<Response<wire::AssignmentReply>, Status> {
+        let caller = caller(&request)?;
+        match self.assign(&caller, request.get_ref().format).await {
+            Ok(reply) => Ok(Response::new(reply)),
+            // Before the first release every machine asks in vain; that is no attack.
+            Err(refusal @ Refusal::NothingPublished) => Err(refusal.into()),
+            Err(refusal) => Err(caller.refuse("its role", refusal)),
+        }
+    }
+
+    async fn fetch(
+        &self,
+        request: Request<wire::FetchRequest>,
+    ) -> Result<Response<Self::FetchStream>, Status> {
+        let caller = caller(&request)?;
+        let digest = &request.get_ref().digest;
+        match self.open_blob(&caller, digest).await {
+            Ok(stream) => Ok(Response::new(stream)),
+            Err(refusal) => {
+                let shown: String = digest.chars().take(64).collect();
+                let what = format!("blob {}", shown.escape_default());
+                Err(caller.refuse(&what, refusal))
+            }
+        }
+    }
+
+    async fn report(
+        &self,
+        request: Request<wire::ReportRequest>,
+    ) -> Result<Response<wire::ReportReply>, Status> {
+        let caller = caller(&request)?;
+        let stored = async {
+            let (name, _) = self.node(&caller).await?;
+            let document = request.into_inner().document;
+            self.server
+                .reports
+                .add(&name, document, clock::now_ms())
+                .await
+        };
+        match stored.await {
+            Ok(()) => Ok(Response::new(wire::ReportReply {})),
+            Err(refusal) => Err(caller.refuse("a report", refusal)),
+        }
+    }
+
+    async fn renew(
+        &self,
+        request: Request<wire::RenewRequest>,
+    ) -> Result<Response<wire::Certificate>, Status> {
+        let caller = caller(&request)?;
+        match self
+            .renew_certificate(&caller, &request.get_ref().csr)
+            .await
+        {
+            Ok(certificate) => {
+                info!("renewed the certificate of a node at {}", caller.address);
+                Ok(Response::new(certificate))
+            }
+            Err(refusal) => Err(caller.refuse("renewal", refusal)),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What callers may ask for: who they are is looked up in the state at every call.
+
+pub mod agents;
+pub mod enrolment;
+pub mod operators;
+pub mod watching;
+
+use crate::listen::Caller;
+use crate::pki::peer::Peer;
+use crate::refusal::Refusal;
+use std::pin::Pin;
+use tokio_stream::Stream;
+use tonic::{Request, Status};
+use tracing::warn;
+
+/// An answer in parts.
+pub type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Who calls.
+fn caller<T>(request: &Request<T>) -> Result<Caller, Refusal> {
+    let caller = request.extensions().get::<Caller>().cloned();
+    caller.ok_or_else(|| Refusal::Internal("a call came past the port".into()))
+}
+
+impl Caller {
+    /// Who the certificate says it is, while it lasts.
+    fn peer(&self) -> Result<&Peer, Refusal> {
+        let peer = self
+            .peer
+            .as_ref()
+            .ok_or_else(|| Refusal::Internal("a guest came past the members' port".into()))?;
+        peer.lasts()?;
+        Ok(peer)
+    }
+
+    /// Says no, and says so in the log.
+    fn refuse(&self, what: &str, refusal: Refusal) -> Status {
+        let address = self.address;
+        match &self.peer {
+            Some(peer) => warn!(
+                "refused {} at {address}: {what}: {refusal}",
+                peer.identity.who
+            ),
+            None => warn!("refused {address}: {what}: {refusal}"),
+        }
+        refusal.into()
+    }
+}

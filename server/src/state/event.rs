@@ -1,0 +1,136 @@
+//! What happened: the words of the log. A word once written is read for ever.
+
+use cfg_catalog::digest::Digest;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// One thing that happened, with who did it and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Seconds since 1970, by the clock of the server that wrote it.
+    pub at: u64,
+    /// Who: `operator alice`, `node vm-1`, `cfg-server init`.
+    pub by: String,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The fleet began.
+    Initialised {
+        /// Its name.
+        fleet: String,
+        /// SHA-256 of its CA's certificate, DER.
+        ca: Digest,
+    },
+    /// A token was made.
+    TokenCreated {
+        /// SHA-256 of the token; the token itself is nowhere.
+        hash: Digest,
+        /// What it is for.
+        purpose: Purpose,
+        /// How often it may be used.
+        uses: u32,
+        /// Until when, seconds since 1970.
+        expires: u64,
+    },
+    /// A token was taken back.
+    TokenRevoked {
+        /// Its hash.
+        hash: Digest,
+    },
+    /// A machine got its identity.
+    NodeEnrolled {
+        /// Its name.
+        name: String,
+        /// Its role.
+        role: String,
+        /// Its id in its role.
+        id: u32,
+        /// 1, and one more for each enrolment of the name.
+        generation: u32,
+        /// SHA-256 of its public key.
+        key: Digest,
+        /// The hash of the token that was used.
+        token: Digest,
+        /// What others are told of it.
+        about: About,
+    },
+    /// What others are told of a machine is otherwise now.
+    NodeChanged {
+        /// Its name.
+        name: String,
+        /// What it says now.
+        about: About,
+    },
+    /// A machine was shut out.
+    NodeRevoked {
+        /// Its name.
+        name: String,
+    },
+    /// An operator got an identity.
+    OperatorEnrolled {
+        /// The name.
+        name: String,
+        /// SHA-256 of the public key.
+        key: Digest,
+        /// The hash of the token that was used.
+        token: Digest,
+    },
+    /// A release became current.
+    Published(Published),
+}
+
+/// A release that is, or was, current.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The digest of its manifest.
+    pub release: Digest,
+    /// 1 and up, without gaps.
+    pub sequence: u64,
+    /// The release before.
+    pub previous: Option<Digest>,
+    /// The envelope's bytes: JSON text.
+    pub envelope: String,
+    /// Its roles, and for each the roles whose members it reads.
+    pub reads: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What a token may be used for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// A machine of this role.
+    Role(String),
+    /// A person's desk.
+    Operator,
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Role(role) => write!(f, "machines of role {role}"),
+            Self::Operator => f.write_str("operators"),
+        }
+    }
+}
+
+/// What other machines are told of one; checked, so that it can stand in their files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Its address.
+    pub address: String,
+    /// Its operating system's id.
+    pub os: String,
+    /// Debian's word for its architecture.
+    pub arch: String,
+    /// Processors.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mb: u64,
+}

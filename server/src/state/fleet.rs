@@ -1,0 +1,112 @@
+//! What machines are told of one another, and when it is news.
+
+use super::event::{About, Event};
+use super::{Node, State};
+use crate::refusal::Refusal;
+use cfg_catalog::fleet::{FleetView, Member};
+use std::collections::BTreeSet;
+
+/// What a machine is told while it watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct News {
+    /// The current release's sequence; 0 before the first.
+    pub sequence: u64,
+    /// The number of its view of the fleet.
+    pub view: u64,
+}
+
+impl State {
+    /// What is news to this machine.
+    pub fn news(&self, node: &Node) -> News {
+        News {
+            sequence: self.sequence(),
+            view: self.view_number(self.reads(&node.role)),
+        }
+    }
+
+    /// The fleet as a machine that reads these roles sees it.
+    pub fn view(&self, reads: &BTreeSet<String>) -> FleetView {
+        let mut view = FleetView {
+            number: self.view_number(Some(reads)),
+            ..FleetView::default()
+        };
+        for role in reads {
+            view.roles.insert(role.clone(), self.members(role));
+        }
+        view
+    }
+
+    /// The members of a role, sorted by id.
+    pub fn members(&self, role: &str) -> Vec<Member> {
+        let Some(ids) = self.ids.get(role) else {
+            return Vec::new();
+        };
+        let mut members: Vec<Member> = ids
+            .keys()
+            .filter_map(|name| Some((name, self.nodes.get(name)?)))
+            .filter(|(_, node)| node.revoked.is_none() && node.role == role)
+            .map(|(name, node)| node.member(name))
+            .collect();
+        members.sort_by_key(|member| member.id);
+        members
+    }
+
+    /// A machine says what it is now; nothing happens where that is known.
+    ///
+    /// # Errors
+    /// Where there is no such machine.
+    pub fn change(&self, name: &str, about: &About) -> Result<Vec<Event>, Refusal> {
+        let node = self
+            .nodes
+            .get(name)
+            .ok_or_else(|| Refusal::Unknown(format!("node {name}")))?;
+        if node.about == *about {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Event::NodeChanged {
+            name: name.to_owned(),
+            about: about.clone(),
+        }])
+    }
+
+    /// An operator shuts a machine out. Twice is as good as once.
+    ///
+    /// # Errors
+    /// Where there is no such machine.
+    pub fn revoke_node(&self, name: &str) -> Result<Vec<Event>, Refusal> {
+        match self.nodes.get(name) {
+            None => Err(Refusal::NoSuch(format!("machine {name:?}"))),
+            Some(node) if node.revoked.is_some() => Ok(Vec::new()),
+            Some(_) => Ok(vec![Event::NodeRevoked {
+                name: name.to_owned(),
+            }]),
+        }
+    }
+
+    fn reads(&self, role: &str) -> Option<&BTreeSet<String>> {
+        self.release.as_ref()?.reads.get(role)
+    }
+
+    /// Rises when a member of one of these roles comes, goes or changes, and at nothing else.
+    fn view_number(&self, reads: Option<&BTreeSet<String>>) -> u64 {
+        let changed = reads.into_iter().flatten();
+        changed
+            .filter_map(|role| self.changed.get(role).copied())
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+impl Node {
+    fn member(&self, name: &str) -> Member {
+        Member {
+            id: self.id,
+            name: name.to_owned(),
+            address: self.about.address.clone(),
+            os: self.about.os.clone(),
+            arch: self.about.arch.clone(),
+            cpus: self.about.cpus,
+            memory_mb: self.about.memory_mb,
+        }
+    }
+}

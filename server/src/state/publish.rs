@@ -1,0 +1,65 @@
+//! Which release is current.
+
+use super::State;
+use super::event::{Event, Published};
+use crate::refusal::Refusal;
+use cfg_catalog::digest::Digest;
+use cfg_catalog::release::{Envelope, FORMAT};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an operator saw as current when publishing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Just this; none: nothing was published.
+    Seen(Option<Digest>),
+    /// Whatever it is.
+    Anything,
+}
+
+/// A release whose every byte is already in the store.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The digest of its manifest.
+    pub release: Digest,
+    /// Its roles, and for each the roles whose members it reads.
+    pub reads: BTreeMap<String, BTreeSet<String>>,
+    /// What it may follow.
+    pub over: Over,
+}
+
+impl State {
+    /// A release becomes current. The one that is current already stays so, under its sequence.
+    ///
+    /// # Errors
+    /// Where another is current than the operator saw.
+    pub fn publish(&self, candidate: &Candidate) -> Result<(Vec<Event>, String), Refusal> {
+        let current = self.release.as_ref();
+        if let Some(current) = current.filter(|current| current.release == candidate.release) {
+            return Ok((Vec::new(), current.envelope.clone()));
+        }
+        let previous = current.map(|current| current.release);
+        if let Over::Seen(expected) = candidate.over
+            && expected != previous
+        {
+            return Err(Refusal::stale(previous, expected));
+        }
+        let fleet = self.fleet.as_ref().map(|fleet| fleet.name.clone());
+        let envelope = Envelope {
+            format: FORMAT,
+            fleet: fleet.unwrap_or_default(),
+            release: candidate.release,
+            sequence: self.sequence() + 1,
+            previous,
+        };
+        let bytes = serde_json::to_string(&envelope)
+            .map_err(|error| Refusal::Internal(format!("the envelope: {error}")))?;
+        let published = Published {
+            release: candidate.release,
+            sequence: envelope.sequence,
+            previous,
+            envelope: bytes.clone(),
+            reads: candidate.reads.clone(),
+        };
+        Ok((vec![Event::Published(published)], bytes))
+    }
+}

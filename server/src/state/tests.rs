@@ -1,0 +1,533 @@
+//! Laws of the state: decided events always fold, and what they promise stays true.
+
+use super::enrol::{Machine, Person, Place};
+use super::event::{About, Event, Purpose, Record};
+use super::identity::{Identity, Who};
+use super::publish::{Candidate, Over};
+use super::token::{self, Wanted};
+use super::{Misfit, State};
+use crate::refusal::Refusal;
+use cfg_catalog::digest::Digest;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+const NOW: u64 = 1_000_000;
+
+fn fold(state: &mut State, events: Vec<Event>) {
+    for event in events {
+        let record = Record {
+            at: NOW,
+            by: "test".into(),
+            event,
+        };
+        state.fold(&record).expect("what was decided folds");
+    }
+}
+
+fn began() -> State {
+    let mut state = State::default();
+    let event = Event::Initialised {
+        fleet: "f".into(),
+        ca: Digest::of(b"ca"),
+    };
+    fold(&mut state, vec![event]);
+    state
+}
+
+fn make_token(state: &mut State, text: &str, purpose: Purpose, uses: u32, ttl_s: u64) {
+    let wanted = Wanted {
+        purpose,
+        uses,
+        ttl_s,
+    };
+    let events = state.create_token(token::hash(text), &wanted, NOW).unwrap();
+    fold(state, events);
+}
+
+fn role(name: &str) -> Purpose {
+    Purpose::Role(name.into())
+}
+
+fn about(address: &str) -> About {
+    About {
+        address: address.into(),
+        os: "debian".into(),
+        arch: "amd64".into(),
+        cpus: 2,
+        memory_mb: 2048,
+    }
+}
+
+fn machine(token: &str, name: &str, key: &str) -> Machine {
+    Machine {
+        token: token::hash(token),
+        name: name.into(),
+        key: Digest::of(key.as_bytes()),
+        about: about("10.0.0.1"),
+    }
+}
+
+fn enrol(state: &mut State, token: &str, name: &str, key: &str) -> Result<Place, Refusal> {
+    let (events, place) = state.enrol(&machine(token, name, key), NOW)?;
+    fold(state, events);
+    Ok(place)
+}
+
+fn revoke(state: &mut State, name: &str) {
+    let events = state.revoke_node(name).unwrap();
+    fold(state, events);
+}
+
+fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) -> Candidate {
+    let reads = reads.iter().map(|(role, reads)| {
+        let reads = reads.iter().map(|role| (*role).to_owned()).collect();
+        ((*role).to_owned(), reads)
+    });
+    Candidate {
+        release: Digest::of(release.as_bytes()),
+        reads: reads.collect(),
+        over,
+    }
+}
+
+#[test]
+fn tokens_open_one_door_for_a_while() {
+    let mut state = began();
+    make_token(&mut state, "zk", role("zk"), 1, 60);
+    make_token(&mut state, "desk", Purpose::Operator, 1, 60);
+    make_token(&mut state, "gone", role("zk"), 1, 60);
+    let gone = token::id(&token::hash("gone"));
+    let events = state.revoke_token(&gone).unwrap();
+    fold(&mut state, events);
+    assert_eq!(state.revoke_token(&gone).unwrap(), [], "twice is once");
+
+    let says = |token: &str, now: u64| {
+        let refusal = state.enrol(&machine(token, "vm-1", "k"), now);
+        refusal.map(|_| ()).map_err(|refusal| refusal.to_string())
+    };
+    let id = |text: &str| token::id(&token::hash(text));
+    assert_eq!(says("zk", NOW + 59), Ok(()));
+    for (token, now, words) in [
+        ("zk", NOW + 60, format!("token {} has expired", id("zk"))),
+        ("zq", NOW, "the token is unknown".into()),
+        ("gone", NOW, format!("token {} was revoked", id("gone"))),
+        ("desk", NOW, "is for operators, not for machines".into()),
+    ] {
+        let says = says(token, now).unwrap_err();
+        assert!(says.contains(&words), "{words}: {says}");
+    }
+    let person = Person {
+        token: token::hash("zk"),
+        name: "alice".into(),
+        key: Digest::of(b"k"),
+    };
+    let says = state.enrol_operator(&person, NOW).unwrap_err().to_string();
+    assert!(
+        says.contains("is for machines of role zk, not for operators"),
+        "{says}"
+    );
+}
+
+#[test]
+fn an_enrolment_repeated_is_one() {
+    let mut state = began();
+    make_token(&mut state, "t", role("zk"), 1, 60);
+    let place = enrol(&mut state, "t", "vm-1", "k").unwrap();
+    let before = state.clone();
+    assert_eq!(enrol(&mut state, "t", "vm-1", "k").unwrap(), place);
+    assert_eq!(state, before);
+    let other_key = enrol(&mut state, "t", "vm-1", "other").unwrap_err();
+    assert!(matches!(other_key, Refusal::SpentToken(_)), "{other_key}");
+}
+
+#[test]
+fn a_name_is_taken_once() {
+    let mut state = began();
+    make_token(&mut state, "t", role("zk"), 9, 60);
+    make_token(&mut state, "u", role("web"), 9, 60);
+    enrol(&mut state, "t", "vm-1", "k").unwrap();
+    for (token, key) in [("t", "other"), ("u", "k"), ("u", "other")] {
+        let refusal = enrol(&mut state, token, "vm-1", key).unwrap_err();
+        assert!(
+            matches!(refusal, Refusal::NameTaken(_)),
+            "{token} {key}: {refusal}"
+        );
+    }
+}
+
+#[test]
+fn a_revoked_node_comes_back_only_by_a_newer_token() {
+    let mut state = began();
+    make_token(&mut state, "old", role("zk"), 9, 60);
+    let first = enrol(&mut state, "old", "vm-1", "k").unwrap();
+    revoke(&mut state, "vm-1");
+    assert_eq!(state.revoke_node("vm-1").unwrap(), [], "twice is once");
+    for key in ["k", "other"] {
+        let refusal = enrol(&mut state, "old", "vm-1", key).unwrap_err();
+        assert!(matches!(refusal, Refusal::RevokedSince(_)), "{refusal}");
+    }
+    make_token(&mut state, "new", role("zk"), 9, 60);
+    let second = enrol(&mut state, "new", "vm-1", "k").unwrap();
+    assert_eq!(
+        (second.id, second.generation),
+        (first.id, first.generation + 1)
+    );
+
+    let node = |generation| Identity {
+        fleet: "f".into(),
+        who: Who::Node {
+            name: "vm-1".into(),
+            generation,
+        },
+    };
+    assert!(state.node_of(&node(2)).is_ok());
+    let refusal = state.node_of(&node(1)).unwrap_err();
+    assert!(matches!(refusal, Refusal::Superseded(_)), "{refusal}");
+}
+
+#[test]
+fn who_is_refused() {
+    let mut state = began();
+    make_token(&mut state, "t", role("zk"), 9, 60);
+    make_token(&mut state, "desk", Purpose::Operator, 2, 60);
+    enrol(&mut state, "t", "vm-1", "k").unwrap();
+    let person = |key: &str| Person {
+        token: token::hash("desk"),
+        name: "alice".into(),
+        key: Digest::of(key.as_bytes()),
+    };
+    for key in ["old", "new"] {
+        let events = state.enrol_operator(&person(key), NOW).unwrap();
+        fold(&mut state, events);
+    }
+    assert!(
+        state.enrol_operator(&person("third"), NOW).is_err(),
+        "spent"
+    );
+
+    let identity = |text: &str| text.parse::<Identity>().unwrap();
+    let alice = identity("cfg://f/operator/alice");
+    let key = |text: &str| Digest::of(text.as_bytes());
+    assert_eq!(state.operator_of(&alice, &key("new")).unwrap(), "alice");
+    for (who, key, words) in [
+        ("cfg://f/operator/alice", key("old"), "enrolled again"),
+        ("cfg://f/operator/bob", key("new"), "not of this fleet"),
+        ("cfg://g/operator/alice", key("new"), "not of this fleet"),
+        (
+            "cfg://f/node/vm-1/1",
+            key("k"),
+            "may not call what is for operators",
+        ),
+    ] {
+        let says = state
+            .operator_of(&identity(who), &key)
+            .unwrap_err()
+            .to_string();
+        assert!(says.contains(words), "{who}: {says}");
+    }
+    for (who, words) in [
+        ("cfg://f/node/vm-2/1", "not of this fleet"),
+        ("cfg://g/node/vm-1/1", "not of this fleet"),
+        ("cfg://f/node/vm-1/2", "enrolled again"),
+        (
+            "cfg://f/operator/alice",
+            "may not call what is for machines",
+        ),
+    ] {
+        let says = state.node_of(&identity(who)).unwrap_err().to_string();
+        assert!(says.contains(words), "{who}: {says}");
+    }
+}
+
+#[test]
+fn the_view_moves_only_for_those_who_read() {
+    let mut state = began();
+    let reads: &[(&str, &[&str])] = &[("zk", &["zk"]), ("web", &["zk"]), ("lone", &[])];
+    let (events, _) = state
+        .publish(&candidate("r1", reads, Over::Seen(None)))
+        .unwrap();
+    fold(&mut state, events);
+    for (name, of_role) in [("zk-1", "zk"), ("web-1", "web"), ("lone-1", "lone")] {
+        make_token(&mut state, name, role(of_role), 1, 60);
+        enrol(&mut state, name, name, name).unwrap();
+    }
+    let views =
+        |state: &State| ["zk-1", "web-1", "lone-1"].map(|name| state.news(&state.nodes[name]).view);
+    let before = views(&state);
+    assert_eq!(before[2], 0, "it reads nothing");
+
+    let change = |state: &mut State, name: &str, address: &str| {
+        let events = state.change(name, &about(address)).unwrap();
+        fold(state, events);
+    };
+    change(&mut state, "web-1", "10.0.0.9");
+    assert_eq!(views(&state), before, "nobody reads web");
+    change(&mut state, "zk-1", "10.0.0.1");
+    assert_eq!(views(&state), before, "the same as before is no change");
+    change(&mut state, "zk-1", "10.0.0.7");
+    let after = views(&state);
+    assert!(after[0] > before[0] && after[1] > before[1] && after[2] == 0);
+    let view = state.view(&BTreeSet::from(["zk".to_owned()]));
+    assert_eq!(
+        (view.number, view.roles["zk"][0].address.as_str()),
+        (after[0], "10.0.0.7")
+    );
+    revoke(&mut state, "zk-1");
+    assert!(views(&state)[1] > after[1]);
+    assert_eq!(state.members("zk"), []);
+}
+
+#[test]
+fn a_publish_follows_what_was_seen() {
+    let mut state = began();
+    let digest = |release: &str| Digest::of(release.as_bytes());
+    let seen = |release: &str| Over::Seen(Some(digest(release)));
+    for (release, over, outcome) in [
+        ("r1", seen("r0"), Err("none is current, not")),
+        ("r1", Over::Seen(None), Ok(1)),
+        // Answered, though the answer before was lost.
+        ("r1", Over::Seen(None), Ok(1)),
+        ("r2", Over::Seen(None), Err("is current, not none")),
+        ("r2", seen("r1"), Ok(2)),
+        ("r3", seen("r1"), Err("somebody published meanwhile")),
+        ("r1", Over::Anything, Ok(3)),
+    ] {
+        match (state.publish(&candidate(release, &[], over)), outcome) {
+            (Ok((events, _)), Ok(sequence)) => {
+                fold(&mut state, events);
+                assert_eq!(state.sequence(), sequence, "{release}");
+            }
+            (Err(refusal), Err(words)) => {
+                assert!(refusal.to_string().contains(words), "{release}: {refusal}");
+            }
+            (got, wanted) => panic!("{release}: {got:?}, not {wanted:?}"),
+        }
+    }
+    let current = state.release.unwrap();
+    assert_eq!(
+        (current.release, current.previous),
+        (digest("r1"), Some(digest("r2")))
+    );
+}
+
+#[test]
+fn tokens_name_roles_that_there_are() {
+    let mut state = began();
+    let wanted = Wanted {
+        purpose: role("wbe"),
+        uses: 1,
+        ttl_s: 60,
+    };
+    assert!(
+        state.create_token(Digest::of(b"t"), &wanted, NOW).is_ok(),
+        "nothing is published"
+    );
+    let candidate = candidate("r1", &[("web", &[]), ("zk", &[])], Over::Anything);
+    let (events, _) = state.publish(&candidate).unwrap();
+    fold(&mut state, events);
+    let says = state
+        .create_token(Digest::of(b"t"), &wanted, NOW)
+        .unwrap_err();
+    assert!(
+        says.to_string().contains("no role \"wbe\"; it has web, zk"),
+        "{says}"
+    );
+}
+
+#[test]
+fn long_expired_tokens_are_forgotten() {
+    let mut state = began();
+    make_token(&mut state, "old", role("zk"), 1, 60);
+    let later = Record {
+        at: NOW + 60 + token::REMEMBERED_S,
+        by: "test".into(),
+        event: Event::TokenCreated {
+            hash: token::hash("new"),
+            purpose: role("zk"),
+            uses: 1,
+            expires: u64::MAX / 2,
+        },
+    };
+    state.fold(&later).unwrap();
+    assert_eq!(
+        state.tokens.keys().collect::<Vec<_>>(),
+        [&token::hash("new")]
+    );
+}
+
+#[test]
+fn what_cannot_have_happened() {
+    let state = began();
+    for event in [
+        Event::Initialised {
+            fleet: "g".into(),
+            ca: Digest::of(b"ca"),
+        },
+        Event::TokenRevoked {
+            hash: Digest::of(b"x"),
+        },
+        Event::NodeRevoked {
+            name: "vm-1".into(),
+        },
+        Event::OperatorEnrolled {
+            name: "alice".into(),
+            key: Digest::of(b"k"),
+            token: Digest::of(b"x"),
+        },
+    ] {
+        let record = Record {
+            at: NOW,
+            by: "test".into(),
+            event,
+        };
+        assert!(
+            matches!(state.clone().fold(&record), Err(Misfit(_))),
+            "{record:?}"
+        );
+    }
+}
+
+#[test]
+fn facts_that_could_mean_more() {
+    let facts = |address: &str, os: &str, arch: &str| cfg_catalog::facts::Facts {
+        hostname: "vm-1".into(),
+        fqdn: "vm-1".into(),
+        address: address.into(),
+        os: cfg_catalog::facts::Os {
+            id: os.into(),
+            version: "12".into(),
+            codename: "bookworm".into(),
+        },
+        arch: arch.into(),
+        cpus: 1,
+        memory_mb: 1,
+        interfaces: BTreeMap::new(),
+        local: BTreeMap::new(),
+        azure: None,
+    };
+    assert!(About::of(&facts("fd00::1", "debian", "amd64")).is_ok());
+    for (address, os, arch) in [
+        ("10.0.0.1\nserver.9=evil", "debian", "amd64"),
+        ("", "debian", "amd64"),
+        ("vm-1", "debian", "amd64"),
+        ("10.0.0.1", "a b", "amd64"),
+        ("10.0.0.1", "debian", "$(reboot)"),
+        ("10.0.0.1", "", "amd64"),
+    ] {
+        assert!(
+            About::of(&facts(address, os, arch)).is_err(),
+            "{address} {os} {arch}"
+        );
+    }
+}
+
+/// One thing that somebody does.
+#[derive(Clone, Debug)]
+enum Deed {
+    Token(u8, u8, u8),
+    Enrol(u8, u8, u8),
+    Revoke(u8),
+    Publish(u8),
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let deed = prop_oneof![
+        (0..3u8, 0..2u8, 1..4u8).prop_map(|(token, role, uses)| Deed::Token(token, role, uses)),
+        (0..3u8, 0..4u8, 0..3u8).prop_map(|(token, node, key)| Deed::Enrol(token, node, key)),
+        (0..4u8).prop_map(Deed::Revoke),
+        (0..3u8).prop_map(Deed::Publish),
+    ];
+    proptest::collection::vec(deed, 0..60)
+}
+
+/// What happens, or nothing where it is refused.
+fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
+    match deed {
+        Deed::Token(token, of_role, uses) => {
+            let wanted = Wanted {
+                purpose: role(&format!("role-{of_role}")),
+                uses: u32::from(*uses),
+                ttl_s: 60,
+            };
+            // Each token of one number is another.
+            let hash = Digest::of(format!("{token}-{at}").as_bytes());
+            state.create_token(hash, &wanted, NOW).unwrap_or_default()
+        }
+        Deed::Enrol(token, node, key) => {
+            let token = state.tokens.keys().nth(usize::from(*token));
+            let machine = Machine {
+                token: token.copied().unwrap_or(Digest::of(b"none")),
+                name: format!("vm-{node}"),
+                key: Digest::of(&[*key]),
+                about: about("10.0.0.1"),
+            };
+            state
+                .enrol(&machine, NOW)
+                .map(|(events, _)| events)
+                .unwrap_or_default()
+        }
+        Deed::Revoke(node) => state.revoke_node(&format!("vm-{node}")).unwrap_or_default(),
+        Deed::Publish(release) => {
+            let reads: &[(&str, &[&str])] = &[("role-0", &["role-1"]), ("role-1", &[])];
+            let candidate = candidate(&release.to_string(), reads, Over::Anything);
+            state
+                .publish(&candidate)
+                .map(|(events, _)| events)
+                .unwrap_or_default()
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn ids_stick_and_are_never_given_twice(deeds in deeds()) {
+        let mut state = began();
+        let mut given: BTreeMap<(String, u32), String> = BTreeMap::new();
+        for (at, deed) in deeds.iter().enumerate() {
+            let events = decide(&state, at, deed);
+            fold(&mut state, events);
+            for (name, node) in &state.nodes {
+                let owner = given.entry((node.role.clone(), node.id)).or_insert(name.clone());
+                prop_assert_eq!(owner, name);
+            }
+            for (role, ids) in &state.ids {
+                let all: BTreeSet<u32> = ids.values().copied().collect();
+                let dense: BTreeSet<u32> = (1..=u32::try_from(ids.len()).unwrap()).collect();
+                prop_assert_eq!(all, dense, "{}", role);
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_survives_its_snapshot(deeds in deeds()) {
+        let mut state = began();
+        for (at, deed) in deeds.iter().enumerate() {
+            let events = decide(&state, at, deed);
+            fold(&mut state, events);
+        }
+        let json = serde_json::to_vec(&state).unwrap();
+        prop_assert_eq!(serde_json::from_slice::<State>(&json).unwrap(), state);
+    }
+}
+
+#[test]
+fn words_of_the_log() {
+    // Once written, read for ever: a change here is a change of format.
+    let event = Event::NodeEnrolled {
+        name: "vm-1".into(),
+        role: "zk".into(),
+        id: 1,
+        generation: 1,
+        key: Digest::of(b"key"),
+        token: Digest::of(b"token"),
+        about: about("10.0.0.1"),
+    };
+    let record = Record {
+        at: NOW,
+        by: "token 3c469e9d6c58".into(),
+        event,
+    };
+    insta::assert_json_snapshot!(record);
+    let json = serde_json::to_string(&record).unwrap();
+    assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+}

@@ -1,0 +1,52 @@
+//! A container of Azure Blob Storage. Credentials come from the environment, as object_store reads them:
+//! an account key, a SAS, a service principal, a workload identity; without any of these, the machine's
+//! managed identity.
+
+use super::{Store, StoreError};
+use crate::config::StoreConfig;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::path::Path;
+use object_store::{ClientOptions, RetryConfig};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A caller waits for the store while it is tried again; longer than this it had rather hear of it.
+const RETRY: Duration = Duration::from_secs(20);
+
+pub(super) fn open(config: &StoreConfig, place: &str) -> Result<Store, StoreError> {
+    let bad = |why: String| StoreError::Url {
+        url: config.url.clone(),
+        why,
+    };
+    let (container, prefix) = place.split_once('/').unwrap_or((place, ""));
+    if container.is_empty() {
+        return Err(bad("it names no container".into()));
+    }
+    let client = ClientOptions::new()
+        .with_timeout(Duration::from_secs(60))
+        .with_connect_timeout(Duration::from_secs(5));
+    let mut builder = MicrosoftAzureBuilder::from_env()
+        .with_container_name(container)
+        .with_client_options(client)
+        .with_retry(RetryConfig {
+            max_retries: 5,
+            retry_timeout: RETRY,
+            ..RetryConfig::default()
+        });
+    if let Some(account) = &config.account {
+        builder = builder.with_account(account);
+    }
+    if let Some(endpoint) = &config.endpoint {
+        let endpoint = endpoint.trim_end_matches('/');
+        builder = builder
+            .with_allow_http(endpoint.starts_with("http://"))
+            .with_endpoint(endpoint.to_owned());
+    }
+    let objects = builder.build().map_err(|error| bad(error.to_string()))?;
+    let prefix = Path::parse(prefix.trim_matches('/')).map_err(|error| bad(error.to_string()))?;
+    Ok(Store {
+        objects: Arc::new(objects),
+        name: config.url.as_str().into(),
+        prefix,
+    })
+}

@@ -1,0 +1,35 @@
+//! A local directory.
+
+use super::{Store, StoreError};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+
+pub(super) fn open(folder: &str) -> Result<Store, StoreError> {
+    let at = |source| StoreError::Folder {
+        path: folder.to_owned(),
+        source,
+    };
+    if !folder.starts_with('/') {
+        return Err(StoreError::Url {
+            url: format!("file://{folder}"),
+            why: "the path is not absolute: three slashes, as in file:///var/lib/cfg-server/store"
+                .into(),
+        });
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(at)?;
+    // Without fsync an entry that was acknowledged could be gone after a power cut.
+    let objects = LocalFileSystem::new_with_prefix(folder)
+        .map_err(|error| at(std::io::Error::other(error)))?
+        .with_fsync(true);
+    Ok(Store {
+        objects: Arc::new(objects),
+        name: folder.into(),
+        prefix: Path::ROOT,
+    })
+}
