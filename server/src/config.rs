@@ -54,7 +54,6 @@ impl Default for Config {
             url: None,
             agent_binary: None,
             certificate_days: 30,
-            // Filled in by `with_store`: it follows `data`, which the file may give.
             store: StoreConfig::default(),
         }
     }
@@ -70,7 +69,7 @@ impl Config {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
-                return Ok(Self::default().with_store());
+                return Self::parse("");
             }
             Err(error) => return Err(error).context(path.display().to_string()),
         };
@@ -193,15 +192,11 @@ mod tests {
     #[test]
     fn nothing_is_enough() {
         let config = Config::parse("").unwrap();
-        assert_eq!(config, Config::default().with_store());
+        assert_eq!(config.data, Path::new("/var/lib/cfg-server"));
         assert_eq!(config.store.url, "file:///var/lib/cfg-server/store");
-        assert_eq!(config.told().unwrap().port, 7443);
-    }
-
-    #[test]
-    fn the_store_follows_the_data() {
         let config = Config::parse("data = \"/srv/cfg\"").unwrap();
         assert_eq!(config.store.url, "file:///srv/cfg/store");
+        assert_eq!(config.told().unwrap().port, 7443);
     }
 
     #[test]

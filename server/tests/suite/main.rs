@@ -3,6 +3,7 @@
 mod attacks;
 mod azurite;
 mod channel;
+mod intruders;
 mod logged;
 mod place;
 mod program;

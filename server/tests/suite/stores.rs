@@ -293,8 +293,11 @@ async fn a_wrong_key() {
     let place = Place::new(Kind::Azurite);
     let config = place.store().clone();
     std::fs::write(config.key_file.as_ref().unwrap(), "d3Jvbmc=").unwrap();
-    let error = Store::open(&config).await.err().unwrap().to_string();
-    assert!(error.contains("refuses the credentials"), "{error}");
+    let error = Store::open(&config).await.err().unwrap();
+    assert!(
+        error.to_string().contains("refuses the credentials"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]

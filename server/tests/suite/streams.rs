@@ -220,28 +220,38 @@ async fn releases_that_do_not_hold_together() {
     publish(sent.request.clone())
         .await
         .expect("it holds together");
-    let blob = b"x";
+}
+
+#[tokio::test]
+async fn a_publish_that_comes_too_late() {
+    let (_place, world) = world().await;
     let lie = UploadRequest {
         digest: Digest::of(b"y").to_string(),
-        data: blob.to_vec(),
+        data: b"x".to_vec(),
     };
     let outcome = world.desk.0.clone().upload(tokio_stream::iter([lie])).await;
     refused(outcome, Code::InvalidArgument, "what was uploaded is not");
+
+    world.desk.publish(&Release::of(&["web"], 1)).await;
+    let sent = Release::of(&["web"], 2).sent();
+    for blob in &sent.blobs {
+        world.desk.upload(blob).await.expect("a blob is taken");
+    }
     let stale = PublishRequest {
         force: false,
-        ..Release::of(&["web"], 1).sent().request
+        ..sent.request
     };
-    world
-        .desk
-        .upload(&Release::of(&["web"], 1).part("web"))
-        .await
-        .expect("a part");
-    refused(
-        publish(stale).await,
-        Code::FailedPrecondition,
-        "somebody published meanwhile",
-    );
+    let outcome = world.desk.0.clone().publish(stale.clone()).await;
+    let words = "somebody published meanwhile";
+    refused(outcome, Code::FailedPrecondition, words);
     assert_eq!(world.desk.fleet().await.sequence, 1);
+    let seen = PublishRequest {
+        expected: world.desk.fleet().await.release,
+        ..stale
+    };
+    let outcome = world.desk.0.clone().publish(seen).await;
+    outcome.expect("it follows what was seen");
+    assert_eq!(world.desk.fleet().await.sequence, 2);
 }
 
 #[tokio::test]

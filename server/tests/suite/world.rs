@@ -155,11 +155,15 @@ impl Desk {
     /// Uploads blobs.
     pub async fn upload(&self, blob: &[u8]) -> Result<(), Status> {
         let digest = Digest::of(blob).to_string();
-        let chunks = blob.chunks(1000).map(|chunk| UploadRequest {
-            digest: digest.clone(),
+        // Its name comes first, so that an empty one has one too.
+        let mut chunks = vec![UploadRequest {
+            digest,
+            data: Vec::new(),
+        }];
+        chunks.extend(blob.chunks(1000).map(|chunk| UploadRequest {
+            digest: String::new(),
             data: chunk.to_vec(),
-        });
-        let chunks: Vec<_> = chunks.collect();
+        }));
         let mut desk = self.0.clone();
         desk.upload(tokio_stream::iter(chunks)).await.map(drop)
     }
