@@ -151,7 +151,10 @@ impl<'a, H: Hand> Engine<'a, H> {
             // Its earlier turn failed.
             return None;
         }
-        let idle = verdict.changes.is_empty() && verdict.obstacle.is_none();
+        let idle = verdict.changes.is_empty()
+            && verdict.obstacle.is_none()
+            // What was planned on account of the failure is not due now, and was not made either.
+            && planned.changes.is_empty();
         if let Some(root) = self.broken_need(step).filter(|_| !idle) {
             self.skip(&step.resource, root);
             return None;

@@ -7,6 +7,8 @@ mod packages;
 mod services;
 pub mod site;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use services::SETTLE;
 pub use state::{Lock, StateDir};

@@ -1,6 +1,6 @@
 //! systemd over D-Bus: every call of a round is sent before the first answer is awaited.
 
-use super::properties::{Properties, ServiceProperties};
+use super::properties::{Properties, ServiceProperties, tasks};
 use anyhow::Context as _;
 use futures::future::join_all;
 use std::collections::{BTreeMap, HashMap};
@@ -82,9 +82,10 @@ impl Bus {
                 kind: service.string("Type"),
                 main_pid: service.get("MainPID").unwrap_or(0),
                 remain_after_exit: service.flag("RemainAfterExit"),
-                tasks: service
-                    .number("TasksCurrent")
-                    .filter(|tasks| *tasks != u64::MAX),
+                tasks: tasks(
+                    service.number("TasksCurrent"),
+                    &service.string("ControlGroup"),
+                ),
             }),
         })
     }

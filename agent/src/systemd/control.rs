@@ -1,6 +1,6 @@
 //! systemctl.
 
-use super::properties::{Properties, ServiceProperties};
+use super::properties::{Properties, ServiceProperties, tasks};
 use crate::effect::{Outcome, wait_for};
 use anyhow::{Context as _, bail};
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 const ASKED: &str = "Names,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,SourcePath,\
-InvocationID,InactiveExitTimestampMonotonic,NeedDaemonReload,CanReload,Type,MainPID,RemainAfterExit,TasksCurrent";
+InvocationID,InactiveExitTimestampMonotonic,NeedDaemonReload,CanReload,Type,MainPID,RemainAfterExit,TasksCurrent,ControlGroup";
 
 fn systemctl(arguments: &[&str]) -> Command {
     let mut command = Command::new("systemctl");
@@ -160,7 +160,7 @@ fn parse(unit: &str, block: &str, boot_us: u64) -> Properties {
                 .and_then(|pid| u32::try_from(pid).ok())
                 .unwrap_or(0),
             remain_after_exit: flag("RemainAfterExit"),
-            tasks: number("TasksCurrent").filter(|tasks| *tasks != u64::MAX),
+            tasks: tasks(number("TasksCurrent"), &text("ControlGroup")),
         }),
     }
 }

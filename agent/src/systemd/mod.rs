@@ -5,6 +5,7 @@
 //! chroot, `--root`) a unit's boot links are all there is.
 
 mod bus;
+mod cgroup;
 mod control;
 mod judge;
 mod offline;

@@ -1,5 +1,8 @@
 //! What systemd says of one unit, as it says it.
 
+use super::cgroup;
+use std::path::Path;
+
 /// Properties of a unit, in systemd's own words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Properties {
@@ -38,8 +41,15 @@ pub struct ServiceProperties {
     pub main_pid: u32,
     /// It counts as active after its processes are gone.
     pub remain_after_exit: bool,
-    /// How many tasks its cgroup has; none where that is not counted.
+    /// How many tasks its cgroup has; none where nobody can tell.
     pub tasks: Option<u64>,
+}
+
+/// systemd's count of tasks; where it does not count, that of the cgroup's processes.
+pub fn tasks(counted: Option<u64>, control_group: &str) -> Option<u64> {
+    counted
+        .filter(|tasks| *tasks != u64::MAX)
+        .or_else(|| cgroup::processes(Path::new("/sys/fs/cgroup"), control_group))
 }
 
 impl Properties {

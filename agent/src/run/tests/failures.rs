@@ -1,0 +1,123 @@
+//! What a failure skips, and what it does not.
+
+use super::fake::{Fake, command, desired, file, health, id, package, service};
+use cfg_catalog::plan::document::{Done, Failure};
+use cfg_catalog::resource::Desired;
+
+const CONF: &str = "/etc/daemon/conf";
+
+fn role() -> Desired {
+    desired(vec![
+        package("2"),
+        file(CONF, "new"),
+        file("/etc/motd", "hello"),
+        command("format", &[&format!("file:{CONF}")], &[]),
+        service("one", &[&format!("file:{CONF}")], &[]),
+        service("two", &[], &["service:one"]),
+    ])
+}
+
+fn run(fake: &mut Fake, desired: &Desired) -> Done {
+    let (_, done) = fake.run(desired).unwrap();
+    assert!(done.unforeseen.is_empty(), "{:?}", done.unforeseen);
+    done
+}
+
+fn changed(done: &Done) -> Vec<String> {
+    let words = |change: &cfg_catalog::plan::Change| {
+        format!("{} {}", change.action.word(), change.resource)
+    };
+    done.changes.iter().map(words).collect()
+}
+
+#[test]
+fn a_failed_file_skips_what_restarts_on_it_and_nothing_else() {
+    let mut fake = Fake::with(Some("2"), &[(CONF, "old")], &["one", "two"]);
+    let conf = id(&format!("file:{CONF}"));
+    fake.failing.insert(conf.clone(), "the disk is full".into());
+    let done = run(&mut fake, &role());
+    assert_eq!(changed(&done), ["create file:/etc/motd"]);
+    assert_eq!(done.failures.len(), 1);
+    assert_eq!(done.failures[0].resource.as_ref(), Some(&conf));
+    assert_eq!(done.failures[0].message, "the disk is full");
+    assert!(fake.starts.is_empty(), "{:?}", fake.starts);
+    // Mended, the next run does what this one could not.
+    fake.failing.clear();
+    let done = run(&mut fake, &role());
+    assert!(done.failures.is_empty());
+    assert_eq!(fake.starts["one"], 1);
+}
+
+#[test]
+fn a_failed_package_says_what_apt_said() {
+    let mut fake = Fake::with(None, &[], &[]);
+    fake.failing
+        .insert(id("package:daemon"), "E: Unable to fetch".into());
+    let done = run(&mut fake, &role());
+    let Failure { message, .. } = &done.failures[0];
+    assert_eq!(message, "E: Unable to fetch");
+    assert!(changed(&done).contains(&format!("create file:{CONF}")));
+}
+
+#[test]
+fn a_service_that_dies_fails_and_skips_what_comes_after_it() {
+    let mut fake = Fake::with(Some("2"), &[(CONF, "new"), ("/etc/motd", "hello")], &[]);
+    fake.dying.insert("one".into());
+    let done = run(&mut fake, &role());
+    let failure = &done.failures[0];
+    assert_eq!(failure.resource, Some(id("service:one")));
+    assert!(
+        failure.message.contains("ended within 2 s"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(failure.skipped, [id("service:two")]);
+    assert!(!fake.starts.contains_key("two"));
+}
+
+#[test]
+fn a_role_that_does_not_get_healthy_fails_until_it_is() {
+    let desired = Desired {
+        health: health(),
+        ..role()
+    };
+    let mut fake = Fake::with(Some("2"), &[(CONF, "new"), ("/etc/motd", "hello")], &[]);
+    fake.sick = true;
+    let done = run(&mut fake, &desired);
+    assert_eq!(done.failures.len(), 2);
+    for failure in &done.failures {
+        assert!(failure.message.contains("no quorum"), "{}", failure.message);
+        assert!(failure.message.contains("5 s"), "{}", failure.message);
+    }
+    // Nothing is restarted on that account, and the run does not say that all is well.
+    let starts = fake.starts.clone();
+    let done = run(&mut fake, &desired);
+    assert!(done.changes.is_empty());
+    assert!(done.failures[0].message.contains("still not healthy"));
+    assert_eq!(fake.starts, starts);
+    fake.sick = false;
+    assert!(run(&mut fake, &desired).failures.is_empty());
+    fake.sick = true;
+    assert!(
+        run(&mut fake, &desired).failures.is_empty(),
+        "nothing was started, so nothing is judged"
+    );
+}
+
+#[test]
+fn a_failed_command_is_owed_still() {
+    let mut fake = Fake::with(Some("2"), &[(CONF, "old")], &["one", "two"]);
+    run(&mut fake, &role());
+    let role = desired(vec![
+        file(CONF, "newer"),
+        command("format", &[&format!("file:{CONF}")], &[]),
+    ]);
+    fake.failing
+        .insert(id("command:format"), "it exited with 1".into());
+    let done = run(&mut fake, &role);
+    assert_eq!(done.failures[0].message, "it exited with 1");
+    fake.failing.clear();
+    let done = run(&mut fake, &role);
+    assert_eq!(changed(&done), ["run command:format"]);
+    assert!(run(&mut fake, &role).changes.is_empty());
+}

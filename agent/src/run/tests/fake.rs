@@ -1,0 +1,493 @@
+//! A machine in memory, with just what services and packages do to each other.
+
+use crate::run::engine::Engine;
+use crate::run::site::{Hand, Healthy, Lacks, Look, PackageMove, Site, Stage, Trouble};
+use cfg_catalog::digest::Digest;
+use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::plan::document::Done;
+use cfg_catalog::plan::inputs::{self, Inputs};
+use cfg_catalog::plan::{Action, Change, Host, Ledger, Plan, Snapshot, begin, plan};
+use cfg_catalog::resource::command::{Command, CommandState, Guards};
+use cfg_catalog::resource::directory::Directory;
+use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::package::{DpkgState, Package, PackagePresence, PackageState, Wanted};
+use cfg_catalog::resource::service::{
+    Active, Activity, Enabled, Load, Service, ServiceState, Start,
+};
+use cfg_catalog::resource::{
+    Attributes, Below, BelowKind, Body, Desired, DirectoryState, FileState, Health, Mode, Observed,
+    Ownership, PathState, Place, Presence, Resource, Shell,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The package that ships the fake's services, and what a new one brings.
+pub const PACKAGE: &str = "daemon";
+
+#[derive(Clone, Debug, Default)]
+pub struct Fake {
+    pub now: u64,
+    pub files: BTreeMap<String, (String, u64)>,
+    pub package: Option<(String, u64)>,
+    pub offered: Vec<String>,
+    pub services: BTreeMap<String, Unit>,
+    pub commands: Vec<String>,
+    pub ledger: Ledger,
+    pub unproven: BTreeSet<ResourceId>,
+    pub refreshed: usize,
+    /// How often every service was started or restarted, by anybody.
+    pub starts: BTreeMap<String, usize>,
+    /// What fails, with its words.
+    pub failing: BTreeMap<ResourceId, String>,
+    /// What dies soon after its start.
+    pub dying: BTreeSet<String>,
+    pub sick: bool,
+    /// The agent is killed when this many effects are done; none: never.
+    pub lives: Option<usize>,
+    pub killed: Killed,
+}
+
+/// When the kill comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Killed {
+    #[default]
+    Before,
+    After,
+}
+
+/// A unit of the fake.
+#[derive(Clone, Debug, Default)]
+pub struct Unit {
+    pub start: Option<(String, u64)>,
+    pub enabled: bool,
+    /// All files as the present start read them, and the package.
+    pub read: BTreeMap<String, String>,
+}
+
+fn place() -> Place {
+    Place {
+        role: "r".into(),
+        file: "r/role.toml".into(),
+        line: 1,
+        column: 1,
+    }
+}
+
+pub fn id(text: &str) -> ResourceId {
+    text.parse().unwrap()
+}
+
+pub fn resource(body: Body, after: &[&str]) -> Resource {
+    let name = match &body {
+        Body::File(body) => body.path.to_string(),
+        Body::Directory(body) => body.path.to_string(),
+        Body::Package(body) => body.name.clone(),
+        Body::Service(body) => body.unit.trim_end_matches(".service").to_owned(),
+        Body::Command(body) => body.name.clone(),
+        _ => unreachable!("the fake has no such kind"),
+    };
+    Resource {
+        id: ResourceId::new(body.kind(), name),
+        place: place(),
+        after: after.iter().map(|text| id(text)).collect(),
+        sensitive: false,
+        body,
+    }
+}
+
+pub fn file(path: &str, content: &str) -> Resource {
+    let body = Body::File(File {
+        path: path.parse().unwrap(),
+        state: Presence::Present,
+        content: Some(Content::Text(content.into())),
+        attributes: Attributes::default(),
+        validate: None,
+        sensitive: false,
+        create_only: false,
+    });
+    resource(body, &[])
+}
+
+pub fn purged(path: &str) -> Resource {
+    let body = Body::Directory(Directory {
+        path: path.parse().unwrap(),
+        state: Presence::Present,
+        attributes: Attributes::default(),
+        purge: true,
+        source: Vec::new(),
+    });
+    resource(body, &[])
+}
+
+pub fn package(version: &str) -> Resource {
+    let body = Body::Package(Package {
+        name: PACKAGE.into(),
+        state: PackagePresence::Present,
+        version: Wanted::Glob(version.into()),
+        hold: None,
+        debconf: Vec::new(),
+    });
+    resource(body, &[])
+}
+
+pub fn service(name: &str, restart_on: &[&str], after: &[&str]) -> Resource {
+    let body = Body::Service(Service {
+        unit: format!("{name}.service"),
+        state: Some(Activity::Running),
+        enabled: Some(true),
+        masked: None,
+        unit_file: None,
+        restart_on: restart_on.iter().map(|text| id(text)).collect(),
+        reload_on: Vec::new(),
+    });
+    resource(body, after)
+}
+
+pub fn command(name: &str, on: &[&str], after: &[&str]) -> Resource {
+    let body = Body::Command(Command {
+        name: name.into(),
+        run: Shell::Line("true".into()),
+        unless: None,
+        only_if: None,
+        creates: None,
+        on: on.iter().map(|text| id(text)).collect(),
+        user: None,
+        cwd: None,
+        env: BTreeMap::new(),
+        timeout_s: 60,
+    });
+    resource(body, after)
+}
+
+pub fn desired(resources: Vec<Resource>) -> Desired {
+    let mut resources = resources;
+    resources.sort_by(|a, b| a.id.cmp(&b.id));
+    Desired {
+        role: "r".into(),
+        resources,
+        health: None,
+    }
+}
+
+pub fn health() -> Option<Health> {
+    Some(Health {
+        command: Shell::Line("true".into()),
+        timeout_s: 5,
+    })
+}
+
+fn ownership() -> Ownership {
+    Ownership {
+        mode: Mode(0o644),
+        owner: "root".into(),
+        group: "root".into(),
+    }
+}
+
+impl Fake {
+    /// A machine on which this package's daemons have run for a while.
+    pub fn with(package: Option<&str>, files: &[(&str, &str)], running: &[&str]) -> Self {
+        let mut fake = Fake {
+            now: 1_000_000,
+            offered: vec!["1".into(), "2".into()],
+            ..Fake::default()
+        };
+        fake.package = package.map(|version| (version.to_owned(), fake.now));
+        for (path, content) in files {
+            fake.write(path, content);
+        }
+        for unit in running {
+            fake.start(unit);
+            fake.services.get_mut(*unit).unwrap().enabled = true;
+        }
+        fake.starts.clear();
+        fake
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.now += 1000;
+        self.now
+    }
+
+    pub fn write(&mut self, path: &str, content: &str) {
+        let now = self.tick();
+        self.files
+            .insert(path.to_owned(), (content.to_owned(), now));
+    }
+
+    pub fn start(&mut self, unit: &str) {
+        let now = self.tick();
+        let mut read: BTreeMap<String, String> = self
+            .files
+            .iter()
+            .map(|(path, (content, _))| (path.clone(), content.clone()))
+            .collect();
+        if let Some((version, _)) = &self.package {
+            read.insert(PACKAGE.into(), version.clone());
+        }
+        *self.starts.entry(unit.to_owned()).or_default() += 1;
+        let entry = self.services.entry(unit.to_owned()).or_default();
+        entry.start = Some((format!("{now:x}"), now));
+        entry.read = read;
+    }
+
+    /// One run as `apply` has it; an error where it was killed.
+    pub fn run(&mut self, desired: &Desired) -> Result<(Plan, Done), Trouble> {
+        let known = self.ledger.clone();
+        let snapshot = self.snapshot(desired);
+        let plan = plan(desired, &snapshot, &known).unwrap();
+        let ledger = begin(desired, &snapshot, &known);
+        self.keep(&ledger)?;
+        let unproven = self.unproven.clone();
+        let done = Engine::new(self, desired, &plan, &snapshot, ledger, unproven).run()?;
+        Ok((plan, done))
+    }
+
+    pub fn plan(&mut self, desired: &Desired) -> Plan {
+        let snapshot = self.snapshot(desired);
+        plan(desired, &snapshot, &self.ledger).unwrap()
+    }
+
+    fn snapshot(&mut self, desired: &Desired) -> Snapshot {
+        let listed = inputs::listed(desired);
+        let wanted: Vec<Look<'_>> = desired
+            .resources
+            .iter()
+            .map(|resource| Look {
+                resource,
+                listed: listed.contains(&resource.id),
+            })
+            .collect();
+        Snapshot {
+            observed: self.look(&wanted, Stage::Plan),
+            host: Host::default(),
+        }
+    }
+
+    /// An effect: the agent may be killed just before it, or just after.
+    fn effect(&mut self, act: impl FnOnce(&mut Self)) -> Result<(), Trouble> {
+        let last = self.lives == Some(0);
+        if let Some(lives) = &mut self.lives {
+            *lives = lives.saturating_sub(1);
+        }
+        if last && self.killed == Killed::Before {
+            return Err(Trouble::Stop(anyhow::anyhow!("killed")));
+        }
+        act(self);
+        if last {
+            return Err(Trouble::Stop(anyhow::anyhow!("killed")));
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, id: &ResourceId) -> Result<(), Trouble> {
+        match self.failing.get(id) {
+            Some(why) => Err(Trouble::Failed(why.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn file_state(&self, path: &str) -> PathState {
+        match self.files.get(path) {
+            None => PathState::Absent {
+                missing_parents: Vec::new(),
+                parent_changed_us: 0,
+            },
+            Some((content, changed_us)) => PathState::File(file_state(content, *changed_us)),
+        }
+    }
+
+    fn directory_state(&self, path: &str) -> PathState {
+        let start = format!("{path}/");
+        let inside: Vec<_> = self
+            .files
+            .iter()
+            .filter(|(path, _)| path.starts_with(&start))
+            .collect();
+        let below = inside.iter().map(|(path, (content, changed_us))| Below {
+            path: path.parse().unwrap(),
+            what: BelowKind::File(file_state(content, *changed_us)),
+        });
+        let changed_us = self.files.get(path).map_or(0, |(_, at)| *at);
+        let latest = inside.iter().map(|(_, (_, at))| *at).max().unwrap_or(0);
+        PathState::Directory(DirectoryState {
+            ownership: Ownership {
+                mode: Mode(0o755),
+                ..ownership()
+            },
+            below: below.collect(),
+            empty: inside.is_empty(),
+            changed_us: changed_us.max(latest),
+        })
+    }
+
+    fn service_state(&self, unit: &str) -> ServiceState {
+        let there = self.package.is_some();
+        let known = self.services.get(unit).cloned().unwrap_or_default();
+        let start = known.start.clone().map(|(id, at_us)| Start { id, at_us });
+        ServiceState {
+            load: if there { Load::Loaded } else { Load::NotFound },
+            active: match start {
+                Some(_) => Active::Running,
+                None => Active::Stopped,
+            },
+            enabled: match (there, known.enabled) {
+                (false, _) => Enabled::Unknown,
+                (true, true) => Enabled::Yes,
+                (true, false) => Enabled::No,
+            },
+            start,
+            judged: true,
+            can_reload: false,
+            needs_daemon_reload: false,
+            package: self
+                .package
+                .clone()
+                .map(|(version, _)| (PACKAGE.to_owned(), version)),
+            unit_file: None,
+        }
+    }
+}
+
+fn file_state(content: &str, changed_us: u64) -> FileState {
+    FileState {
+        ownership: ownership(),
+        size: content.len() as u64,
+        digest: Some(Digest::of(content.as_bytes())),
+        content: None,
+        changed_us,
+    }
+}
+
+impl Site for Fake {
+    fn look(&mut self, wanted: &[Look<'_>], _stage: Stage) -> BTreeMap<ResourceId, Observed> {
+        let see = |resource: &Resource| match &resource.body {
+            Body::File(_) => Observed::Path(self.file_state(&resource.id.name)),
+            Body::Directory(_) => Observed::Path(self.directory_state(&resource.id.name)),
+            Body::Package(_) => Observed::Package(PackageState {
+                dpkg: match &self.package {
+                    None => DpkgState::Absent,
+                    Some((version, at)) => DpkgState::Installed {
+                        version: version.clone(),
+                        changed_us: *at,
+                    },
+                },
+                held: false,
+                auto: false,
+                available: Some(self.offered.clone()),
+            }),
+            Body::Service(_) => Observed::Service(self.service_state(&resource.id.name)),
+            Body::Command(_) => Observed::Command(CommandState {
+                guards: Guards::Allow,
+            }),
+            _ => unreachable!("the fake has no such kind"),
+        };
+        wanted
+            .iter()
+            .map(|look| (look.resource.id.clone(), see(look.resource)))
+            .collect()
+    }
+}
+
+impl Hand for Fake {
+    fn keep(&mut self, ledger: &Ledger) -> Result<(), Trouble> {
+        self.effect(|fake| fake.ledger = ledger.clone())
+    }
+
+    fn keep_unproven(&mut self, services: &BTreeSet<ResourceId>) -> Result<(), Trouble> {
+        self.effect(|fake| fake.unproven = services.clone())
+    }
+
+    fn enact(&mut self, resource: &Resource, changes: &[Change]) -> Result<(), Trouble> {
+        self.refuse(&resource.id)?;
+        self.effect(|fake| {
+            if let Body::File(file) = &resource.body
+                && let Some(Content::Text(text)) = &file.content
+            {
+                fake.write(&resource.id.name, &String::from_utf8_lossy(text));
+            }
+            for change in changes {
+                if change.action == Action::Remove {
+                    fake.files.remove(&change.resource.name);
+                    let now = fake.tick();
+                    let folder = resource.id.name.clone();
+                    fake.files.insert(folder, (String::new(), now));
+                }
+            }
+        })
+    }
+
+    fn command(&mut self, resource: &Resource, _inputs: &Inputs) -> Result<(), Trouble> {
+        self.refuse(&resource.id)?;
+        self.effect(|fake| fake.commands.push(resource.id.name.clone()))
+    }
+
+    fn refresh_index(&mut self, _lacks: Lacks) -> Result<Option<String>, Trouble> {
+        self.effect(|fake| fake.refreshed += 1)?;
+        Ok(None)
+    }
+
+    fn packages(
+        &mut self,
+        moves: &[PackageMove<'_>],
+    ) -> Result<BTreeMap<ResourceId, String>, Trouble> {
+        let failing = self.failing.clone();
+        let refused: BTreeMap<_, _> = moves
+            .iter()
+            .filter_map(|one| {
+                let why = failing.get(&one.resource.id)?;
+                Some((one.resource.id.clone(), why.clone()))
+            })
+            .collect();
+        for one in moves {
+            if refused.contains_key(&one.resource.id) {
+                continue;
+            }
+            for change in &one.changes {
+                let version = change.after["version"].as_str().unwrap_or("2").to_owned();
+                self.effect(|fake| {
+                    let now = fake.tick();
+                    fake.package = Some((version, now));
+                })?;
+            }
+        }
+        Ok(refused)
+    }
+
+    fn service(&mut self, resource: &Resource, change: &Change) -> Result<(), Trouble> {
+        self.refuse(&resource.id)?;
+        assert_eq!(resource.id.kind, Kind::Service);
+        let name = resource.id.name.clone();
+        self.effect(|fake| match change.action {
+            Action::Start | Action::Restart => fake.start(&name),
+            Action::Enable => fake.services.entry(name).or_default().enabled = true,
+            Action::Stop => fake.services.entry(name).or_default().start = None,
+            other => unreachable!("the fake has no {}", other.word()),
+        })
+    }
+
+    fn daemon_reload(&mut self) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    fn healthy(&mut self, _health: &Health) -> Healthy {
+        if self.sick {
+            Healthy::No("no quorum".into())
+        } else {
+            Healthy::Yes
+        }
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now += u64::try_from(time.as_micros()).unwrap();
+        for unit in self.dying.clone() {
+            if let Some(unit) = self.services.get_mut(&unit) {
+                unit.start = None;
+            }
+        }
+    }
+
+    fn clock(&mut self) -> Duration {
+        Duration::from_micros(self.now)
+    }
+}

@@ -1,0 +1,5 @@
+//! Runs on a machine in memory: killed at every moment, failing everywhere.
+
+mod crash;
+mod failures;
+mod fake;
