@@ -47,8 +47,8 @@ pub struct Uses {
     pub tests: Vec<Use>,
     /// Files that are included or imported.
     pub includes: Vec<Constant>,
-    /// Every expression as minijinja says where it is, and from where it really begins.
-    pub extents: Vec<(Range<usize>, Range<usize>)>,
+    /// Every expression, from where it begins: minijinja's spans begin at the last operator.
+    pub extents: Vec<Range<usize>>,
     /// `item`, where it is used.
     pub item: Vec<Range<usize>>,
     /// Where `member.id` is used.
@@ -105,8 +105,8 @@ pub fn expression(text: &str) -> Result<(Uses, bool), Error> {
 pub fn whole_range(text: &str, range: Range<usize>) -> Range<usize> {
     let uses = template(text, "").or_else(|_| expression(text).map(|(uses, _)| uses));
     let extents = uses.map(|uses| uses.extents).unwrap_or_default();
-    let wholes = extents.into_iter().map(|(_, whole)| whole);
-    wholes
+    extents
+        .into_iter()
         .filter(|whole| whole.end == range.end && whole.start <= range.start)
         .min_by_key(|whole| whole.len())
         .unwrap_or(range)

@@ -51,14 +51,20 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     for key in role.own.fleet.values() {
         check.fleet_key(key);
     }
+    if let (None, Some(timeout)) = (
+        role.own.fleet.get("health"),
+        role.own.fleet.get("health_timeout"),
+    ) {
+        let message = "`health_timeout` needs health";
+        check.error(timeout, Diagnostic::error(timeout.name_spot(), message));
+    }
     let Check {
         expressions,
-        said,
+        mut said,
         wrong: found,
         ..
     } = check;
     wrong.extend(found);
-    let mut said = said;
     said.extend(expressions.said);
     wrong.extend(expressions.wrong);
     Found {

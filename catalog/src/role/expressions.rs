@@ -27,6 +27,17 @@ const FACTS: &[(&str, &[&str])] = &[
     ("azure", &["*"]),
 ];
 
+/// Variables and functions that expressions know.
+const VARIABLES: [&str; 7] = [
+    "params",
+    "facts",
+    "fleet",
+    "member",
+    "range",
+    "dict",
+    "namespace",
+];
+
 /// Filters and tests of minijinja that are likely to be meant.
 const FILTERS: [&str; 26] = [
     "sh", "abs", "batch", "bool", "default", "first", "float", "indent", "int", "items", "join",
@@ -285,34 +296,10 @@ impl<'a> Expressions<'a> {
         }
         for used in &uses.variables {
             let message = format!("unknown variable or function `{}`", used.name);
-            let mut words = vec![
-                "params",
-                "facts",
-                "fleet",
-                "member",
-                "range",
-                "dict",
-                "namespace",
-            ];
-            words.extend(item.map(|_| "item"));
+            let words = VARIABLES.into_iter().chain(item.map(|_| "item"));
             wrong.push(Diagnostic::error(spot(&used.span), message).near(&used.name, words));
         }
-        for used in uses
-            .filters
-            .iter()
-            .filter(|used| !self.engine.has_filter(&used.name))
-        {
-            let message = format!("unknown filter `{}`", used.name);
-            wrong.push(Diagnostic::error(spot(&used.span), message).near(&used.name, FILTERS));
-        }
-        for used in uses
-            .tests
-            .iter()
-            .filter(|used| !self.engine.has_test(&used.name))
-        {
-            let message = format!("unknown test `{}`", used.name);
-            wrong.push(Diagnostic::error(spot(&used.span), message).near(&used.name, TESTS));
-        }
+        self.filters(uses, spot, &mut wrong);
         if item.is_none() {
             for span in &uses.item {
                 wrong.push(Diagnostic::error(
@@ -325,6 +312,23 @@ impl<'a> Expressions<'a> {
         for diagnostic in wrong {
             self.said.push(key.clone());
             self.wrong.push(diagnostic);
+        }
+    }
+
+    fn filters(&self, uses: &Uses, spot: SpotOf<'_>, wrong: &mut Vec<Diagnostic>) {
+        for used in &uses.filters {
+            if !self.engine.has_filter(&used.name) {
+                let message = format!("unknown filter `{}`", used.name);
+                let at = spot(&used.span);
+                wrong.push(Diagnostic::error(at, message).near(&used.name, FILTERS));
+            }
+        }
+        for used in &uses.tests {
+            if !self.engine.has_test(&used.name) {
+                let message = format!("unknown test `{}`", used.name);
+                let at = spot(&used.span);
+                wrong.push(Diagnostic::error(at, message).near(&used.name, TESTS));
+            }
         }
     }
 

@@ -53,6 +53,7 @@ impl Catalog {
         let whole = texts.whole(&includes);
         let merged = texts.merge(&includes, &whole, &mut wrong);
         layers::check_names(&texts.fleet, &merged, &mut wrong);
+        idle(&merged, &includes, &mut wrong);
         let mut catalog = Catalog {
             parts: BTreeMap::new(),
             leaves: BTreeMap::new(),
@@ -102,6 +103,17 @@ impl Catalog {
     /// The files of the catalog, by digest, for rendering.
     pub fn files(&self) -> &Files {
         &self.files
+    }
+}
+
+/// A partial role is checked within its includers: without any it is not.
+fn idle(merged: &BTreeMap<String, MergedRole<'_>>, includes: &Includes, wrong: &mut Diagnostics) {
+    for (name, role) in merged.iter().filter(|(_, role)| role.own.partial) {
+        if !merged.keys().any(|other| includes.includes(other, name)) {
+            let start = role.own.source.place(&(0..0));
+            let message = format!("no role includes the partial role {name}: it is not checked");
+            wrong.push(Diagnostic::warning(&start, message));
+        }
     }
 }
 

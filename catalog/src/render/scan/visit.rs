@@ -149,8 +149,15 @@ impl Visit {
     }
 
     pub fn expression(&mut self, expr: &Expr<'_>) {
-        self.uses.extents.push((range(expr.span()), extent(expr)));
+        self.uses.extents.push(extent(expr));
         if let Some((root, path)) = path_of(expr) {
+            let mut inner = expr;
+            while let Expr::GetAttr(_) | Expr::GetItem(_) = inner
+                && let Some(object) = children(inner).into_iter().next()
+            {
+                self.uses.extents.push(extent(object));
+                inner = object;
+            }
             return self.variable(root, &path, expr);
         }
         match expr {

@@ -34,7 +34,7 @@ fn nesting() {
 
 #[test]
 fn expressions() {
-    let deep = 100_000;
+    let deep = 20_000;
     for expression in [
         format!("{{{{ params{} }}}}", ".a".repeat(deep)),
         format!("{{{{ 1{} }}}}", " + 1".repeat(deep)),
@@ -85,4 +85,21 @@ fn work() {
 fn size() {
     let large = format!("# {}", "x".repeat(2 << 20));
     assert!(load(large).unwrap_err().contains("larger than 1024 KiB"));
+}
+
+#[test]
+fn chains_of_includes() {
+    let mut files = CatalogFiles::default();
+    for at in 0..5000 {
+        let role = format!("include = ['r{}']", at + 1);
+        files
+            .0
+            .insert(format!("r{at}/role.toml"), role.into_bytes());
+    }
+    files.0.insert("r5000/role.toml".into(), Vec::new());
+    let wrong = Catalog::load(&files).unwrap_err().to_string();
+    assert!(
+        wrong.contains("more than 64 roles include one another"),
+        "{wrong}"
+    );
 }

@@ -1,7 +1,7 @@
 //! Catalogs and what is said of them, one file a story: `stories/NAME.txt`.
 //!
 //! A story is a comment, then files after `-- PATH --` lines, then what is said after `-- said --`, as a
-//! terminal without colours shows it. `UPDATE=1 cargo test -p cfg-catalog --test stories` writes that part anew.
+//! terminal without colours shows it. `UPDATE=1 cargo test -p cfg-catalog --test text` writes that part anew.
 
 use cfg_catalog::{Catalog, CatalogFiles};
 use std::path::Path;
