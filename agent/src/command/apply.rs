@@ -1,5 +1,6 @@
 //! `cfg apply`
 
+use super::place::Place;
 use super::{Call, is_root, local, output, runtime};
 use crate::client::record::Record;
 use crate::client::report;
@@ -39,13 +40,6 @@ pub struct Apply {
     plan: Option<PathBuf>,
     #[arg(long, hide = true, value_name = "FILE")]
     save_plan: Option<PathBuf>,
-}
-
-/// Where a run takes place.
-struct Place {
-    root: PathBuf,
-    state: PathBuf,
-    is_machine: bool,
 }
 
 impl Apply {
@@ -191,31 +185,5 @@ fn perform(job: &Job, dry_run: DryRun) -> Result<Document, Error> {
     match dry_run {
         DryRun::Yes => job.dry_run(),
         DryRun::No => job.apply(),
-    }
-}
-
-impl Place {
-    fn of(config: &Config, root: Option<&Path>) -> Result<Self, Error> {
-        let Some(root) = root else {
-            return Ok(Self {
-                root: "/".into(),
-                state: config.state.clone(),
-                is_machine: true,
-            });
-        };
-        let root = std::fs::canonicalize(root)
-            .map_err(|error| Error::usage(format!("--root {}: {error}", root.display())))?;
-        if !root.is_dir() {
-            return Err(Error::usage(format!(
-                "--root {}: not a folder",
-                root.display()
-            )));
-        }
-        let below = config.state.strip_prefix("/").unwrap_or(&config.state);
-        Ok(Self {
-            state: root.join(below),
-            is_machine: root == Path::new("/"),
-            root,
-        })
     }
 }
