@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::command::{output, signal};
 use crate::{Host, Output, Run, Sandbox, agent_binary, eventually, server_binary};
@@ -234,13 +234,6 @@ impl Catalog {
             fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         }
         fs::write(&path, content).with_context(|| path.display().to_string())
-    }
-
-    /// Replaces a text in a file that must have it.
-    pub fn replace(&self, path: &str, from: &str, to: &str) -> Result<()> {
-        let content = self.read(path)?;
-        ensure!(content.contains(from), "{path} has no {from:?}:\n{content}");
-        self.write(path, content.replace(from, to))
     }
 }
 
