@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
 use cfg_catalog::plan::{Change, Ledger};
+use cfg_catalog::resource::service::{Active, Activity};
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -23,15 +24,59 @@ const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Eyes<'a> {
     root: &'a Root,
     systemd: Systemd,
+    health: Option<&'a Health>,
 }
 
 impl<'a> Eyes<'a> {
-    pub(super) fn new(root: &'a Root) -> Self {
+    pub(super) fn new(root: &'a Root, desired: &'a Desired) -> Self {
         Self {
             root,
             systemd: Systemd::reach(root.path()),
+            health: desired.health.as_ref(),
         }
     }
+
+    /// Where systemd cannot know whether something runs that should, the role's health decides: a SysV script counts
+    /// as active when all its processes are dead.
+    fn unmask_the_dead(
+        &self,
+        wanted: &[Look<'_>],
+        stage: Stage,
+        seen: &mut BTreeMap<ResourceId, Observed>,
+    ) {
+        let Some(health) = self.health else {
+            return;
+        };
+        let suspects = wanted
+            .iter()
+            .filter(|look| !look.started && must_run(look.resource));
+        let mut sick = None;
+        for look in suspects {
+            let Some(Observed::Service(state)) = seen.get_mut(&look.resource.id) else {
+                continue;
+            };
+            if state.judged || state.active != Active::Running {
+                continue;
+            }
+            // Asked once for all, and only where somebody is suspected.
+            if *sick.get_or_insert_with(|| is_sick(self.root, health, stage)) {
+                state.active = Active::Failed;
+                state.start = None;
+            }
+        }
+    }
+}
+
+fn must_run(resource: &Resource) -> bool {
+    matches!(&resource.body, Body::Service(service) if service.state == Some(Activity::Running))
+}
+
+fn is_sick(root: &Root, health: &Health, stage: Stage) -> bool {
+    let place = match stage {
+        Stage::Plan => Where::ShutIn,
+        Stage::Turn => Where::Open,
+    };
+    matches!(ask_health(root, health, place), Ok(Healthy::No(_)))
 }
 
 impl Site for Eyes<'_> {
@@ -40,6 +85,7 @@ impl Site for Eyes<'_> {
         let mut seen = BTreeMap::new();
         seen.extend(packages(&machine, wanted, stage));
         seen.extend(services(&machine, &self.systemd, wanted));
+        self.unmask_the_dead(wanted, stage, &mut seen);
         for look in wanted {
             if let Some(observed) = one(&machine, look, stage) {
                 seen.insert(look.resource.id.clone(), observed);
@@ -285,7 +331,8 @@ impl Hand for Whole<'_> {
     }
 
     fn healthy(&mut self, health: &Health) -> Healthy {
-        ask_health(self.eyes.root, health).unwrap_or_else(|error| Healthy::No(format!("{error:#}")))
+        ask_health(self.eyes.root, health, Where::Open)
+            .unwrap_or_else(|error| Healthy::No(format!("{error:#}")))
     }
 
     fn wait(&mut self, time: Duration) {
@@ -297,7 +344,7 @@ impl Hand for Whole<'_> {
     }
 }
 
-fn ask_health(root: &Root, health: &Health) -> anyhow::Result<Healthy> {
+fn ask_health(root: &Root, health: &Health, place: Where) -> anyhow::Result<Healthy> {
     let question = Question {
         argv: guard::argv(&health.command),
         env: &BTreeMap::new(),
@@ -306,7 +353,7 @@ fn ask_health(root: &Root, health: &Health) -> anyhow::Result<Healthy> {
         root: root.path(),
         timeout: HEALTH_PATIENCE,
     };
-    let answer = question.ask(Where::Open).context("it cannot be asked")?;
+    let answer = question.ask(place).context("it cannot be asked")?;
     Ok(match answer.outcome {
         Some(outcome) if outcome.is_success() => Healthy::Yes,
         Some(outcome) => {
