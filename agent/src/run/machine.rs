@@ -5,7 +5,7 @@ use super::state::StateDir;
 use crate::apt::{self, Apt, policy};
 use crate::effect::Effects;
 use crate::guard::{self, Question, Where};
-use crate::machine::{BlobSource, Hands, Machine, Root};
+use crate::machine::{BlobSource, Caller, Hands, Machine, Root};
 use crate::resource::{command, package, service};
 use crate::systemd::Systemd;
 use anyhow::Context as _;
@@ -224,7 +224,8 @@ impl<'a> Whole<'a> {
     /// Refreshes a stale index before anything is looked at, where a package follows the newest there is.
     pub(super) fn refresh_for_latest(&self) -> anyhow::Result<Option<String>> {
         let follows = |resource: &Resource| matches!(&resource.body, Body::Package(body) if package::follows_index(body));
-        if !self.desired.resources.iter().any(follows) {
+        let as_root = self.eyes.root.caller() == Caller::Superuser;
+        if !as_root || !self.desired.resources.iter().any(follows) {
             return Ok(None);
         }
         self.apt().refresh(apt::Missing::Nothing)
@@ -243,14 +244,22 @@ impl<'a> Whole<'a> {
                 _ => None,
             })
             .collect();
-        let named = self.eyes.systemd.names(&units)?;
+        let mut named = self.eyes.systemd.names(&units)?;
+        // An upgrade of cfg itself must not end this very run; the daemon restarts after it.
+        named.insert("cfg-agent".into());
         let mut may_start = self.eyes.systemd.active()?;
         may_start.retain(|unit| !named.contains(unit));
         let root = self.eyes.root.path();
         let policy = policy::Policy::place(root, &policy::script(&may_start, &named))?;
         let moved = self.repair_and_move(moves);
-        policy.restore()?;
-        self.eyes.systemd.daemon_reload()?;
+        // Packages have moved whatever comes of these; what is left of the policy acts for nobody, and the next run
+        // takes it away.
+        if let Err(error) = policy.restore() {
+            tracing::error!("{error:#}");
+        }
+        if let Err(error) = self.eyes.systemd.daemon_reload() {
+            tracing::error!("daemon-reload: {error:#}");
+        }
         moved
     }
 
