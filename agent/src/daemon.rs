@@ -16,7 +16,7 @@ use cfg_catalog::plan::document::DryRun;
 use cfg_wire::News;
 use jiff::Timestamp;
 use sd_notify::NotifyState;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -37,9 +37,9 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// Where the machine is not enrolled, or its identity or state cannot be used.
-pub async fn run(config: Config) -> Result<(), Error> {
+pub async fn run(config: Config, root: PathBuf, state: PathBuf) -> Result<(), Error> {
     let stop = stop_signal()?;
-    let mut daemon = Daemon::new(config, stop)?;
+    let mut daemon = Daemon::new(config, root, &state, stop)?;
     notify(&[NotifyState::Ready, NotifyState::Status("starting")]);
     info!(
         "watching {} as {} of fleet {}",
@@ -55,6 +55,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
 
 struct Daemon {
     config: Config,
+    root: PathBuf,
     session: Session,
     record: Record,
     stop: watch::Receiver<bool>,
@@ -93,13 +94,19 @@ enum Next {
 }
 
 impl Daemon {
-    fn new(config: Config, stop: watch::Receiver<bool>) -> Result<Self, Error> {
-        let session = Session::open(&config, &config.state)?;
-        let record = Record::load(&config.state).map_err(|error| Error::of_files(error.into()))?;
+    fn new(
+        config: Config,
+        root: PathBuf,
+        state: &Path,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Self, Error> {
+        let session = Session::open(&config, state)?;
+        let record = Record::load(state).map_err(|error| Error::of_files(error.into()))?;
         let (_, heard) = watch::channel(Line::Dialling);
         Ok(Self {
             retry: Backoff::new(FIRST_RETRY, config.interval),
             config,
+            root,
             session,
             record,
             stop,
@@ -267,8 +274,8 @@ impl Daemon {
         Job {
             role,
             contents: Contents::kept(self.session.kept.clone(), Default::default()),
-            root: PathBuf::from("/"),
-            state: self.config.state.clone(),
+            root: self.root.clone(),
+            state: self.session.state.clone(),
             only: Vec::new(),
             index_max_age: self.config.index_max_age,
             told: &|text| info!("{text}"),
@@ -297,7 +304,7 @@ impl Daemon {
     }
 
     fn keep_record(&self) {
-        if let Err(error) = self.record.store(&self.config.state) {
+        if let Err(error) = self.record.store(&self.session.state) {
             warn!("the state folder: {error}");
         }
     }

@@ -38,6 +38,8 @@ pub struct StoreConfig {
     pub url: String,
     /// The storage account.
     pub account: Option<String>,
+    /// A file with the account's key, for those who want it in no environment.
+    pub key_file: Option<PathBuf>,
     /// Another place than `https://ACCOUNT.blob.core.windows.net`, such as an Azurite.
     pub endpoint: Option<String>,
 }
@@ -54,7 +56,6 @@ impl Default for Config {
             certificate_days: 30,
             store: StoreConfig::default(),
         }
-        .with_store()
     }
 }
 
@@ -68,7 +69,7 @@ impl Config {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
-                return Ok(Self::default());
+                return Self::parse("");
             }
             Err(error) => return Err(error).context(path.display().to_string()),
         };
@@ -191,8 +192,10 @@ mod tests {
     #[test]
     fn nothing_is_enough() {
         let config = Config::parse("").unwrap();
-        assert_eq!(config, Config::default());
+        assert_eq!(config.data, Path::new("/var/lib/cfg-server"));
         assert_eq!(config.store.url, "file:///var/lib/cfg-server/store");
+        let config = Config::parse("data = \"/srv/cfg\"").unwrap();
+        assert_eq!(config.store.url, "file:///srv/cfg/store");
         assert_eq!(config.told().unwrap().port, 7443);
     }
 

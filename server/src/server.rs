@@ -7,7 +7,7 @@ use crate::log::Log;
 use crate::pki::ca::Ca;
 use crate::release::Releases;
 use crate::reports::Reports;
-use crate::service::watching::Watching;
+use crate::service::held::Held;
 use crate::state::Fleet;
 use crate::store::Store;
 use anyhow::{Context, bail};
@@ -20,7 +20,11 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 /// Uploads that are in memory at a time.
-const UPLOADS: usize = 4;
+const UPLOADS: usize = 8;
+/// An agent has one stream; a second while the first is not known to be dead; more is a fault.
+const STREAMS: usize = 4;
+/// An agent and a person at the same machine; no member uses up the server's descriptors.
+const CONNECTIONS: usize = 32;
 
 /// What the services share.
 pub struct Server {
@@ -39,7 +43,9 @@ pub struct Server {
     /// What machines reported.
     pub reports: Reports,
     /// Who watches.
-    pub watching: Watching,
+    pub watching: Held,
+    /// Who is connected.
+    pub connections: Held,
     /// Turns at uploading.
     pub uploads: Semaphore,
     /// The agent's program, for downloads.
@@ -76,7 +82,8 @@ impl Server {
             store,
             ca: Arc::new(ca),
             certificate_days: config.certificate_days,
-            watching: Watching::default(),
+            watching: Held::new("streams", STREAMS),
+            connections: Held::new("connections", CONNECTIONS),
             uploads: Semaphore::new(UPLOADS),
             agent: config.agent(),
         })

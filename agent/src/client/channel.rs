@@ -76,20 +76,25 @@ impl CallError {
 
 /// A status' words and those of all that caused it, each once.
 fn chain(status: &Status) -> String {
-    let mut words = vec![status.message().to_string()];
+    let mut words = Vec::new();
+    add(&mut words, status.message());
     let mut cause = std::error::Error::source(status);
     while let Some(error) = cause {
-        let word = error.to_string();
-        if words.last().is_none_or(|last| !last.contains(&word)) {
-            words.push(word);
-        }
+        add(&mut words, &error.to_string());
         cause = error.source();
     }
-    words.retain(|word| !word.is_empty() && word != "transport error");
     if words.is_empty() {
         words.push(format!("{:?}", status.code()));
     }
     words.join(": ")
+}
+
+/// Adds what was not said yet, and nothing that says nothing.
+fn add(words: &mut Vec<String>, word: &str) {
+    let said = words.iter().any(|said| said.contains(word));
+    if !said && !word.is_empty() && word != "transport error" {
+        words.push(word.into());
+    }
 }
 
 /// A call that is given up after a while.
@@ -188,6 +193,7 @@ mod tests {
             .await
             .unwrap_err();
         let error = CallError::of(&url, &status).to_string();
+        assert_eq!(error.matches("127.0.0.1:1:").count(), 1, "{error}");
         assert!(
             error.contains("refused") && error.contains("127.0.0.1:1"),
             "{error}"

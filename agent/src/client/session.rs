@@ -118,9 +118,9 @@ pub fn of_identity(error: IdentityError) -> Error {
         {
             Error::NeedsRoot(error.into())
         }
-        IdentityError::None(_) => Error::Config(
-            anyhow::Error::new(error).context("`cfg enroll` makes this machine known to a server"),
-        ),
+        IdentityError::None(_) => Error::config(format!(
+            "{error}; `cfg enroll` makes this machine known to a server"
+        )),
         _ => Error::Config(error.into()),
     }
 }

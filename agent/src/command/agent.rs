@@ -1,19 +1,26 @@
 //! `cfg agent`
 
+use super::place::Place;
 use super::{Call, is_root};
 use crate::daemon;
 use crate::error::{Error, Exit};
 use clap::Args;
+use std::path::PathBuf;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 #[derive(Args, Debug)]
-pub struct Agent {}
+pub struct Agent {
+    /// Take this folder for `/`.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+}
 
 impl Agent {
     pub fn run(self, call: &Call) -> Result<Exit, Error> {
         let config = call.config()?;
-        if !is_root() && config.mode == crate::config::Mode::Enforce {
+        let place = Place::of(&config, self.root.as_deref())?;
+        if !is_root() && place.is_machine && config.mode == crate::config::Mode::Enforce {
             return Err(Error::NeedsRoot(anyhow::anyhow!(
                 "the agent changes this machine: that takes root (`mode = \"observe\"` does not)"
             )));
@@ -26,7 +33,7 @@ impl Agent {
             .thread_keep_alive(std::time::Duration::from_secs(2))
             .build()
             .map_err(|error| Error::Failed(error.into()))?;
-        runtime.block_on(daemon::run(config))?;
+        runtime.block_on(daemon::run(config, place.root, place.state))?;
         Ok(Exit::Done)
     }
 }

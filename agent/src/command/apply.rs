@@ -1,5 +1,6 @@
 //! `cfg apply`
 
+use super::place::Place;
 use super::{Call, is_root, local, output, runtime};
 use crate::client::record::Record;
 use crate::client::report;
@@ -9,6 +10,7 @@ use crate::config::Config;
 use crate::contents::Contents;
 use crate::error::{Error, Exit};
 use crate::job::{Document, Job, Only, Role};
+use cfg_catalog::plan::document::DryRun;
 use clap::Args;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -40,13 +42,6 @@ pub struct Apply {
     save_plan: Option<PathBuf>,
 }
 
-/// Where a run takes place.
-struct Place {
-    root: PathBuf,
-    state: PathBuf,
-    is_machine: bool,
-}
-
 impl Apply {
     pub fn run(self, call: &Call) -> Result<Exit, Error> {
         for (given, what) in [
@@ -68,7 +63,7 @@ impl Apply {
         }
         match &self.catalog {
             Some(catalog) => self.local(&config, &place, catalog),
-            None => self.enrolled(&config, &place),
+            None => runtime()?.block_on(self.enrolled(&config, &place)),
         }
     }
 
@@ -83,28 +78,30 @@ impl Apply {
             ));
         }
         let (role, contents) = runtime()?.block_on(self.choice.role(catalog, config))?;
-        self.show(&self.perform(&self.job(config, place, role, contents))?)
+        let job = self.job(config, place, role, contents);
+        self.show(&perform(&job, self.manner())?)
     }
 
-    fn enrolled(&self, config: &Config, place: &Place) -> Result<Exit, Error> {
+    async fn enrolled(&self, config: &Config, place: &Place) -> Result<Exit, Error> {
         let session = Session::open(config, &place.state)?;
         let mut record = Record::load(&place.state).map_err(|e| Error::of_files(e.into()))?;
-        let runtime = runtime()?;
-        let (role, contents) = runtime.block_on(async {
-            let (assignment, memory) = self.fetch(&session, &mut record).await?;
-            let role = Role::of(assignment, session.facts().await?);
-            Ok::<_, Error>((role, Contents::kept(session.kept.clone(), memory)))
-        })?;
-        let document = self.perform(&self.job(config, place, role, contents))?;
+        let (assignment, memory) = self.fetch(&session, &mut record).await?;
+        let role = Role::of(assignment, session.facts().await?);
+        let contents = Contents::kept(session.kept.clone(), memory);
+        let (job, manner) = (self.job(config, place, role, contents), self.manner());
+        // On a thread of its own, so that the connection to the server lives on meanwhile.
+        let document = tokio::task::spawn_blocking(move || perform(&job, manner))
+            .await
+            .map_err(|error| Error::Failed(error.into()))??;
         if self.dry_run {
             return self.show(&document);
         }
         let value = report::value(&document);
         record.ran(Timestamp::now(), &value);
-        let handed = runtime.block_on(async {
-            report::keep(&session.spool, &value)?;
-            report::flush(&session.server, &session.spool).await
-        });
+        let handed = match report::keep(&session.spool, &value) {
+            Ok(()) => report::flush(&session.server, &session.spool).await,
+            Err(error) => Err(error),
+        };
         if let Err(error) = handed {
             output::note(&format!("warning: {error:#}"));
         }
@@ -114,11 +111,11 @@ impl Apply {
         self.show(&document)
     }
 
-    fn perform(&self, job: &Job) -> Result<Document, Error> {
+    fn manner(&self) -> DryRun {
         if self.dry_run {
-            job.dry_run()
+            DryRun::Yes
         } else {
-            job.apply()
+            DryRun::No
         }
     }
 
@@ -184,28 +181,9 @@ impl Apply {
     }
 }
 
-impl Place {
-    fn of(config: &Config, root: Option<&Path>) -> Result<Self, Error> {
-        let Some(root) = root else {
-            return Ok(Self {
-                root: "/".into(),
-                state: config.state.clone(),
-                is_machine: true,
-            });
-        };
-        let root = std::fs::canonicalize(root)
-            .map_err(|error| Error::usage(format!("--root {}: {error}", root.display())))?;
-        if !root.is_dir() {
-            return Err(Error::usage(format!(
-                "--root {}: not a folder",
-                root.display()
-            )));
-        }
-        let below = config.state.strip_prefix("/").unwrap_or(&config.state);
-        Ok(Self {
-            state: root.join(below),
-            is_machine: root == Path::new("/"),
-            root,
-        })
+fn perform(job: &Job, dry_run: DryRun) -> Result<Document, Error> {
+    match dry_run {
+        DryRun::Yes => job.dry_run(),
+        DryRun::No => job.apply(),
     }
 }

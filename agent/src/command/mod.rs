@@ -11,6 +11,7 @@ mod local;
 mod node;
 mod operator;
 mod output;
+mod place;
 mod publish;
 mod render;
 mod shown;

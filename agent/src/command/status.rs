@@ -1,5 +1,6 @@
 //! `cfg status`
 
+use super::place::Place;
 use super::{Call, output};
 use crate::client::assignment::For;
 use crate::client::identity::{Identity, IdentityError};
@@ -12,17 +13,22 @@ use crate::error::{Error, Exit};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 #[derive(Args, Debug)]
 pub struct Status {
     /// As one JSON document.
     #[arg(long)]
     json: bool,
+    /// Of the runs that took this folder for `/`.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
 }
 
 impl Status {
     pub fn run(self, call: &Call) -> Result<Exit, Error> {
-        let config = call.config()?;
+        let mut config = call.config()?;
+        config.state = Place::of(&config, self.root.as_deref())?.state;
         let document = match Identity::load(&config.identity) {
             Ok(identity) => enrolled(&config, &identity)?,
             Err(IdentityError::None(_)) => json!({

@@ -28,9 +28,8 @@ impl Hands<'_> {
             }
             None => Over::Rename,
             Some((What::Link, _)) => Over::Exchange,
-            Some((What::File, _)) => return Err(in_the_way(&spot, "a file")),
-            Some((What::Special, _)) => {
-                return Err(in_the_way(&spot, "a device, a FIFO or a socket"));
+            Some((what @ (What::File | What::Special), _)) => {
+                return Err(in_the_way(&spot, what.words()));
             }
         };
         let shown = directory.path.as_str();

@@ -1,6 +1,7 @@
 //! A regular file, brought to its content and attributes at once.
 
 use super::attributes::{Numbers, Origin, chown};
+use super::directory::in_the_way;
 use super::error::{EnactError, SysError};
 use super::hands::{Hands, Spot};
 use super::keep;
@@ -24,20 +25,22 @@ impl Hands<'_> {
         if file.state == Presence::Absent {
             return self.remove(&file.path, What::File);
         }
-        let spot = self.spot(&file.path)?;
-        let shown = file.path.to_string();
-        let content = match &spot.entry {
-            Some(entry) if entry.what == What::File => {
-                if self.only_attributes(file, &spot, entry)? {
-                    return self
-                        .machine()
-                        .amend(&spot.folder, &spot.name, entry, &file.attributes);
-                }
-                file.content.as_ref()
-            }
-            _ => file.content.as_ref(),
+        let no_content = || EnactError::NoContent {
+            path: file.path.to_string(),
         };
-        let content = content.ok_or(EnactError::NoContent { path: shown })?;
+        let spot = match &file.content {
+            Some(_) => self.spot(&file.path)?,
+            None => self.spot_if_there(&file.path)?.ok_or_else(no_content)?,
+        };
+        if let Some(entry) = spot.entry.as_ref().filter(|entry| entry.what == What::File)
+            && self.only_attributes(file, &spot, entry)?
+        {
+            let attributes = &file.attributes;
+            return self
+                .machine()
+                .amend(&spot.folder, &spot.name, entry, attributes);
+        }
+        let content = file.content.as_ref().ok_or_else(no_content)?;
         self.write(file, content, &spot)
     }
 
@@ -104,7 +107,6 @@ impl Hands<'_> {
 
     /// How a new file takes its place.
     fn makes_way(&self, spot: &Spot) -> Result<Over, EnactError> {
-        let path = || spot.folder.shown(&spot.name);
         match spot.entry.as_ref().map(|entry| entry.what) {
             None | Some(What::File | What::Link) => Ok(Over::Rename),
             // Whether it is empty shows when it is exchanged.
@@ -112,10 +114,7 @@ impl Hands<'_> {
                 self.seems_empty(spot)?;
                 Ok(Over::Exchange)
             }
-            Some(What::Special) => Err(EnactError::InTheWay {
-                path: path(),
-                what: "a device, a FIFO or a socket",
-            }),
+            Some(what @ What::Special) => Err(in_the_way(spot, what.words())),
         }
     }
 

@@ -9,6 +9,7 @@ use cfg_catalog::digest::Digest;
 use cfg_catalog::id::Kind;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::{Action, Change};
+use cfg_catalog::resource::file::File;
 use cfg_catalog::resource::{Attributes, Body, Resource};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -57,7 +58,10 @@ impl<'a> Hands<'a> {
     /// Where it could not be done; nothing half-done stands under a name that anybody reads.
     pub fn enact(&self, resource: &Resource, changes: &[Change]) -> Result<(), EnactError> {
         match &resource.body {
-            Body::File(file) => self.file(file),
+            Body::File(file) => self.file(&File {
+                sensitive: file.sensitive || resource.sensitive,
+                ..file.clone()
+            }),
             Body::Directory(directory) => {
                 let mut victims = victims(resource, changes)?;
                 // What lies deeper goes first, so that a directory is empty when its turn comes.

@@ -30,8 +30,9 @@ impl Hands<'_> {
                 self.seems_empty(&spot)?;
                 Over::Exchange
             }
-            Some(What::File) => return Err(in_the_way(&spot, "a file")),
-            Some(What::Special) => return Err(in_the_way(&spot, "a device, a FIFO or a socket")),
+            Some(what @ (What::File | What::Special)) => {
+                return Err(in_the_way(&spot, what.words()));
+            }
         };
         Temporary::link(&spot.folder, target)?.settle(&spot.name, over)
     }

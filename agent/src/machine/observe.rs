@@ -2,7 +2,7 @@
 
 use super::Machine;
 use super::below::{BelowError, names_in, tree};
-use super::read::{MOST_DIGESTED, ReadError, size};
+use super::read::{MOST_AGAIN, MOST_DIGESTED, ReadError, size};
 use super::walk::{Entry, Folder, Reached, What};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::path::AbsPath;
@@ -40,9 +40,6 @@ enum LookError {
     )]
     Huge { path: AbsPath, size: u64 },
 }
-
-/// How often something is looked at again that was exchanged during the look.
-const MOST_AGAIN: usize = 5;
 
 impl LookError {
     /// Whether somebody exchanged the file between two system calls.

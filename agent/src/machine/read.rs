@@ -8,7 +8,7 @@ use cfg_catalog::path::AbsPath;
 use rustix::fs::{Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 
@@ -16,6 +16,9 @@ use std::io::{ErrorKind, Read};
 const MOST_SHOWN: u64 = 1 << 20;
 /// A content is digested up to this size, or up to the wanted one where that is more.
 pub(crate) const MOST_DIGESTED: u64 = 1 << 30;
+
+/// How often something is looked at again that was exchanged during the look.
+pub(crate) const MOST_AGAIN: usize = 5;
 
 /// What a file holds.
 pub(crate) struct Held {
@@ -119,24 +122,34 @@ impl ReadError {
     }
 }
 
-impl Root {
-    /// The bytes of a small file; none where nothing is there.
-    pub(crate) fn read(&self, path: &AbsPath, most: u64) -> Result<Option<Vec<u8>>, ReadError> {
-        let Some(parent) = path.parent() else {
-            return Err(ReadError::NotAFile(path.clone()));
-        };
-        let reached = self.folder(&parent)?;
-        if !reached.missing.is_empty() {
-            return Ok(None);
+/// A regular file of the system that was found, and not yet opened.
+pub(crate) struct Found {
+    folder: Folder,
+    name: OsString,
+    entry: Entry,
+}
+
+/// Tells one content of a file from the next without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    file: (u64, u64),
+    size: i64,
+    changed: (i64, u64),
+}
+
+impl Found {
+    pub(crate) fn stamp(&self) -> Stamp {
+        let stat = &self.entry.stat;
+        Stamp {
+            file: (stat.st_dev, stat.st_ino),
+            size: stat.st_size,
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
         }
-        let name = OsStr::new(path.name());
-        let Some(entry) = reached.folder.entry(name)? else {
-            return Ok(None);
-        };
-        if entry.what != What::File {
-            return Err(ReadError::NotAFile(path.clone()));
-        }
-        let file = reached.folder.reopen(name, &entry)?;
+    }
+
+    /// All its bytes, up to a bound.
+    pub(crate) fn bytes(&self, path: &AbsPath, most: u64) -> Result<Vec<u8>, ReadError> {
+        let file = self.folder.reopen(&self.name, &self.entry)?;
         let mut bytes = Vec::new();
         let read = file.take(most + 1).read_to_end(&mut bytes);
         read.map_err(SysError::of_io("reading", path.as_str()))?;
@@ -146,8 +159,51 @@ impl Root {
                 most,
             });
         }
-        Ok(Some(bytes))
+        Ok(bytes)
     }
+}
+
+impl Root {
+    /// A regular file; none where nothing is there.
+    pub(crate) fn find(&self, path: &AbsPath) -> Result<Option<Found>, ReadError> {
+        let Some(parent) = path.parent() else {
+            return Err(ReadError::NotAFile(path.clone()));
+        };
+        let reached = self.folder(&parent)?;
+        if !reached.missing.is_empty() {
+            return Ok(None);
+        }
+        let name = OsString::from(path.name());
+        match reached.folder.entry(&name)? {
+            None => Ok(None),
+            Some(entry) if entry.what == What::File => Ok(Some(Found {
+                folder: reached.folder,
+                name,
+                entry,
+            })),
+            Some(_) => Err(ReadError::NotAFile(path.clone())),
+        }
+    }
+
+    /// The bytes of a small file; none where nothing is there.
+    pub(crate) fn read(&self, path: &AbsPath, most: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        steadily(|| {
+            let found = self.find(path)?;
+            found.map(|found| found.bytes(path, most)).transpose()
+        })
+    }
+}
+
+/// Looks again, a few times, where somebody exchanged the file between two system calls.
+pub(crate) fn steadily<T>(look: impl Fn() -> Result<T, ReadError>) -> Result<T, ReadError> {
+    let mut seen = look();
+    for _again in 0..MOST_AGAIN {
+        match &seen {
+            Err(error) if error.is_passing() => seen = look(),
+            _ => break,
+        }
+    }
+    seen
 }
 
 /// A file's size; the kernel never says a negative one.

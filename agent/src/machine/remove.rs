@@ -26,9 +26,7 @@ impl Hands<'_> {
         match entry.what {
             What::Link => {}
             what if what == kind => {}
-            What::Directory => return Err(in_the_way(&spot, "a directory")),
-            What::File => return Err(in_the_way(&spot, "a file")),
-            What::Special => return Err(in_the_way(&spot, "a device, a FIFO or a socket")),
+            what => return Err(in_the_way(&spot, what.words())),
         }
         unlink(&spot.folder, &spot.name, entry)
     }

@@ -60,6 +60,18 @@ pub(crate) enum What {
     Special,
 }
 
+impl What {
+    /// For a person.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            What::File => "a file",
+            What::Directory => "a directory",
+            What::Link => "a link",
+            What::Special => "a device, a FIFO or a socket",
+        }
+    }
+}
+
 /// Where a walk ended.
 #[derive(Debug)]
 pub(crate) struct Reached {

@@ -48,8 +48,8 @@ impl Desk {
     /// [`Error::Config`] where this operator has no identity, or it has run out.
     pub fn open() -> Result<Self, Error> {
         let identity = Identity::load(&folder()?).map_err(|error| match error {
-            IdentityError::None(_) => Error::Config(anyhow::Error::new(error).context(
-                "`cfg operator init` makes this desk known to a server, with the token of `cfg-server init`",
+            IdentityError::None(_) => Error::config(format!(
+                "{error}; `cfg operator init` makes this desk known to a server, with the token of `cfg-server init`"
             )),
             error => Error::Config(error.into()),
         })?;

@@ -17,6 +17,9 @@ use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+/// The agent's own unit.
+const OWN_UNIT: &str = "cfg-agent";
+
 /// No question about health may take longer.
 const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -248,7 +251,8 @@ impl<'a> Whole<'a> {
         // An upgrade of cfg itself must not end this very run; the daemon restarts after it.
         named.insert("cfg-agent".into());
         let mut may_start = self.eyes.systemd.active()?;
-        may_start.retain(|unit| !named.contains(unit));
+        // The agent would be stopped while it waits for the very package that stops it; it starts anew after the run.
+        may_start.retain(|unit| unit != OWN_UNIT && !named.contains(unit));
         let root = self.eyes.root.path();
         let policy = policy::Policy::place(root, &policy::script(&may_start, &named))?;
         let moved = self.repair_and_move(moves);

@@ -26,6 +26,7 @@ pub struct Ahead {
     units: bool,
     commands: bool,
     paths: BTreeSet<AbsPath>,
+    removed: BTreeSet<AbsPath>,
     assumed: BTreeSet<ResourceId>,
     firm: BTreeSet<ResourceId>,
 }
@@ -50,10 +51,7 @@ impl Ahead {
         match change.resource.kind {
             Kind::Package => self.note_package(change),
             Kind::Repository => self.versions = true,
-            Kind::Command => {
-                self.commands = true;
-                self.units = true;
-            }
+            Kind::Command => self.commands = true,
             Kind::File | Kind::Directory | Kind::Link => {
                 if let Some(path) = path_of(&change.resource) {
                     self.units |= UNITS.iter().any(|unit| {
@@ -61,12 +59,14 @@ impl Ahead {
                             .strip_prefix(unit)
                             .is_some_and(|rest| rest.starts_with('/'))
                     });
+                    if change.action == Action::Remove {
+                        self.removed.insert(path.clone());
+                    }
                     self.paths.insert(path);
                 }
             }
             Kind::User | Kind::Group | Kind::Service => {}
         }
-        self.note_input(&change.resource, change.certainty);
     }
 
     fn note_package(&mut self, change: &Change) {
@@ -115,9 +115,19 @@ impl Ahead {
                 .any(|changed| changed.is_within(path) || path.is_within(changed))
     }
 
+    /// Whether this path will have been removed.
+    pub fn removes(&self, path: &AbsPath) -> bool {
+        self.removed.contains(path)
+    }
+
     /// Whether units may come.
     pub fn may_bring_units(&self) -> bool {
         self.units
+    }
+
+    /// Whether any command is run.
+    pub fn runs_commands(&self) -> bool {
+        self.commands
     }
 
     /// Whether the index may come to have other versions.
@@ -128,6 +138,16 @@ impl Ahead {
     /// Whether this package comes, goes, or gets another version.
     pub fn moves(&self, package: &str) -> bool {
         self.packages.contains(package)
+    }
+
+    /// Whether any package does.
+    pub fn moves_packages(&self) -> bool {
+        !self.packages.is_empty()
+    }
+
+    /// Whether this is known to become other than it is, surely or not.
+    pub fn moves_input(&self, input: &ResourceId) -> bool {
+        self.firm.contains(input) || self.assumed.contains(input)
     }
 
     /// Whether a package that is installed gets another version, which may take along what it depends on.

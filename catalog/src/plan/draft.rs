@@ -1,7 +1,7 @@
 //! Drafting the plan: each resource takes its turn, seeing what is planned before it.
 
 use super::ahead::Ahead;
-use super::claims::{Claims, by_path, path_of, presence};
+use super::claims::{Claims, by_path, own_path, path_of, presence};
 use super::document::{Failure, Held, Why};
 use super::inputs::{self, Inputs};
 use super::ledger::{Ledger, begin};
@@ -107,9 +107,13 @@ struct Draft<'a> {
     /// As they will be at the turn that is judged.
     inputs: Inputs,
     ahead: Ahead,
+    /// Homes that come with users who are to be made.
+    homes: BTreeMap<AbsPath, ResourceId>,
+    /// Folders that are to stand where a link or a file stands, and links that are to lead elsewhere: what was seen
+    /// below them is not what will be there.
+    moved: BTreeMap<AbsPath, Certainty>,
     /// What failed or is skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
-    removed: BTreeSet<ResourceId>,
     plan: Plan,
 }
 
@@ -126,15 +130,24 @@ impl<'a> Draft<'a> {
                 .collect(),
             inputs: inputs::inputs(desired, snapshot),
             ahead: Ahead::of_a_plan(),
+            homes: BTreeMap::new(),
+            moved: BTreeMap::new(),
             broken: BTreeMap::new(),
-            removed: BTreeSet::new(),
             plan: Plan::default(),
         }
     }
 
     fn take(&mut self, step: Step, resource: &'a Resource) {
-        let observed = self.snapshot.observed.get(&resource.id);
-        let verdict = self.judge(step.phase, resource, observed);
+        let seen = self.snapshot.observed.get(&resource.id);
+        let (below, sure) = self.below_moved(resource);
+        let observed = below.as_ref().or(seen);
+        for input in inputs::ids(resource, observed) {
+            self.loosen(&input);
+        }
+        let mut verdict = self.judge(step.phase, resource, observed);
+        for change in &mut verdict.changes {
+            change.certainty = change.certainty.max(sure);
+        }
         let fate = self.fate(&step, &verdict);
         if fate != Fate::Goes {
             self.fail(&step.resource, &fate, verdict);
@@ -155,7 +168,10 @@ impl<'a> Draft<'a> {
         }
         let mut changes = verdict.changes;
         // A purge of the folder above has it already.
-        changes.retain(|c| c.action != Action::Remove || !self.removed.contains(&c.resource));
+        changes.retain(|c| {
+            let gone = path_of(&c.resource).is_some_and(|path| self.ahead.removes(&path));
+            c.action != Action::Remove || !gone
+        });
         let mut step = step;
         if changes
             .iter()
@@ -224,8 +240,12 @@ impl<'a> Draft<'a> {
     fn parents(&mut self, resource: &Resource, observed: Option<&Observed>) -> Vec<ResourceId> {
         let mut needs = Vec::new();
         for missing in missing(resource, observed) {
-            let mut above: Option<ResourceId> = None;
-            for path in missing {
+            // A home comes with all that leads to it.
+            let home = missing
+                .iter()
+                .rposition(|path| self.homes.contains_key(path));
+            let mut above = home.and_then(|at| self.homes.get(&missing[at]).cloned());
+            for path in &missing[home.map_or(0, |at| at + 1)..] {
                 if let Some(declared) = self.declared.get(path) {
                     above = Some(declared.id.clone());
                     continue;
@@ -261,10 +281,7 @@ impl<'a> Draft<'a> {
                 source: Vec::new(),
             }),
         };
-        let absent = Observed::Path(PathState::Absent {
-            missing_parents: Vec::new(),
-            parent_changed_us: 0,
-        });
+        let absent = nothing();
         let mut changes = self.judge(Phase::Parent, &resource, Some(&absent)).changes;
         for change in &mut changes {
             change.causes.push(below.id.clone());
@@ -283,9 +300,7 @@ impl<'a> Draft<'a> {
     fn foresee(&mut self, resource: &Resource, observed: Option<&Observed>, changes: &[Change]) {
         for change in changes {
             self.ahead.note(change);
-            if change.action == Action::Remove {
-                self.removed.insert(change.resource.clone());
-            }
+            self.structure_moves(resource, observed, change);
             match &resource.body {
                 _ if change.resource != resource.id => self.folders_move(change),
                 Body::Package(_) => self.package_moves(change),
@@ -304,6 +319,56 @@ impl<'a> Draft<'a> {
         }
     }
 
+    fn structure_moves(
+        &mut self,
+        resource: &Resource,
+        observed: Option<&Observed>,
+        change: &Change,
+    ) {
+        let stays = matches!(observed, Some(Observed::Path(PathState::Directory(_))));
+        match (&resource.body, change.action) {
+            (Body::User(user), Action::Create) if !user.system => {
+                let home = match &user.home {
+                    Some(home) => home.parse(),
+                    None => format!("/home/{}", user.name).parse(),
+                };
+                if let Ok(home) = home {
+                    self.homes.insert(home, resource.id.clone());
+                }
+            }
+            (Body::Directory(body), Action::Update) if !stays => {
+                self.moved.insert(body.path.clone(), Certainty::Certain);
+            }
+            (Body::Link(body), Action::Create | Action::Update) => {
+                self.moved.insert(body.path.clone(), Certainty::Assumed);
+            }
+            _ => {}
+        }
+    }
+
+    /// For what lies below a folder that is replaced: nothing will be there. Below a link that moves, anything may be.
+    fn below_moved(&self, resource: &Resource) -> (Option<Observed>, Certainty) {
+        let Some(path) = own_path(&resource.body) else {
+            return (None, Certainty::Certain);
+        };
+        let mut between: Vec<AbsPath> = Vec::new();
+        for above in path.ancestors() {
+            match self.moved.get(&above) {
+                None => between.push(above),
+                Some(Certainty::Assumed) => return (Some(nothing()), Certainty::Assumed),
+                Some(Certainty::Certain) => {
+                    between.reverse();
+                    let gone = PathState::Absent {
+                        missing_parents: between,
+                        parent_changed_us: 0,
+                    };
+                    return (Some(Observed::Path(gone)), Certainty::Certain);
+                }
+            }
+        }
+        (None, Certainty::Certain)
+    }
+
     fn package_moves(&mut self, change: &Change) {
         let digest = match change.action {
             Action::Install | Action::Upgrade | Action::Downgrade => {
@@ -314,6 +379,18 @@ impl<'a> Draft<'a> {
             _ => return,
         };
         self.input_moves(&change.resource, digest, change.certainty);
+    }
+
+    /// What the role does not wholly determine, the packages that move before may change too.
+    fn loosen(&mut self, input: &ResourceId) {
+        let free = match self.desired.get(input).map(|resource| &resource.body) {
+            Some(Body::Directory(directory)) => !directory.purge,
+            Some(Body::File(file)) => file.content.is_none() || file.create_only,
+            _ => false,
+        };
+        if free && self.ahead.moves_packages() && !self.ahead.moves_input(input) {
+            self.input_moves(input, None, Certainty::Assumed);
+        }
     }
 
     /// The listings of the folders above change with this.
@@ -338,6 +415,13 @@ impl<'a> Draft<'a> {
             };
         }
     }
+}
+
+fn nothing() -> Observed {
+    Observed::Path(PathState::Absent {
+        missing_parents: Vec::new(),
+        parent_changed_us: 0,
+    })
 }
 
 /// The folders that do not exist above what a resource is about to write, outermost first, one list a path.

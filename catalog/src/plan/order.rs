@@ -70,6 +70,7 @@ pub fn order(desired: &Desired) -> Result<Vec<Step>, Cycle> {
             .copied()
             .filter(|id| early.contains(id) == chosen)
             .collect();
+        let ranks = held(&edges, &ranks, &part);
         for (id, round) in rounds(&edges, &ranks, &part) {
             keys.insert(id, (section, round, ranks[id], id));
         }
@@ -99,6 +100,8 @@ enum Rank {
     Group,
     User,
     Package,
+    /// What would come before packages, were it not for a package that it comes after.
+    Held,
     Directory,
     File,
     Link,
@@ -171,6 +174,28 @@ fn reaching<'a>(
     found
 }
 
+/// The ranks of a part of a role. What ranks before packages and comes after one is held back to where it splits no
+/// transaction.
+fn held<'a>(
+    edges: &Edges<'a>,
+    ranks: &BTreeMap<&'a ResourceId, Rank>,
+    part: &[&'a ResourceId],
+) -> BTreeMap<&'a ResourceId, Rank> {
+    let mut held: BTreeMap<&ResourceId, Rank> = BTreeMap::new();
+    for id in part {
+        let late = edges[*id].iter().any(|edge| {
+            held.get(edge.first)
+                .is_some_and(|rank| *rank >= Rank::Package)
+        });
+        let rank = match ranks[*id] {
+            rank if rank < Rank::Package && late => Rank::Held,
+            rank => rank,
+        };
+        held.insert(id, rank);
+    }
+    held
+}
+
 /// In which transaction of apt each package goes, and beside which the rest: the first in which it can, but what no
 /// package waits for comes after them all.
 fn rounds<'a>(
@@ -182,7 +207,7 @@ fn rounds<'a>(
     let first_possible = |id: &ResourceId, rounds: &BTreeMap<&ResourceId, usize>| {
         let of_first = edges[id].iter().filter_map(|edge| {
             let round = rounds.get(edge.first)?;
-            let new = ranks[id] <= Rank::Package && ranks[edge.first] >= Rank::Package;
+            let new = ranks[id] == Rank::Package && ranks[edge.first] >= Rank::Package;
             Some(round + usize::from(new))
         });
         of_first.max().unwrap_or(0)

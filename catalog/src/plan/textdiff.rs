@@ -8,8 +8,11 @@ pub const LIMIT: usize = 64 * 1024;
 /// What stands at the end of a diff that was cut.
 pub const MARK: &str = "… cut at 64 KiB\n";
 
-/// More lines than this that differ are shown as one replacement: finding the least difference is quadratic.
-const LINES: usize = 20_000;
+/// More lines than this that may differ are shown as one replacement: to find the least difference is quadratic.
+const LINES: usize = 6_000;
+
+/// Lines around a difference.
+const CONTEXT: usize = 3;
 
 /// The unified diff from one text to another, without file names; none where one is no text or nothing differs.
 pub fn unified(before: &[u8], after: &[u8]) -> Option<String> {
@@ -17,16 +20,21 @@ pub fn unified(before: &[u8], after: &[u8]) -> Option<String> {
     if before == after {
         return None;
     }
-    let lines = before.lines().count() + after.lines().count();
-    let whole = if lines > LINES {
-        replacement(before, after)
+    let old: Vec<&str> = before.split_inclusive('\n').collect();
+    let new: Vec<&str> = after.split_inclusive('\n').collect();
+    let same = |(a, b): &(&&str, &&str)| a == b;
+    let head = old.iter().zip(&new).take_while(same).count();
+    let tails = old[head..].iter().rev().zip(new[head..].iter().rev());
+    let tail = tails.take_while(same).count();
+    let differ = old.len() + new.len() - 2 * (head + tail);
+    Some(cut(if differ > LINES {
+        replacement(&old, &new, head, tail)
     } else {
         TextDiff::from_lines(before, after)
             .unified_diff()
-            .context_radius(3)
+            .context_radius(CONTEXT)
             .to_string()
-    };
-    Some(cut(whole))
+    }))
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {
@@ -35,26 +43,34 @@ fn text(bytes: &[u8]) -> Option<&str> {
         .filter(|text| !text.contains('\0'))
 }
 
-/// All of the old lines, then all of the new ones.
-fn replacement(before: &str, after: &str) -> String {
+/// All of the old lines between what is the same at the head and at the tail, then all of the new ones.
+fn replacement(old: &[&str], new: &[&str], head: usize, tail: usize) -> String {
+    let from = head.saturating_sub(CONTEXT);
+    let till = |lines: &[&str]| lines.len() - tail.saturating_sub(CONTEXT);
     let mut whole = format!(
-        "@@ -1,{} +1,{} @@\n",
-        before.lines().count(),
-        after.lines().count()
+        "@@ -{},{} +{},{} @@\n",
+        from + 1,
+        till(old) - from,
+        from + 1,
+        till(new) - from
     );
-    for (sign, text) in [('-', before), ('+', after)] {
-        for line in text.split_inclusive('\n') {
+    let kept = &old[old.len() - tail..till(old)];
+    for (sign, lines) in [
+        (' ', &old[from..head]),
+        ('-', &old[head..old.len() - tail]),
+        ('+', &new[head..new.len() - tail]),
+        (' ', kept),
+    ] {
+        for line in lines {
             // More than this is cut anyway; of each side at least the beginning is seen.
-            if sign == '-' && whole.len() > LIMIT / 2 {
-                break;
-            }
-            if whole.len() > LIMIT {
+            let room = if sign == '-' { LIMIT / 2 } else { LIMIT };
+            if whole.len() > room {
                 break;
             }
             whole.push(sign);
             whole.push_str(line);
             if !line.ends_with('\n') {
-                whole.push('\n');
+                whole.push_str("\n\\ No newline at end of file\n");
             }
         }
     }
@@ -128,11 +144,32 @@ mod tests {
 
     #[test]
     fn many_lines_take_no_time() {
-        let before: String = (0..40_000).map(|n| format!("{n}\n")).collect();
-        let after: String = (0..40_000)
-            .map(|n| format!("{}\n", n * 7919 % 40_000))
-            .collect();
+        let number = |n: usize| format!("{n}\n");
+        let before: String = (0..40_000).map(number).collect();
+        let after: String = (0..40_000).map(|n| number(n * 7919 % 40_000)).collect();
         let diff = unified(before.as_bytes(), after.as_bytes()).unwrap();
-        assert!(diff.contains("\n+0\n"));
+        assert!(diff.contains("\n+7919\n"));
+        // A long file with a small difference is shown as it is.
+        let after = before.replace("\n30000\n", "\nhere\n");
+        assert_eq!(
+            unified(before.as_bytes(), after.as_bytes()).as_deref(),
+            Some(
+                "@@ -29998,7 +29998,7 @@\n 29997\n 29998\n 29999\n-30000\n+here\n 30001\n 30002\n 30003\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_replacement_says_where() {
+        let lines = |n: usize| (0..n).map(|n| format!("{n}\n")).collect::<Vec<_>>();
+        let (old, new) = (lines(9), lines(8));
+        let old: Vec<&str> = old.iter().map(String::as_str).collect();
+        let mut new: Vec<&str> = new.iter().map(String::as_str).collect();
+        new.truncate(5);
+        new.extend(["x\n", "7\n", "8\n"]);
+        assert_eq!(
+            replacement(&old, &new, 5, 2),
+            "@@ -3,7 +3,6 @@\n 2\n 3\n 4\n-5\n-6\n+x\n 7\n 8\n"
+        );
     }
 }

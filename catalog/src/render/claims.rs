@@ -1,12 +1,56 @@
 //! Two resources that claim one thing conflict, whatever their kind or spelling.
 
 use super::instances::{Instance, Instances};
-use crate::resource::Body;
+use crate::path::AbsPath;
+use crate::resource::{Body, Presence, Resource};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use std::collections::BTreeMap;
 
-/// Notes every thing that is claimed twice.
+/// Notes every thing that is claimed twice, and what lies in something that is no folder here.
 pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
+    twice(instances, arch, wrong);
+    below(instances, wrong);
+}
+
+/// The path of a file, directory or link, and whether it must be there.
+fn stands(body: &Body) -> Option<(&AbsPath, Presence)> {
+    match body {
+        Body::File(file) => Some((&file.path, file.state)),
+        Body::Directory(directory) => Some((&directory.path, directory.state)),
+        Body::Link(link) => Some((&link.path, link.state)),
+        _ => None,
+    }
+}
+
+fn below(instances: &Instances, wrong: &mut Diagnostics) {
+    let all = || instances.on.iter().map(|instance| &instance.resource);
+    let no_folder: BTreeMap<&AbsPath, &Resource> = all()
+        .filter_map(|resource| {
+            let (path, state) = stands(&resource.body)?;
+            let file = matches!(resource.body, Body::File(_));
+            (file || state == Presence::Absent).then_some((path, resource))
+        })
+        .collect();
+    for resource in all() {
+        let Some((path, Presence::Present)) = stands(&resource.body) else {
+            continue;
+        };
+        let above = path
+            .ancestors()
+            .find_map(|above| no_folder.get(&above).copied());
+        if let Some(above) = above {
+            let why = match stands(&above.body) {
+                Some((_, Presence::Absent)) => "must not be there",
+                _ => "is a file",
+            };
+            let message = format!("{} lies in {}, which {why}", resource.id, above.id);
+            let diagnostic = Diagnostic::error(&resource.place, message);
+            wrong.push(diagnostic.note(&above.place, "the other one"));
+        }
+    }
+}
+
+fn twice(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
     let mut claimed: BTreeMap<String, &Instance> = BTreeMap::new();
     for instance in &instances.on {
         for claim in claims(&instance.resource.body, arch) {

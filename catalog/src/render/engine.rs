@@ -1,7 +1,9 @@
 //! minijinja as roles see it: strict, without escaping, bounded, and silent about the values of variables.
 
 use super::scan;
+use crate::text::diagnostic::Spot;
 use crate::text::shape::Given;
+use crate::text::source::Source;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
@@ -14,8 +16,8 @@ const FUEL: u64 = 1_000_000;
 /// Why something could not be rendered.
 #[derive(Debug)]
 pub struct Trouble {
-    /// In the template file where it happened: its path in the catalog, the line, and the bytes.
-    pub file: Option<(String, u32, Option<std::ops::Range<usize>>)>,
+    /// In the template file where it happened.
+    pub file: Option<Spot>,
     /// What happened.
     pub message: String,
 }
@@ -33,8 +35,8 @@ impl Trouble {
 /// A template engine with the template files it was given.
 pub struct Engine {
     env: Environment<'static>,
-    /// Files already compiled, with the names they include.
-    known: BTreeMap<String, ()>,
+    /// Template files already compiled, with their texts.
+    known: BTreeMap<String, String>,
 }
 
 /// How Jinja reads text here.
@@ -73,8 +75,10 @@ impl Engine {
     /// # Errors
     /// Where it is none, or what it reads is not there.
     pub fn expression(&self, text: &str, context: &Value) -> Result<serde_json::Value, Trouble> {
-        let compiled = self.env.compile_expression(text).map_err(|e| trouble(&e))?;
-        let value = compiled.eval(context.clone()).map_err(|e| trouble(&e))?;
+        let explain = |error| self.explain(&error, text);
+        scan::guard::check(text, true).map_err(explain)?;
+        let compiled = self.env.compile_expression(text).map_err(explain)?;
+        let value = compiled.eval(context.clone()).map_err(explain)?;
         if value.is_undefined() {
             return Err(Trouble::new(format!("`{}` is undefined", text.trim())));
         }
@@ -92,6 +96,7 @@ impl Engine {
                 computed: false,
             });
         }
+        scan::guard::check(text, false).map_err(|error| self.explain(&error, text))?;
         if let Some(expression) = scan::whole(text) {
             return Ok(Given {
                 value: self.expression(expression, context)?,
@@ -101,7 +106,7 @@ impl Engine {
         let rendered = self
             .env
             .render_named_str("role.toml", text, context.clone());
-        let rendered = rendered.map_err(|e| trouble(&e))?;
+        let rendered = rendered.map_err(|error| self.explain(&error, text))?;
         Ok(Given {
             value: rendered.into(),
             computed: false,
@@ -119,8 +124,36 @@ impl Engine {
         text_of: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<String, Trouble> {
         self.learn(name, text_of)?;
-        let template = self.env.get_template(name).map_err(|e| trouble(&e))?;
-        template.render(context.clone()).map_err(|e| trouble(&e))
+        let explain = |error| self.explain(&error, "");
+        let template = self.env.get_template(name).map_err(explain)?;
+        template.render(context.clone()).map_err(explain)
+    }
+
+    /// What happened and where; where something is undefined, what.
+    fn explain(&self, error: &Error, text: &str) -> Trouble {
+        let inner = innermost(error);
+        let file = inner
+            .name()
+            .and_then(|name| Some((name, self.known.get(name)?)));
+        let text = file.map_or(text, |(_, text)| text.as_str());
+        let range = inner.range().map(|range| scan::whole_range(text, range));
+        let mut message = message(inner);
+        if inner.kind() == ErrorKind::UndefinedError
+            && let Some(piece) = range.clone().and_then(|range| text.get(range))
+            && !piece.trim().is_empty()
+        {
+            message = format!("`{}` is undefined", piece.trim());
+        }
+        let spot = |(name, text): (&str, &String)| {
+            let role = name.split('/').next().unwrap_or_default();
+            let source = Source::new(role, name, text.as_str());
+            let line = source.line_start(inner.line().unwrap_or(1));
+            source.spot(&range.clone().unwrap_or(line))
+        };
+        Trouble {
+            file: file.map(spot),
+            message,
+        }
     }
 
     /// Whether there is such a filter.
@@ -147,18 +180,17 @@ impl Engine {
             }
             let text = text_of(&name).map_err(Trouble::new)?;
             let role = name.split('/').next().unwrap_or_default();
-            for include in scan::template(&text, &name)
-                .map_err(|e| trouble(&e))?
-                .includes
-            {
+            let uses = scan::template(&text, &name);
+            let uses = uses.map_err(|e| Trouble::new(format!("{name}: {}", message(&e))))?;
+            for include in uses.includes {
                 if let Some(include) = include.name {
                     wanted.push(format!("{role}/{include}"));
                 }
             }
             self.env
-                .add_template_owned(name.clone(), text)
-                .map_err(|e| trouble(&e))?;
-            self.known.insert(name, ());
+                .add_template_owned(name.clone(), text.clone())
+                .map_err(|e| Trouble::new(format!("{name}: {}", message(&e))))?;
+            self.known.insert(name, text);
         }
         Ok(())
     }
@@ -170,23 +202,23 @@ fn json(value: &Value) -> Result<serde_json::Value, Trouble> {
         .map_err(|_| Trouble::new(format!("a {} cannot be a value", value.kind())))
 }
 
-/// What minijinja says, without the values it knows; the innermost template file of a chain.
-pub fn trouble(error: &Error) -> Trouble {
+/// The error that a chain of includes began with.
+fn innermost(error: &Error) -> &Error {
     let mut inner = error;
     while let Some(source) = inner.source().and_then(|e| e.downcast_ref::<Error>()) {
         inner = source;
     }
-    let message = match (inner.kind(), inner.detail()) {
+    inner
+}
+
+/// What minijinja says, without the values it knows.
+pub fn message(error: &Error) -> String {
+    let inner = innermost(error);
+    match (inner.kind(), inner.detail()) {
         (ErrorKind::OutOfFuel, _) => "too much work for one template".to_owned(),
         (ErrorKind::InvalidOperation, Some(detail)) => detail.to_owned(),
         (ErrorKind::UndefinedError, Some(detail)) => detail.to_owned(),
         (kind, Some(detail)) => format!("{kind}: {detail}"),
         (kind, None) => kind.to_string(),
-    };
-    let in_file = inner.name().filter(|name| name.contains('/'));
-    let file = in_file.zip(inner.line()).map(|(name, line)| {
-        let line = u32::try_from(line).unwrap_or(u32::MAX);
-        (name.to_owned(), line, inner.range())
-    });
-    Trouble { file, message }
+    }
 }

@@ -24,7 +24,7 @@ pub struct Instance {
 }
 
 /// A name that an expression gives: its literal pieces.
-pub struct Pattern {
+pub struct NamePattern {
     pub kind: Kind,
     pub pieces: Vec<Option<String>>,
 }
@@ -36,7 +36,7 @@ pub struct Instances {
     /// Declared, but not for this machine.
     pub off: BTreeSet<ResourceId>,
     /// Names that depend on the machine: any of them may be off here.
-    pub patterns: Vec<Pattern>,
+    pub patterns: Vec<NamePattern>,
 }
 
 pub fn all(part: &Part, reader: &mut Reader<'_>) -> Instances {
@@ -46,7 +46,7 @@ pub fn all(part: &Part, reader: &mut Reader<'_>) -> Instances {
             && let Some(pieces) = scan::pieces(&declared.name)
         {
             let kind = declared.kind;
-            instances.patterns.push(Pattern { kind, pieces });
+            instances.patterns.push(NamePattern { kind, pieces });
         }
         match declared.keys.get("each") {
             None => one(declared, None, reader, &mut instances),

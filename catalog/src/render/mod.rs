@@ -90,15 +90,15 @@ pub(crate) fn render_for(
     claims::check(&instances, &inputs.facts.arch, &mut wrong);
     let mut resources: Vec<_> = instances.on.into_iter().map(|i| i.resource).collect();
     resources.sort_by(|a, b| a.id.cmp(&b.id));
-    cycles::check(&resources, &mut wrong);
-    if wrong.has_errors() {
-        return Err(wrong.finish(|spot| spot.clone()));
-    }
     let desired = Desired {
         role: part.role.clone(),
         resources,
         health,
     };
+    cycles::check(&desired, &mut wrong);
+    if wrong.has_errors() {
+        return Err(wrong.finish(|spot| spot.clone()));
+    }
     Ok(Rendered {
         desired,
         warnings: wrong,

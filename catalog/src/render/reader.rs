@@ -8,7 +8,7 @@ use crate::text::MAX_TEXT;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::shape::Given;
 use minijinja::value::{Serde, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub struct Reader<'a> {
     part: &'a Part,
@@ -59,16 +59,8 @@ impl<'a> Reader<'a> {
             return;
         }
         let diagnostic = match trouble.file {
-            Some((file, line, _)) if file != place.file => {
-                let at = Place {
-                    role: file.split('/').next().unwrap_or_default().to_owned(),
-                    file,
-                    line,
-                    column: 1,
-                };
-                Diagnostic::error(&at, trouble.message).note(place, "for this key")
-            }
-            _ => Diagnostic::error(place, trouble.message),
+            Some(at) => Diagnostic::error(at, trouble.message).note(place, "for this key"),
+            None => Diagnostic::error(place, trouble.message),
         };
         self.wrong.push(diagnostic);
     }
@@ -178,9 +170,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether a template file, or one that it includes, reads what only a machine knows.
     fn is_open_file(&self, name: &str) -> bool {
-        text_of(self.part, self.blobs, name)
-            .is_ok_and(|text| scan::template(&text, name).is_ok_and(|uses| uses.is_open()))
+        let role = name.split('/').next().unwrap_or_default();
+        let mut wanted = vec![name.to_owned()];
+        let mut seen = BTreeSet::new();
+        while let Some(name) = wanted.pop() {
+            let text = text_of(self.part, self.blobs, &name).unwrap_or_default();
+            let uses = scan::template(&text, &name).unwrap_or_default();
+            if uses.is_open() {
+                return true;
+            }
+            if seen.insert(name) {
+                let names = uses.includes.into_iter().filter_map(|include| include.name);
+                wanted.extend(names.map(|include| format!("{role}/{include}")));
+            }
+        }
+        false
     }
 
     /// A file of a role by its path in the catalog.

@@ -1,6 +1,6 @@
 //! `after`, `restart_on`, `reload_on`, `on`: names and globs become exact resources.
 
-use super::instances::{Instances, Pattern};
+use super::instances::{Instances, NamePattern};
 use crate::id::{Kind, ResourceId};
 use crate::resource::{Body, Place};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
@@ -28,8 +28,24 @@ pub fn allowed(key: &str) -> &'static [Kind] {
 pub enum Reference {
     /// One resource, by its name in its one spelling.
     Exact(ResourceId),
-    /// All of a kind whose names match.
-    Glob(Kind, Box<GlobMatcher>),
+    /// All whose names match.
+    Glob(Pattern),
+}
+
+/// A glob over the names of one kind.
+pub struct Pattern {
+    kind: Kind,
+    glob: GlobMatcher,
+}
+
+impl Pattern {
+    /// Whether a resource is meant: a service also by the whole name of its unit.
+    fn matches(&self, id: &ResourceId) -> bool {
+        let unit = || format!("{}.service", id.name);
+        self.kind == id.kind
+            && (self.glob.is_match(&id.name)
+                || (id.kind == Kind::Service && self.glob.is_match(unit())))
+    }
 }
 
 /// Takes a reference apart; `is_declared` says whether a name is one as it stands, which beats a glob.
@@ -68,12 +84,19 @@ pub fn parse(
         let why = exact.err().unwrap_or_default();
         return Err((why, None));
     }
-    let glob = GlobBuilder::new(name)
+    let mut single = name.to_owned();
+    while single.contains("//") {
+        single = single.replace("//", "/");
+    }
+    let glob = GlobBuilder::new(&single)
         .literal_separator(true)
         .backslash_escape(true)
         .build();
     match glob {
-        Ok(glob) => Ok(Reference::Glob(kind, Box::new(glob.compile_matcher()))),
+        Ok(glob) => Ok(Reference::Glob(Pattern {
+            kind,
+            glob: glob.compile_matcher(),
+        })),
         Err(why) => Err((format!("{name:?} is no glob: {}", why.kind()), None)),
     }
 }
@@ -116,7 +139,7 @@ pub fn resolve(instances: &mut Instances, wrong: &mut Diagnostics) {
 struct Known<'a> {
     on: &'a BTreeSet<ResourceId>,
     off: &'a BTreeSet<ResourceId>,
-    patterns: &'a [Pattern],
+    patterns: &'a [NamePattern],
 }
 
 impl Known<'_> {
@@ -148,11 +171,11 @@ impl Known<'_> {
                 }
                 Vec::new()
             }
-            Ok(Reference::Glob(kind, glob)) => {
-                let matches = |id: &&ResourceId| id.kind == kind && glob.is_match(&id.name);
-                let found: Vec<ResourceId> = self.on.iter().filter(matches).cloned().collect();
-                let off = self.off.iter().any(|id| matches(&id));
-                let pattern = self.patterns.iter().any(|pattern| pattern.kind == kind);
+            Ok(Reference::Glob(glob)) => {
+                let found = self.on.iter().filter(|id| glob.matches(id));
+                let found: Vec<ResourceId> = found.cloned().collect();
+                let off = self.off.iter().any(|id| glob.matches(id));
+                let pattern = self.patterns.iter().any(|name| name.kind == glob.kind);
                 if found.is_empty() && !off && !pattern {
                     let message = format!("{text:?} matches no resource of the role");
                     wrong.push(Diagnostic::warning(place, message));

@@ -1,6 +1,7 @@
 //! What a template reads, found without running it: so that an unknown param is an error with its place,
 //! whatever branch it stands in, and so that the server knows whose members a role reads.
 
+pub mod guard;
 mod visit;
 
 use minijinja::Error;
@@ -46,6 +47,8 @@ pub struct Uses {
     pub tests: Vec<Use>,
     /// Files that are included or imported.
     pub includes: Vec<Constant>,
+    /// Every expression, from where it begins: minijinja's spans begin at the last operator.
+    pub extents: Vec<Range<usize>>,
     /// `item`, where it is used.
     pub item: Vec<Range<usize>>,
     /// Where `member.id` is used.
@@ -77,6 +80,7 @@ pub fn template(text: &str, name: &str) -> Result<Uses, Error> {
 /// # Errors
 /// Where its syntax is wrong.
 pub fn tainted_template(text: &str, name: &str, item_tainted: bool) -> Result<Uses, Error> {
+    guard::check(text, false)?;
     let tree = parse(text, name, super::engine::syntax())?;
     let mut visit = visit::Visit::new(item_tainted);
     visit.learn(&tree);
@@ -89,6 +93,7 @@ pub fn tainted_template(text: &str, name: &str, item_tainted: bool) -> Result<Us
 /// # Errors
 /// Where its syntax is wrong.
 pub fn expression(text: &str) -> Result<(Uses, bool), Error> {
+    guard::check(text, true)?;
     let tree = parse_expr(text)?;
     let mut visit = visit::Visit::new(false);
     visit.expression(&tree);
@@ -96,10 +101,21 @@ pub fn expression(text: &str) -> Result<(Uses, bool), Error> {
     Ok((visit.uses, tainted))
 }
 
+/// The whole expression that minijinja means by a range of a text.
+pub fn whole_range(text: &str, range: Range<usize>) -> Range<usize> {
+    let uses = template(text, "").or_else(|_| expression(text).map(|(uses, _)| uses));
+    let extents = uses.map(|uses| uses.extents).unwrap_or_default();
+    extents
+        .into_iter()
+        .filter(|whole| whole.end == range.end && whole.start <= range.start)
+        .min_by_key(|whole| whole.len())
+        .unwrap_or(range)
+}
+
 /// The expression of a text that is wholly one `{{ … }}`.
 pub fn whole(text: &str) -> Option<&str> {
     let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
-    let tree = parse(text, "", super::engine::syntax()).ok()?;
+    let tree = tree(text)?;
     let ast::Stmt::Template(template) = &tree else {
         return None;
     };
@@ -112,9 +128,14 @@ pub fn whole(text: &str) -> Option<&str> {
     }
 }
 
+fn tree(text: &str) -> Option<ast::Stmt<'_>> {
+    guard::check(text, false).ok()?;
+    parse(text, "", super::engine::syntax()).ok()
+}
+
 /// The literal pieces of a template, with `None` where something computed stands between them.
 pub fn pieces(text: &str) -> Option<Vec<Option<String>>> {
-    let tree = parse(text, "", super::engine::syntax()).ok()?;
+    let tree = tree(text)?;
     let ast::Stmt::Template(template) = &tree else {
         return None;
     };

@@ -108,7 +108,9 @@ fn removal(
             let mut changes = purged(resource, directory, old, turn);
             let going: BTreeSet<&str> = changes.iter().map(|c| c.resource.name.as_str()).collect();
             let stays = old.below.iter().find(|below| {
-                !going.contains(below.path.as_str()) && turn.claims.absent(&below.path).is_none()
+                !going.contains(below.path.as_str())
+                    && turn.claims.absent(&below.path).is_none()
+                    && !turn.ahead.removes(&below.path)
             });
             if let Some(stays) = stays {
                 return Err(Obstacle(format!(

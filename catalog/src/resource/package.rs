@@ -183,7 +183,10 @@ fn moved(
             return Ok(Some((Action::Install, found(package, state, best, turn)?)));
         }
         DpkgState::Broken { version, .. } if wanted.matches(version) => {
-            return Ok(Some((Action::Install, version.clone())));
+            let newer = best.filter(|_| *wanted == Wanted::Latest);
+            let newer = newer.filter(|best| compare(best, version) == Ordering::Greater);
+            let target = newer.unwrap_or(version);
+            return Ok(Some((Action::Install, target.to_owned())));
         }
         DpkgState::Broken { .. } => {
             return Ok(Some((Action::Install, found(package, state, best, turn)?)));

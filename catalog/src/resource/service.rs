@@ -142,6 +142,11 @@ pub(crate) fn diff(
     phase: Phase,
     turn: &Turn<'_>,
 ) -> Result<Found, Obstacle> {
+    if service.masked == Some(true) && service.unit_file.is_some() {
+        return Err(Obstacle(
+            "it is to be masked, and its unit file stands where the mask would".into(),
+        ));
+    }
     if phase == Phase::Mask {
         return Ok(masking(resource, service, state).into());
     }
@@ -218,11 +223,21 @@ enum Coming {
     Own,
     /// What is planned before may bring it.
     Ahead,
+    /// A command that is planned before might.
+    Perhaps,
     /// From nowhere.
     Nowhere,
 }
 
 impl Coming {
+    /// How sure it is that there will be a unit.
+    fn certainty(self) -> Certainty {
+        match self {
+            Coming::Perhaps => Certainty::Assumed,
+            Coming::There | Coming::Own | Coming::Ahead | Coming::Nowhere => Certainty::Certain,
+        }
+    }
+
     fn of(service: &Service, state: &ServiceState, unit: &Option<Change>, turn: &Turn<'_>) -> Self {
         match state.load {
             Load::Loaded => Coming::There,
@@ -230,6 +245,7 @@ impl Coming {
             Load::Bad if unit.is_none() && !turn.ahead.may_bring_units() => Coming::There,
             _ if service.unit_file.is_some() => Coming::Own,
             _ if turn.ahead.may_bring_units() => Coming::Ahead,
+            _ if turn.ahead.runs_commands() => Coming::Perhaps,
             // Under a mask that goes there may be a unit.
             Load::Masked if turn.ahead.is_ahead() => Coming::Ahead,
             _ => Coming::Nowhere,
@@ -268,15 +284,16 @@ fn enablement(
         return None;
     }
     let shipped = shipped_by_what_moves(state, turn);
+    let sure = coming.certainty();
     let (action, certainty) = match (service.enabled?, state.enabled) {
         (true, Enabled::No) => (Action::Enable, Certainty::Certain),
         (true, Enabled::Unknown) if state.load == Load::Masked => {
             (Action::Enable, Certainty::Assumed)
         }
-        (true, Enabled::Unknown) => (Action::Enable, Certainty::Certain),
+        (true, Enabled::Unknown) => (Action::Enable, sure),
         (false, Enabled::Yes) => (Action::Disable, Certainty::Certain),
         // A package enables what it brings, as a rule.
-        (false, Enabled::Unknown) if coming == Coming::Ahead => {
+        (false, Enabled::Unknown) if matches!(coming, Coming::Ahead | Coming::Perhaps) => {
             (Action::Disable, Certainty::Assumed)
         }
         (false, Enabled::No) if shipped => (Action::Disable, Certainty::Assumed),
@@ -301,12 +318,14 @@ fn activity(
     let change = |action| Change::new(&resource.id, action);
     match (service.state, state.active) {
         (_, Active::Unjudged) => None,
-        (Some(Activity::Running), Active::Stopped | Active::Failed) => Some(change(Action::Start)),
+        (Some(Activity::Running), Active::Stopped | Active::Failed) => {
+            Some(change(Action::Start).at_most(coming.certainty()))
+        }
         (Some(Activity::Stopped), Active::Running) => Some(change(Action::Stop)),
         (Some(Activity::Stopped), _) => {
             // What a package brings it may start, where nothing holds it back.
             let shipped = shipped_by_what_moves(state, turn);
-            let open = coming == Coming::Ahead || shipped;
+            let open = matches!(coming, Coming::Ahead | Coming::Perhaps) || shipped;
             (open && service.masked != Some(true))
                 .then(|| change(Action::Stop).at_most(Certainty::Assumed))
         }

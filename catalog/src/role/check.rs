@@ -16,6 +16,7 @@ use crate::text::shape::{Given, Shape};
 use crate::text::tree::{Node, NodeValue};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// What a role needs, and where something is wrong already.
 #[derive(Debug, Default)]
@@ -50,14 +51,20 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     for key in role.own.fleet.values() {
         check.fleet_key(key);
     }
+    if let (None, Some(timeout)) = (
+        role.own.fleet.get("health"),
+        role.own.fleet.get("health_timeout"),
+    ) {
+        let message = "`health_timeout` needs health";
+        check.error(timeout, Diagnostic::error(timeout.name_spot(), message));
+    }
     let Check {
         expressions,
-        said,
+        mut said,
         wrong: found,
         ..
     } = check;
     wrong.extend(found);
-    let mut said = said;
     said.extend(expressions.said);
     wrong.extend(expressions.wrong);
     Found {
@@ -79,16 +86,14 @@ impl Check<'_> {
     fn resource(&mut self, resource: &Merged) {
         let each = resource.keys.get("each");
         let item = each.map(|each| self.expressions.each(each));
-        let mut name = Text {
+        let name = Text {
             text: &resource.name,
-            at: resource.at.clone(),
             item,
             shell: false,
             key: resource.at.place.clone(),
         };
         if is_template(&resource.name) {
-            self.expressions
-                .template(&mut name, |_| resource.at.clone());
+            self.expressions.template(&name, &|_| resource.at.clone());
         }
         for (key, text) in &resource.keys {
             if let Some(shape) = keys::shape(resource.kind, key) {
@@ -154,16 +159,14 @@ impl Check<'_> {
         key.node.strings(&mut |text, node| texts.push((text, node)));
         for (text, node) in texts {
             let span = node.span.clone();
-            let mut text = Text {
+            let text = Text {
                 text,
-                at: key.source.spot(&span),
                 item,
                 shell: shape == Shape::Shell && key.node.text().is_some(),
                 key: key.value_spot().place,
             };
-            self.expressions.template(&mut text, |fragment| {
-                key.source.spot_within(&span, fragment)
-            });
+            let spot = |range: &Range<usize>| key.source.spot_within(&span, range);
+            self.expressions.template(&text, &spot);
         }
     }
 

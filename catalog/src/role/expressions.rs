@@ -11,6 +11,7 @@ use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::source::Source;
 use crate::text::tree::NodeValue;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// What `facts.` can be followed by; what is open has any name below.
 const FACTS: &[(&str, &[&str])] = &[
@@ -26,11 +27,46 @@ const FACTS: &[(&str, &[&str])] = &[
     ("azure", &["*"]),
 ];
 
+/// Variables and functions that expressions know.
+const VARIABLES: [&str; 7] = [
+    "params",
+    "facts",
+    "fleet",
+    "member",
+    "range",
+    "dict",
+    "namespace",
+];
+
+/// Filters and tests of minijinja that are likely to be meant.
+const FILTERS: [&str; 26] = [
+    "sh", "abs", "batch", "bool", "default", "first", "float", "indent", "int", "items", "join",
+    "last", "length", "list", "lower", "map", "max", "min", "reject", "replace", "select", "sort",
+    "split", "tojson", "trim", "unique",
+];
+const TESTS: [&str; 14] = [
+    "boolean",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "even",
+    "integer",
+    "iterable",
+    "mapping",
+    "none",
+    "number",
+    "odd",
+    "sequence",
+    "startingwith",
+    "undefined",
+];
+
+/// Where a range of bytes of a template stands in the catalog.
+pub type SpotOf<'s> = &'s dyn Fn(&Range<usize>) -> Spot;
+
 /// A string of a role that may be a template.
 pub struct Text<'t> {
     pub text: &'t str,
-    /// Where it stands.
-    pub at: Spot,
     /// Whether there is an item, and whether it comes from facts or fleet.
     pub item: Option<bool>,
     /// It is a command line.
@@ -90,15 +126,14 @@ impl<'a> Expressions<'a> {
                 let mut tainted = false;
                 key.node.strings(&mut |text, node| {
                     let span = node.span.clone();
-                    let mut text = Text {
+                    let text = Text {
                         text,
-                        at: key.source.spot(&span),
                         item: None,
                         shell: false,
                         key: key.value_spot().place,
                     };
-                    let spot = |fragment: &str| key.source.spot_within(&span, fragment);
-                    tainted |= self.template(&mut text, spot);
+                    let spot = |range: &Range<usize>| key.source.spot_within(&span, range);
+                    tainted |= self.template(&text, &spot);
                 });
                 tainted
             }
@@ -120,13 +155,12 @@ impl<'a> Expressions<'a> {
         match scan::expression(text) {
             Ok((uses, tainted)) => {
                 let span = key.node.span.clone();
-                let spot = |fragment: &str| key.source.spot_within(&span, fragment);
-                self.uses(&uses, text, item, &key.value_spot().place, &spot);
+                let spot = |range: &Range<usize>| key.source.spot_within(&span, range);
+                self.names(&uses, item, &key.value_spot().place, &spot);
                 tainted
             }
             Err(why) => {
-                let mut diagnostic =
-                    Diagnostic::error(key.value_spot(), engine::trouble(&why).message);
+                let mut diagnostic = Diagnostic::error(key.value_spot(), engine::message(&why));
                 if text.contains("{{") {
                     diagnostic = diagnostic
                         .help(format!("`{name}` is a bare expression, without {{{{ }}}}"));
@@ -138,24 +172,21 @@ impl<'a> Expressions<'a> {
     }
 
     /// Looks at a string; whether something of facts or fleet is in it.
-    pub fn template(&mut self, text: &mut Text<'_>, spot: impl Fn(&str) -> Spot) -> bool {
+    pub fn template(&mut self, text: &Text<'_>, spot: SpotOf<'_>) -> bool {
         let item_tainted = text.item.unwrap_or_default();
         let uses = match scan::tainted_template(text.text, "", item_tainted) {
             Ok(uses) => uses,
             Err(why) => {
-                let mut at = text.at.clone();
-                if let Some(range) = why.range() {
-                    at = spot(text.text.get(range).unwrap_or_default());
-                }
+                let at = spot(&why.range().unwrap_or(0..text.text.len()));
                 self.said.push(text.key.clone());
                 self.wrong
-                    .push(Diagnostic::error(at, engine::trouble(&why).message));
+                    .push(Diagnostic::error(at, engine::message(&why)));
                 return false;
             }
         };
-        self.uses(&uses, text.text, text.item, &text.key, &spot);
+        self.names(&uses, text.item, &text.key, spot);
         for include in &uses.includes {
-            let at = spot(text.text.get(include.span.clone()).unwrap_or_default());
+            let at = spot(&include.span);
             self.said.push(text.key.clone());
             self.wrong.push(
                 Diagnostic::error(at, "only a template file can include others")
@@ -165,10 +196,14 @@ impl<'a> Expressions<'a> {
         if text.shell {
             for span in &uses.unquoted {
                 let fragment = text.text.get(span.clone()).unwrap_or_default();
+                let fragment = match fragment.contains(' ') && !fragment.contains('|') {
+                    true => format!("({fragment})"),
+                    false => fragment.to_owned(),
+                };
                 self.said.push(text.key.clone());
                 self.wrong.push(
                     Diagnostic::error(
-                        spot(fragment),
+                        spot(span),
                         "a value from facts or fleet in a command line without the filter `sh`",
                     )
                     .help(format!(
@@ -206,7 +241,7 @@ impl<'a> Expressions<'a> {
                 let end = why.line().unwrap_or(1);
                 let span = why.range().unwrap_or_else(|| source.line_start(end));
                 self.said.push(from.clone());
-                let message = engine::trouble(&why).message;
+                let message = engine::message(&why);
                 self.wrong
                     .push(Diagnostic::error(source.spot(&span), message));
             }
@@ -214,9 +249,8 @@ impl<'a> Expressions<'a> {
     }
 
     fn file_uses(&mut self, uses: &Uses, source: &Source, item: bool, from: &Place) {
-        // Fragments are found again by where they stand: names may come more than once.
-        let spot = |span: &std::ops::Range<usize>| source.spot(span);
-        self.names(uses, &source.text, item.then_some(false), from, &spot);
+        let spot = |span: &Range<usize>| source.spot(span);
+        self.names(uses, item.then_some(false), from, &spot);
         for include in &uses.includes {
             let at = source.spot(&include.span);
             let Some(name) = &include.name else {
@@ -240,26 +274,7 @@ impl<'a> Expressions<'a> {
         }
     }
 
-    fn uses(
-        &mut self,
-        uses: &Uses,
-        text: &str,
-        item: Option<bool>,
-        key: &Place,
-        spot: &dyn Fn(&str) -> Spot,
-    ) {
-        let at = |span: &std::ops::Range<usize>| spot(text.get(span.clone()).unwrap_or_default());
-        self.names(uses, text, item, key, &at);
-    }
-
-    fn names(
-        &mut self,
-        uses: &Uses,
-        text: &str,
-        item: Option<bool>,
-        key: &Place,
-        spot: &dyn Fn(&std::ops::Range<usize>) -> Spot,
-    ) {
+    fn names(&mut self, uses: &Uses, item: Option<bool>, key: &Place, spot: SpotOf<'_>) {
         let mut wrong = Vec::new();
         for used in &uses.params {
             if !self.role.params.contains_key(&used.name) {
@@ -272,43 +287,19 @@ impl<'a> Expressions<'a> {
             wrong.extend(unknown_fact(&used.name, spot(&used.span)));
         }
         for (used, words) in &uses.unknown {
-            let message = format!("unknown `{}`", used.name);
-            let near = Diagnostic::error(spot(&used.span), message)
-                .near(&used.name, words.iter().copied());
-            wrong.push(match near.help {
-                Some(_) => near,
-                None => near.help(format!("there is {}", words.join(" and "))),
-            });
+            let message = match words.iter().any(|word| word.starts_with(&used.name)) {
+                true => format!("`{}` by itself is no value", used.name),
+                false => format!("unknown `{}`", used.name),
+            };
+            let help = format!("there is {}", words.join(" and "));
+            wrong.push(Diagnostic::error(spot(&used.span), message).help(help));
         }
         for used in &uses.variables {
             let message = format!("unknown variable or function `{}`", used.name);
-            let mut words = vec![
-                "params",
-                "facts",
-                "fleet",
-                "member",
-                "range",
-                "dict",
-                "namespace",
-            ];
-            words.extend(item.map(|_| "item"));
+            let words = VARIABLES.into_iter().chain(item.map(|_| "item"));
             wrong.push(Diagnostic::error(spot(&used.span), message).near(&used.name, words));
         }
-        for (what, used) in uses
-            .filters
-            .iter()
-            .filter(|used| !self.engine.has_filter(&used.name))
-            .map(|used| ("filter", used))
-            .chain(
-                uses.tests
-                    .iter()
-                    .filter(|used| !self.engine.has_test(&used.name))
-                    .map(|used| ("test", used)),
-            )
-        {
-            let message = format!("unknown {what} `{}`", used.name);
-            wrong.push(Diagnostic::error(spot(&used.span), message));
-        }
+        self.filters(uses, spot, &mut wrong);
         if item.is_none() {
             for span in &uses.item {
                 wrong.push(Diagnostic::error(
@@ -318,23 +309,30 @@ impl<'a> Expressions<'a> {
             }
         }
         self.fleet(uses, spot, &mut wrong);
-        debug_assert!(
-            uses.params
-                .iter()
-                .all(|used| text.get(used.span.clone()).is_some())
-        );
         for diagnostic in wrong {
             self.said.push(key.clone());
             self.wrong.push(diagnostic);
         }
     }
 
-    fn fleet(
-        &mut self,
-        uses: &Uses,
-        spot: &dyn Fn(&std::ops::Range<usize>) -> Spot,
-        wrong: &mut Vec<Diagnostic>,
-    ) {
+    fn filters(&self, uses: &Uses, spot: SpotOf<'_>, wrong: &mut Vec<Diagnostic>) {
+        for used in &uses.filters {
+            if !self.engine.has_filter(&used.name) {
+                let message = format!("unknown filter `{}`", used.name);
+                let at = spot(&used.span);
+                wrong.push(Diagnostic::error(at, message).near(&used.name, FILTERS));
+            }
+        }
+        for used in &uses.tests {
+            if !self.engine.has_test(&used.name) {
+                let message = format!("unknown test `{}`", used.name);
+                let at = spot(&used.span);
+                wrong.push(Diagnostic::error(at, message).near(&used.name, TESTS));
+            }
+        }
+    }
+
+    fn fleet(&mut self, uses: &Uses, spot: SpotOf<'_>, wrong: &mut Vec<Diagnostic>) {
         if !uses.peers.is_empty() {
             self.reads.insert(self.role.own.name.clone());
         }

@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Every role by name.
 pub type Roles = BTreeMap<String, RoleText>;
 
+/// So deep may roles include one another.
+const MOST_DEEP: usize = 64;
+
 /// Includes, followed.
 #[derive(Debug, Default)]
 pub struct Includes {
@@ -30,10 +33,22 @@ impl Includes {
         }
         let mut includes = Self::default();
         let mut cycles = BTreeSet::new();
-        for name in roles.keys() {
-            let mut closure = Vec::new();
-            walk(roles, name, &mut Vec::new(), &mut closure, &mut cycles);
-            includes.closures.insert(name.clone(), closure);
+        for (name, role) in roles {
+            let mut walk = Walk {
+                roles,
+                path: Vec::new(),
+                closure: Vec::new(),
+                cycles: std::mem::take(&mut cycles),
+                too_deep: false,
+            };
+            walk.visit(name);
+            if walk.too_deep {
+                let span = role.include.first().map_or(0..0, |(_, span)| span.clone());
+                let message = format!("more than {MOST_DEEP} roles include one another in a row");
+                wrong.push(Diagnostic::error(role.source.spot(&span), message));
+            }
+            cycles = walk.cycles;
+            includes.closures.insert(name.clone(), walk.closure);
         }
         for cycle in cycles {
             let role = &roles[&cycle[0]];
@@ -72,31 +87,41 @@ impl Includes {
     }
 }
 
-fn walk(
-    roles: &Roles,
-    name: &str,
-    path: &mut Vec<String>,
-    closure: &mut Vec<String>,
-    cycles: &mut BTreeSet<Vec<String>>,
-) {
-    if closure.iter().any(|known| known == name) {
-        return;
+/// One walk through what a role includes.
+struct Walk<'a> {
+    roles: &'a Roles,
+    path: Vec<String>,
+    closure: Vec<String>,
+    cycles: BTreeSet<Vec<String>>,
+    too_deep: bool,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, name: &str) {
+        if self.closure.iter().any(|known| known == name) {
+            return;
+        }
+        if let Some(at) = self.path.iter().position(|known| known == name) {
+            // The same cycle from wherever it is entered: it begins with its first name.
+            let mut cycle = self.path[at..].to_vec();
+            let first = (0..cycle.len()).min_by_key(|at| &cycle[*at]).unwrap_or(0);
+            cycle.rotate_left(first);
+            self.cycles.insert(cycle);
+            return;
+        }
+        if self.path.len() >= MOST_DEEP {
+            self.too_deep = true;
+            return;
+        }
+        let roles = self.roles;
+        let Some(role) = roles.get(name) else {
+            return;
+        };
+        self.path.push(name.to_owned());
+        for (include, _) in &role.include {
+            self.visit(include);
+        }
+        self.path.pop();
+        self.closure.push(name.to_owned());
     }
-    if let Some(at) = path.iter().position(|known| known == name) {
-        // The same cycle from wherever it is entered: it begins with its first name.
-        let mut cycle = path[at..].to_vec();
-        let first = (0..cycle.len()).min_by_key(|at| &cycle[*at]).unwrap_or(0);
-        cycle.rotate_left(first);
-        cycles.insert(cycle);
-        return;
-    }
-    let Some(role) = roles.get(name) else {
-        return;
-    };
-    path.push(name.to_owned());
-    for (include, _) in &role.include {
-        walk(roles, include, path, closure, cycles);
-    }
-    path.pop();
-    closure.push(name.to_owned());
 }

@@ -60,7 +60,7 @@ pub fn merge<'a>(
     let resources = declared
         .into_iter()
         .map(|(id, said)| {
-            let merged = resource(id.0, &said, includes, files, wrong);
+            let merged = resource(&id, &said, includes, files, wrong);
             (id, merged)
         })
         .collect();
@@ -81,7 +81,7 @@ fn identity(resource: &ResourceText) -> (Kind, String) {
 }
 
 fn resource(
-    kind: Kind,
+    (kind, name): &(Kind, String),
     said: &[&ResourceText],
     includes: &Includes,
     files: &Files,
@@ -89,11 +89,12 @@ fn resource(
 ) -> Merged {
     for (at, one) in said.iter().enumerate() {
         if let Some(other) = said[..at].iter().find(|s| s.source.role == one.source.role) {
-            let message = format!("{}:{} is declared twice", kind.word(), one.name);
+            let message = format!("{}:{name} is declared twice", kind.word());
             let diagnostic = Diagnostic::error(one.spot(), message);
             wrong.push(diagnostic.note(other.spot(), "here as well"));
         }
     }
+    let kind = *kind;
     let mut slots: BTreeMap<&str, Vec<Saying<'_>>> = BTreeMap::new();
     for resource in said {
         for (key, text) in &resource.keys {

@@ -53,6 +53,7 @@ impl Catalog {
         let whole = texts.whole(&includes);
         let merged = texts.merge(&includes, &whole, &mut wrong);
         layers::check_names(&texts.fleet, &merged, &mut wrong);
+        idle(&merged, &includes, &mut wrong);
         let mut catalog = Catalog {
             parts: BTreeMap::new(),
             leaves: BTreeMap::new(),
@@ -102,6 +103,17 @@ impl Catalog {
     /// The files of the catalog, by digest, for rendering.
     pub fn files(&self) -> &Files {
         &self.files
+    }
+}
+
+/// A partial role is checked within its includers: without any it is not.
+fn idle(merged: &BTreeMap<String, MergedRole<'_>>, includes: &Includes, wrong: &mut Diagnostics) {
+    for (name, role) in merged.iter().filter(|(_, role)| role.own.partial) {
+        if !merged.keys().any(|other| includes.includes(other, name)) {
+            let start = role.own.source.place(&(0..0));
+            let message = format!("no role includes the partial role {name}: it is not checked");
+            wrong.push(Diagnostic::warning(&start, message));
+        }
     }
 }
 
@@ -167,10 +179,11 @@ impl Texts {
             wrong.push(warning);
         }
         if self.roles.is_empty() && !wrong.has_errors() {
-            wrong.push(
-                Diagnostic::bare("no role in the catalog")
-                    .help("a role is a folder with a role.toml: roles/NAME/role.toml"),
-            );
+            let help = match catalog.0.contains_key("role.toml") {
+                true => "this is the folder of one role: give the one above it",
+                false => "a role is a folder with a role.toml: roles/NAME/role.toml",
+            };
+            wrong.push(Diagnostic::bare("no role in the catalog").help(help));
         }
     }
 

@@ -11,6 +11,7 @@ use crate::render::{self, Inputs, Purpose};
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::shape::Given;
+use crate::text::tree::{Node, NodeValue};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -115,9 +116,30 @@ fn try_out(
         Ok(rendered) => rendered.warnings,
         Err(wrong) => wrong,
     };
-    for diagnostic in results {
+    for mut diagnostic in results {
         if !is_said(&diagnostic, found) {
+            point(&mut diagnostic, role);
             wrong.push(diagnostic);
+        }
+    }
+}
+
+/// Rendering knows where a key's value begins; where it is an array, what is wrong is one of its items.
+fn point(diagnostic: &mut Diagnostic, role: &MergedRole<'_>) {
+    let Some(at) = &mut diagnostic.at else {
+        return;
+    };
+    let mut keys = role.resources.values().flat_map(|r| r.keys.values());
+    let Some(key) = keys.find(|key| key.value_spot().place == at.place) else {
+        return;
+    };
+    if let NodeValue::Array(items) = &key.node.value {
+        let named = |item: &&Node| {
+            let text = item.text();
+            text.is_some_and(|text| diagnostic.message.contains(&format!("{text:?}")))
+        };
+        if let Some(item) = items.iter().find(named) {
+            *at = key.source.spot(&item.span);
         }
     }
 }

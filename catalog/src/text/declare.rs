@@ -328,15 +328,14 @@ impl Reading {
             None => {
                 let spot = self.source.spot(&entry.span);
                 let message = format!("unknown key `{}` of a {word}", entry.key);
-                let mut diagnostic = Diagnostic::error(spot, message)
-                    .near(&entry.key, keys::of(kind).map(|(key, _)| *key));
-                if diagnostic.help.is_none() && entry.node.entries().is_some() {
-                    let whole = format!("{}.{}", resource.name, entry.key);
-                    diagnostic = diagnostic.help(format!(
+                let diagnostic = Diagnostic::error(spot, message);
+                let whole = format!("{}.{}", resource.name, entry.key);
+                self.wrong.push(match entry.node.entries() {
+                    Some(_) => diagnostic.help(format!(
                         "if {whole:?} is the name, quote it: [{word}.{whole:?}]"
-                    ));
-                }
-                self.wrong.push(diagnostic);
+                    )),
+                    None => diagnostic.near(&entry.key, keys::of(kind).map(|(key, _)| *key)),
+                });
             }
         }
     }

@@ -9,7 +9,7 @@ pub fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> O
         .into_iter()
         .filter(|word| !word.is_empty())
         .map(|word| (strsim::damerau_levenshtein(written, word), word))
-        .filter(|(distance, word)| *distance <= word.chars().count().max(2).div_ceil(3).min(4))
+        .filter(|(distance, word)| *distance <= word.len().max(written.len()).max(3) / 3)
         .min_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(b.1)))
         .map(|(_, word)| word)
 }
@@ -20,7 +20,7 @@ mod tests {
 
     #[test]
     fn meant() {
-        let words = ["restart_on", "reload_on", "mode", "owner", "state"];
+        let words = ["restart_on", "reload_on", "mode", "owner", "state", "home"];
         for (written, meant) in [
             ("restart_no", Some("restart_on")),
             ("restarton", Some("restart_on")),
@@ -28,6 +28,7 @@ mod tests {
             ("stat", Some("state")),
             ("11", None),
             ("colour", None),
+            ("doe", None),
             ("", None),
         ] {
             assert_eq!(nearest(written, words), meant, "{written}");

@@ -1,6 +1,7 @@
 //! One file of text, with what is needed to say where in it something stands.
 
 use super::diagnostic::Spot;
+use super::literal;
 use crate::resource::Place;
 use std::ops::Range;
 
@@ -84,16 +85,11 @@ impl Source {
         }
     }
 
-    /// Where this fragment stands inside a span, else the span itself.
-    pub fn spot_within(&self, span: &Range<usize>, fragment: &str) -> Spot {
+    /// Where a range of the value of the string that stands at `span` was written.
+    pub fn spot_within(&self, span: &Range<usize>, value: &Range<usize>) -> Spot {
         let raw = self.text.get(span.clone()).unwrap_or_default();
-        match raw.find(fragment) {
-            Some(at) if !fragment.is_empty() => {
-                let start = span.start + at;
-                self.spot(&(start..start + fragment.len()))
-            }
-            _ => self.spot(span),
-        }
+        let range = literal::source_range(raw, value);
+        self.spot(&(span.start + range.start..span.start + range.end))
     }
 
     /// The same spot with its line, and the width of the word that stands there.

@@ -145,12 +145,13 @@ pub fn text_of(role: &str, file: &str, bytes: &[u8]) -> Result<Source, Diagnosti
 pub fn document(source: &Source, wrong: &mut Diagnostics) -> Option<Vec<Entry>> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        let message = match error.message() {
-            "recursion limit" => "nested too deeply",
-            message => message,
-        };
-        wrong.push(Diagnostic::error(source.spot(&span), message));
+        let spot = source.spot(&error.span().unwrap_or(0..0));
+        if error.message().contains("recursion") {
+            // What follows is but its consequence.
+            wrong.push(Diagnostic::error(spot, "nested too deeply"));
+            return None;
+        }
+        wrong.push(Diagnostic::error(spot, error.message()));
     }
     errors.is_empty().then(|| entries(table.get_ref()))
 }

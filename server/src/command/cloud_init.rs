@@ -73,15 +73,13 @@ struct UserData {
 impl UserData {
     fn text(&self) -> String {
         let token = format!("{}\n", self.token);
-        let mut files = vec![
-            file("/etc/cfg/token", "0600", &token),
-            file(SCRIPT, "0600", &self.script()),
-        ];
+        let mut files = vec![file("/etc/cfg/token", "0600", &token)];
         // An agent takes the port after the server's for enrolment, if it is told nothing else.
         if self.server.port.checked_add(1) != Some(self.enrol.port) {
             let agent_toml = format!("enrol = \"{}\"\n", self.enrol);
             files.push(file("/etc/cfg/agent.toml", "0644", &agent_toml));
         }
+        files.push(file(SCRIPT, "0600", &self.script()));
         let (role, files) = (&self.role, files.concat());
         format!(
             "#cloud-config\n\

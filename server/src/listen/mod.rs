@@ -128,6 +128,11 @@ impl Port {
     }
 
     async fn members(&self, stream: TlsStream<TcpStream>, address: SocketAddr, peer: Peer) {
+        let who = peer.identity.who.to_string();
+        let held = match self.server.connections.add(&who) {
+            Ok(held) => held,
+            Err(refusal) => return warn!("refused {who} at {address}: {refusal}"),
+        };
         let caller = Caller {
             address,
             peer: Some(Arc::new(peer)),
@@ -139,6 +144,7 @@ impl Port {
         if let Err(error) = served.await {
             debug!("{address}: {error}");
         }
+        drop(held);
     }
 
     async fn guests(&self, stream: TlsStream<TcpStream>, address: SocketAddr) {

@@ -3,6 +3,8 @@
 //! A batch of events is acknowledged once entry N is created. Whoever finds N taken, because another
 //! server on the same store wrote it, reads N, folds it in, and decides again on the new state.
 
+#[cfg(test)]
+mod faults;
 mod replay;
 mod sealed;
 mod writer;

@@ -222,14 +222,12 @@ impl Writer {
         };
         let path = entry_path(number);
         let (digest, bytes) = sealed::seal(&entry)?;
-        let created = self.store.create(&path, bytes.clone()).await;
-        if !matches!(created, Ok(Created::Now)) {
-            // A retry after a lost answer finds its own entry there, and so does a look after an error.
-            match (self.store.read(&path).await, created) {
-                (Ok(Some(found)), _) if found == bytes => {}
-                (Ok(_), Ok(_)) => return Ok(Appended::Theirs),
-                (_, Err(error)) | (Err(error), _) => return Err(error.into()),
-            }
+        // After an error the entry may be there or may yet come: nobody is told that it is, and if it is, it
+        // is read like anybody else's.
+        let created = self.store.create(&path, bytes.clone()).await?;
+        // A client of a store that tries again after a lost answer finds its own entry there.
+        if created == Created::Before && self.store.read(&path).await? != Some(bytes) {
+            return Ok(Appended::Theirs);
         }
         self.position = Position {
             number,

@@ -6,7 +6,7 @@ use crate::listen::Caller;
 use crate::pki::request;
 use crate::refusal::Refusal;
 use crate::server::Server;
-use crate::service::watching::Watcher;
+use crate::service::held::Hold;
 use crate::state::fleet::News;
 use crate::state::identity::Who;
 use crate::state::{Node, State};
@@ -50,15 +50,18 @@ impl Agents {
     async fn open_watch(&self, caller: &Caller, facts: &[u8]) -> Result<Watch, Refusal> {
         let (name, _) = self.node(caller).await?;
         let about = enrolment::about(facts)?;
-        let watcher = self.server.watching.add(&name)?;
-        let by = format!("node {name}");
-        let change = move |state: &State| Ok((state.change(&name, &about)?, ()));
-        self.server.log.commit(by, change).await?;
+        let hold = self.server.watching.add(&name)?;
+        // Ten thousand agents come back at once after a restart, and nearly all say what is known.
+        if !self.server.log.state().change(&name, &about)?.is_empty() {
+            let by = format!("node {name}");
+            let change = move |state: &State| Ok((state.change(&name, &about)?, ()));
+            self.server.log.commit(by, change).await?;
+        }
         Ok(Watch {
             caller: caller.clone(),
             states: self.server.log.subscribe(),
             said: None,
-            _watcher: watcher,
+            _hold: hold,
         })
     }
 
@@ -182,7 +185,7 @@ struct Watch {
     caller: Caller,
     states: watch::Receiver<Arc<State>>,
     said: Option<News>,
-    _watcher: Watcher,
+    _hold: Hold,
 }
 
 impl Watch {

@@ -2,8 +2,8 @@
 
 pub mod agents;
 pub mod enrolment;
+pub mod held;
 pub mod operators;
-pub mod watching;
 
 use crate::listen::Caller;
 use crate::pki::peer::Peer;

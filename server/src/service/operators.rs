@@ -16,6 +16,7 @@ use cfg_catalog::digest::Digest;
 use cfg_wire as wire;
 use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
+use std::time::Duration;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
@@ -23,6 +24,8 @@ use tracing::{info, warn};
 const LARGEST: usize = 64 * 1024 * 1024;
 /// The most digests in one question.
 const MOST_DIGESTS: usize = 10_000;
+/// How long an upload may pause.
+const IDLE: Duration = Duration::from_secs(30);
 /// Questions to the store at a time.
 const AT_ONCE: usize = 32;
 
@@ -71,7 +74,13 @@ impl Operators {
         let broken = |status: Status| Refusal::Invalid(format!("the upload broke off: {status}"));
         let mut digest: Option<Digest> = None;
         let mut bytes = BytesMut::new();
-        while let Some(chunk) = chunks.message().await.map_err(broken)? {
+        loop {
+            // Whoever stops sending gives the turn back.
+            let chunk = tokio::time::timeout(IDLE, chunks.message()).await;
+            let stopped = |_| Refusal::Invalid(format!("the upload said nothing for {IDLE:?}"));
+            let Some(chunk) = chunk.map_err(stopped)?.map_err(broken)? else {
+                break;
+            };
             if digest.is_none() {
                 digest = Some(parse_digest(&chunk.digest)?);
             }
@@ -156,7 +165,7 @@ impl Operators {
                 id: node.id,
                 address: node.about.address.clone(),
                 revoked: node.revoked.is_some(),
-                connected: self.server.watching.is_connected(name),
+                connected: self.server.watching.has(name),
                 last_report: report.map_or(0, |report| report.received_ms / 1000),
                 result: report
                     .map(|report| report.result.clone())

@@ -9,6 +9,8 @@ pub mod publish;
 pub mod token;
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;
 
 use cfg_catalog::digest::Digest;

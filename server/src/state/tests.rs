@@ -1,4 +1,4 @@
-//! Laws of the state: decided events always fold, and what they promise stays true.
+//! What the state decides, case by case.
 
 use super::enrol::{Machine, Person, Place};
 use super::event::{About, Event, Purpose, Record};
@@ -8,12 +8,11 @@ use super::token::{self, Wanted};
 use super::{Misfit, State};
 use crate::refusal::Refusal;
 use cfg_catalog::digest::Digest;
-use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-const NOW: u64 = 1_000_000;
+pub(super) const NOW: u64 = 1_000_000;
 
-fn fold(state: &mut State, events: Vec<Event>) {
+pub(super) fn fold(state: &mut State, events: Vec<Event>) {
     for event in events {
         let record = Record {
             at: NOW,
@@ -24,7 +23,7 @@ fn fold(state: &mut State, events: Vec<Event>) {
     }
 }
 
-fn began() -> State {
+pub(super) fn began() -> State {
     let mut state = State::default();
     let event = Event::Initialised {
         fleet: "f".into(),
@@ -44,11 +43,11 @@ fn make_token(state: &mut State, text: &str, purpose: Purpose, uses: u32, ttl_s:
     fold(state, events);
 }
 
-fn role(name: &str) -> Purpose {
+pub(super) fn role(name: &str) -> Purpose {
     Purpose::Role(name.into())
 }
 
-fn about(address: &str) -> About {
+pub(super) fn about(address: &str) -> About {
     About {
         address: address.into(),
         os: "debian".into(),
@@ -78,7 +77,7 @@ fn revoke(state: &mut State, name: &str) {
     fold(state, events);
 }
 
-fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) -> Candidate {
+pub(super) fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) -> Candidate {
     let reads = reads.iter().map(|(role, reads)| {
         let reads = reads.iter().map(|role| (*role).to_owned()).collect();
         ((*role).to_owned(), reads)
@@ -418,95 +417,6 @@ fn facts_that_could_mean_more() {
             About::of(&facts(address, os, arch)).is_err(),
             "{address} {os} {arch}"
         );
-    }
-}
-
-/// One thing that somebody does.
-#[derive(Clone, Debug)]
-enum Deed {
-    Token(u8, u8, u8),
-    Enrol(u8, u8, u8),
-    Revoke(u8),
-    Publish(u8),
-}
-
-fn deeds() -> impl Strategy<Value = Vec<Deed>> {
-    let deed = prop_oneof![
-        (0..3u8, 0..2u8, 1..4u8).prop_map(|(token, role, uses)| Deed::Token(token, role, uses)),
-        (0..3u8, 0..4u8, 0..3u8).prop_map(|(token, node, key)| Deed::Enrol(token, node, key)),
-        (0..4u8).prop_map(Deed::Revoke),
-        (0..3u8).prop_map(Deed::Publish),
-    ];
-    proptest::collection::vec(deed, 0..60)
-}
-
-/// What happens, or nothing where it is refused.
-fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
-    match deed {
-        Deed::Token(token, of_role, uses) => {
-            let wanted = Wanted {
-                purpose: role(&format!("role-{of_role}")),
-                uses: u32::from(*uses),
-                ttl_s: 60,
-            };
-            // Each token of one number is another.
-            let hash = Digest::of(format!("{token}-{at}").as_bytes());
-            state.create_token(hash, &wanted, NOW).unwrap_or_default()
-        }
-        Deed::Enrol(token, node, key) => {
-            let token = state.tokens.keys().nth(usize::from(*token));
-            let machine = Machine {
-                token: token.copied().unwrap_or(Digest::of(b"none")),
-                name: format!("vm-{node}"),
-                key: Digest::of(&[*key]),
-                about: about("10.0.0.1"),
-            };
-            state
-                .enrol(&machine, NOW)
-                .map(|(events, _)| events)
-                .unwrap_or_default()
-        }
-        Deed::Revoke(node) => state.revoke_node(&format!("vm-{node}")).unwrap_or_default(),
-        Deed::Publish(release) => {
-            let reads: &[(&str, &[&str])] = &[("role-0", &["role-1"]), ("role-1", &[])];
-            let candidate = candidate(&release.to_string(), reads, Over::Anything);
-            state
-                .publish(&candidate)
-                .map(|(events, _)| events)
-                .unwrap_or_default()
-        }
-    }
-}
-
-proptest! {
-    #[test]
-    fn ids_stick_and_are_never_given_twice(deeds in deeds()) {
-        let mut state = began();
-        let mut given: BTreeMap<(String, u32), String> = BTreeMap::new();
-        for (at, deed) in deeds.iter().enumerate() {
-            let events = decide(&state, at, deed);
-            fold(&mut state, events);
-            for (name, node) in &state.nodes {
-                let owner = given.entry((node.role.clone(), node.id)).or_insert(name.clone());
-                prop_assert_eq!(owner, name);
-            }
-            for (role, ids) in &state.ids {
-                let all: BTreeSet<u32> = ids.values().copied().collect();
-                let dense: BTreeSet<u32> = (1..=u32::try_from(ids.len()).unwrap()).collect();
-                prop_assert_eq!(all, dense, "{}", role);
-            }
-        }
-    }
-
-    #[test]
-    fn a_state_survives_its_snapshot(deeds in deeds()) {
-        let mut state = began();
-        for (at, deed) in deeds.iter().enumerate() {
-            let events = decide(&state, at, deed);
-            fold(&mut state, events);
-        }
-        let json = serde_json::to_vec(&state).unwrap();
-        prop_assert_eq!(serde_json::from_slice::<State>(&json).unwrap(), state);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A container of Azure Blob Storage. Credentials come from the environment, as object_store reads them:
-//! an account key, a SAS, a service principal, a workload identity; without any of these, the machine's
-//! managed identity.
+//! an account key (or from `key_file`), a SAS, a service principal, a workload identity; without any of these,
+//! the machine's managed identity.
 
 use super::{Store, StoreError};
 use crate::config::StoreConfig;
@@ -35,6 +35,13 @@ pub(super) fn open(config: &StoreConfig, place: &str) -> Result<Store, StoreErro
         });
     if let Some(account) = &config.account {
         builder = builder.with_account(account);
+    }
+    if let Some(file) = &config.key_file {
+        let key = std::fs::read_to_string(file).map_err(|source| StoreError::Here {
+            path: file.display().to_string(),
+            source,
+        })?;
+        builder = builder.with_access_key(key.trim());
     }
     if let Some(endpoint) = &config.endpoint {
         let endpoint = endpoint.trim_end_matches('/');

@@ -7,7 +7,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 pub(super) fn open(folder: &str) -> Result<Store, StoreError> {
-    let at = |source| StoreError::Folder {
+    let at = |source| StoreError::Here {
         path: folder.to_owned(),
         source,
     };

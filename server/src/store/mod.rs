@@ -39,9 +39,9 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
-    /// A folder cannot be made or used.
+    /// A file or a folder here cannot be made or used.
     #[error("{path}")]
-    Folder {
+    Here {
         /// Which.
         path: String,
         /// Why.
@@ -96,6 +96,16 @@ impl Store {
         // Azure says "no such container" to a listing, and "no such blob" to nearly all else.
         store.list("log").next().await.transpose()?;
         Ok(store)
+    }
+
+    /// Over any other kind of store.
+    #[cfg(test)]
+    pub(crate) fn of(objects: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            objects,
+            name: "test".into(),
+            prefix: Path::ROOT,
+        }
     }
 
     /// What it is called in messages.
@@ -235,14 +245,16 @@ impl Store {
 
     fn failed(&self, path: &str, source: object_store::Error) -> StoreError {
         let store = self.name.to_string();
+        // Of a listing, object_store gives only the text of what the other end said.
+        let said = source.to_string();
         match &source {
+            _ if said.contains("ContainerNotFound") => StoreError::NoContainer { store },
             object_store::Error::PermissionDenied { .. }
             | object_store::Error::Unauthenticated { .. } => {
                 StoreError::Credentials { store, source }
             }
-            // object_store calls any 404 of a listing or a write NotFound or Generic; only the text tells.
-            _ if source.to_string().contains("ContainerNotFound") => {
-                StoreError::NoContainer { store }
+            _ if said.contains("status code: 401") || said.contains("status code: 403") => {
+                StoreError::Credentials { store, source }
             }
             _ => StoreError::Failed {
                 store,

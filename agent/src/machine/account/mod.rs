@@ -26,11 +26,15 @@ impl Machine {
     pub fn host(&self) -> Result<Host, ReadError> {
         let names = self.names();
         let mut host = Host::default();
-        for user in names.users()? {
-            host.users.entry(user.uid).or_insert(user.name);
+        for user in names.users()?.iter() {
+            host.users
+                .entry(user.uid)
+                .or_insert_with(|| user.name.clone());
         }
-        for group in names.groups()? {
-            host.groups.entry(group.gid).or_insert(group.name);
+        for group in names.groups()?.iter() {
+            host.groups
+                .entry(group.gid)
+                .or_insert_with(|| group.name.clone());
         }
         if let Caller::Ordinary { uid, gid } = self.root().caller()
             && !self.root().is_machine()
@@ -63,9 +67,9 @@ impl Machine {
         let mut groups: Vec<String> = self
             .names()
             .groups()?
-            .into_iter()
+            .iter()
             .filter(|group| group.members.contains(&line.name))
-            .map(|group| group.name)
+            .map(|group| group.name.clone())
             .collect();
         groups.sort();
         groups.dedup();

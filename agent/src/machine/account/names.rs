@@ -4,14 +4,14 @@
 //! no name service.
 
 use super::lines::{self, GroupLine, PasswdLine};
-use crate::machine::read::ReadError;
+use crate::machine::read::{ReadError, Stamp, steadily};
 use crate::machine::root::Root;
 use crate::machine::tool;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::{Attributes, Mode, Ownership};
 use rustix::fs::Stat;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// More bytes than any passwd or group file has.
 pub(crate) const MOST: u64 = 64 << 20;
@@ -20,8 +20,49 @@ pub(crate) const MOST: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct Names {
     root: Root,
+    users: Kept<PasswdLine>,
+    groups: Kept<GroupLine>,
     /// What getent said, for as long as this lives: each question is a process, and perhaps a network.
     asked: Mutex<BTreeMap<(Database, String), Option<String>>>,
+}
+
+/// The lines of a file as they were last read, for as long as it is the same file.
+#[derive(Debug)]
+struct Kept<T> {
+    path: AbsPath,
+    lines: Mutex<Option<(Stamp, Arc<[T]>)>>,
+}
+
+impl<T> Kept<T> {
+    fn of(name: &str) -> Self {
+        Self {
+            path: etc(name),
+            lines: Mutex::default(),
+        }
+    }
+
+    /// Its lines; empty where it is not there.
+    fn lines(&self, root: &Root, parse: fn(&[u8]) -> Vec<T>) -> Result<Arc<[T]>, ReadError> {
+        steadily(|| {
+            let Some(found) = root.find(&self.path)? else {
+                return Ok(Vec::new().into());
+            };
+            let mut kept = lock(&self.lines);
+            match &*kept {
+                Some((stamp, lines)) if *stamp == found.stamp() => Ok(Arc::clone(lines)),
+                _ => {
+                    let lines: Arc<[T]> = parse(&found.bytes(&self.path, MOST)?).into();
+                    *kept = Some((found.stamp(), Arc::clone(&lines)));
+                    Ok(lines)
+                }
+            }
+        })
+    }
+}
+
+/// What a thread that panicked left is as good as before: it is only ever replaced whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|broken| broken.into_inner())
 }
 
 /// A database of getent.
@@ -44,25 +85,25 @@ impl Names {
     pub(crate) fn new(root: &Root) -> Self {
         Self {
             root: root.clone(),
+            users: Kept::of("passwd"),
+            groups: Kept::of("group"),
             asked: Mutex::default(),
         }
     }
 
     /// All users of the root's own file.
-    pub(crate) fn users(&self) -> Result<Vec<PasswdLine>, ReadError> {
-        let bytes = self.root.read(&etc("passwd"), MOST)?;
-        Ok(lines::passwd(&bytes.unwrap_or_default()))
+    pub(crate) fn users(&self) -> Result<Arc<[PasswdLine]>, ReadError> {
+        self.users.lines(&self.root, lines::passwd)
     }
 
     /// All groups of the root's own file.
-    pub(crate) fn groups(&self) -> Result<Vec<GroupLine>, ReadError> {
-        let bytes = self.root.read(&etc("group"), MOST)?;
-        Ok(lines::group(&bytes.unwrap_or_default()))
+    pub(crate) fn groups(&self) -> Result<Arc<[GroupLine]>, ReadError> {
+        self.groups.lines(&self.root, lines::group)
     }
 
     /// The user of this name, wherever he is kept.
     pub(crate) fn user(&self, name: &str) -> Result<Option<PasswdLine>, ReadError> {
-        let here = self.users()?.into_iter().find(|user| user.name == name);
+        let here = self.users()?.iter().find(|user| user.name == name).cloned();
         Ok(here.or_else(|| {
             let line = self.ask(Database::Passwd, name)?;
             let found = lines::passwd(line.as_bytes()).into_iter().next()?;
@@ -72,7 +113,11 @@ impl Names {
 
     /// The group of this name, wherever it is kept.
     pub(crate) fn group(&self, name: &str) -> Result<Option<GroupLine>, ReadError> {
-        let here = self.groups()?.into_iter().find(|group| group.name == name);
+        let here = self
+            .groups()?
+            .iter()
+            .find(|group| group.name == name)
+            .cloned();
         Ok(here.or_else(|| {
             let line = self.ask(Database::Group, name)?;
             let found = lines::group(line.as_bytes()).into_iter().next()?;
@@ -100,8 +145,8 @@ impl Names {
 
     /// The name of a user, or the number again.
     pub(crate) fn user_name(&self, uid: u32) -> Result<String, ReadError> {
-        if let Some(user) = self.users()?.into_iter().find(|user| user.uid == uid) {
-            return Ok(user.name);
+        if let Some(user) = self.users()?.iter().find(|user| user.uid == uid) {
+            return Ok(user.name.clone());
         }
         let line = self.ask(Database::Passwd, &uid.to_string());
         let found = line.and_then(|line| lines::passwd(line.as_bytes()).into_iter().next());
@@ -111,8 +156,8 @@ impl Names {
 
     /// The name of a group, or the number again.
     pub(crate) fn group_name(&self, gid: u32) -> Result<String, ReadError> {
-        if let Some(group) = self.groups()?.into_iter().find(|group| group.gid == gid) {
-            return Ok(group.name);
+        if let Some(group) = self.groups()?.iter().find(|group| group.gid == gid) {
+            return Ok(group.name.clone());
         }
         let line = self.ask(Database::Group, &gid.to_string());
         let found = line.and_then(|line| lines::group(line.as_bytes()).into_iter().next());
@@ -156,23 +201,18 @@ impl Names {
             }
         }
         let question = (database, key.to_string());
-        let mut asked = self
-            .asked
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner());
+        let mut asked = lock(&self.asked);
         let answer = asked
             .entry(question)
             .or_insert_with(|| tool::getent(database.word(), key));
         answer.clone()
     }
 
-    /// Forgets what getent said: accounts have changed.
+    /// Forgets what was read and what getent said: accounts have changed.
     pub(crate) fn forget(&self) {
-        let mut asked = self
-            .asked
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner());
-        asked.clear();
+        *lock(&self.users.lines) = None;
+        *lock(&self.groups.lines) = None;
+        lock(&self.asked).clear();
     }
 }
 

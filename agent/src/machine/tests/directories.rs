@@ -125,10 +125,10 @@ fn only_an_empty_directory_is_removed() {
     assert_eq!(tree.names("/srv"), [""; 0]);
 }
 
-/// A directory with a purge, and the removals that a plan found.
-fn purge(name: &str, victims: &[&str]) -> (Resource, Vec<Change>) {
-    let resource = Resource {
-        id: ResourceId::new(Kind::Directory, name),
+/// A resource as a role declares it.
+fn resource(kind: Kind, name: &str, body: Body) -> Resource {
+    Resource {
+        id: ResourceId::new(kind, name),
         place: Place {
             role: "r".into(),
             file: "r/role.toml".into(),
@@ -137,11 +137,60 @@ fn purge(name: &str, victims: &[&str]) -> (Resource, Vec<Change>) {
         },
         after: vec![],
         sensitive: false,
-        body: Body::Directory(Directory {
-            purge: true,
-            ..directory(name)
+        body,
+    }
+}
+
+#[test]
+fn what_rendering_found_sensitive_is_made_for_its_owner_alone() {
+    let tree = Tree::new();
+    let body = Body::File(text_file("/etc/secret", "s"));
+    let secret = Resource {
+        sensitive: true,
+        ..resource(Kind::File, "/etc/secret", body)
+    };
+    tree.hands().enact(&secret, &[]).unwrap();
+    assert_eq!(tree.owned("/etc/secret").2, 0o600);
+}
+
+#[test]
+fn a_source_of_packages_is_two_files_that_all_may_read() {
+    use cfg_catalog::resource::repository::{Key, Repository};
+    let mut tree = Tree::new();
+    let key = b"key".to_vec();
+    let digest = Digest::of(&key);
+    let source = |digest| Repository {
+        name: "mesos".into(),
+        sources: b"Types: deb\n".to_vec(),
+        key: Some(Key {
+            armoured: true,
+            digest,
+            size: 3,
         }),
     };
+    let enact = |tree: &Tree, repository| {
+        let body = Body::Repository(repository);
+        tree.hands()
+            .enact(&resource(Kind::Repository, "mesos", body), &[])
+    };
+    // Without its key a source does not come.
+    assert!(enact(&tree, source(digest)).is_err());
+    assert_eq!(tree.names("/etc/apt"), ["keyrings"]);
+    tree.blobs.0.insert(digest, key);
+    enact(&tree, source(digest)).unwrap();
+    assert_eq!(tree.read("/etc/apt/keyrings/cfg-mesos.asc"), "key");
+    let stanza = "/etc/apt/sources.list.d/cfg-mesos.sources";
+    assert_eq!(tree.read(stanza), "Types: deb\n");
+    assert_eq!(tree.owned(stanza).2, 0o644);
+}
+
+/// A directory with a purge, and the removals that a plan found.
+fn purge(name: &str, victims: &[&str]) -> (Resource, Vec<Change>) {
+    let body = Body::Directory(Directory {
+        purge: true,
+        ..directory(name)
+    });
+    let resource = resource(Kind::Directory, name, body);
     let changes = victims.iter().map(|victim| Change {
         resource: ResourceId::new(Kind::File, *victim),
         action: Action::Remove,

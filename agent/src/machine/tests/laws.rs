@@ -23,7 +23,8 @@ fn wanted() -> impl Strategy<Value = File> {
             path: path(&format!("/srv/{}", parts.join("/"))),
             content: Some(Content::Text(content)),
             attributes: Attributes {
-                mode: mode.map(Mode),
+                // An ordinary user sees only what he may read.
+                mode: mode.map(|mode| Mode(if is_root() { mode } else { mode | 0o400 })),
                 owner: owner.filter(|_| is_root()).map(Into::into),
                 group: group.filter(|_| is_root()).map(Into::into),
             },

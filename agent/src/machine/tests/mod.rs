@@ -3,8 +3,10 @@
 //! Run as root they make owners as they need them; what an ordinary user sees is tried in a child that is one.
 
 mod accounts;
+mod carried;
 mod directories;
 mod files;
+mod judges;
 mod laws;
 mod ordinary;
 mod paths;

@@ -20,8 +20,13 @@ fn as_ordinary(test: &str, body: impl FnOnce()) {
     fs::set_permissions(at, PermissionsExt::from_mode(0o755)).unwrap();
     // Where the tests were built he may not be let in.
     let program = at.join("tests");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    // By a process of its own: a child that another test starts meanwhile would inherit it open for writing,
+    // and then it could not be run.
+    let mut install = Command::new("install");
+    install
+        .args(["-m", "755"])
+        .arg(std::env::current_exe().unwrap());
+    assert!(install.arg(&program).status().unwrap().success());
     let scratch = at.join("scratch");
     fs::create_dir(&scratch).unwrap();
     std::os::unix::fs::chown(&scratch, Some(ORDINARY), Some(ORDINARY)).unwrap();

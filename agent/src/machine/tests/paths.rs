@@ -35,7 +35,7 @@ fn what_a_stranger_could_have_planted_is_not_followed() {
         return;
     }
     type Plant = fn(&Tree);
-    let plants: [(&str, Plant); 6] = [
+    let plants: [(&str, Plant); 7] = [
         ("his link in root's folder", |tree| {
             tree.folder("/srv", 0o755);
             tree.symlink("/etc/real", "/srv/x");
@@ -53,6 +53,12 @@ fn what_a_stranger_could_have_planted_is_not_followed() {
         ("root's link where all may write", |tree| {
             tree.folder("/srv", 0o777);
             tree.symlink("/etc/real", "/srv/x");
+        }),
+        ("root's folder where all may exchange it", |tree| {
+            tree.folder("/open", 0o777);
+            tree.folder("/open/srv", 0o755);
+            tree.symlink("open/srv", "/srv");
+            tree.symlink("/etc/real", "/open/srv/x");
         }),
         ("root's link in a sticky folder", |tree| {
             tree.folder("/srv", 0o1777);

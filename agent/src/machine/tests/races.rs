@@ -1,6 +1,9 @@
 //! Somebody else is at work in the same folder, and runs die.
 
+use super::super::temporary::{Over, Temporary};
 use super::*;
+use rustix::io::Errno;
+use std::ffi::OsStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -130,4 +133,43 @@ fn what_a_run_that_died_left_is_swept_away_and_nothing_else() {
     left.extend(["app", "group", "passwd"].map(String::from));
     left.sort();
     assert_eq!(tree.names("/etc"), left);
+}
+
+#[test]
+fn what_this_run_is_at_is_not_swept_away() {
+    let tree = Tree::new();
+    let folder = tree.machine.root().folder(&path("/etc")).unwrap().folder;
+    let (temporary, _file) = Temporary::file(&folder).unwrap();
+    tree.write(&text_file("/etc/app", "x")).unwrap();
+    temporary.settle(OsStr::new("late"), Over::Rename).unwrap();
+    assert_eq!(tree.names("/etc"), ["app", "group", "late", "passwd"]);
+}
+
+#[test]
+fn a_directory_that_is_filled_at_the_last_moment_gets_its_name_back() {
+    let tree = Tree::new();
+    tree.folder("/etc/full", 0o755);
+    tree.text("/etc/full/precious", "p");
+    let folder = tree.machine.root().folder(&path("/etc")).unwrap().folder;
+    let (temporary, _file) = Temporary::file(&folder).unwrap();
+    assert!(
+        temporary
+            .settle(OsStr::new("full"), Over::Exchange)
+            .is_err()
+    );
+    assert_eq!(tree.read("/etc/full/precious"), "p");
+    assert_eq!(tree.names("/etc"), ["full", "group", "passwd"]);
+}
+
+#[test]
+fn what_was_exchanged_since_the_look_is_not_read() {
+    let tree = Tree::new();
+    tree.text("/etc/app", "x");
+    let folder = tree.machine.root().folder(&path("/etc")).unwrap().folder;
+    let name = OsStr::new("app");
+    let entry = folder.entry(name).unwrap().unwrap();
+    assert!(folder.reopen(name, &entry).is_ok());
+    tree.text("/etc/other", "y");
+    fs::rename(tree.at("/etc/other"), tree.at("/etc/app")).unwrap();
+    assert_eq!(folder.reopen(name, &entry).unwrap_err().errno, Errno::STALE);
 }

@@ -107,7 +107,7 @@ impl Visit {
             Stmt::EmitExpr(node) => {
                 self.expression(&node.expr);
                 if !self.is_quoted(&node.expr) {
-                    self.uses.unquoted.push(range(node.expr.span()));
+                    self.uses.unquoted.push(extent(&node.expr));
                 }
             }
             Stmt::ForLoop(node) => {
@@ -149,7 +149,15 @@ impl Visit {
     }
 
     pub fn expression(&mut self, expr: &Expr<'_>) {
+        self.uses.extents.push(extent(expr));
         if let Some((root, path)) = path_of(expr) {
+            let mut inner = expr;
+            while let Expr::GetAttr(_) | Expr::GetItem(_) = inner
+                && let Some(object) = children(inner).into_iter().next()
+            {
+                self.uses.extents.push(extent(object));
+                inner = object;
+            }
             return self.variable(root, &path, expr);
         }
         match expr {
@@ -188,7 +196,7 @@ impl Visit {
     }
 
     fn fleet_call(&mut self, method: &str, call: &ast::Spanned<ast::Call<'_>>) {
-        let span = range(call.span());
+        let span = extent(&call.expr).start..range(call.span()).end;
         match method {
             "members" => {
                 let constant = match call.args.as_slice() {
@@ -216,7 +224,7 @@ impl Visit {
     }
 
     fn variable(&mut self, root: &str, path: &[&str], expr: &Expr<'_>) {
-        let span = range(expr.span());
+        let span = extent(expr);
         let named = |name: String| Use {
             name,
             span: span.clone(),
@@ -255,7 +263,7 @@ impl Visit {
                 self.uses.unknown.push((name, &["member.id"]));
             }
             "item" => self.uses.item.push(span),
-            _ => self.name(root, span),
+            _ => self.name(root, span.start..span.start + root.len()),
         }
     }
 
@@ -280,6 +288,7 @@ impl Visit {
                 },
             },
             Expr::Const(_) | Expr::Test(_) | Expr::Compare(_) => false,
+            Expr::BinOp(node) if is_comparison(&node.op) => false,
             Expr::Filter(node) if HARMLESS[1..].contains(&node.name) => false,
             Expr::Call(call) => {
                 let object = match call.identify_call() {
@@ -318,6 +327,25 @@ impl Visit {
     fn is_macro(&self, call: &ast::Call<'_>) -> bool {
         matches!(call.identify_call(), CallType::Function(name) if self.locals.contains_key(name))
     }
+}
+
+fn is_comparison(op: &ast::BinOpKind) -> bool {
+    use ast::BinOpKind::{Eq, Gt, Gte, In, Lt, Lte, Ne};
+    matches!(op, Eq | Ne | Lt | Lte | Gt | Gte | In)
+}
+
+/// From where an expression begins, not only from its last operator, to its end.
+fn extent(expr: &Expr<'_>) -> std::ops::Range<usize> {
+    let own = range(expr.span());
+    let first = match expr {
+        Expr::Filter(node) => node.expr.as_ref(),
+        Expr::Test(node) => Some(&node.expr),
+        Expr::Call(node) => Some(&node.expr),
+        Expr::IfExpr(node) => Some(&node.true_expr),
+        Expr::UnaryOp(_) | Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => None,
+        other => children(other).into_iter().next(),
+    };
+    first.map_or(own.start, |first| extent(first).start)..own.end
 }
 
 fn argument<'t, 'a>(arg: &'t CallArg<'a>) -> &'t Expr<'a> {

@@ -1,8 +1,7 @@
 //! The roles that come with cfg are a catalog without errors, and render to what a machine needs.
 
-use cfg_catalog::facts::{Facts, Os};
-use cfg_catalog::fleet::{FleetView, Me, Member};
-use cfg_catalog::resource::file::Content;
+use crate::common::{facts, member, repository, text};
+use cfg_catalog::fleet::{FleetView, Me};
 use cfg_catalog::resource::{Body, Desired, Shell};
 use cfg_catalog::{Catalog, CatalogFiles, Inputs, render};
 use std::collections::BTreeMap;
@@ -20,47 +19,24 @@ fn read(dir: &Path, below: &str, files: &mut CatalogFiles) {
     }
 }
 
-fn shipped() -> Catalog {
+fn roles() -> CatalogFiles {
     let mut files = CatalogFiles::default();
     let roles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../roles");
     read(&roles, "", &mut files);
-    let (catalog, warnings) = Catalog::load(&files).unwrap_or_else(|wrong| panic!("\n{wrong}"));
+    files
+}
+
+fn shipped() -> Catalog {
+    let (catalog, warnings) = Catalog::load(&roles()).unwrap_or_else(|wrong| panic!("\n{wrong}"));
     assert!(warnings.is_empty(), "\n{warnings}");
     catalog
 }
 
-fn facts() -> Facts {
-    Facts {
-        hostname: "vm-3".into(),
-        fqdn: "vm-3.example.org".into(),
-        address: "10.0.0.3".into(),
-        os: Os {
-            id: "debian".into(),
-            version: "12".into(),
-            codename: "bookworm".into(),
-        },
-        arch: "amd64".into(),
-        cpus: 2,
-        memory_mb: 2048,
-        interfaces: BTreeMap::new(),
-        local: BTreeMap::new(),
-        azure: None,
-    }
-}
-
 fn fleet(ids: &[u32]) -> FleetView {
-    let member = |id: &u32| Member {
-        id: *id,
-        name: format!("vm-{id}"),
-        address: format!("10.0.0.{id}"),
-        os: "debian".into(),
-        arch: "amd64".into(),
-        cpus: 2,
-        memory_mb: 2048,
-    };
+    let members = ids.iter().map(|id| member(*id, "vm")).collect();
     FleetView {
         number: 7,
-        roles: BTreeMap::from([("zookeeper".into(), ids.iter().map(member).collect())]),
+        roles: BTreeMap::from([("zookeeper".into(), members)]),
     }
 }
 
@@ -82,17 +58,6 @@ fn rendered(catalog: &Catalog, role: &str, ids: &[u32], set: &[(&str, &str)]) ->
     };
     let part = catalog.part(role).unwrap();
     render(part, &inputs, catalog.files()).unwrap_or_else(|wrong| panic!("\n{wrong}"))
-}
-
-fn text(desired: &Desired, id: &str) -> String {
-    let resource = desired.resources.iter().find(|r| r.id.to_string() == id);
-    match &resource.unwrap().body {
-        Body::File(file) => match file.content.as_ref().unwrap() {
-            Content::Text(text) => String::from_utf8(text.clone()).unwrap(),
-            Content::Blob { .. } => panic!("{id} is a blob"),
-        },
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]
@@ -156,12 +121,19 @@ fn zookeeper_of_one() {
 
 #[test]
 fn a_repository_by_param() {
-    let desired = rendered(&shipped(), "zookeeper", &[3], &[]);
-    assert!(
-        desired
-            .resources
-            .iter()
-            .all(|r| !matches!(r.body, Body::Repository(_)))
+    let mut files = roles();
+    let key = b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n".to_vec();
+    files.0.insert("base/keys/site.asc".into(), key);
+    let fleet = b"[role.base]\napt_uri = 'http://10.0.0.9/debs'\n".to_vec();
+    files.0.insert("fleet.toml".into(), fleet);
+    let catalog = Catalog::load(&files)
+        .unwrap_or_else(|wrong| panic!("\n{wrong}"))
+        .0;
+    let desired = rendered(&catalog, "zookeeper", &[3], &[]);
+    assert_eq!(
+        String::from_utf8_lossy(&repository(&desired, "repository:site").sources),
+        "Types: deb\nURIs: http://10.0.0.9/debs\nSuites: stable\nComponents: main\n\
+         Signed-By: /etc/apt/keyrings/cfg-site.asc\n"
     );
 }
 

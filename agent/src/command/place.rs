@@ -1,0 +1,64 @@
+//! What a run takes for `/`, and where its state lies.
+
+use crate::config::Config;
+use crate::error::Error;
+use std::path::{Path, PathBuf};
+
+/// Where a run takes place.
+pub struct Place {
+    /// What it takes for `/`.
+    pub root: PathBuf,
+    /// What cfg keeps of that root: below it, as the machine's own lies below `/`.
+    pub state: PathBuf,
+    /// Whether it is the machine itself.
+    pub is_machine: bool,
+}
+
+impl Place {
+    /// The machine, or the folder of `--root`.
+    pub fn of(config: &Config, root: Option<&Path>) -> Result<Self, Error> {
+        let Some(root) = root else {
+            return Ok(Self {
+                root: "/".into(),
+                state: config.state.clone(),
+                is_machine: true,
+            });
+        };
+        let root = std::fs::canonicalize(root)
+            .map_err(|error| Error::usage(format!("--root {}: {error}", root.display())))?;
+        if !root.is_dir() {
+            return Err(Error::usage(format!(
+                "--root {}: not a folder",
+                root.display()
+            )));
+        }
+        let below = config.state.strip_prefix("/").unwrap_or(&config.state);
+        Ok(Self {
+            state: root.join(below),
+            is_machine: root == Path::new("/"),
+            root,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_lies_below_the_root_and_the_identity_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("agent.toml"), "").unwrap();
+        let config = Config::load(Some(&folder.path().join("agent.toml"))).unwrap();
+        let place = Place::of(&config, Some(folder.path())).unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        assert_eq!(place.state, root.join("var/lib/cfg"));
+        assert!(!place.is_machine);
+        assert_eq!(config.identity, Path::new("/var/lib/cfg/identity"));
+        let machine = Place::of(&config, Some(Path::new("/"))).unwrap();
+        assert!(machine.is_machine);
+        assert_eq!(machine.state, config.state);
+        let missing = Place::of(&config, Some(&root.join("none")));
+        assert!(matches!(missing, Err(Error::Usage(_))));
+    }
+}

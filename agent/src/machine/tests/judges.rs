@@ -1,0 +1,119 @@
+//! `validate`, and the running of tools.
+
+use super::*;
+use cfg_catalog::resource::Shell;
+use std::time::Duration;
+
+#[test]
+fn validate_judges_the_finished_file() {
+    let tree = Tree::new();
+    tree.folder("/etc/odd $(touch x) dir", 0o755);
+    let name = "/etc/odd $(touch x) dir/app";
+    let judged = |text: &str, command: Shell| File {
+        validate: Some(command),
+        attributes: Attributes {
+            mode: Some(Mode(0o640)),
+            ..Attributes::default()
+        },
+        ..text_file(name, text)
+    };
+    let line = |line: &str| Shell::Line(line.into());
+    // Below a root of its own a command of root runs within it, and this one has no shell.
+    let outside = Machine::new(&Root::open(std::path::Path::new("/")).unwrap());
+    let machine = if is_root() { &outside } else { &tree.machine };
+    let hands = Hands::new(machine, &tree.blobs);
+    let at = |file: File| {
+        let whole = tree.at(name);
+        let path = path(if is_root() {
+            whole.to_str().unwrap()
+        } else {
+            name
+        });
+        File { path, ..file }
+    };
+    let good = line("grep -q good %s && test $(stat -c %a %s) = 640");
+    hands.file(&at(judged("good", good.clone()))).unwrap();
+    assert_eq!(tree.read(name), "good");
+
+    let error = hands.file(&at(judged("bad", good))).unwrap_err();
+    assert!(matches!(error, EnactError::Invalid { .. }), "{error}");
+    assert_eq!(tree.read(name), "good");
+    assert_eq!(tree.names("/etc/odd $(touch x) dir"), ["app"]);
+
+    let quoting = line("cat %s >&2; exit 3");
+    let error = hands
+        .file(&at(judged("s3cret", quoting.clone())))
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("ended with exit code 3: s3cret"),
+        "{error}"
+    );
+    let secret = File {
+        sensitive: true,
+        ..judged("s3cret", quoting)
+    };
+    let error = hands.file(&at(secret)).unwrap_err();
+    assert!(!error.to_string().contains("s3cret"), "{error}");
+
+    let words = ["grep", "-q", "good", "%s"].map(String::from).to_vec();
+    hands
+        .file(&at(judged("good 2", Shell::Argv(words))))
+        .unwrap();
+    let quoted = line("test -f \"%s\"");
+    let error = hands.file(&at(judged("good 3", quoted))).unwrap_err();
+    assert!(error.to_string().contains("exit code 1"), "{error}");
+    assert!(
+        !std::path::Path::new("/x").exists(),
+        "the path is run by nobody"
+    );
+    let missing = Shell::Argv(vec!["/no/such/judge".into()]);
+    let error = hands.file(&at(judged("good 3", missing))).unwrap_err();
+    assert!(
+        error.to_string().contains("could not be started"),
+        "{error}"
+    );
+    assert_eq!(tree.read(name), "good 2");
+}
+
+#[test]
+fn a_judge_that_leaves_something_running_is_not_waited_for() {
+    let begun = std::time::Instant::now();
+    let argv = ["/bin/sh", "-c", "sleep 30 & echo said"];
+    let ended = super::super::tool::run(&argv, None, Duration::from_secs(20)).unwrap();
+    assert!(ended.succeeded());
+    assert_eq!(ended.out, "said\n");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_tool_that_takes_too_long_is_killed_with_what_it_started() {
+    let begun = std::time::Instant::now();
+    let argv = ["/bin/sh", "-c", "sleep 30; echo never"];
+    let ended = super::super::tool::run(&argv, None, Duration::from_millis(200)).unwrap();
+    assert!(ended.verdict().contains("too long"), "{}", ended.verdict());
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn in_a_tree_of_its_own_a_judge_of_root_sees_the_tree() {
+    let has_usr_alone = fs::symlink_metadata("/bin").is_ok_and(|bin| bin.is_symlink());
+    if !is_root() || !has_usr_alone {
+        return;
+    }
+    let tree = Tree::new();
+    for name in ["bin", "lib", "lib64"] {
+        tree.symlink(&format!("usr/{name}"), &format!("/{name}"));
+    }
+    tree.folder("/usr", 0o755);
+    let _mount = Mounted::new(&["--bind", "/usr"], tree.at("/usr"));
+    tree.folder("/only-here", 0o755);
+    let file = |text: &str| File {
+        validate: Some(Shell::Line("test -d /only-here && grep -q good %s".into())),
+        ..text_file("/etc/app", text)
+    };
+    tree.write(&file("good")).unwrap();
+    assert!(tree.write(&file("bad")).is_err());
+    assert_eq!(tree.read("/etc/app"), "good");
+}

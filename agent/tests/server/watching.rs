@@ -1,0 +1,58 @@
+//! The line to the server.
+
+use crate::peer::Peer;
+use crate::server;
+use cfg_agent::client::watch::{Line, follow};
+use cfg_wire::News;
+use std::time::Duration;
+use tokio::sync::watch;
+
+async fn next(heard: &mut watch::Receiver<Line>) -> Line {
+    let changed = tokio::time::timeout(Duration::from_secs(10), heard.changed());
+    changed.await.expect("nothing is heard").unwrap();
+    heard.borrow_and_update().clone()
+}
+
+#[tokio::test]
+async fn news_are_heard_at_once_and_ticks_wake_nobody() {
+    let peer = Peer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&peer, folder.path()).await;
+    let (says, mut heard) = watch::channel(Line::Dialling);
+    let line = tokio::spawn(follow(server, b"{\"facts\": 1}".to_vec(), says));
+    assert_eq!(next(&mut heard).await, Line::Hears(News::default()));
+    assert_eq!(
+        *peer.script.facts.lock().unwrap(),
+        [b"{\"facts\": 1}".to_vec()]
+    );
+
+    peer.script.news.send_replace(News::default());
+    let tick = tokio::time::timeout(Duration::from_millis(300), heard.changed());
+    assert!(tick.await.is_err(), "the same news again is none");
+
+    let news = News {
+        sequence: 2,
+        view: 7,
+    };
+    peer.script.news.send_replace(news);
+    assert_eq!(next(&mut heard).await, Line::Hears(news));
+    line.abort();
+}
+
+#[tokio::test]
+async fn a_line_that_breaks_says_so_and_goes_on_trying() {
+    let peer = Peer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&peer, folder.path()).await;
+    let (says, mut heard) = watch::channel(Line::Dialling);
+    let line = tokio::spawn(follow(server, Vec::new(), says));
+    assert!(matches!(next(&mut heard).await, Line::Hears(_)));
+    drop(peer);
+    let broken = next(&mut heard).await;
+    assert!(
+        matches!(broken, Line::Broken { refused: false, .. }),
+        "{broken:?}"
+    );
+    assert!(!line.is_finished());
+    line.abort();
+}

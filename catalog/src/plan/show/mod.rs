@@ -1,0 +1,278 @@
+//! A document as text for a terminal: grouped by resource, with diffs, and a summary at the end.
+
+mod escape;
+mod paint;
+mod phrase;
+
+pub use escape::escape;
+pub use paint::Style;
+
+use super::document::{Document, Failure, Held};
+use super::{Action, Certainty, Change};
+use crate::id::ResourceId;
+use paint::Ink;
+use std::collections::BTreeSet;
+
+/// Under the line of a resource.
+const INDENT: &str = "    ";
+
+/// The whole document, for a terminal of this many columns.
+pub fn text(document: &Document, style: Style, width: usize) -> String {
+    let mut page = Page {
+        text: String::new(),
+        style,
+        width: width.max(20),
+    };
+    page.title(document);
+    for group in groups(document) {
+        page.group(&group, document);
+    }
+    for held in &document.held {
+        page.held(held);
+    }
+    for failure in &document.failures {
+        page.failure(failure);
+    }
+    for leftover in &document.leftovers {
+        page.head(
+            Ink::Faint,
+            "·",
+            &leftover.resource.to_string(),
+            "left over: the role names it no more",
+        );
+    }
+    if !page.text.is_empty() {
+        page.line("", "");
+    }
+    let summary = summary(document);
+    let ink = match document.exit_code() {
+        0 => Ink::Added,
+        1 => Ink::Failed,
+        _ => Ink::Title,
+    };
+    page.line("", &style.paint(ink, &summary));
+    page.text
+}
+
+/// One change on one line, as a run makes it.
+pub fn line(change: &Change, style: Style) -> String {
+    let (ink, symbol) = symbol(&[change]);
+    format!(
+        "{} {}  {}",
+        style.paint(ink, symbol),
+        escape(&change.resource.to_string()),
+        escape(&phrase::done(change))
+    )
+}
+
+/// What came of it in one line: `3 to change, 39 in sync`.
+pub fn summary(document: &Document) -> String {
+    let counts = &document.counts;
+    let assumed: BTreeSet<&ResourceId> = document
+        .changes
+        .iter()
+        .filter(|change| change.certainty == Certainty::Assumed)
+        .map(|change| &change.resource)
+        .collect();
+    let changed = match (counts.changed, document.dry_run) {
+        (0, true) => "nothing to change".to_owned(),
+        (0, false) => "nothing changed".to_owned(),
+        (n, true) if !assumed.is_empty() => format!("{n} to change ({} assumed)", assumed.len()),
+        (n, true) => format!("{n} to change"),
+        (n, false) => format!("{n} changed"),
+    };
+    let others = [
+        (counts.failed, "failed"),
+        (counts.skipped, "skipped"),
+        (counts.held, "held"),
+    ];
+    let mut words = vec![changed, format!("{} in sync", counts.in_sync)];
+    for (count, word) in others {
+        if count > 0 {
+            words.push(format!("{count} {word}"));
+        }
+    }
+    words.join(", ")
+}
+
+/// The changes of each resource, in the order in which the first of each comes.
+fn groups(document: &Document) -> Vec<Vec<&Change>> {
+    let mut groups: Vec<Vec<&Change>> = Vec::new();
+    let mut places: std::collections::BTreeMap<&ResourceId, usize> = Default::default();
+    for change in &document.changes {
+        let place = *places.entry(&change.resource).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(change),
+            None => groups.push(vec![change]),
+        }
+    }
+    groups
+}
+
+/// What a group of changes amounts to.
+fn symbol(changes: &[&Change]) -> (Ink, &'static str) {
+    let any = |actions: &[Action]| changes.iter().any(|c| actions.contains(&c.action));
+    if any(&[Action::Create, Action::Install]) {
+        (Ink::Added, "+")
+    } else if any(&[Action::Remove, Action::Purge]) {
+        (Ink::Removed, "-")
+    } else {
+        (Ink::Changed, "~")
+    }
+}
+
+struct Page {
+    text: String,
+    style: Style,
+    width: usize,
+}
+
+impl Page {
+    fn line(&mut self, indent: &str, text: &str) {
+        self.text.push_str(indent);
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn title(&mut self, document: &Document) {
+        let mut words = Vec::new();
+        if !document.host.is_empty() {
+            words.push(document.host.clone());
+        }
+        words.extend(document.role.as_ref().map(|role| format!("role {role}")));
+        if let Some(release) = &document.release {
+            let short: String = release.to_string().chars().take(12).collect();
+            words.push(format!("release {short}"));
+        }
+        if document.partial {
+            words.push("in part".into());
+        }
+        if document.dry_run {
+            words.push("dry run".into());
+        }
+        words.extend(document.run.as_ref().map(|run| format!("run {run}")));
+        if words.is_empty() {
+            return;
+        }
+        let title = escape(&words.join(" · "));
+        let title = self.style.paint(Ink::Title, &title);
+        self.line("", &title);
+        if !document.changes.is_empty() || document.exit_code() != 0 {
+            self.line("", "");
+        }
+    }
+
+    /// The line of a resource; what does not fit beside the name goes below it.
+    fn head(&mut self, ink: Ink, symbol: &str, name: &str, words: &str) {
+        let name = escape(name);
+        let words = escape(words);
+        let symbol = self.style.paint(ink, symbol);
+        let taken = 2 + name.chars().count() + 2 + words.chars().count();
+        if taken <= self.width {
+            let words = self.style.paint(ink, &words);
+            self.line("", &format!("{symbol} {name}  {words}"));
+        } else {
+            self.line("", &format!("{symbol} {name}"));
+            self.wrapped(ink, &words);
+        }
+    }
+
+    fn group(&mut self, changes: &[&Change], document: &Document) {
+        let Some(first) = changes.first() else { return };
+        let (ink, symbol) = symbol(changes);
+        let words: Vec<String> = changes.iter().map(|c| self.words(c, document)).collect();
+        let name = first.resource.to_string();
+        self.head(ink, symbol, &name, &words.join(", "));
+        for change in changes {
+            let differences = phrase::differences(change);
+            if !differences.is_empty() {
+                self.wrapped(Ink::Faint, &escape(&differences.join(", ")));
+            }
+            if let Some(diff) = &change.diff {
+                self.diff(diff);
+            }
+        }
+        let causes: BTreeSet<String> = changes
+            .iter()
+            .flat_map(|change| &change.causes)
+            .map(ToString::to_string)
+            .collect();
+        if !causes.is_empty() {
+            let causes: Vec<String> = causes.into_iter().collect();
+            let causes = format!("because of {}", causes.join(", "));
+            self.wrapped(Ink::Faint, &escape(&causes));
+        }
+    }
+
+    fn words(&self, change: &Change, document: &Document) -> String {
+        let unforeseen = document
+            .unforeseen
+            .iter()
+            .any(|u| u.resource == change.resource && u.action == change.action);
+        let done = phrase::done(change);
+        if unforeseen {
+            format!("{done} (unforeseen)")
+        } else {
+            done
+        }
+    }
+
+    fn diff(&mut self, diff: &str) {
+        for line in diff.lines() {
+            let ink = match line.as_bytes().first() {
+                Some(b'+') => Some(Ink::Added),
+                Some(b'-') => Some(Ink::Removed),
+                Some(b'@') => Some(Ink::Hunk),
+                Some(b' ') => None,
+                _ => Some(Ink::Faint),
+            };
+            let line = escape(line);
+            let line = ink.map_or(line.clone(), |ink| self.style.paint(ink, &line));
+            self.line(INDENT, &line);
+        }
+    }
+
+    fn held(&mut self, held: &Held) {
+        let words = format!("held: {}", held.detail);
+        self.head(Ink::Held, "=", &held.resource.to_string(), &words);
+    }
+
+    fn failure(&mut self, failure: &Failure) {
+        match &failure.resource {
+            Some(resource) => self.head(Ink::Failed, "!", &resource.to_string(), "failed"),
+            None => self.head(Ink::Failed, "!", "failed", ""),
+        }
+        for line in failure.message.lines() {
+            self.wrapped(Ink::Failed, &escape(line));
+        }
+        if !failure.skipped.is_empty() {
+            let skipped: Vec<String> = failure.skipped.iter().map(ToString::to_string).collect();
+            let skipped = format!("skipped on its account: {}", skipped.join(", "));
+            self.wrapped(Ink::Faint, &escape(&skipped));
+        }
+    }
+
+    /// Words, in as many lines as they need.
+    fn wrapped(&mut self, ink: Ink, words: &str) {
+        let room = self.width - INDENT.len();
+        let mut line = String::new();
+        let mut length = 0;
+        for word in words.split(' ') {
+            let more = word.chars().count();
+            if length > 0 && length + 1 + more > room {
+                let painted = self.style.paint(ink, &line);
+                self.line(INDENT, &painted);
+                line.clear();
+                length = 0;
+            }
+            if length > 0 {
+                line.push(' ');
+                length += 1;
+            }
+            line.push_str(word);
+            length += more;
+        }
+        let painted = self.style.paint(ink, &line);
+        self.line(INDENT, &painted);
+    }
+}

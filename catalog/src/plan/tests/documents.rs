@@ -1,0 +1,328 @@
+//! The document: its keys, its counts, its exit code, and how it looks on a terminal.
+
+use super::build::*;
+use super::enact::{dry, run};
+use super::machine::Machine;
+use crate::digest::Digest;
+use crate::plan::document::{
+    Document, Done, DryRun, Failure, Head, Held, Outcome, Unforeseen, Why,
+};
+use crate::plan::show::{Style, line, summary, text};
+use crate::plan::{Action, Certainty, Change, Ledger, Plan, plan};
+use serde_json::Value;
+
+fn head() -> Head {
+    Head {
+        host: "vm-3".into(),
+        run: None,
+        role: Some("zookeeper".into()),
+        release: Some(Digest::of(b"release")),
+        partial: false,
+        started: "2026-11-23T18:00:00Z".into(),
+        took_ms: 31,
+    }
+}
+
+fn document(done: Done) -> Document {
+    Document::of_run(head(), &Plan::default(), done)
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+fn change(resource: &str, action: Action) -> Change {
+    Change::new(&id(resource), action)
+}
+
+fn held(resource: &str, why: Why) -> Held {
+    Held {
+        resource: id(resource),
+        why,
+        detail: "waiting for zookeeper: 2 of 3".into(),
+    }
+}
+
+#[test]
+fn the_keys_are_the_contracts() {
+    let done = Done {
+        changes: vec![change("file:/a", Action::Update)],
+        held: vec![held("file:/b", Why::Cohort)],
+        failures: vec![Failure::of(&id("file:/c"), "no")],
+        unforeseen: Vec::new(),
+    };
+    let json = serde_json::to_value(document(done)).unwrap();
+    assert_eq!(
+        keys(&json),
+        [
+            "changes",
+            "counts",
+            "dry_run",
+            "failures",
+            "held",
+            "host",
+            "leftovers",
+            "release",
+            "result",
+            "role",
+            "run",
+            "started",
+            "took_ms",
+            "version",
+        ]
+    );
+    assert_eq!(
+        keys(&json["counts"]),
+        [
+            "changed",
+            "failed",
+            "held",
+            "in_sync",
+            "resources",
+            "skipped"
+        ]
+    );
+    assert_eq!(
+        keys(&json["changes"][0]),
+        [
+            "action",
+            "after",
+            "before",
+            "causes",
+            "certainty",
+            "diff",
+            "resource"
+        ]
+    );
+    assert_eq!(keys(&json["held"][0]), ["detail", "resource", "why"]);
+    assert_eq!(
+        keys(&json["failures"][0]),
+        ["message", "resource", "skipped"]
+    );
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["changes"][0]["action"], "update");
+    assert_eq!(json["changes"][0]["certainty"], "certain");
+    assert_eq!(json["held"][0]["why"], "cohort");
+    assert_eq!(json["result"], "failed");
+}
+
+#[test]
+fn it_survives_being_written() {
+    let done = Done {
+        changes: vec![change("file:/a", Action::Update).at_most(Certainty::Assumed)],
+        unforeseen: vec![Unforeseen {
+            resource: id("file:/a"),
+            action: Action::Update,
+        }],
+        ..Done::default()
+    };
+    let document = document(done);
+    let json = serde_json::to_string(&document).unwrap();
+    assert!(json.contains(r#""unforeseen":[{"resource":"file:/a","action":"update"}]"#));
+    assert_eq!(serde_json::from_str::<Document>(&json).unwrap(), document);
+}
+
+#[test]
+fn the_worst_gives_the_result_and_the_exit_code() {
+    let changed = || vec![change("file:/a", Action::Update)];
+    let failed = || vec![Failure::of(&id("file:/a"), "no")];
+    let waits = || vec![held("file:/b", Why::Slot)];
+    let paused = || vec![held("file:/b", Why::Paused)];
+    for (changes, held, failures, outcome, code) in [
+        (vec![], vec![], vec![], Outcome::Converged, 0),
+        (changed(), vec![], vec![], Outcome::Applied, 0),
+        (changed(), paused(), vec![], Outcome::Paused, 3),
+        (
+            vec![],
+            [paused(), waits()].concat(),
+            vec![],
+            Outcome::Waiting,
+            3,
+        ),
+        (changed(), waits(), failed(), Outcome::Failed, 1),
+    ] {
+        let document = document(Done {
+            changes,
+            held,
+            failures,
+            unforeseen: Vec::new(),
+        });
+        assert_eq!((document.result, document.exit_code()), (outcome, code));
+        assert!(!document.dry_run);
+    }
+    let machine = Machine::blank();
+    let found = dry(&machine, &role(vec![file("/a", "x")]), &Ledger::default());
+    assert_eq!((found.result, found.exit_code()), (Outcome::Changes, 2));
+    assert!(found.dry_run);
+    let failed = dry(
+        &machine,
+        &role(vec![file("/a", ""), running("s", &[])]),
+        &Ledger::default(),
+    );
+    assert_eq!((failed.result, failed.exit_code()), (Outcome::Failed, 1));
+    let error = Document::of_error(head(), DryRun::Yes, "bad catalog");
+    assert_eq!((error.result, error.exit_code()), (Outcome::Failed, 1));
+}
+
+#[test]
+fn every_resource_is_counted_once() {
+    let mut machine = Machine::blank();
+    machine.write("/d/stray", "");
+    machine.write("/same", "x");
+    let desired = role(vec![
+        file("/same", "x"),
+        purged("/d"),
+        file("/new/deep/file", "x"),
+        running("missing", &[]),
+        after(on("next", &["file:/same"]), &["service:missing"]),
+        after(file("/idle", "x"), &["command:next"]),
+        after(no_file("/nothing"), &["command:next"]),
+    ]);
+    let ran = run(&mut machine, &desired, &Ledger::default());
+    let counts = ran.document.counts;
+    // Changed: the stray, two folders, the file in them.
+    assert_eq!((counts.changed, counts.failed, counts.skipped), (4, 1, 2));
+    // In sync: /same, /d, and /nothing, which needs nothing done.
+    assert_eq!((counts.in_sync, counts.held, counts.resources), (3, 0, 10));
+    let [failure] = &ran.document.failures[..] else {
+        panic!("{:?}", ran.document.failures);
+    };
+    assert_eq!(failure.resource, Some(id("service:missing")));
+    assert_eq!(failure.skipped, ids(&["command:next", "file:/idle"]));
+    assert_eq!(ran.document.exit_code(), 1);
+}
+
+/// Something of everything that a dry run can show.
+fn rich() -> Document {
+    let mut machine = Machine::blank();
+    machine.offer("zookeeperd", &["3.8.0-11+deb12u1"], |_| {});
+    machine.offer("tool", &["2.0"], |_| {});
+    machine.unpack("tool", "1.0", false);
+    machine.write("/etc/app/app.conf", "one\ntwo\nthree\n");
+    machine.write("/etc/app/stray", "");
+    machine.write("/etc/secret", "old");
+    let desired = role(vec![
+        package("zookeeperd", "3.8.*"),
+        package("tool", "latest"),
+        purged("/etc/app"),
+        file("/etc/app/app.conf", "one\n2\nthree\n"),
+        sensitive(file("/etc/secret", "new")),
+        file("/srv/data/file", "x\n"),
+        user_with("alice", |user| user.groups = vec!["sudo".into()]),
+        until("migrate", "/var/migrated"),
+        service_with("zookeeper", |service| {
+            service.enabled = Some(true);
+            service.state = Some(crate::resource::service::Activity::Running);
+            service.restart_on = ids(&["file:/etc/app/app.conf"]);
+        }),
+        after(package("nowhere", "1.*"), &["user:alice"]),
+        after(link("/etc/l", "/etc/app"), &["package:nowhere"]),
+    ]);
+    let plan = plan(&desired, &machine.snapshot(&desired), &Ledger::default()).unwrap();
+    let mut document = Document::of_plan(head(), &plan);
+    document.held.push(held("file:/etc/held", Why::Cohort));
+    document
+}
+
+#[test]
+fn on_a_terminal() {
+    insta::assert_snapshot!(text(&rich(), Style::Plain, 80), @r"
+    vm-3 · role zookeeper · release a4d451ec2346 · dry run
+
+    + user:alice  create
+        groups sudo
+    ~ package:tool  upgrade 1.0 → 2.0
+    + package:zookeeperd  install 3.8.0-11+deb12u1
+    - file:/etc/app/stray  remove
+        because of directory:/etc/app
+    ~ file:/etc/app/app.conf  update
+        @@ -1,3 +1,3 @@
+         one
+        -two
+        +2
+         three
+    ~ file:/etc/secret  update
+        sensitive: its content is not shown
+    + directory:/srv  create
+        because of file:/srv/data/file
+    + directory:/srv/data  create
+        because of file:/srv/data/file
+    + file:/srv/data/file  create
+        @@ -0,0 +1 @@
+        +x
+    ~ command:migrate  run (assumed: guards are asked at its turn)
+    ~ service:zookeeper  enable, start
+    = file:/etc/held  held: waiting for zookeeper: 2 of 3
+    ! package:nowhere  failed
+        no repository has a package nowhere
+        skipped on its account: link:/etc/l
+
+    11 to change (1 assumed), 1 in sync, 1 failed, 1 skipped
+    ");
+}
+
+#[test]
+fn in_colours_the_words_are_the_same() {
+    let rich = rich();
+    let coloured = text(&rich, Style::Colour, 80);
+    assert!(coloured.contains("\x1b[32m+two") || coloured.contains("\x1b[32m+2"));
+    let mut plain = String::new();
+    let mut rest = coloured.as_str();
+    while let Some((before, code)) = rest.split_once("\x1b[") {
+        plain.push_str(before);
+        rest = code.split_once('m').unwrap().1;
+    }
+    plain.push_str(rest);
+    assert_eq!(plain, text(&rich, Style::Plain, 80));
+}
+
+#[test]
+fn narrow_and_hostile() {
+    let mut document = document(Done {
+        changes: vec![
+            change("file:/etc/\u{202e}evil", Action::Update)
+                .with_diff(Some("@@ -1 +1 @@\n-a\x1b[2J\n+b\tc\r\n".into())),
+        ],
+        failures: vec![Failure::of(
+            &id("command:c"),
+            "exit code 1\n\x1b]0;title\x07",
+        )],
+        ..Done::default()
+    });
+    document.host = "vm\x1b[31m".into();
+    for width in [1, 20, 40, 80, 200] {
+        let text = text(&document, Style::Plain, width);
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text}");
+        assert!(!text.contains('\u{202e}'), "{text}");
+    }
+    for line in text(&rich(), Style::Plain, 80).lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn one_line() {
+    let restart = change("service:s", Action::Restart);
+    assert_eq!(line(&restart, Style::Plain), "~ service:s  restart");
+    let machine = Machine::blank();
+    let nothing = dry(&machine, &role(vec![no_file("/a")]), &Ledger::default());
+    assert_eq!(summary(&nothing), "nothing to change, 1 in sync");
+    let one = dry(
+        &machine,
+        &role(vec![no_file("/a"), file("/b", "")]),
+        &Ledger::default(),
+    );
+    assert_eq!(summary(&one), "1 to change, 1 in sync");
+    let mut machine = machine;
+    let ran = run(
+        &mut machine,
+        &role(vec![no_file("/a"), file("/b", "")]),
+        &Ledger::default(),
+    );
+    assert_eq!(summary(&ran.document), "1 changed, 1 in sync");
+}

@@ -1,0 +1,383 @@
+//! The machine in memory does what it is told, and a run over it as the agent's engine has it.
+
+use super::machine::{Installed, Machine, Node, What, owned};
+use crate::plan::claims::Claims;
+use crate::plan::document::{Document, Done, Failure, Head, Unforeseen};
+use crate::plan::draft::Fate;
+use crate::plan::inputs::inputs;
+use crate::plan::{
+    Action, Change, Ledger, Plan, PlannedStep, Snapshot, Standing, Turn, Verdict, ahead::Ahead,
+    begin, plan, settle, turn,
+};
+use crate::resource::account::{Present, User};
+use crate::resource::file::{Content, File};
+use crate::resource::package::{DpkgState, Package};
+use crate::resource::service::{Service, Start};
+use crate::resource::{Attributes, Body, Desired, Observed, Resource};
+
+impl Machine {
+    fn apply(&mut self, desired: &Desired, plan: &Plan, change: &Change) {
+        self.log
+            .push(format!("{} {}", change.resource, change.action.word()));
+        if change.action == Action::Remove
+            && let Some(path) = self.inside(&change.resource)
+        {
+            let path = self.led(&path);
+            let inside = self.nodes.keys().any(|p| *p != path && p.is_within(&path));
+            assert!(!inside, "{path} is not empty when it is removed");
+            self.nodes.remove(&path);
+            self.touch_parent(&path);
+            return;
+        }
+        let resource = plan.resource(desired, &change.resource).unwrap().clone();
+        match &resource.body {
+            Body::File(file) => self.write_file(file),
+            Body::Directory(directory) => {
+                self.node(
+                    &directory.path,
+                    What::Directory,
+                    &directory.attributes,
+                    0o755,
+                );
+            }
+            Body::Link(link) => {
+                let target = link.target.clone().unwrap();
+                self.node(
+                    &link.path,
+                    What::Link(target),
+                    &Attributes::default(),
+                    0o777,
+                );
+            }
+            Body::Repository(repository) => {
+                let path = repository.sources_path().parse().unwrap();
+                let what = What::File(repository.sources.clone());
+                self.node(&path, what, &Attributes::default(), 0o644);
+            }
+            Body::Package(package) => self.apt(package, change),
+            Body::Service(service) => self.systemctl(service, change.action),
+            Body::Command(command) => {
+                if let Some(path) = self.touches.get(&command.name).cloned() {
+                    self.write(path.as_str(), "");
+                }
+            }
+            Body::User(user) => self.account(user, change.action),
+            Body::Group(group) => {
+                if change.action == Action::Remove {
+                    self.groups.remove(&group.name);
+                } else {
+                    self.groups
+                        .insert(group.name.clone(), group.gid.unwrap_or(2000));
+                }
+            }
+        }
+    }
+
+    fn account(&mut self, user: &User, action: Action) {
+        if action == Action::Remove {
+            self.users.remove(&user.name);
+            return;
+        }
+        if !user.system && !self.users.contains_key(&user.name) {
+            let home = user.home.clone();
+            let home = home.unwrap_or_else(|| format!("/home/{}", user.name));
+            self.put(&home, What::Directory);
+        }
+        let next = 1000 + self.users.len() as u32;
+        let seen = self.users.entry(user.name.clone()).or_insert(Present {
+            uid: next,
+            gid: next,
+            group: user.name.clone(),
+            groups: Vec::new(),
+            shell: "/bin/sh".into(),
+            home: format!("/home/{}", user.name),
+            authorized_keys: None,
+            password_hash: None,
+        });
+        seen.uid = user.uid.unwrap_or(seen.uid);
+        if user.exact_groups {
+            seen.groups.clear();
+        }
+        seen.groups.extend(user.groups.clone());
+        seen.groups.sort();
+        seen.groups.dedup();
+        seen.shell = user.shell.clone().unwrap_or(seen.shell.clone());
+        seen.home = user.home.clone().unwrap_or(seen.home.clone());
+        seen.authorized_keys = user.authorized_keys.clone();
+        seen.password_hash = user.password_hash.clone();
+    }
+
+    fn touch_parent(&mut self, path: &crate::path::AbsPath) {
+        let now = self.tick();
+        if let Some(node) = path.parent().and_then(|above| self.nodes.get_mut(&above)) {
+            node.changed_us = now;
+        }
+    }
+
+    fn write_file(&mut self, file: &File) {
+        let there = match self.nodes.get(&self.led(&file.path)).map(|node| &node.what) {
+            Some(What::File(bytes)) => Some(bytes.clone()),
+            _ => None,
+        };
+        let bytes = match (&file.content, there) {
+            (Some(Content::Text(_)), Some(there)) if file.create_only => there,
+            (Some(Content::Text(bytes)), _) => bytes.clone(),
+            (_, there) => there.expect("a blob, or nothing to set attributes of"),
+        };
+        let mode = if file.sensitive { 0o600 } else { 0o644 };
+        self.node(&file.path, What::File(bytes), &file.attributes, mode);
+    }
+
+    fn node(&mut self, path: &crate::path::AbsPath, what: What, wanted: &Attributes, new: u32) {
+        let path = &self.led(path);
+        let parent = path.parent().expect("never the root");
+        assert!(self.nodes.contains_key(&parent), "{parent} is missing");
+        let kept = self
+            .nodes
+            .get(path)
+            .filter(|node| std::mem::discriminant(&node.what) == std::mem::discriminant(&what));
+        let mut ownership = kept.map_or(owned(new), |node| node.ownership.clone());
+        ownership.mode = wanted.mode.unwrap_or(ownership.mode);
+        ownership.owner = wanted.owner.clone().unwrap_or(ownership.owner);
+        ownership.group = wanted.group.clone().unwrap_or(ownership.group);
+        let changed_us = self.tick();
+        self.touch_parent(path);
+        let node = Node {
+            what,
+            ownership,
+            changed_us,
+        };
+        self.nodes.insert(path.clone(), node);
+    }
+
+    fn apt(&mut self, package: &Package, change: &Change) {
+        match change.action {
+            Action::Install | Action::Upgrade | Action::Downgrade => {
+                let exact = change.after["version"].as_str().unwrap().to_owned();
+                let known = self.debs[&package.name].versions.contains(&exact);
+                let found = self.target(&package.name, &package.version);
+                let version = if known { exact } else { found.unwrap() };
+                self.unpack(&package.name, &version, false);
+            }
+            Action::Remove => {
+                self.unship(&package.name);
+                self.dpkg.get_mut(&package.name).unwrap().dpkg = DpkgState::ConfigFiles;
+            }
+            Action::Purge => {
+                self.unship(&package.name);
+                self.dpkg.remove(&package.name);
+            }
+            Action::Hold => self.dpkg.get_mut(&package.name).unwrap().held = true,
+            Action::Unhold => self.dpkg.get_mut(&package.name).unwrap().held = false,
+            Action::Update => self.dpkg.get_mut(&package.name).unwrap().auto = false,
+            other => panic!("{other:?} of a package"),
+        }
+    }
+
+    pub(super) fn unpack(&mut self, name: &str, version: &str, auto: bool) {
+        let deb = self.debs.get(name).cloned().unwrap_or_default();
+        for needed in &deb.needs {
+            let newest = self.debs[needed].versions[0].clone();
+            let there = self.dpkg.get(needed).map(|i| i.dpkg.clone());
+            if !matches!(there, Some(DpkgState::Installed { version, .. }) if version == newest) {
+                self.unpack(needed, &newest, true);
+            }
+        }
+        for (path, text) in &deb.files {
+            // Conffiles: what is there stays.
+            if !self.nodes.contains_key(&path.parse().unwrap()) {
+                self.write(path, text);
+            }
+        }
+        for (vandal, path) in self.vandals.clone() {
+            if vandal == name {
+                self.write(path.as_str(), "vandalized");
+            }
+        }
+        for unit in &deb.units {
+            let unit = self.units.entry(unit.clone()).or_default();
+            unit.package = Some(name.into());
+            // As Debian's scripts do at every configure.
+            unit.enabled = true;
+        }
+        let changed_us = self.tick();
+        let held = self.dpkg.get(name).is_some_and(|i| i.held);
+        let dpkg = DpkgState::Installed {
+            version: version.into(),
+            changed_us,
+        };
+        self.dpkg
+            .insert(name.into(), Installed { dpkg, held, auto });
+    }
+
+    fn unship(&mut self, name: &str) {
+        for unit in self.units.values_mut() {
+            // A mask is a link of its own, and stays.
+            if unit.package.as_deref() == Some(name) {
+                unit.package = None;
+                unit.start = None;
+                unit.enabled = false;
+            }
+        }
+    }
+
+    fn systemctl(&mut self, service: &Service, action: Action) {
+        if matches!(action, Action::Create | Action::Update) {
+            let path = service.unit_path().unwrap();
+            let what = What::File(service.unit_file.clone().unwrap().content);
+            self.node(&path, what, &Attributes::default(), 0o644);
+            return;
+        }
+        let at_us = self.tick();
+        let unit = self.units.entry(service.unit.clone()).or_default();
+        match action {
+            Action::Start | Action::Restart => {
+                assert!(!unit.masked, "{} is masked", service.unit);
+                unit.start = Some(Start {
+                    id: format!("start-{at_us}"),
+                    at_us,
+                });
+            }
+            Action::Stop => unit.start = None,
+            Action::Reload => {}
+            Action::Enable => unit.enabled = true,
+            Action::Disable => unit.enabled = false,
+            Action::Mask => unit.masked = true,
+            Action::Unmask => unit.masked = false,
+            other => panic!("{other:?} of a service"),
+        }
+    }
+}
+
+/// What a run has left.
+pub(super) struct Ran {
+    pub(super) document: Document,
+    pub(super) ledger: Ledger,
+}
+
+pub(super) fn dry(machine: &Machine, desired: &Desired, ledger: &Ledger) -> Document {
+    let plan = plan(desired, &machine.snapshot(desired), ledger).unwrap();
+    Document::of_plan(Head::default(), &plan)
+}
+
+/// One run, as the agent's engine does it.
+pub(super) fn run(machine: &mut Machine, desired: &Desired, ledger: &Ledger) -> Ran {
+    let begun = machine.snapshot(desired);
+    let plan = plan(desired, &begun, ledger).unwrap();
+    let mut run = Run {
+        desired,
+        claims: Claims::of(desired, &begun),
+        ledger: begin(desired, &begun, ledger),
+        begun,
+        plan: &plan,
+        done: Done {
+            failures: plan.failures.clone(),
+            held: plan.held.clone(),
+            ..Done::default()
+        },
+    };
+    for step in &plan.steps {
+        if step.fate == Fate::Goes {
+            run.step(machine, step);
+        }
+    }
+    let (done, ledger) = (run.done, run.ledger);
+    let document = Document::of_run(Head::default(), &plan, done);
+    Ran { document, ledger }
+}
+
+struct Run<'a> {
+    desired: &'a Desired,
+    claims: Claims,
+    ledger: Ledger,
+    begun: Snapshot,
+    plan: &'a Plan,
+    done: Done,
+}
+
+impl Run<'_> {
+    fn judge(&self, machine: &Machine, step: &PlannedStep) -> (Verdict, Observed) {
+        let now = machine.snapshot(self.desired);
+        let resource = self.resource(step);
+        let observed = now.observed.get(&resource.id).cloned();
+        let observed = observed.unwrap_or_else(|| machine.observe(resource, false));
+        let context = Turn {
+            desired: self.desired,
+            claims: &self.claims,
+            ledger: &self.ledger,
+            inputs: &inputs(self.desired, &now),
+            host: &machine.host,
+            ahead: &Ahead::nothing(),
+        };
+        let verdict = turn(step.step.phase, resource, Some(&observed), &context);
+        (verdict, observed)
+    }
+
+    fn resource(&self, step: &PlannedStep) -> &Resource {
+        self.plan
+            .resource(self.desired, &step.step.resource)
+            .unwrap()
+    }
+
+    fn step(&mut self, machine: &mut Machine, step: &PlannedStep) {
+        let (verdict, _) = self.judge(machine, step);
+        if let Some(why) = verdict.obstacle {
+            let failure = Failure::of(&step.step.resource, why);
+            self.done.failures.push(failure);
+            return;
+        }
+        let settled = settle(&step.changes, verdict.changes, &self.begun);
+        self.done.changes.extend(settled.already);
+        for due in settled.due {
+            let read = inputs(self.desired, &machine.snapshot(self.desired));
+            machine.apply(self.desired, self.plan, &due.change);
+            self.record(machine, step, &due.change, &read);
+            match due.standing {
+                Standing::Planned(planned) => self.done.changes.push(planned),
+                Standing::Tidying => {}
+                Standing::Unforeseen => {
+                    self.done.unforeseen.push(Unforeseen {
+                        resource: due.change.resource.clone(),
+                        action: due.change.action,
+                    });
+                    self.done.changes.push(due.change);
+                }
+            }
+        }
+        let (again, observed) = self.judge(machine, step);
+        assert!(
+            again.changes.is_empty() && again.obstacle.is_none(),
+            "after its turn: {again:?} of {observed:?}"
+        );
+    }
+
+    fn record(
+        &mut self,
+        machine: &Machine,
+        step: &PlannedStep,
+        change: &Change,
+        read: &crate::plan::inputs::Inputs,
+    ) {
+        let resource = self.resource(step).clone();
+        match change.action {
+            Action::Start | Action::Restart => {
+                let Observed::Service(state) = machine.observe(&resource, false) else {
+                    unreachable!("only services start");
+                };
+                self.ledger.started(&resource, &state, read);
+            }
+            Action::Reload => self.ledger.reloaded(&resource, read),
+            Action::Run => self.ledger.succeeded(&resource, read),
+            _ => {}
+        }
+    }
+}
+
+/// `kind:name action`, in order.
+pub(super) fn words(document: &Document) -> Vec<String> {
+    document
+        .changes
+        .iter()
+        .map(|c| format!("{} {}", c.resource, c.action.word()))
+        .collect()
+}

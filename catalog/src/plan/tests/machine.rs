@@ -1,0 +1,367 @@
+//! A machine in memory: what is on it, and what looking at it gives.
+
+use crate::digest::Digest;
+use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use crate::plan::inputs::listed;
+use crate::plan::{Host, Snapshot};
+use crate::resource::account::{GroupState, Present, UserState};
+use crate::resource::command::{Command, CommandState, Guards};
+use crate::resource::package::{DpkgState, Package, PackageState, Wanted};
+use crate::resource::service::{Active, Enabled, Load, Service, ServiceState, Start};
+use crate::resource::{
+    Below, BelowKind, Body, Desired, DirectoryState, FileState, LinkState, Mode, Observed,
+    Ownership, PathState, Resource, Shell,
+};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Machine {
+    pub(super) now: u64,
+    pub(super) nodes: BTreeMap<AbsPath, Node>,
+    pub(super) users: BTreeMap<String, Present>,
+    pub(super) groups: BTreeMap<String, u32>,
+    /// What the index has.
+    pub(super) debs: BTreeMap<String, Deb>,
+    pub(super) dpkg: BTreeMap<String, Installed>,
+    pub(super) units: BTreeMap<String, Unit>,
+    /// Commands that touch a path when they run, by name.
+    pub(super) touches: BTreeMap<String, AbsPath>,
+    /// Links to folders, as long as they stand, and where they lead.
+    pub(super) through: Vec<(AbsPath, AbsPath)>,
+    /// Packages that overwrite a path when they are unpacked.
+    pub(super) vandals: Vec<(String, AbsPath)>,
+    pub(super) host: Host,
+    /// Each effect, in order.
+    pub(super) log: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) what: What,
+    pub(super) ownership: Ownership,
+    pub(super) changed_us: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum What {
+    File(Vec<u8>),
+    Directory,
+    Link(String),
+    Mount,
+}
+
+/// What a package brings.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deb {
+    pub(super) versions: Vec<String>,
+    pub(super) files: Vec<(String, String)>,
+    pub(super) units: Vec<String>,
+    pub(super) needs: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Installed {
+    pub(super) dpkg: DpkgState,
+    pub(super) held: bool,
+    pub(super) auto: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unit {
+    pub(super) start: Option<Start>,
+    pub(super) enabled: bool,
+    pub(super) masked: bool,
+    pub(super) package: Option<String>,
+    pub(super) can_reload: bool,
+}
+
+impl Machine {
+    /// `/`, `/etc` and what systemd needs.
+    pub(super) fn blank() -> Self {
+        let mut machine = Self {
+            now: 1_000,
+            ..Self::default()
+        };
+        for folder in ["/", "/etc", "/etc/systemd", "/etc/systemd/system"] {
+            machine.put(folder, What::Directory);
+        }
+        machine.log.clear();
+        machine
+    }
+
+    pub(super) fn tick(&mut self) -> u64 {
+        self.now += 10;
+        self.now
+    }
+
+    pub(super) fn put(&mut self, path: &str, what: What) {
+        let mode = match what {
+            What::Directory | What::Mount => 0o755,
+            What::File(_) | What::Link(_) => 0o644,
+        };
+        let changed_us = self.tick();
+        let path: AbsPath = path.parse().unwrap();
+        for above in path.ancestors() {
+            self.nodes.entry(above).or_insert(Node {
+                what: What::Directory,
+                ownership: owned(0o755),
+                changed_us,
+            });
+        }
+        let node = Node {
+            what,
+            ownership: owned(mode),
+            changed_us,
+        };
+        self.nodes.insert(path, node);
+    }
+
+    pub(super) fn write(&mut self, path: &str, text: &str) {
+        self.put(path, What::File(text.into()));
+    }
+
+    pub(super) fn offer(&mut self, name: &str, versions: &[&str], change: impl FnOnce(&mut Deb)) {
+        let mut deb = Deb {
+            versions: versions.iter().map(|v| (*v).into()).collect(),
+            ..Deb::default()
+        };
+        change(&mut deb);
+        self.debs.insert(name.into(), deb);
+    }
+
+    /// By hand, not by cfg.
+    pub(super) fn start_by_hand(&mut self, unit: &str) {
+        let at_us = self.tick();
+        let unit = self.units.entry(unit.into()).or_default();
+        unit.start = Some(Start {
+            id: format!("start-{at_us}"),
+            at_us,
+        });
+    }
+
+    pub(super) fn snapshot(&self, desired: &Desired) -> Snapshot {
+        let listed = listed(desired);
+        let observed = desired.resources.iter().map(|resource| {
+            let below = listed.contains(&resource.id);
+            (resource.id.clone(), self.observe(resource, below))
+        });
+        Snapshot {
+            observed: observed.collect(),
+            host: self.host.clone(),
+        }
+    }
+
+    pub(super) fn observe(&self, resource: &Resource, below: bool) -> Observed {
+        match &resource.body {
+            Body::File(file) => Observed::Path(self.path(&file.path, false)),
+            Body::Directory(directory) => Observed::Path(self.path(&directory.path, below)),
+            Body::Link(link) => Observed::Path(self.path(&link.path, false)),
+            Body::Repository(repository) => {
+                let at = |path: &str| self.path(&path.parse().unwrap(), false);
+                Observed::Repository(crate::resource::repository::RepositoryState {
+                    sources: at(&repository.sources_path()),
+                    key: repository.key_path().map(|path| at(&path)),
+                })
+            }
+            Body::Package(package) => Observed::Package(self.package(package)),
+            Body::Service(service) => Observed::Service(self.service(service)),
+            Body::Command(command) => Observed::Command(CommandState {
+                guards: self.guards(command),
+            }),
+            Body::User(user) => Observed::User(match self.users.get(&user.name) {
+                Some(seen) => UserState::Present(seen.clone()),
+                None => UserState::Absent,
+            }),
+            Body::Group(group) => Observed::Group(match self.groups.get(&group.name) {
+                Some(gid) => GroupState::Present { gid: *gid },
+                None => GroupState::Absent,
+            }),
+        }
+    }
+
+    /// Where a path leads, through links above it.
+    pub(super) fn led(&self, path: &AbsPath) -> AbsPath {
+        for (link, folder) in &self.through {
+            let stands = self.nodes.get(link).map(|node| &node.what);
+            if matches!(stands, Some(What::Link(_))) && path != link && path.is_within(link) {
+                let led = path.as_str().replacen(link.as_str(), folder.as_str(), 1);
+                return led.parse().unwrap();
+            }
+        }
+        path.clone()
+    }
+
+    pub(super) fn path(&self, path: &AbsPath, below: bool) -> PathState {
+        let path = &self.led(path);
+        let Some(node) = self.nodes.get(path) else {
+            let missing: Vec<AbsPath> = path
+                .ancestors()
+                .filter(|above| !self.nodes.contains_key(above))
+                .collect();
+            let nearest = path.ancestors().find_map(|above| self.nodes.get(&above));
+            return PathState::Absent {
+                missing_parents: missing.into_iter().rev().collect(),
+                parent_changed_us: nearest.map_or(0, |node| node.changed_us),
+            };
+        };
+        match &node.what {
+            What::File(bytes) => PathState::File(file_state(node, bytes)),
+            What::Link(target) => PathState::Link(LinkState {
+                target: target.clone(),
+                changed_us: node.changed_us,
+            }),
+            What::Directory | What::Mount => {
+                let inside: Vec<(&AbsPath, &Node)> = self
+                    .nodes
+                    .iter()
+                    .filter(|(other, _)| *other != path && other.is_within(path))
+                    .collect();
+                let changed = inside.iter().map(|(_, node)| node.changed_us);
+                PathState::Directory(DirectoryState {
+                    ownership: node.ownership.clone(),
+                    empty: inside.is_empty(),
+                    changed_us: changed.chain([node.changed_us]).max().unwrap(),
+                    below: if below {
+                        self.below(&inside)
+                    } else {
+                        Vec::new()
+                    },
+                })
+            }
+        }
+    }
+
+    fn below(&self, inside: &[(&AbsPath, &Node)]) -> Vec<Below> {
+        let behind_mount = |path: &AbsPath| {
+            path.ancestors().any(|above| {
+                self.nodes
+                    .get(&above)
+                    .is_some_and(|n| n.what == What::Mount)
+            })
+        };
+        inside
+            .iter()
+            .filter(|(path, _)| !behind_mount(path))
+            .map(|(path, node)| Below {
+                path: (*path).clone(),
+                what: match &node.what {
+                    What::File(bytes) => BelowKind::File(file_state(node, bytes)),
+                    What::Directory => BelowKind::Directory(node.ownership.clone()),
+                    What::Link(target) => BelowKind::Link(target.clone()),
+                    What::Mount => BelowKind::Mount,
+                },
+            })
+            .collect()
+    }
+
+    fn package(&self, package: &Package) -> PackageState {
+        let deb = self.debs.get(&package.name);
+        let available = Some(deb.map(|deb| deb.versions.clone()).unwrap_or_default());
+        match self.dpkg.get(&package.name) {
+            Some(installed) => PackageState {
+                dpkg: installed.dpkg.clone(),
+                held: installed.held,
+                auto: installed.auto,
+                available,
+            },
+            None => PackageState {
+                dpkg: DpkgState::Absent,
+                held: false,
+                auto: false,
+                available,
+            },
+        }
+    }
+
+    fn service(&self, service: &Service) -> ServiceState {
+        let own = service.unit_path().map(|path| self.path(&path, false));
+        let file: AbsPath = format!("/etc/systemd/system/{}", service.unit)
+            .parse()
+            .unwrap();
+        let by_file = self.nodes.contains_key(&file);
+        let unit = self.units.get(&service.unit);
+        let there = by_file || unit.is_some_and(|unit| unit.package.is_some());
+        let masked = unit.is_some_and(|unit| unit.masked);
+        let package = unit.and_then(|unit| unit.package.clone()).map(|name| {
+            let version = match self.dpkg.get(&name).map(|i| &i.dpkg) {
+                Some(DpkgState::Installed { version, .. }) => version.clone(),
+                _ => String::new(),
+            };
+            (name, version)
+        });
+        let start = unit.and_then(|unit| unit.start.clone());
+        ServiceState {
+            load: match (masked, there) {
+                (true, _) => Load::Masked,
+                (false, true) => Load::Loaded,
+                (false, false) => Load::NotFound,
+            },
+            active: match start {
+                Some(_) => Active::Running,
+                None => Active::Stopped,
+            },
+            enabled: match (masked || !there, unit.is_some_and(|unit| unit.enabled)) {
+                (true, _) => Enabled::Unknown,
+                (false, true) => Enabled::Yes,
+                (false, false) => Enabled::No,
+            },
+            start,
+            judged: true,
+            can_reload: unit.is_some_and(|unit| unit.can_reload),
+            needs_daemon_reload: false,
+            package,
+            unit_file: own,
+        }
+    }
+
+    /// `unless` and `only_if` ask whether a path is there.
+    fn guards(&self, command: &Command) -> Guards {
+        let there = |shell: &Shell| match shell {
+            Shell::Argv(words) => self.nodes.contains_key(&words[0].parse().unwrap()),
+            Shell::Line(_) => true,
+        };
+        let forbidden = command
+            .creates
+            .as_ref()
+            .is_some_and(|p| self.nodes.contains_key(p))
+            || command.only_if.as_ref().is_some_and(|guard| !there(guard))
+            || command.unless.as_ref().is_some_and(there);
+        if forbidden {
+            Guards::Forbid
+        } else {
+            Guards::Allow
+        }
+    }
+
+    /// The version that a change of this package leads to.
+    pub(super) fn target(&self, name: &str, wanted: &Wanted) -> Option<String> {
+        let deb = self.debs.get(name)?;
+        deb.versions.iter().find(|v| wanted.matches(v)).cloned()
+    }
+
+    pub(super) fn inside(&self, id: &ResourceId) -> Option<AbsPath> {
+        match id.kind {
+            Kind::File | Kind::Directory | Kind::Link => id.name.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn owned(mode: u32) -> Ownership {
+    Ownership {
+        mode: Mode(mode),
+        owner: "root".into(),
+        group: "root".into(),
+    }
+}
+
+fn file_state(node: &Node, bytes: &[u8]) -> FileState {
+    FileState {
+        ownership: node.ownership.clone(),
+        size: bytes.len() as u64,
+        digest: Some(Digest::of(bytes)),
+        content: Some(bytes.to_vec()),
+        changed_us: node.changed_us,
+    }
+}

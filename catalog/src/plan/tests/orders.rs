@@ -1,0 +1,263 @@
+//! The order of a run.
+
+use super::build::*;
+use crate::plan::order::{closure, order};
+use crate::plan::{Phase, Step};
+use crate::resource::{Desired, Presence, Resource};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn names(desired: &Desired) -> Vec<String> {
+    let steps = order(desired).unwrap();
+    steps.iter().map(name).collect()
+}
+
+fn name(step: &Step) -> String {
+    match step.phase {
+        Phase::Mask => format!("{} mask", step.resource),
+        Phase::Parent | Phase::Main => step.resource.to_string(),
+    }
+}
+
+fn masked(name: &str) -> Resource {
+    service_with(name, |service| service.masked = Some(true))
+}
+
+#[test]
+fn by_kind_then_by_name() {
+    let desired = role(vec![
+        running("b", &[]),
+        running("a", &[]),
+        masked("c"),
+        until("z", "/x"),
+        link("/l", "/x"),
+        file("/f", ""),
+        file("/etc/apt/preferences.d/pin", ""),
+        directory("/d"),
+        directory("/d/e"),
+        package("q", "*"),
+        package("p", "*"),
+        user("u"),
+        group("g", None, Presence::Present),
+        repository("r"),
+    ]);
+    assert_eq!(
+        names(&desired),
+        [
+            "repository:r",
+            "file:/etc/apt/preferences.d/pin",
+            "group:g",
+            "user:u",
+            "service:c mask",
+            "package:p",
+            "package:q",
+            "directory:/d",
+            "directory:/d/e",
+            "file:/f",
+            "link:/l",
+            "command:z",
+            "service:a",
+            "service:b",
+            "service:c",
+        ]
+    );
+}
+
+#[test]
+fn after_overrides_and_packages_stay_together() {
+    for (resources, wanted) in [
+        (
+            // What a package waits for comes first; other files do not.
+            vec![
+                package("a", "*"),
+                after(package("b", "*"), &["file:/m"]),
+                after(package("c", "*"), &["file:/n"]),
+                file("/k", ""),
+                file("/m", ""),
+                file("/n", ""),
+                running("s", &[]),
+            ],
+            vec![
+                "package:a",
+                "file:/m",
+                "file:/n",
+                "package:b",
+                "package:c",
+                "file:/k",
+                "service:s",
+            ],
+        ),
+        (
+            // A repository that needs a package gets it, and the other packages wait for the repository.
+            vec![
+                after(repository("r"), &["package:z"]),
+                package("a", "*"),
+                package("z", "*"),
+            ],
+            vec!["package:z", "repository:r", "package:a"],
+        ),
+        (
+            // A user whose shell is a package waits for all packages rather than split them.
+            vec![
+                after(user("u"), &["package:zsh"]),
+                package("a", "*"),
+                package("zsh", "*"),
+                package("zz", "*"),
+                file("/f", ""),
+            ],
+            vec![
+                "package:a",
+                "package:zsh",
+                "package:zz",
+                "user:u",
+                "file:/f",
+            ],
+        ),
+        (
+            vec![
+                after(package("a", "*"), &["package:b"]),
+                package("b", "*"),
+                package("c", "*"),
+            ],
+            vec!["package:b", "package:c", "package:a"],
+        ),
+        (
+            vec![after(file("/a", ""), &["service:s"]), running("s", &[])],
+            vec!["service:s", "file:/a"],
+        ),
+        (
+            // The name of something that is not in the role binds nothing.
+            vec![after(file("/a", ""), &["file:/gone"])],
+            vec!["file:/a"],
+        ),
+    ] {
+        assert_eq!(names(&role(resources)), wanted);
+    }
+}
+
+#[test]
+fn a_failure_skips_what_needs_it_and_no_more() {
+    let desired = role(vec![
+        directory("/d"),
+        file_with("/d/e/f", |file| file.attributes = owner("u")),
+        user_with("u", |user| user.groups = vec!["g".into()]),
+        group("g", None, Presence::Present),
+        package("p", "*"),
+        service_with("s", |service| {
+            service.restart_on = ids(&["file:/d/e/f"]);
+            service.reload_on = ids(&["package:p"]);
+        }),
+        after(on("c", &["file:/d/e/f"]), &["service:s"]),
+    ]);
+    let needs: BTreeMap<String, Vec<String>> = order(&desired)
+        .unwrap()
+        .into_iter()
+        .map(|step| {
+            let needs: BTreeSet<String> = step.needs.iter().map(ToString::to_string).collect();
+            (step.resource.to_string(), needs.into_iter().collect())
+        })
+        .collect();
+    for (resource, wanted) in [
+        ("directory:/d", vec![]),
+        ("file:/d/e/f", vec!["directory:/d", "user:u"]),
+        ("user:u", vec!["group:g"]),
+        ("service:s", vec!["file:/d/e/f", "package:p"]),
+        ("command:c", vec!["file:/d/e/f", "service:s"]),
+        ("package:p", vec![]),
+    ] {
+        assert_eq!(needs[resource], wanted, "{resource}");
+    }
+    assert_eq!(
+        closure(&desired, &ids(&["file:/d/e/f"]).into_iter().collect()),
+        ids(&["file:/d/e/f", "directory:/d", "user:u", "group:g"])
+            .into_iter()
+            .collect()
+    );
+}
+
+#[test]
+fn a_cycle_is_named() {
+    let desired = role(vec![
+        file("/z", ""),
+        after(file("/a", ""), &["service:s"]),
+        running("s", &["file:/b"]),
+        after(file("/b", ""), &["file:/a"]),
+    ]);
+    let cycle = order(&desired).unwrap_err();
+    assert_eq!(
+        cycle.to_string(),
+        "a cycle: file:/a comes after service:s comes after file:/b comes after file:/a"
+    );
+    let alone = role(vec![after(file("/a", ""), &["file:/a"])]);
+    assert_eq!(
+        order(&alone).unwrap_err().to_string(),
+        "a cycle: file:/a comes after file:/a"
+    );
+}
+
+/// Resources of every kind, with edges only from a higher number to a lower one, so that there is no cycle.
+fn roles() -> impl Strategy<Value = Vec<Resource>> {
+    let edges = proptest::collection::vec(proptest::collection::vec(0usize..12, 0..3), 12);
+    let kinds = proptest::collection::vec(0usize..7, 12);
+    (kinds, edges).prop_map(|(kinds, edges)| {
+        let mut made: Vec<Resource> = Vec::new();
+        for (n, (kind, edges)) in kinds.into_iter().zip(edges).enumerate() {
+            let name = format!("n{n}");
+            let resource = match kind {
+                0 => repository(&name),
+                1 => user(&name),
+                2 | 3 => package(&name, "*"),
+                4 => file(&format!("/{name}"), ""),
+                5 => until(&name, "/x"),
+                _ => masked(&name),
+            };
+            let first: Vec<String> = edges
+                .into_iter()
+                .filter(|first| *first < n)
+                .map(|first| made[first].id.to_string())
+                .collect();
+            let first: Vec<&str> = first.iter().map(String::as_str).collect();
+            made.push(after(resource, &first));
+        }
+        made
+    })
+}
+
+proptest! {
+    #[test]
+    fn everything_once_and_after_what_it_comes_after(resources in roles()) {
+        let desired = role(resources);
+        let steps = order(&desired).unwrap();
+        let main: Vec<&Step> = steps.iter().filter(|s| s.phase == Phase::Main).collect();
+        let places: BTreeMap<_, _> = main.iter().enumerate().map(|(n, s)| (&s.resource, n)).collect();
+        prop_assert_eq!(places.len(), desired.resources.len());
+        prop_assert_eq!(main.len(), desired.resources.len());
+        for resource in &desired.resources {
+            for first in &resource.after {
+                prop_assert!(places[first] < places[&resource.id]);
+            }
+        }
+        let mask = steps.iter().rposition(|s| s.phase == Phase::Mask);
+        let package = steps.iter().position(|s| s.resource.kind == crate::id::Kind::Package);
+        if let (Some(mask), Some(package)) = (mask, package) {
+            prop_assert!(mask < package);
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_text_does_not_matter(resources in roles(), seed in any::<u64>()) {
+        let mut shuffled: Vec<Resource> = resources.clone();
+        for (n, resource) in shuffled.iter_mut().enumerate() {
+            if seed >> (n % 64) & 1 == 1 {
+                resource.after.reverse();
+            }
+        }
+        let turn = seed as usize % shuffled.len();
+        shuffled.rotate_left(turn);
+        let places = |steps: Vec<Step>| steps.into_iter().map(|s| (s.resource, s.phase)).collect::<Vec<_>>();
+        prop_assert_eq!(
+            places(order(&role(resources)).unwrap()),
+            places(order(&role(shuffled)).unwrap())
+        );
+    }
+}

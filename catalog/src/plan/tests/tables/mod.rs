@@ -1,0 +1,162 @@
+//! What each kind makes of each state: desired, observed, verdict.
+
+mod accounts;
+mod packages;
+mod paths;
+mod services;
+
+use super::build::*;
+use super::machine::{Machine, What};
+use crate::digest::Digest;
+use crate::id::Kind;
+use crate::plan::ahead::Ahead;
+use crate::plan::claims::Claims;
+use crate::plan::inputs::Inputs;
+use crate::plan::{Change, Host, Ledger, Phase, Power, Snapshot, Turn, Verdict, turn};
+use crate::resource::account::UserState;
+use crate::resource::command::{CommandState, Guards};
+use crate::resource::file::Content;
+use crate::resource::package::DpkgState;
+use crate::resource::{
+    FileState, LinkState, Mode, Observed, Ownership, PathState, Presence, Resource,
+};
+
+/// The verdict of a machine of which nothing else is known.
+fn judge(resource: &Resource, observed: Observed, host: &Host) -> Verdict {
+    judge_ahead(resource, observed, host, &Ahead::nothing())
+}
+
+fn judge_ahead(resource: &Resource, observed: Observed, host: &Host, ahead: &Ahead) -> Verdict {
+    let desired = role(vec![resource.clone()]);
+    let snapshot = Snapshot {
+        observed: [(resource.id.clone(), observed)].into(),
+        host: host.clone(),
+    };
+    let context = Turn {
+        desired: &desired,
+        claims: &Claims::of(&desired, &snapshot),
+        ledger: &Ledger::default(),
+        inputs: &Inputs::new(),
+        host,
+        ahead,
+    };
+    let observed = snapshot.observed.get(&resource.id);
+    turn(Phase::Main, resource, observed, &context)
+}
+
+/// The actions in words, or the obstacle.
+fn words(verdict: &Verdict) -> String {
+    match &verdict.obstacle {
+        Some(why) => format!("! {why}"),
+        None => {
+            let words: Vec<&str> = verdict.changes.iter().map(|c| c.action.word()).collect();
+            words.join(" ")
+        }
+    }
+}
+
+fn only(verdict: Verdict) -> Change {
+    let [change] = <[Change; 1]>::try_from(verdict.changes).unwrap();
+    change
+}
+
+fn absent() -> PathState {
+    PathState::Absent {
+        missing_parents: Vec::new(),
+        parent_changed_us: 1,
+    }
+}
+
+fn stands(text: &str, ownership: Ownership) -> PathState {
+    PathState::File(FileState {
+        ownership,
+        size: text.len() as u64,
+        digest: Some(Digest::of(text.as_bytes())),
+        content: Some(text.into()),
+        changed_us: 1,
+    })
+}
+
+fn leads(target: &str) -> PathState {
+    PathState::Link(LinkState {
+        target: target.into(),
+        changed_us: 1,
+    })
+}
+
+/// A directory at /p, with a file in it or without.
+fn folder(inside: Option<&str>) -> PathState {
+    let mut machine = Machine::blank();
+    machine.put("/p", What::Directory);
+    if let Some(inside) = inside {
+        machine.write(inside, "x");
+    }
+    machine.path(&path("/p"), true)
+}
+
+fn unreadable() -> PathState {
+    PathState::Unreadable {
+        why: "Permission denied".into(),
+    }
+}
+
+#[test]
+fn what_an_ordinary_user_may_not_do_is_held() {
+    let host = Host {
+        power: Power::Own {
+            user: "me".into(),
+            groups: vec!["me".into()],
+        },
+        ..Host::default()
+    };
+    let foreign = file_with("/p", |file| {
+        file.content = Some(Content::Text(b"a".into()));
+        file.attributes = owner("root");
+    });
+    let verdict = judge(&foreign, Observed::Path(absent()), &host);
+    assert_eq!(words(&verdict), "create");
+    assert_eq!(verdict.changes[0].after["owner"], "me");
+    assert_eq!(verdict.held, ["owner root can be given by root alone"]);
+    let not_there = packages::with(packages::dpkg("1"), DpkgState::Absent);
+    let allowed = CommandState {
+        guards: Guards::Allow,
+    };
+    for (resource, observed) in [
+        (user("u"), Observed::User(UserState::Absent)),
+        (package("p", "*"), Observed::Package(not_there)),
+        (until("c", "/x"), Observed::Command(allowed)),
+    ] {
+        let verdict = judge(&resource, observed, &host);
+        assert_eq!(words(&verdict), "");
+        assert_eq!(verdict.held.len(), 1, "{verdict:?}");
+    }
+    let mine = Ownership {
+        mode: Mode(0o644),
+        owner: "me".into(),
+        group: "me".into(),
+    };
+    let mine = Observed::Path(stands("a", mine));
+    assert!(judge(&file("/p", "a"), mine, &host).is_converged());
+}
+
+#[test]
+fn what_was_not_seen_is_a_failure() {
+    for kind in Kind::ALL {
+        let resource = match kind {
+            Kind::Repository => repository("r"),
+            Kind::Group => group("g", None, Presence::Present),
+            Kind::User => user("u"),
+            Kind::Package => package("p", "*"),
+            Kind::Directory => directory("/p"),
+            Kind::File => file("/p", ""),
+            Kind::Link => link("/p", "/a"),
+            Kind::Command => until("c", "/x"),
+            Kind::Service => running("s", &[]),
+        };
+        let failed = Observed::Failed {
+            why: "the bus is gone".into(),
+        };
+        let verdict = judge(&resource, failed, &Host::default());
+        assert_eq!(words(&verdict), "! the bus is gone");
+    }
+}

@@ -1,0 +1,184 @@
+//! Packages.
+
+use super::super::build::*;
+use super::{judge, judge_ahead, only};
+use crate::plan::ahead::Ahead;
+use crate::plan::{Action, Change, Host, Verdict};
+use crate::resource::package::{DpkgState, PackagePresence, PackageState, Wanted};
+use crate::resource::{Observed, Resource};
+use serde_json::json;
+
+pub(super) fn dpkg(version: &str) -> PackageState {
+    let available = ["2:1.0", "3.9-1", "3.8-2", "3.8-1"];
+    PackageState {
+        dpkg: DpkgState::Installed {
+            version: version.into(),
+            changed_us: 1,
+        },
+        held: false,
+        auto: false,
+        available: Some(available.map(String::from).into()),
+    }
+}
+
+pub(super) fn with(state: PackageState, dpkg: DpkgState) -> PackageState {
+    PackageState { dpkg, ..state }
+}
+
+fn absent() -> PackageState {
+    with(dpkg(""), DpkgState::Absent)
+}
+
+fn config() -> PackageState {
+    with(dpkg(""), DpkgState::ConfigFiles)
+}
+
+fn broken(version: &str) -> PackageState {
+    let broken = DpkgState::Broken {
+        version: version.into(),
+        status: "install ok half-configured".into(),
+    };
+    with(dpkg(""), broken)
+}
+
+/// Without an index.
+fn blind(state: PackageState) -> PackageState {
+    PackageState {
+        available: None,
+        ..state
+    }
+}
+
+fn auto(state: PackageState) -> PackageState {
+    PackageState {
+        auto: true,
+        ..state
+    }
+}
+
+fn held(state: PackageState) -> PackageState {
+    PackageState {
+        held: true,
+        ..state
+    }
+}
+
+fn hold(hold: bool, version: &str) -> Resource {
+    package_with("p", |p| {
+        p.hold = Some(hold);
+        p.version = Wanted::Glob(version.into());
+    })
+}
+
+/// Actions with the versions that they lead to.
+fn told(verdict: &Verdict) -> String {
+    if let Some(why) = &verdict.obstacle {
+        return format!("! {why}");
+    }
+    let words = verdict.changes.iter().map(|change| {
+        let version = change.after["version"].as_str().unwrap_or_default();
+        format!("{} {version}", change.action.word())
+            .trim()
+            .to_owned()
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn check(table: &[(Resource, PackageState, &str)]) {
+    for (resource, state, wanted) in table {
+        let verdict = judge(resource, Observed::Package(state.clone()), &Host::default());
+        assert_eq!(told(&verdict), *wanted, "{:?} on {state:?}", resource.body);
+    }
+}
+
+#[test]
+fn versions() {
+    check(&[
+        (package("p", "*"), absent(), "install 2:1.0"),
+        (package("p", "*"), config(), "install 2:1.0"),
+        (package("p", "3.8-*"), absent(), "install 3.8-2"),
+        (package("p", "3.8-1"), absent(), "install 3.8-1"),
+        (package("p", "1.*"), absent(), "install 2:1.0"),
+        (package("p", "*"), blind(absent()), "install *"),
+        (package("p", "3.8-*"), blind(absent()), "install 3.8-*"),
+        (package("p", "*"), dpkg("0.1"), ""),
+        (package("p", "3.8-*"), dpkg("3.8-1"), ""),
+        (package("p", "3.8-*"), dpkg("1:3.8-1"), ""),
+        (package("p", "3.8-*"), dpkg("3.7"), "upgrade 3.8-2"),
+        (package("p", "3.8-*"), dpkg("3.9-1"), "downgrade 3.8-2"),
+        (
+            package("p", "3.10-*"),
+            blind(dpkg("3.9-1")),
+            "upgrade 3.10-*",
+        ),
+        (
+            package("p", "3.2-*"),
+            blind(dpkg("3.9-1")),
+            "downgrade 3.2-*",
+        ),
+        (package("p", "latest"), dpkg("3.9-1"), "upgrade 2:1.0"),
+        (package("p", "latest"), dpkg("2:1.0"), ""),
+        (package("p", "latest"), dpkg("3:0"), ""),
+        (package("p", "latest"), blind(dpkg("1")), ""),
+    ]);
+}
+
+#[test]
+fn repairs_marks_and_holds() {
+    check(&[
+        (package("p", "*"), broken("3.8-1"), "install 3.8-1"),
+        (package("p", "3.9*"), broken("3.8-1"), "install 3.9-1"),
+        (package("p", "latest"), broken("3.8-1"), "install 2:1.0"),
+        (package("p", "*"), auto(dpkg("1")), "update"),
+        (package("p", "3.9*"), auto(dpkg("1")), "upgrade 3.9-1"),
+        (hold(true, "3.9*"), dpkg("3.9-1"), "hold"),
+        (hold(true, "3.9*"), held(dpkg("3.9-1")), ""),
+        (hold(true, "3.9*"), held(dpkg("3.8-1")), "upgrade 3.9-1"),
+        (hold(true, "3.9*"), absent(), "install 3.9-1 hold"),
+        (hold(false, "3.9*"), held(dpkg("3.9-1")), "unhold"),
+        (
+            hold(false, "3.9*"),
+            held(dpkg("3.8-1")),
+            "unhold upgrade 3.9-1",
+        ),
+        (package("p", "3.9*"), held(dpkg("3.8-1")), "upgrade 3.9-1"),
+    ]);
+}
+
+#[test]
+fn removals() {
+    let gone = || no_package("p", PackagePresence::Absent);
+    let purged = || no_package("p", PackagePresence::Purged);
+    check(&[
+        (gone(), absent(), ""),
+        (gone(), config(), ""),
+        (gone(), dpkg("1"), "remove"),
+        (gone(), broken("1"), "remove"),
+        (purged(), absent(), ""),
+        (purged(), config(), "purge"),
+        (purged(), dpkg("1"), "purge"),
+    ]);
+}
+
+#[test]
+fn what_no_index_has() {
+    let none = PackageState {
+        available: Some(Vec::new()),
+        ..absent()
+    };
+    let wanted = "! no version of p is 4.*; the repositories have 2:1.0, 3.9-1, 3.8-2, 3.8-1";
+    check(&[
+        (package("p", "4.*"), absent(), wanted),
+        (package("p", "4.*"), dpkg("3.9-1"), wanted),
+        (
+            package("p", "*"),
+            none.clone(),
+            "! no repository has a package p",
+        ),
+    ]);
+    let mut ahead = Ahead::of_a_plan();
+    ahead.note(&Change::new(&id("repository:r"), Action::Create));
+    let state = Observed::Package(none);
+    let verdict = judge_ahead(&package("p", "4.*"), state, &Host::default(), &ahead);
+    assert_eq!(only(verdict).after, json!({ "version": "4.*" }));
+}

@@ -1,0 +1,105 @@
+//! Text that is made to exhaust something is refused, and ends nothing else.
+
+use cfg_catalog::{Catalog, CatalogFiles};
+
+fn load(role: String) -> Result<(), String> {
+    let mut files = CatalogFiles::default();
+    files.0.insert("web/role.toml".into(), role.into_bytes());
+    match Catalog::load(&files) {
+        Ok(_) => Ok(()),
+        Err(wrong) => Err(wrong.to_string()),
+    }
+}
+
+fn content(template: String) -> String {
+    format!("[file.\"/etc/x\"]\ncontent = '{template}'\n")
+}
+
+#[test]
+fn nesting() {
+    let deep = 100_000;
+    for text in [
+        format!("a = {}{}", "[".repeat(deep), "]".repeat(deep)),
+        format!("[{}a]\nb = 1", "a.".repeat(deep)),
+        format!("[package]\n{}b = '*'", "a.".repeat(deep)),
+    ] {
+        let wrong = load(text).unwrap_err();
+        assert!(
+            wrong.contains("nested too deeply"),
+            "{}",
+            &wrong[..200.min(wrong.len())]
+        );
+    }
+}
+
+#[test]
+fn expressions() {
+    let deep = 20_000;
+    for expression in [
+        format!("{{{{ params{} }}}}", ".a".repeat(deep)),
+        format!("{{{{ 1{} }}}}", " + 1".repeat(deep)),
+        format!("{{{{ 1{} }}}}", " | string".repeat(deep)),
+        format!("{{{{ 1{} }}}}", "[0]".repeat(deep)),
+        format!("{{{{ {}1{} }}}}", "(".repeat(deep), ")".repeat(deep)),
+        format!("{{{{ {}1{} }}}}", "[".repeat(deep), "]".repeat(deep)),
+        format!("{{{{ {}1 }}}}", "not ".repeat(deep)),
+        format!("{{{{ {}1 }}}}", "-".repeat(deep)),
+        format!("{{{{ 1{} }}}}", " if 1 else 1".repeat(deep / 2)),
+        format!(
+            "{}{}",
+            "{% if 1 %}".repeat(deep / 2),
+            "{% endif %}".repeat(deep / 4)
+        ),
+        format!("{{{{ 1{} }}}}", " == 1".repeat(deep)),
+        format!("{{{{ 1{} }}}}", " and 1".repeat(deep)),
+        format!("{{{{ 1{} }}}}", " ** 1".repeat(deep)),
+    ] {
+        // Whether it is refused matters less than that the process lives.
+        let _ = load(content(expression));
+    }
+}
+
+#[test]
+fn work() {
+    let many = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+    assert!(
+        load(content(many.into()))
+            .unwrap_err()
+            .contains("too much work")
+    );
+    let wide = "{{ \"x\" * 1000000000 }}";
+    assert!(
+        load(content(wide.into()))
+            .unwrap_err()
+            .contains("too much work")
+    );
+    let each = "[file.\"/etc/{{ item }}\"]\neach = 'range(20000)|list'\ncontent = ''";
+    assert!(
+        load(each.into())
+            .unwrap_err()
+            .contains("more than 10000 resources")
+    );
+}
+
+#[test]
+fn size() {
+    let large = format!("# {}", "x".repeat(2 << 20));
+    assert!(load(large).unwrap_err().contains("larger than 1024 KiB"));
+}
+
+#[test]
+fn chains_of_includes() {
+    let mut files = CatalogFiles::default();
+    for at in 0..5000 {
+        let role = format!("include = ['r{}']", at + 1);
+        files
+            .0
+            .insert(format!("r{at}/role.toml"), role.into_bytes());
+    }
+    files.0.insert("r5000/role.toml".into(), Vec::new());
+    let wrong = Catalog::load(&files).unwrap_err().to_string();
+    assert!(
+        wrong.contains("more than 64 roles include one another"),
+        "{wrong}"
+    );
+}

@@ -1,0 +1,13 @@
+//! From a catalog's bytes to what a machine must be.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests read roles and stories that lie beside them"
+)]
+
+mod bounds;
+mod common;
+mod laws;
+mod layers;
+mod rendering;
+mod shipped;
+mod stories;

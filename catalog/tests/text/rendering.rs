@@ -1,0 +1,338 @@
+//! What a role becomes on one machine.
+
+use crate::common::{
+    catalog, command, facts, file, files, ids, on_machine, package, repository, role, service, text,
+};
+use cfg_catalog::fleet::FleetView;
+use cfg_catalog::resource::Shell;
+use cfg_catalog::resource::package::Wanted;
+use cfg_catalog::{Catalog, Inputs, render};
+use std::collections::BTreeMap;
+
+#[test]
+fn a_whole_expression_keeps_its_type() {
+    let desired = role(
+        r#"
+        [params]
+        hold = { type = "boolean", default = true }
+        words = { type = "list", default = ["a b", "c"] }
+        port = { type = "integer", default = 80 }
+        [package.nginx]
+        hold = "{{ params.hold }}"
+        [command.x]
+        run = "{{ params.words }}"
+        creates = "/x"
+        env = { PORT = "{{ params.port }}" }
+        [file."/etc/port"]
+        content = "{{ params.port }}"
+        [file."/etc/line"]
+        content = "{{ params.port }}\n"
+        "#,
+    );
+    assert_eq!(package(&desired, "package:nginx").hold, Some(true));
+    let x = command(&desired, "command:x");
+    assert_eq!(x.run, Shell::Argv(vec!["a b".into(), "c".into()]));
+    assert_eq!(x.env["PORT"], "80");
+    assert_eq!(text(&desired, "file:/etc/port"), "80");
+    assert_eq!(text(&desired, "file:/etc/line"), "80\n");
+}
+
+#[test]
+fn blocks_are_trimmed_as_in_jinja_and_a_final_newline_is_kept() {
+    let desired = role(
+        "[file.\"/a\"]\ncontent = \"\"\"\none\n  {% if true %}\ntwo & <b>\n  {% endif %}\n\"\"\"\n\
+         [file.\"/b\"]\ncontent = 'x'",
+    );
+    assert_eq!(text(&desired, "file:/a"), "one\ntwo & <b>\n");
+    assert_eq!(text(&desired, "file:/b"), "x");
+}
+
+#[test]
+fn when_and_each() {
+    let desired = role(
+        r#"
+        [params]
+        users = { type = "list", default = [{ name = "ann", admin = true }, { name = "bob", admin = false }] }
+        [user."{{ item.name }}"]
+        each = "params.users"
+        when = "item.admin"
+        [file."/etc/sites/{{ item }}"]
+        each = ["a", "b-{{ facts.hostname }}"]
+        content = "{{ item }}"
+        [package.never]
+        when = "facts.os.id == 'plan9'"
+        [service.app]
+        restart_on = ["package:never", "file:/etc/sites/*", "file:/etc/sites/elsewhere"]
+        "#,
+    );
+    assert_eq!(
+        ids(&desired),
+        [
+            "user:ann",
+            "file:/etc/sites/a",
+            "file:/etc/sites/b-vm-3",
+            "service:app"
+        ]
+    );
+    let inputs = &service(&desired, "service:app").restart_on;
+    let inputs: Vec<String> = inputs.iter().map(ToString::to_string).collect();
+    assert_eq!(inputs, ["file:/etc/sites/a", "file:/etc/sites/b-vm-3"]);
+}
+
+#[test]
+fn references_become_exact() {
+    let desired = role(
+        r#"
+        [file."/etc/web/a"]
+        [file."/etc/web/sub/b"]
+        [file."/etc/web/[a]"]
+        [directory."/etc/web"]
+        [package.nginx]
+        [service.nginx]
+        restart_on = ["file:/etc//web/*", "package:ngin?"]
+        [service.deep]
+        restart_on = ["file:/etc/web/**"]
+        [service.exact]
+        restart_on = ["file:/etc/web/[a]", "directory:/etc/web/"]
+        after = ["service:ngin*.service", "service:deep.service"]
+        [link."/etc/l"]
+        target = "x"
+        after = ["*:x"]
+        "#
+        .replace("after = [\"*:x\"]\n", "")
+        .as_str(),
+    );
+    let inputs = |id: &str| {
+        let ids = &service(&desired, id).restart_on;
+        ids.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        inputs("service:nginx"),
+        ["package:nginx", "file:/etc/web/[a]", "file:/etc/web/a"]
+    );
+    assert_eq!(
+        inputs("service:deep"),
+        [
+            "file:/etc/web/[a]",
+            "file:/etc/web/a",
+            "file:/etc/web/sub/b"
+        ]
+    );
+    assert_eq!(
+        inputs("service:exact"),
+        ["directory:/etc/web", "file:/etc/web/[a]"]
+    );
+    let exact = desired
+        .resources
+        .iter()
+        .find(|r| r.id.name == "exact")
+        .unwrap();
+    let after: Vec<String> = exact.after.iter().map(ToString::to_string).collect();
+    assert_eq!(after, ["service:deep", "service:nginx"]);
+}
+
+#[test]
+fn fleet_and_member() {
+    let desired = role(
+        "[file.'/p']\ncontent = '''{% for p in fleet.peers() %}{{ p.id }}={{ p.address }} {% endfor %}'''\n\
+         [file.'/me']\ncontent = '{{ member.id }}'\n\
+         [file.'/none']\ncontent = \"{{ fleet.members('web') | length }}\"",
+    );
+    assert_eq!(text(&desired, "file:/p"), "1=10.0.0.1 3=10.0.0.3 ");
+    assert_eq!(text(&desired, "file:/me"), "3");
+    assert_eq!(text(&desired, "file:/none"), "2");
+    let all = [
+        (
+            "web/role.toml",
+            "[file.'/x']\ncontent = \"{{ fleet.members('db')[0].name }}\"",
+        ),
+        ("db/role.toml", "[file.'/x']\ncontent = '{{ member.id }}'"),
+    ];
+    assert_eq!(
+        catalog(&all).part("web").unwrap().reads,
+        ["db".to_owned()].into()
+    );
+    assert_eq!(
+        text(&on_machine(&all, None, &[]).unwrap(), "file:/x"),
+        "db-2"
+    );
+}
+
+#[test]
+fn without_a_fleet_what_reads_it_says_so() {
+    for (content, why) in [
+        (
+            "{{ member.id }}",
+            "this machine has no id in its role: give --fleet FILE",
+        ),
+        (
+            "{{ fleet.peers() | length }}",
+            "the fleet is not known here: give --fleet FILE",
+        ),
+    ] {
+        let text = format!("\n[file.'/x']\ncontent = '{content}'");
+        let catalog = catalog(&[("web/role.toml", &text)]);
+        let inputs = Inputs {
+            facts: &facts(),
+            fleet: &FleetView::default(),
+            me: None,
+            leaf: None,
+            set: &BTreeMap::new(),
+        };
+        let wrong = render(catalog.part("web").unwrap(), &inputs, catalog.files()).unwrap_err();
+        let wrong = wrong.to_string();
+        assert!(wrong.contains(why), "{wrong}");
+        assert!(wrong.contains("web/role.toml:3:11"), "{wrong}");
+    }
+}
+
+#[test]
+fn what_is_missing_on_a_machine_names_the_template_line() {
+    let all = [
+        (
+            "web/role.toml",
+            "[file.'/x']\ntemplate = 'x.j2'\n[file.'/y']\ncontent = '{{ facts.local.rack }}'",
+        ),
+        ("web/x.j2", "{% include 'y.j2' %}\n"),
+        ("web/y.j2", "one\n  {{ facts.azure.compute.zone }}\n"),
+    ];
+    let wrong = on_machine(&all, None, &[]).unwrap_err();
+    assert!(
+        wrong.contains("`facts.azure.compute` is undefined"),
+        "{wrong}"
+    );
+    assert!(wrong.contains("web/y.j2:2:6"), "{wrong}");
+    assert!(
+        !wrong.contains("r7") && !wrong.contains("10.0.0.3"),
+        "a value leaks: {wrong}"
+    );
+}
+
+#[test]
+fn a_repository_is_a_whole_stanza() {
+    let all = [
+        (
+            "web/role.toml",
+            "[repository.site]\nuris = ['https://deb.example.org/x']\nsuites = ['stable']\n\
+             components = ['main', 'extra']\narchitectures = ['amd64']\nsigned_by = 'site.asc'\n\
+             [repository.flat]\nuris = ['file:/srv/debs']\nsuites = ['./']",
+        ),
+        ("web/site.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n"),
+    ];
+    let desired = on_machine(&all, None, &[]).unwrap();
+    let site = repository(&desired, "repository:site");
+    assert_eq!(
+        String::from_utf8_lossy(&site.sources),
+        "Types: deb\nURIs: https://deb.example.org/x\nSuites: stable\nComponents: main extra\n\
+         Architectures: amd64\nSigned-By: /etc/apt/keyrings/cfg-site.asc\n"
+    );
+    let flat = repository(&desired, "repository:flat");
+    assert_eq!(
+        String::from_utf8_lossy(&flat.sources),
+        "Types: deb\nURIs: file:/srv/debs\nSuites: ./\n"
+    );
+    let bad = all[0]
+        .1
+        .replace("['stable']", "['stable', 'a b\\nc']")
+        .replace("'a b\\nc'", "\"a\\nEvil: x\"");
+    let wrong = Catalog::load(&files(&[("web/role.toml", &bad), all[1]])).unwrap_err();
+    assert!(wrong.to_string().contains("line break"), "{wrong}");
+}
+
+#[test]
+fn a_tree_is_its_files() {
+    let all = [
+        (
+            "web/role.toml",
+            "[directory.'/srv/site/']\nsource = 'site'\nowner = 'www-data'\nmode = '0750'\n\
+          [service.web]\nreload_on = ['file:/srv/site/**']",
+        ),
+        ("web/site/index.html", "x"),
+        ("web/site/css/a.css", "y"),
+        ("web/sites/other", "z"),
+    ];
+    let desired = on_machine(&all, None, &[]).unwrap();
+    assert_eq!(
+        ids(&desired),
+        [
+            "directory:/srv/site",
+            "file:/srv/site/css/a.css",
+            "file:/srv/site/index.html",
+            "service:web"
+        ]
+    );
+    let css = file(&desired, "file:/srv/site/css/a.css");
+    assert_eq!(css.attributes.owner.as_deref(), Some("www-data"));
+    assert_eq!(css.attributes.mode, None);
+    assert_eq!(service(&desired, "service:web").reload_on.len(), 2);
+}
+
+#[test]
+fn versions() {
+    let desired = role(
+        "[package]\naa = '*'\nbb = 'latest'\ncc = '1:3.8.*'\ndd = '1.2-3~bpo+1'\n[package.ee]\nstate = 'absent'",
+    );
+    for (name, wanted) in [
+        ("aa", Wanted::Any),
+        ("bb", Wanted::Latest),
+        ("cc", Wanted::Glob("1:3.8.*".into())),
+        ("dd", Wanted::Glob("1.2-3~bpo+1".into())),
+        ("ee", Wanted::Any),
+    ] {
+        assert_eq!(
+            package(&desired, &format!("package:{name}")).version,
+            wanted
+        );
+    }
+}
+
+#[test]
+fn paths_belong_to_the_role_that_says_them() {
+    let all = [
+        (
+            "base/role.toml",
+            "partial = true\n[file.'/etc/a']\ntemplate = 'a.j2'\n[file.'/etc/b']\nsource = 'b'\n\
+          [service.x]\nunit = 'x.service'",
+        ),
+        ("base/a.j2", "{% include 'part.j2' %}"),
+        ("base/part.j2", "base {{ params.who }}"),
+        ("base/b", "b of base"),
+        (
+            "base/x.service",
+            "[Service]\nExecStart=/bin/x {{ params.who }}\n",
+        ),
+        (
+            "web/role.toml",
+            "include = ['base']\n[params]\nwho = { type = 'string', default = 'web' }\n\
+          [file.'/etc/b']\nsource = 'b'",
+        ),
+        ("web/a.j2", "never"),
+        ("web/b", "b of web"),
+        ("web/unused", "u"),
+    ];
+    let desired = on_machine(&all, None, &[]).unwrap();
+    assert_eq!(text(&desired, "file:/etc/a"), "base web");
+    let digest = cfg_catalog::digest::Digest::of(b"b of web");
+    assert_eq!(
+        file(&desired, "file:/etc/b")
+            .content
+            .as_ref()
+            .unwrap()
+            .digest(),
+        digest
+    );
+    let unit = service(&desired, "service:x").unit_file.as_ref().unwrap();
+    assert_eq!(unit.content, b"[Service]\nExecStart=/bin/x web\n");
+    let part = catalog(&all);
+    let files: Vec<&String> = part.part("web").unwrap().files.keys().collect();
+    assert_eq!(
+        files,
+        [
+            "base/a.j2",
+            "base/part.j2",
+            "base/x.service",
+            "web/a.j2",
+            "web/b"
+        ]
+    );
+}

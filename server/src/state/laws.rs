@@ -1,0 +1,100 @@
+//! Laws of the state: whatever is decided folds, and what it promises stays true.
+
+use super::State;
+use super::enrol::Machine;
+use super::event::Event;
+use super::publish::Over;
+use super::tests::{NOW, about, began, candidate, fold, role};
+use super::token::Wanted;
+use cfg_catalog::digest::Digest;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One thing that somebody does.
+#[derive(Clone, Debug)]
+enum Deed {
+    Token(u8, u8, u8),
+    Enrol(u8, u8, u8),
+    Revoke(u8),
+    Publish(u8),
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let deed = prop_oneof![
+        (0..3u8, 0..2u8, 1..4u8).prop_map(|(token, role, uses)| Deed::Token(token, role, uses)),
+        (0..3u8, 0..4u8, 0..3u8).prop_map(|(token, node, key)| Deed::Enrol(token, node, key)),
+        (0..4u8).prop_map(Deed::Revoke),
+        (0..3u8).prop_map(Deed::Publish),
+    ];
+    proptest::collection::vec(deed, 0..60)
+}
+
+/// What happens, or nothing where it is refused.
+fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
+    match deed {
+        Deed::Token(token, of_role, uses) => {
+            let wanted = Wanted {
+                purpose: role(&format!("role-{of_role}")),
+                uses: u32::from(*uses),
+                ttl_s: 60,
+            };
+            // Each token of one number is another.
+            let hash = Digest::of(format!("{token}-{at}").as_bytes());
+            state.create_token(hash, &wanted, NOW).unwrap_or_default()
+        }
+        Deed::Enrol(token, node, key) => {
+            let token = state.tokens.keys().nth(usize::from(*token));
+            let machine = Machine {
+                token: token.copied().unwrap_or(Digest::of(b"none")),
+                name: format!("vm-{node}"),
+                key: Digest::of(&[*key]),
+                about: about("10.0.0.1"),
+            };
+            state
+                .enrol(&machine, NOW)
+                .map(|(events, _)| events)
+                .unwrap_or_default()
+        }
+        Deed::Revoke(node) => state.revoke_node(&format!("vm-{node}")).unwrap_or_default(),
+        Deed::Publish(release) => {
+            let reads: &[(&str, &[&str])] = &[("role-0", &["role-1"]), ("role-1", &[])];
+            let candidate = candidate(&release.to_string(), reads, Over::Anything);
+            state
+                .publish(&candidate)
+                .map(|(events, _)| events)
+                .unwrap_or_default()
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn ids_stick_and_are_never_given_twice(deeds in deeds()) {
+        let mut state = began();
+        let mut given: BTreeMap<(String, u32), String> = BTreeMap::new();
+        for (at, deed) in deeds.iter().enumerate() {
+            let events = decide(&state, at, deed);
+            fold(&mut state, events);
+            for (name, node) in &state.nodes {
+                let owner = given.entry((node.role.clone(), node.id)).or_insert(name.clone());
+                prop_assert_eq!(owner, name);
+            }
+            for (role, ids) in &state.ids {
+                let all: BTreeSet<u32> = ids.values().copied().collect();
+                let dense: BTreeSet<u32> = (1..=u32::try_from(ids.len()).unwrap()).collect();
+                prop_assert_eq!(all, dense, "{}", role);
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_survives_its_snapshot(deeds in deeds()) {
+        let mut state = began();
+        for (at, deed) in deeds.iter().enumerate() {
+            let events = decide(&state, at, deed);
+            fold(&mut state, events);
+        }
+        let json = serde_json::to_vec(&state).unwrap();
+        prop_assert_eq!(serde_json::from_slice::<State>(&json).unwrap(), state);
+    }
+}

@@ -1,0 +1,13 @@
+//! Whole servers, on real sockets, on a real directory and a real Azurite.
+
+mod attacks;
+mod azurite;
+mod channel;
+mod intruders;
+mod logged;
+mod place;
+mod program;
+mod release;
+mod stores;
+mod streams;
+mod world;

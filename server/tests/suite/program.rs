@@ -1,0 +1,224 @@
+//! The program itself, and what a machine fetches from it.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A folder with a server.toml for free ports, and an agent's program.
+struct Home {
+    folder: TempDir,
+    enrol_port: u16,
+}
+
+impl Home {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [port, enrol_port] = [free_port(), free_port()];
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let toml = format!(
+            "data = {:?}\nlisten = \"127.0.0.1:{port}\"\nenrol_listen = \"127.0.0.1:{enrol_port}\"\n\
+             names = [\"127.0.0.1\"]\nagent_binary = {:?}\n",
+            at("data"),
+            at("cfg")
+        );
+        std::fs::write(at("server.toml"), toml).expect("written");
+        std::fs::write(at("cfg"), b"#!/bin/sh\necho agent \"$@\"\n".repeat(10_000))
+            .expect("written");
+        Self { folder, enrol_port }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn call(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("it runs")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cfg-server"));
+        command
+            .arg("--config")
+            .arg(self.path().join("server.toml"))
+            .args(arguments);
+        command
+    }
+
+    /// Runs the server until the child is dropped.
+    fn serve(&self) -> Serving {
+        let mut child = self
+            .command(&["run"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        for line in &mut lines {
+            if line.expect("it logs").contains("machines and operators at") {
+                // Somebody must read on, or its log would block.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Serving(child);
+            }
+        }
+        panic!("it does not serve: {:?}", child.wait());
+    }
+}
+
+struct Serving(Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.kill().expect("it runs");
+        self.0.wait().expect("it ended");
+    }
+}
+
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    free.local_addr().expect("its address").port()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn codes_of_wrong_calls() {
+    let home = Home::new();
+    for (arguments, code, words) in [
+        (&["rnu"][..], 64, "unrecognized subcommand"),
+        (&["cloud-init"], 64, "--role"),
+        (
+            &["cloud-init", "--role", "x", "--ttl", "1y"],
+            64,
+            "is not a duration",
+        ),
+        (&["run"], 1, "run cfg-server init first"),
+        (&["operator-token"], 1, "run cfg-server init first"),
+        (
+            &["init", "--fleet", "a b"],
+            1,
+            "cannot be the name of a fleet",
+        ),
+    ] {
+        let output = home.call(arguments);
+        let says = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {says}");
+        assert!(says.contains(words), "{arguments:?}: {says}");
+    }
+    std::fs::write(home.path().join("server.toml"), "prot = 1").expect("written");
+    let output = home.call(&["run"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(
+        text(&output.stderr).contains("unknown field `prot`"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn init_says_what_comes_next_and_runs_once() {
+    let home = Home::new();
+    let first = home.call(&["init"]);
+    assert!(first.status.success(), "{first:?}");
+    let says = text(&first.stdout);
+    let lines: Vec<&str> = says.lines().collect();
+    let ca = lines[0].strip_prefix("ca-sha256: ").expect("the CA");
+    let token = lines[1]
+        .strip_prefix("operator-token: ")
+        .expect("the token");
+    assert_eq!((ca.len(), token.len(), lines.len()), (64, 44, 2));
+    let next = format!("--token {token} --ca-sha256 {ca}");
+    assert!(text(&first.stderr).contains(&next), "{first:?}");
+
+    let files = || {
+        let key = std::fs::read(home.path().join("data/pki/ca.key")).expect("the key");
+        let entries = std::fs::read_dir(home.path().join("data/store/log")).expect("the log");
+        (key, entries.count())
+    };
+    let before = files();
+    let second = home.call(&["init"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(text(&second.stderr).contains("left as it is"), "{second:?}");
+    assert_eq!(files(), before);
+    let another = text(&home.call(&["operator-token"]).stdout);
+    assert!(
+        another.starts_with(&format!("ca-sha256: {ca}\noperator-token: cfg-")),
+        "{another}"
+    );
+    assert!(!another.contains(token));
+}
+
+/// The script of the user-data, made to install below a folder.
+fn script(user_data: &str, root: &Path) -> String {
+    let start = user_data.find("      # Fetches").expect("the script");
+    let end = user_data.find("runcmd:").expect("its end");
+    let script: String = user_data[start..end]
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix("      ").unwrap_or(line)))
+        .collect();
+    let program = root.join("cfg").display().to_string();
+    script
+        .replace("/usr/bin/cfg", &program)
+        .replace("PATIENCE = 15 * 60", "PATIENCE = 3")
+}
+
+fn python(script: &Path) -> Output {
+    Command::new("python3")
+        .arg(script)
+        .output()
+        .expect("python3 runs")
+}
+
+#[test]
+fn cloud_init_brings_the_agent() {
+    let home = Home::new();
+    assert!(home.call(&["init"]).status.success());
+    let _serving = home.serve();
+    let made = home.call(&["cloud-init", "--role", "web"]);
+    assert!(made.status.success(), "{made:?}");
+    assert!(
+        text(&made.stderr).contains("nothing is published yet"),
+        "{made:?}"
+    );
+    let user_data = text(&made.stdout);
+    assert!(user_data.starts_with("#cloud-config\n"), "{user_data}");
+    assert!(user_data.contains(&format!("https://127.0.0.1:{}/cfg", home.enrol_port)));
+
+    let machine = tempfile::tempdir().expect("a folder");
+    let path: PathBuf = machine.path().join("bootstrap.py");
+    std::fs::write(&path, script(&user_data, machine.path())).expect("written");
+    for _ in 0..2 {
+        let output = python(&path);
+        assert!(output.status.success(), "{output:?}");
+        let says = text(&output.stdout);
+        assert!(
+            says.contains("agent enroll --server https://127.0.0.1:"),
+            "{says}"
+        );
+        assert!(
+            says.contains("--token-file /etc/cfg/token --ca-sha256 "),
+            "{says}"
+        );
+        assert!(says.contains(" --start"), "{says}");
+    }
+    let installed = machine.path().join("cfg");
+    assert_eq!(
+        std::fs::read(&installed).expect("the agent"),
+        std::fs::read(home.path().join("cfg")).expect("the agent")
+    );
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = installed.metadata().expect("its mode").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o755);
+
+    // Another program than the one that was promised is not installed.
+    std::fs::remove_file(&installed).expect("removed");
+    std::fs::write(home.path().join("cfg"), "#!/bin/sh\necho evil\n").expect("written");
+    let output = python(&path);
+    assert!(!output.status.success());
+    assert!(
+        text(&output.stdout).contains("somebody meddles"),
+        "{output:?}"
+    );
+    assert!(!installed.exists());
+}
