@@ -403,3 +403,102 @@ fn what_apt_says_is_what_the_failure_says() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn packages_move_both_ways_and_keep_their_marks() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let machine = Machine::boot(sandbox, PROBE)?;
+        let host = &machine.host;
+        let newer = ["--set", "version=1.1"];
+        machine.converge(&newer)?;
+        sandbox.step("1.1 runs");
+
+        // An administrator's hold is lifted for this change alone.
+        host.run(["apt-mark", "hold", "probe-daemon"])?;
+        let made = machine.converge(&[])?;
+        assert_eq!(
+            made,
+            [
+                "downgrade package:probe-daemon",
+                "restart service:probe-daemon"
+            ]
+        );
+        assert_eq!(host.run(["apt-mark", "showhold"])?.trim(), "probe-daemon");
+        assert_eq!(machine.starts()?, ["1.1 started one", "1.0 started one"]);
+
+        host.run(["apt-mark", "auto", "probe-daemon"])?;
+        assert_eq!(machine.converge(&[])?, ["update package:probe-daemon"]);
+        assert_eq!(host.run(["apt-mark", "showauto", "probe-daemon"])?, "");
+        sandbox.step("marks");
+
+        // Another apt at work is waited for, be it at the lists or at dpkg.
+        for lock in ["/var/lib/apt/lists/lock", "/var/lib/dpkg/lock-frontend"] {
+            host.sh(
+                "find /var/lib/apt/lists -name '*_*' -type f -delete; apt-get purge -qq hello",
+            )?;
+            machine.role("[package]\nhello = \"*\"\n")?;
+            let script = format!(
+                "import fcntl, time\nf = open('{lock}', 'w')\nfcntl.lockf(f, fcntl.LOCK_EX)\nopen('/locked', 'w')\ntime.sleep(4)\n"
+            );
+            let _other = host.spawn(["python3", "-c", &script])?;
+            becomes("the other apt works", SOON, true, || host.exists("/locked"))?;
+            let (code, document) = machine.apply(&[])?;
+            assert_eq!(code, 0, "{lock}: {document:#}");
+            host.run(["rm", "/locked"])?;
+        }
+        sandbox.step("locks");
+
+        // A source that cannot be reached does not stop what the others have, and is told of where it matters.
+        host.write_file(
+            "/etc/apt/sources.list.d/gone.list",
+            "deb [trusted=yes] http://10.77.0.1:9/debian gone main\n",
+        )?;
+        host.run(["apt-get", "purge", "-qq", "hello"])?;
+        machine.role("[package]\nhello = \"*\"\nonly-there = \"*\"\n")?;
+        let (code, document) = machine.apply(&[])?;
+        assert_eq!(code, 1);
+        assert_eq!(words(&document), ["install package:hello"]);
+        let told = document["failures"][0]["message"]
+            .as_str()
+            .unwrap_or_default();
+        assert!(
+            told.contains("only-there") && told.contains("10.77.0.1"),
+            "{told}"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn a_sysv_daemon_that_died_unseen_is_started_again() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let role = r#"
+[fleet]
+health = "echo srvr | nc -w 2 127.0.0.1 2181 | grep -q Mode"
+
+[package]
+zookeeperd = "*"
+netcat-openbsd = "*"
+
+[service.zookeeper]
+state = "running"
+enabled = true
+"#;
+        let machine = Machine::boot(sandbox, role)?;
+        let host = &machine.host;
+        machine.converge(&[])?;
+        sandbox.step("it runs");
+        host.run(["pkill", "-KILL", "java"])?;
+        becomes("java is dead", SOON, true, || {
+            Ok(host.exec(["pgrep", "java"])?.status == 1)
+        })?;
+        let word = host.run(["systemctl", "is-active", "zookeeper"])?;
+        assert_eq!(word.trim(), "active", "systemd does not know");
+        assert_eq!(machine.converge(&[])?, ["start service:zookeeper"]);
+
+        // Without a bus, systemctl tells the same.
+        let argv = "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/none cfg apply --catalog /srv/roles --role probe --dry-run";
+        host.sh(argv)?;
+        Ok(())
+    })
+}
