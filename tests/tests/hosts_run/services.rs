@@ -48,6 +48,23 @@ fn a_daemon_starts_once_with_its_configuration_and_restarts_when_it_must() -> Re
         );
         assert_eq!(machine.starts()?[2..], ["1.1 started two"]);
 
+        let starts = machine.starts()?;
+        assert!(
+            !starts.iter().any(|start| start.contains("refused")),
+            "{starts:?}"
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn what_is_done_by_hand_is_put_right_with_no_restart_too_many() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let machine = Machine::boot(sandbox, PROBE)?;
+        let host = &machine.host;
+        let now = ["--set", "version=1.1", "--set", "value=two"];
+        machine.converge(&now)?;
+
         // Changed by hand and not restarted: put back, and nothing read it, so nothing is owed.
         host.write_file(CONF, "value=three\n")?;
         assert_eq!(machine.converge(&now)?, [format!("update file:{CONF}")]);
