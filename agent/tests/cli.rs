@@ -144,6 +144,32 @@ fn a_dry_run_foretells_the_run_and_the_second_run_does_nothing() {
 }
 
 #[test]
+fn a_run_names_the_folders_that_its_own_state_needs_too() {
+    let desk = Desk::new();
+    desk.write("agent.toml", "state = \"/var/lib/cfg\"");
+    let role =
+        "[file.\"/var/lib/x/f\"]\ncontent = \"f\"\n[directory.\"/var/lib\"]\nmode = \"0711\"\n";
+    desk.write("roles/web/role.toml", role);
+    let call = "apply --catalog roles --role web --root root --json";
+    let (_, plan) = desk.json(&format!("{call} --dry-run"));
+    let (code, run) = desk.json(call);
+    assert_eq!(code, 0);
+    assert_eq!(run["changes"], plan["changes"]);
+    assert_eq!(run["counts"], plan["counts"]);
+    assert_eq!(run["changes"].as_array().unwrap().len(), 4, "{run:#}");
+    let mode = |path: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        let seen = std::fs::metadata(desk.path(path)).unwrap();
+        seen.permissions().mode() & 0o7777
+    };
+    assert_eq!(mode("root/var"), 0o755);
+    assert_eq!(mode("root/var/lib"), 0o711);
+    assert_eq!(mode("root/var/lib/cfg"), 0o700);
+    let (code, _) = desk.json(&format!("{call} --dry-run"));
+    assert_eq!(code, 0);
+}
+
+#[test]
 fn only_some_resources_with_what_they_come_after() {
     let desk = Desk::new();
     desk.write(
