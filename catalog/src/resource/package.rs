@@ -2,7 +2,7 @@
 
 use super::{Obstacle, Resource};
 use crate::plan::turn::{Found, Turn};
-use crate::plan::{Action, Change};
+use crate::plan::{Action, Certainty, Change};
 use debversion::Version;
 use globset::GlobBuilder;
 use serde_json::{Value, json};
@@ -158,7 +158,13 @@ fn presence(
         changes.push(change(Action::Unhold).showing(json!({"held": true}), json!({"held": false})));
     }
     if let Some((action, version)) = moved {
-        changes.push(change(action).showing(shown(state), json!({ "version": version })));
+        // Only a real run refreshes the index, and then it has that or has not.
+        let sure = match lies_ready(&version, state) {
+            true => Certainty::Certain,
+            false => Certainty::Assumed,
+        };
+        let after = json!({ "version": version });
+        changes.push(change(action).at_most(sure).showing(shown(state), after));
     }
     if kept && state.auto {
         // Moving it marks it as well.
@@ -244,6 +250,18 @@ fn some_of(versions: &[String]) -> String {
         0 => first.join(", "),
         _ => format!("{} and {more} more", first.join(", ")),
     }
+}
+
+/// Whether there is this very version: in the index, or on the machine and only to be configured.
+fn lies_ready(version: &str, state: &PackageState) -> bool {
+    let offered = state
+        .available
+        .iter()
+        .flatten()
+        .any(|offered| offered == version);
+    offered
+        || matches!(&state.dpkg, DpkgState::Broken { version: there, status }
+            if there == version && !lacks_files(status))
 }
 
 fn best<'a>(wanted: &Wanted, available: Option<&'a [String]>) -> Option<&'a str> {

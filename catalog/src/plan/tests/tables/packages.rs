@@ -198,3 +198,21 @@ fn what_no_index_has() {
     let verdict = judge_ahead(&package("p", "4.*"), state, &Host::default(), &ahead);
     assert_eq!(only(verdict).after, json!({ "version": "4.*" }));
 }
+
+#[test]
+fn what_the_index_does_not_have_yet_is_only_assumed() {
+    use crate::plan::Certainty::{Assumed, Certain};
+    for (resource, state, wanted) in [
+        (package("p", "*"), absent(), Certain),
+        (package("p", "3.8-*"), dpkg("3.9-1"), Certain),
+        (package("p", "*"), blind(absent()), Assumed),
+        (package("p", "99*"), blind(dpkg("3.9-1")), Assumed),
+        (package("p", "*"), broken("3.0-1"), Certain),
+        (package("p", "*"), torn("3.8-1"), Certain),
+        (package("p", "*"), blind(torn("3.8-1")), Assumed),
+    ] {
+        let observed = Observed::Package(state.clone());
+        let change = only(judge(&resource, observed, &Host::default()));
+        assert_eq!(change.certainty, wanted, "{:?} on {state:?}", resource.body);
+    }
+}
