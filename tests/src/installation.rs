@@ -143,7 +143,7 @@ impl Installation {
 
     /// The documents that the server keeps of a node's runs, as text.
     pub fn reports(&self, node: &str) -> Result<String> {
-        let folder = self.dir.join("server/store/reports").join(node);
+        let folder = self.dir.join("server/store/runs").join(node);
         output(Command::new("grep").args(["-rh", ""]).arg(folder))?.success()
     }
 
