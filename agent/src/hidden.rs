@@ -11,6 +11,8 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     match word.to_str()? {
         "effect" => {
             let folder = arguments.next()?;
+            // Who kills every `cfg` by its name means the agent, not what must outlive it.
+            rustix::thread::set_name(c"cfg-effect").ok();
             Some(match crate::effect::run_inside(Path::new(&folder)) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {

@@ -21,6 +21,8 @@ mod disk;
 mod host;
 mod http;
 mod image;
+mod installation;
+mod local;
 mod sandbox;
 mod wait;
 
@@ -30,5 +32,7 @@ pub use command::{Output, output};
 pub use host::Host;
 pub use http::FileServer;
 pub use image::Image;
+pub use installation::{Catalog, Installation, dry_run, status};
+pub use local::{CFG, Local, Run};
 pub use sandbox::Sandbox;
 pub use wait::{becomes, eventually};

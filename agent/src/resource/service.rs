@@ -7,7 +7,7 @@ use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Change};
 use cfg_catalog::resource::file::{Content, File};
-use cfg_catalog::resource::service::{Load, Service, ServiceState};
+use cfg_catalog::resource::service::{Active, Load, Service, ServiceState};
 use cfg_catalog::resource::{Attributes, Body, Mode, PathState, Presence, Resource};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -86,10 +86,15 @@ pub fn enact(
         }
         Action::Start | Action::Restart => {
             systemd.forget_failures(unit);
-            let job = if change.action == Action::Start {
-                Job::Start
-            } else {
+            // A SysV script whose processes are dead counts as active: to start it would do nothing.
+            let active = systemd
+                .states(&[unit])?
+                .get(unit)
+                .is_some_and(|state| state.active == Active::Running);
+            let job = if change.action == Action::Restart || active {
                 Job::Restart
+            } else {
+                Job::Start
             };
             systemd.job(job, unit)
         }

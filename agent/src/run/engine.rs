@@ -297,6 +297,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             .map(|resource| Look {
                 resource,
                 listed: self.listed.contains(&resource.id),
+                started: self.is_started(&resource.id),
             })
             .collect();
         let seen = self.hand.look(&wanted, stage);

@@ -5,13 +5,14 @@ use super::state::StateDir;
 use crate::apt::{self, Apt, policy};
 use crate::effect::Effects;
 use crate::guard::{self, Question, Where};
-use crate::machine::{BlobSource, Hands, Machine, Root};
+use crate::machine::{BlobSource, Caller, Hands, Machine, Root};
 use crate::resource::{command, package, service};
 use crate::systemd::Systemd;
 use anyhow::Context as _;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
 use cfg_catalog::plan::{Change, Ledger};
+use cfg_catalog::resource::service::{Active, Activity};
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -26,15 +27,59 @@ const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Eyes<'a> {
     root: &'a Root,
     systemd: Systemd,
+    health: Option<&'a Health>,
 }
 
 impl<'a> Eyes<'a> {
-    pub(super) fn new(root: &'a Root) -> Self {
+    pub(super) fn new(root: &'a Root, desired: &'a Desired) -> Self {
         Self {
             root,
             systemd: Systemd::reach(root.path()),
+            health: desired.health.as_ref(),
         }
     }
+
+    /// Where systemd cannot know whether something runs that should, the role's health decides: a SysV script counts
+    /// as active when all its processes are dead.
+    fn unmask_the_dead(
+        &self,
+        wanted: &[Look<'_>],
+        stage: Stage,
+        seen: &mut BTreeMap<ResourceId, Observed>,
+    ) {
+        let Some(health) = self.health else {
+            return;
+        };
+        let suspects = wanted
+            .iter()
+            .filter(|look| !look.started && must_run(look.resource));
+        let mut sick = None;
+        for look in suspects {
+            let Some(Observed::Service(state)) = seen.get_mut(&look.resource.id) else {
+                continue;
+            };
+            if state.judged || state.active != Active::Running {
+                continue;
+            }
+            // Asked once for all, and only where somebody is suspected.
+            if *sick.get_or_insert_with(|| is_sick(self.root, health, stage)) {
+                state.active = Active::Failed;
+                state.start = None;
+            }
+        }
+    }
+}
+
+fn must_run(resource: &Resource) -> bool {
+    matches!(&resource.body, Body::Service(service) if service.state == Some(Activity::Running))
+}
+
+fn is_sick(root: &Root, health: &Health, stage: Stage) -> bool {
+    let place = match stage {
+        Stage::Plan => Where::ShutIn,
+        Stage::Turn => Where::Open,
+    };
+    matches!(ask_health(root, health, place), Ok(Healthy::No(_)))
 }
 
 impl Site for Eyes<'_> {
@@ -43,6 +88,7 @@ impl Site for Eyes<'_> {
         let mut seen = BTreeMap::new();
         seen.extend(packages(&machine, wanted, stage));
         seen.extend(services(&machine, &self.systemd, wanted));
+        self.unmask_the_dead(wanted, stage, &mut seen);
         for look in wanted {
             if let Some(observed) = one(&machine, look, stage) {
                 seen.insert(look.resource.id.clone(), observed);
@@ -181,7 +227,8 @@ impl<'a> Whole<'a> {
     /// Refreshes a stale index before anything is looked at, where a package follows the newest there is.
     pub(super) fn refresh_for_latest(&self) -> anyhow::Result<Option<String>> {
         let follows = |resource: &Resource| matches!(&resource.body, Body::Package(body) if package::follows_index(body));
-        if !self.desired.resources.iter().any(follows) {
+        let as_root = self.eyes.root.caller() == Caller::Superuser;
+        if !as_root || !self.desired.resources.iter().any(follows) {
             return Ok(None);
         }
         self.apt().refresh(apt::Missing::Nothing)
@@ -207,8 +254,14 @@ impl<'a> Whole<'a> {
         let root = self.eyes.root.path();
         let policy = policy::Policy::place(root, &policy::script(&may_start, &named))?;
         let moved = self.repair_and_move(moves);
-        policy.restore()?;
-        self.eyes.systemd.daemon_reload()?;
+        // Packages have moved whatever comes of these; what is left of the policy acts for nobody, and the next run
+        // takes it away.
+        if let Err(error) = policy.restore() {
+            tracing::error!("{error:#}");
+        }
+        if let Err(error) = self.eyes.systemd.daemon_reload() {
+            tracing::error!("daemon-reload: {error:#}");
+        }
         moved
     }
 
@@ -289,7 +342,8 @@ impl Hand for Whole<'_> {
     }
 
     fn healthy(&mut self, health: &Health) -> Healthy {
-        ask_health(self.eyes.root, health).unwrap_or_else(|error| Healthy::No(format!("{error:#}")))
+        ask_health(self.eyes.root, health, Where::Open)
+            .unwrap_or_else(|error| Healthy::No(format!("{error:#}")))
     }
 
     fn wait(&mut self, time: Duration) {
@@ -301,7 +355,7 @@ impl Hand for Whole<'_> {
     }
 }
 
-fn ask_health(root: &Root, health: &Health) -> anyhow::Result<Healthy> {
+fn ask_health(root: &Root, health: &Health, place: Where) -> anyhow::Result<Healthy> {
     let question = Question {
         argv: guard::argv(&health.command),
         env: &BTreeMap::new(),
@@ -310,7 +364,7 @@ fn ask_health(root: &Root, health: &Health) -> anyhow::Result<Healthy> {
         root: root.path(),
         timeout: HEALTH_PATIENCE,
     };
-    let answer = question.ask(Where::Open).context("it cannot be asked")?;
+    let answer = question.ask(place).context("it cannot be asked")?;
     Ok(match answer.outcome {
         Some(outcome) if outcome.is_success() => Healthy::Yes,
         Some(outcome) => {

@@ -76,7 +76,7 @@ pub enum RunError {
 /// Where no plan could be made.
 pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     let clock = Clock::start();
-    let mut eyes = Eyes::new(context.root);
+    let mut eyes = Eyes::new(context.root, context.desired);
     let snapshot = look(context, &mut eyes)?;
     let ledger = match context.state.ledger() {
         Ok(ledger) => ledger,
@@ -111,7 +111,12 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         settle_leftover(&mut known, &leftover);
     }
     context.state.keep_ledger(&known)?;
-    let mut whole = Whole::new(context, Eyes::new(context.root), effects, &run);
+    let mut whole = Whole::new(
+        context,
+        Eyes::new(context.root, context.desired),
+        effects,
+        &run,
+    );
     whole.undo_leftovers()?;
     if let Some(complaint) = whole.refresh_for_latest()? {
         tracing::warn!("the index could not be refreshed whole: {complaint}");
@@ -168,6 +173,7 @@ fn look(context: &Context<'_>, site: &mut dyn Site) -> anyhow::Result<Snapshot> 
         .map(|resource| Look {
             resource,
             listed: listed.contains(&resource.id),
+            started: false,
         })
         .collect();
     let observed = site.look(&wanted, Stage::Plan);

@@ -14,6 +14,8 @@ pub struct Look<'a> {
     pub resource: &'a Resource,
     /// A directory: everything below it is wanted too.
     pub listed: bool,
+    /// A service: this run has started it, so that the role's health says nothing of it yet.
+    pub started: bool,
 }
 
 /// What a look is for.

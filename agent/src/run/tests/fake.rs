@@ -256,6 +256,7 @@ impl Fake {
             .map(|resource| Look {
                 resource,
                 listed: listed.contains(&resource.id),
+                started: false,
             })
             .collect();
         Snapshot {
