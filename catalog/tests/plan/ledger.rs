@@ -1,20 +1,20 @@
 //! The rules of the ledger: what a start has read, and what is owed.
 
-use super::build::*;
-use crate::digest::Digest;
-use crate::id::ResourceId;
-use crate::plan::inputs::{Inputs, inputs};
-use crate::plan::ledger::{By, Owed, Read, StartRecord};
-use crate::plan::{Ledger, Snapshot, begin};
-use crate::resource::service::{Active, Enabled, Input, Load, ServiceState, Start};
-use crate::resource::{Desired, FileState, Observed, PathState, Resource};
+use crate::build::*;
+use cfg_catalog::digest::Digest;
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::inputs::{Inputs, inputs};
+use cfg_catalog::plan::ledger::{By, Owed, Read, StartRecord};
+use cfg_catalog::plan::{Ledger, Snapshot, begin};
+use cfg_catalog::resource::service::{Active, Enabled, Input, Load, ServiceState, Start};
+use cfg_catalog::resource::{Desired, FileState, Observed, PathState, Resource};
 
 const FILE: &str = "file:/etc/f";
 const OTHER: &str = "file:/etc/g";
 
 fn stands(text: &str, changed_us: u64) -> Observed {
     Observed::Path(PathState::File(FileState {
-        ownership: super::machine::owned(0o644),
+        ownership: crate::model::machine::owned(0o644),
         size: 1,
         digest: Some(Digest::of(text.as_bytes())),
         content: None,
@@ -373,12 +373,12 @@ fn inputs_are_contents_and_not_attributes() {
         let Input { digest, .. } = inputs(&desired, &snapshot)[&id("directory:/d")];
         digest
     };
-    let mut machine = super::machine::Machine::blank();
+    let mut machine = crate::model::machine::Machine::blank();
     machine.write("/d/a", "x");
-    let look = |machine: &super::machine::Machine| machine.path(&path("/d"), true);
+    let look = |machine: &crate::model::machine::Machine| machine.path(&path("/d"), true);
     let first = digest(look(&machine));
     for node in machine.nodes.values_mut() {
-        node.ownership = super::machine::owned(0o600);
+        node.ownership = crate::model::machine::owned(0o600);
         node.changed_us += 5;
     }
     assert_eq!(digest(look(&machine)), first);

@@ -1,19 +1,19 @@
 //! The machine in memory does what it is told, and a run over it as the agent's engine has it.
 
 use super::machine::{Installed, Machine, Node, What, owned};
-use crate::plan::claims::Claims;
-use crate::plan::document::{Document, Done, Failure, Head, Unforeseen};
-use crate::plan::draft::Fate;
-use crate::plan::inputs::inputs;
-use crate::plan::{
+use cfg_catalog::plan::claims::Claims;
+use cfg_catalog::plan::document::{Document, Done, Failure, Head, Unforeseen};
+use cfg_catalog::plan::draft::Fate;
+use cfg_catalog::plan::inputs::inputs;
+use cfg_catalog::plan::{
     Action, Change, Ledger, Plan, PlannedStep, Snapshot, Standing, Turn, Verdict, ahead::Ahead,
     begin, plan, settle, turn,
 };
-use crate::resource::account::{Present, User};
-use crate::resource::file::{Content, File};
-use crate::resource::package::{DpkgState, Package};
-use crate::resource::service::{Service, Start};
-use crate::resource::{Attributes, Body, Desired, Observed, Resource};
+use cfg_catalog::resource::account::{Present, User};
+use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::package::{DpkgState, Package};
+use cfg_catalog::resource::service::{Service, Start};
+use cfg_catalog::resource::{Attributes, Body, Desired, Observed, Resource};
 
 impl Machine {
     fn apply(&mut self, desired: &Desired, plan: &Plan, change: &Change) {
@@ -107,7 +107,7 @@ impl Machine {
         seen.password_hash = user.password_hash.clone();
     }
 
-    fn touch_parent(&mut self, path: &crate::path::AbsPath) {
+    fn touch_parent(&mut self, path: &cfg_catalog::path::AbsPath) {
         let now = self.tick();
         if let Some(node) = path.parent().and_then(|above| self.nodes.get_mut(&above)) {
             node.changed_us = now;
@@ -128,7 +128,13 @@ impl Machine {
         self.node(&file.path, What::File(bytes), &file.attributes, mode);
     }
 
-    fn node(&mut self, path: &crate::path::AbsPath, what: What, wanted: &Attributes, new: u32) {
+    fn node(
+        &mut self,
+        path: &cfg_catalog::path::AbsPath,
+        what: What,
+        wanted: &Attributes,
+        new: u32,
+    ) {
         let path = &self.led(path);
         let parent = path.parent().expect("never the root");
         assert!(self.nodes.contains_key(&parent), "{parent} is missing");
@@ -174,7 +180,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn unpack(&mut self, name: &str, version: &str, auto: bool) {
+    pub fn unpack(&mut self, name: &str, version: &str, auto: bool) {
         let deb = self.debs.get(name).cloned().unwrap_or_default();
         for needed in &deb.needs {
             let newest = self.debs[needed].versions[0].clone();
@@ -250,18 +256,18 @@ impl Machine {
 }
 
 /// What a run has left.
-pub(super) struct Ran {
-    pub(super) document: Document,
-    pub(super) ledger: Ledger,
+pub struct Ran {
+    pub document: Document,
+    pub ledger: Ledger,
 }
 
-pub(super) fn dry(machine: &Machine, desired: &Desired, ledger: &Ledger) -> Document {
+pub fn dry(machine: &Machine, desired: &Desired, ledger: &Ledger) -> Document {
     let plan = plan(desired, &machine.snapshot(desired), ledger).unwrap();
     Document::of_plan(Head::default(), &plan)
 }
 
 /// One run, as the agent's engine does it.
-pub(super) fn run(machine: &mut Machine, desired: &Desired, ledger: &Ledger) -> Ran {
+pub fn run(machine: &mut Machine, desired: &Desired, ledger: &Ledger) -> Ran {
     let begun = machine.snapshot(desired);
     let plan = plan(desired, &begun, ledger).unwrap();
     let mut run = Run {
@@ -356,7 +362,7 @@ impl Run<'_> {
         machine: &Machine,
         step: &PlannedStep,
         change: &Change,
-        read: &crate::plan::inputs::Inputs,
+        read: &cfg_catalog::plan::inputs::Inputs,
     ) {
         let resource = self.resource(step).clone();
         match change.action {
@@ -374,7 +380,7 @@ impl Run<'_> {
 }
 
 /// `kind:name action`, in order.
-pub(super) fn words(document: &Document) -> Vec<String> {
+pub fn words(document: &Document) -> Vec<String> {
     document
         .changes
         .iter()
