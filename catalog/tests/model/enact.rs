@@ -1,6 +1,6 @@
 //! The machine in memory does what it is told, and a run over it as the agent's engine has it.
 
-use super::machine::{Installed, Machine, Node, What, owned};
+use super::machine::{Installed, Machine, Node, What};
 use cfg_catalog::plan::claims::Claims;
 use cfg_catalog::plan::document::{Document, Done, Failure, Head, Unforeseen};
 use cfg_catalog::plan::draft::Fate;
@@ -107,7 +107,7 @@ impl Machine {
         seen.password_hash = user.password_hash.clone();
     }
 
-    fn touch_parent(&mut self, path: &cfg_catalog::path::AbsPath) {
+    pub fn touch_parent(&mut self, path: &cfg_catalog::path::AbsPath) {
         let now = self.tick();
         if let Some(node) = path.parent().and_then(|above| self.nodes.get_mut(&above)) {
             node.changed_us = now;
@@ -120,9 +120,10 @@ impl Machine {
             _ => None,
         };
         let bytes = match (&file.content, there) {
-            (Some(Content::Text(_)), Some(there)) if file.create_only => there,
+            (Some(_), Some(there)) if file.create_only => there,
             (Some(Content::Text(bytes)), _) => bytes.clone(),
-            (_, there) => there.expect("a blob, or nothing to set attributes of"),
+            (Some(Content::Blob { digest, .. }), _) => self.host.blobs[digest].clone(),
+            (None, there) => there.expect("something to set attributes of"),
         };
         let mode = if file.sensitive { 0o600 } else { 0o644 };
         self.node(&file.path, What::File(bytes), &file.attributes, mode);
@@ -142,10 +143,18 @@ impl Machine {
             .nodes
             .get(path)
             .filter(|node| std::mem::discriminant(&node.what) == std::mem::discriminant(&what));
-        let mut ownership = kept.map_or(owned(new), |node| node.ownership.clone());
+        let mut ownership = kept.map_or(self.newly(new), |node| node.ownership.clone());
         ownership.mode = wanted.mode.unwrap_or(ownership.mode);
-        ownership.owner = wanted.owner.clone().unwrap_or(ownership.owner);
-        ownership.group = wanted.group.clone().unwrap_or(ownership.group);
+        if let Some(owner) = wanted.owner.as_ref().filter(|owner| self.gives(owner)) {
+            ownership.owner.clone_from(owner);
+        }
+        if let Some(group) = wanted
+            .group
+            .as_ref()
+            .filter(|group| self.gives_group(group))
+        {
+            ownership.group.clone_from(group);
+        }
         let changed_us = self.tick();
         self.touch_parent(path);
         let node = Node {
@@ -160,7 +169,11 @@ impl Machine {
         match change.action {
             Action::Install | Action::Upgrade | Action::Downgrade => {
                 let exact = change.after["version"].as_str().unwrap().to_owned();
-                let known = self.debs[&package.name].versions.contains(&exact);
+                let there = self.dpkg.get(&package.name).map(|i| &i.dpkg);
+                // What is unpacked is configured as it is, be it in the index still or not.
+                let unpacked =
+                    matches!(there, Some(DpkgState::Broken { version, .. }) if *version == exact);
+                let known = unpacked || self.debs[&package.name].versions.contains(&exact);
                 let found = self.target(&package.name, &package.version);
                 let version = if known { exact } else { found.unwrap() };
                 self.unpack(&package.name, &version, false);

@@ -4,7 +4,7 @@ use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::inputs::listed;
-use cfg_catalog::plan::{Host, Snapshot};
+use cfg_catalog::plan::{Host, Power, Snapshot};
 use cfg_catalog::resource::account::{GroupState, Present, UserState};
 use cfg_catalog::resource::command::{Command, CommandState, Guards};
 use cfg_catalog::resource::package::{DpkgState, Package, PackageState, Wanted};
@@ -297,9 +297,10 @@ impl Machine {
                 (false, true) => Load::Loaded,
                 (false, false) => Load::NotFound,
             },
-            active: match start {
-                Some(_) => Active::Running,
-                None => Active::Stopped,
+            active: match (&self.host.power, &start) {
+                (Power::Own { .. }, _) => Active::Unjudged,
+                (Power::Root, Some(_)) => Active::Running,
+                (Power::Root, None) => Active::Stopped,
             },
             enabled: match (masked || !there, unit.is_some_and(|unit| unit.enabled)) {
                 (true, _) => Enabled::Unknown,
@@ -307,7 +308,7 @@ impl Machine {
                 (false, false) => Enabled::No,
             },
             start,
-            judged: true,
+            judged: self.host.power == Power::Root,
             can_reload: unit.is_some_and(|unit| unit.can_reload),
             needs_daemon_reload: false,
             package,
@@ -315,10 +316,13 @@ impl Machine {
         }
     }
 
-    /// `unless` and `only_if` ask whether a path is there.
+    /// `unless` and `only_if` ask whether a path is there, their last word.
     fn guards(&self, command: &Command) -> Guards {
         let there = |shell: &Shell| match shell {
-            Shell::Argv(words) => self.nodes.contains_key(&words[0].parse().unwrap()),
+            Shell::Argv(words) => {
+                let asked = words.last().and_then(|word| word.parse().ok());
+                asked.is_some_and(|path: AbsPath| self.nodes.contains_key(&path))
+            }
             Shell::Line(_) => true,
         };
         let forbidden = command
@@ -344,6 +348,36 @@ impl Machine {
         match id.kind {
             Kind::File | Kind::Directory | Kind::Link => id.name.parse().ok(),
             _ => None,
+        }
+    }
+}
+
+impl Machine {
+    /// What a new thing has: it is of who makes it.
+    pub fn newly(&self, mode: u32) -> Ownership {
+        match &self.host.power {
+            Power::Root => owned(mode),
+            Power::Own { user, groups } => Ownership {
+                mode: Mode(mode),
+                owner: user.clone(),
+                group: groups.first().unwrap_or(user).clone(),
+            },
+        }
+    }
+
+    /// Who makes things can give them to himself alone, unless he is root.
+    pub fn gives(&self, owner: &str) -> bool {
+        match &self.host.power {
+            Power::Root => true,
+            Power::Own { user, .. } => user == owner,
+        }
+    }
+
+    /// The same of groups.
+    pub fn gives_group(&self, group: &str) -> bool {
+        match &self.host.power {
+            Power::Root => true,
+            Power::Own { groups, .. } => groups.iter().any(|own| own == group),
         }
     }
 }
