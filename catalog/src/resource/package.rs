@@ -182,10 +182,14 @@ fn moved(
         DpkgState::Absent | DpkgState::ConfigFiles => {
             return Ok(Some((Action::Install, found(package, state, best, turn)?)));
         }
-        DpkgState::Broken { version, .. } if wanted.matches(version) => {
+        DpkgState::Broken { version, status } if wanted.matches(version) => {
             let newer = best.filter(|_| *wanted == Wanted::Latest);
             let newer = newer.filter(|best| compare(best, version) == Ordering::Greater);
-            let target = newer.unwrap_or(version);
+            // What lacks files must be unpacked again, and of a version that no index has any more there is nothing to.
+            let offered = state.available.as_ref();
+            let gone = offered.is_some_and(|offered| !offered.contains(version));
+            let other = best.filter(|_| gone && lacks_files(status));
+            let target = newer.or(other).unwrap_or(version);
             return Ok(Some((Action::Install, target.to_owned())));
         }
         DpkgState::Broken { .. } => {
@@ -262,6 +266,11 @@ fn installed(state: &DpkgState) -> Option<&str> {
         DpkgState::Absent | DpkgState::ConfigFiles => None,
         DpkgState::Installed { version, .. } | DpkgState::Broken { version, .. } => Some(version),
     }
+}
+
+/// Whether dpkg was interrupted while it unpacked, by its word.
+fn lacks_files(status: &str) -> bool {
+    matches!(status, "half-installed" | "reinstreq")
 }
 
 fn shown(state: &PackageState) -> Value {

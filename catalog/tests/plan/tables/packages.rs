@@ -41,6 +41,15 @@ fn broken(version: &str) -> PackageState {
     with(dpkg(""), broken)
 }
 
+/// Interrupted while it was unpacked.
+fn torn(version: &str) -> PackageState {
+    let torn = DpkgState::Broken {
+        version: version.into(),
+        status: "reinstreq".into(),
+    };
+    with(dpkg(""), torn)
+}
+
 /// Without an index.
 fn blind(state: PackageState) -> PackageState {
     PackageState {
@@ -129,6 +138,13 @@ fn repairs_marks_and_holds() {
         (package("p", "*"), broken("3.8-1"), "install 3.8-1"),
         (package("p", "3.9*"), broken("3.8-1"), "install 3.9-1"),
         (package("p", "latest"), broken("3.8-1"), "install 2:1.0"),
+        (package("p", "*"), torn("3.8-1"), "install 3.8-1"),
+        // No index has its files any more; what is unpacked needs none.
+        (package("p", "*"), torn("3.0-1"), "install 2:1.0"),
+        (package("p", "3.*"), torn("3.0-1"), "install 3.9-1"),
+        (package("p", "3.0-1"), torn("3.0-1"), "install 3.0-1"),
+        (package("p", "*"), blind(torn("3.0-1")), "install 3.0-1"),
+        (package("p", "*"), broken("3.0-1"), "install 3.0-1"),
         (package("p", "*"), auto(dpkg("1")), "update"),
         (package("p", "3.9*"), auto(dpkg("1")), "upgrade 3.9-1"),
         (hold(true, "3.9*"), dpkg("3.9-1"), "hold"),
