@@ -68,6 +68,10 @@ fn the_exit_codes_of_the_contract() {
         "bad/web/role.toml",
         "[file.\"/etc/motd\"]\ncontnt = \"hi\"\n",
     );
+    desk.write(
+        "count/web/role.toml",
+        "[params]\nn = { type = \"integer\", max = 9 }\n[file.\"/etc/n\"]\ncontent = \"{{ params.n }}\"\n",
+    );
     desk.write("bad.toml", "intervall = \"5m\"");
     let cases = [
         ("check roles", 0),
@@ -77,7 +81,17 @@ fn the_exit_codes_of_the_contract() {
         ("apply --catalog roles --role db --root root", 64),
         ("apply --catalog bad --role web --root root", 65),
         ("apply --catalog roles --role web --root none", 64),
-        ("apply --catalog roles --role web --root root --set x=1", 65),
+        ("apply --catalog roles --role web --root root --set x=1", 64),
+        ("apply --catalog count --role web --root root", 65),
+        (
+            "apply --catalog count --role web --root root --set n=five",
+            64,
+        ),
+        ("render --catalog count --role web --set n=1000", 64),
+        (
+            "apply --catalog count --role web --root root --set n=5 --dry-run",
+            2,
+        ),
         ("apply --catalog roles --role web --root root", 0),
         ("apply --catalog roles --role web --root root --dry-run", 0),
         ("apply --root root", 78),
@@ -99,7 +113,8 @@ fn the_exit_codes_of_the_contract() {
         assert_eq!(ended, code, "{line}: {output:?}");
         if code != 0 && code != 2 {
             assert!(output.stdout.is_empty(), "{line}: errors are for stderr");
-            assert!(text(&output.stderr).contains("error"), "{line}: {output:?}");
+            let says = text(&output.stderr);
+            assert_eq!(says.matches("error: ").count(), 1, "{line}: {output:?}");
         }
     }
 }

@@ -14,9 +14,6 @@ pub mod turn;
 
 mod edges;
 
-#[cfg(test)]
-mod tests;
-
 pub use draft::{Plan, PlannedStep, plan, plan_within};
 pub use ledger::{Ledger, begin};
 pub use order::{Cycle, Phase, Step, order};

@@ -1,13 +1,13 @@
 //! Files, directories, links, and the two files of a repository.
 
-use super::super::build::*;
-use super::super::machine::owned;
 use super::{absent, folder, judge, leads, only, stands, unreadable, words};
-use crate::digest::Digest;
-use crate::plan::{Action, Change, Host};
-use crate::resource::file::Content;
-use crate::resource::repository::{Key, RepositoryState};
-use crate::resource::{
+use crate::build::*;
+use crate::model::machine::owned;
+use cfg_catalog::digest::Digest;
+use cfg_catalog::plan::{Action, Change, Host};
+use cfg_catalog::resource::file::Content;
+use cfg_catalog::resource::repository::{Key, RepositoryState};
+use cfg_catalog::resource::{
     Attributes, Body, DirectoryState, Mode, Observed, Ownership, PathState, Resource,
 };
 use serde_json::{Value, json};

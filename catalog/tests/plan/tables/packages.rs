@@ -1,14 +1,14 @@
 //! Packages.
 
-use super::super::build::*;
 use super::{judge, judge_ahead, only};
-use crate::plan::ahead::Ahead;
-use crate::plan::{Action, Change, Host, Verdict};
-use crate::resource::package::{DpkgState, PackagePresence, PackageState, Wanted};
-use crate::resource::{Observed, Resource};
+use crate::build::*;
+use cfg_catalog::plan::ahead::Ahead;
+use cfg_catalog::plan::{Action, Change, Host, Verdict};
+use cfg_catalog::resource::package::{DpkgState, PackagePresence, PackageState, Wanted};
+use cfg_catalog::resource::{Observed, Resource};
 use serde_json::json;
 
-pub(super) fn dpkg(version: &str) -> PackageState {
+pub fn dpkg(version: &str) -> PackageState {
     let available = ["2:1.0", "3.9-1", "3.8-2", "3.8-1"];
     PackageState {
         dpkg: DpkgState::Installed {
@@ -21,7 +21,7 @@ pub(super) fn dpkg(version: &str) -> PackageState {
     }
 }
 
-pub(super) fn with(state: PackageState, dpkg: DpkgState) -> PackageState {
+pub fn with(state: PackageState, dpkg: DpkgState) -> PackageState {
     PackageState { dpkg, ..state }
 }
 

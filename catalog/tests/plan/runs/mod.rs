@@ -3,13 +3,13 @@
 mod others;
 mod services;
 
-use super::build::*;
-use super::enact::{Ran, dry, run, words};
-use super::machine::Machine;
-use crate::id::ResourceId;
-use crate::plan::document::Document;
-use crate::plan::{Action, Certainty, Ledger};
-use crate::resource::{Desired, Resource};
+use crate::build::*;
+use crate::model::enact::{Ran, dry, run, words};
+use crate::model::machine::Machine;
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::document::Document;
+use cfg_catalog::plan::{Action, Certainty, Ledger};
+use cfg_catalog::resource::{Desired, Resource};
 
 /// A run that does just what the plan before it said, after which there is nothing to do.
 fn true_run(machine: &mut Machine, desired: &Desired, ledger: &Ledger) -> Ran {

@@ -1,19 +1,19 @@
 //! The machine in memory does what it is told, and a run over it as the agent's engine has it.
 
-use super::machine::{Installed, Machine, Node, What, owned};
-use crate::plan::claims::Claims;
-use crate::plan::document::{Document, Done, Failure, Head, Unforeseen};
-use crate::plan::draft::Fate;
-use crate::plan::inputs::inputs;
-use crate::plan::{
+use super::machine::{Installed, Machine, Node, What};
+use cfg_catalog::plan::claims::Claims;
+use cfg_catalog::plan::document::{Document, Done, Failure, Head, Unforeseen};
+use cfg_catalog::plan::draft::Fate;
+use cfg_catalog::plan::inputs::inputs;
+use cfg_catalog::plan::{
     Action, Change, Ledger, Plan, PlannedStep, Snapshot, Standing, Turn, Verdict, ahead::Ahead,
     begin, plan, settle, turn,
 };
-use crate::resource::account::{Present, User};
-use crate::resource::file::{Content, File};
-use crate::resource::package::{DpkgState, Package};
-use crate::resource::service::{Service, Start};
-use crate::resource::{Attributes, Body, Desired, Observed, Resource};
+use cfg_catalog::resource::account::{Present, User};
+use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::package::{DpkgState, Package};
+use cfg_catalog::resource::service::{Service, Start};
+use cfg_catalog::resource::{Attributes, Body, Desired, Observed, Resource};
 
 impl Machine {
     fn apply(&mut self, desired: &Desired, plan: &Plan, change: &Change) {
@@ -107,7 +107,7 @@ impl Machine {
         seen.password_hash = user.password_hash.clone();
     }
 
-    fn touch_parent(&mut self, path: &crate::path::AbsPath) {
+    pub fn touch_parent(&mut self, path: &cfg_catalog::path::AbsPath) {
         let now = self.tick();
         if let Some(node) = path.parent().and_then(|above| self.nodes.get_mut(&above)) {
             node.changed_us = now;
@@ -120,15 +120,22 @@ impl Machine {
             _ => None,
         };
         let bytes = match (&file.content, there) {
-            (Some(Content::Text(_)), Some(there)) if file.create_only => there,
+            (Some(_), Some(there)) if file.create_only => there,
             (Some(Content::Text(bytes)), _) => bytes.clone(),
-            (_, there) => there.expect("a blob, or nothing to set attributes of"),
+            (Some(Content::Blob { digest, .. }), _) => self.host.blobs[digest].clone(),
+            (None, there) => there.expect("something to set attributes of"),
         };
         let mode = if file.sensitive { 0o600 } else { 0o644 };
         self.node(&file.path, What::File(bytes), &file.attributes, mode);
     }
 
-    fn node(&mut self, path: &crate::path::AbsPath, what: What, wanted: &Attributes, new: u32) {
+    fn node(
+        &mut self,
+        path: &cfg_catalog::path::AbsPath,
+        what: What,
+        wanted: &Attributes,
+        new: u32,
+    ) {
         let path = &self.led(path);
         let parent = path.parent().expect("never the root");
         assert!(self.nodes.contains_key(&parent), "{parent} is missing");
@@ -136,10 +143,18 @@ impl Machine {
             .nodes
             .get(path)
             .filter(|node| std::mem::discriminant(&node.what) == std::mem::discriminant(&what));
-        let mut ownership = kept.map_or(owned(new), |node| node.ownership.clone());
+        let mut ownership = kept.map_or(self.newly(new), |node| node.ownership.clone());
         ownership.mode = wanted.mode.unwrap_or(ownership.mode);
-        ownership.owner = wanted.owner.clone().unwrap_or(ownership.owner);
-        ownership.group = wanted.group.clone().unwrap_or(ownership.group);
+        if let Some(owner) = wanted.owner.as_ref().filter(|owner| self.gives(owner)) {
+            ownership.owner.clone_from(owner);
+        }
+        if let Some(group) = wanted
+            .group
+            .as_ref()
+            .filter(|group| self.gives_group(group))
+        {
+            ownership.group.clone_from(group);
+        }
         let changed_us = self.tick();
         self.touch_parent(path);
         let node = Node {
@@ -154,7 +169,11 @@ impl Machine {
         match change.action {
             Action::Install | Action::Upgrade | Action::Downgrade => {
                 let exact = change.after["version"].as_str().unwrap().to_owned();
-                let known = self.debs[&package.name].versions.contains(&exact);
+                let there = self.dpkg.get(&package.name).map(|i| &i.dpkg);
+                // What is unpacked is configured as it is, be it in the index still or not.
+                let unpacked =
+                    matches!(there, Some(DpkgState::Broken { version, .. }) if *version == exact);
+                let known = unpacked || self.debs[&package.name].versions.contains(&exact);
                 let found = self.target(&package.name, &package.version);
                 let version = if known { exact } else { found.unwrap() };
                 self.unpack(&package.name, &version, false);
@@ -174,7 +193,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn unpack(&mut self, name: &str, version: &str, auto: bool) {
+    pub fn unpack(&mut self, name: &str, version: &str, auto: bool) {
         let deb = self.debs.get(name).cloned().unwrap_or_default();
         for needed in &deb.needs {
             let newest = self.debs[needed].versions[0].clone();
@@ -250,18 +269,18 @@ impl Machine {
 }
 
 /// What a run has left.
-pub(super) struct Ran {
-    pub(super) document: Document,
-    pub(super) ledger: Ledger,
+pub struct Ran {
+    pub document: Document,
+    pub ledger: Ledger,
 }
 
-pub(super) fn dry(machine: &Machine, desired: &Desired, ledger: &Ledger) -> Document {
+pub fn dry(machine: &Machine, desired: &Desired, ledger: &Ledger) -> Document {
     let plan = plan(desired, &machine.snapshot(desired), ledger).unwrap();
     Document::of_plan(Head::default(), &plan)
 }
 
 /// One run, as the agent's engine does it.
-pub(super) fn run(machine: &mut Machine, desired: &Desired, ledger: &Ledger) -> Ran {
+pub fn run(machine: &mut Machine, desired: &Desired, ledger: &Ledger) -> Ran {
     let begun = machine.snapshot(desired);
     let plan = plan(desired, &begun, ledger).unwrap();
     let mut run = Run {
@@ -356,7 +375,7 @@ impl Run<'_> {
         machine: &Machine,
         step: &PlannedStep,
         change: &Change,
-        read: &crate::plan::inputs::Inputs,
+        read: &cfg_catalog::plan::inputs::Inputs,
     ) {
         let resource = self.resource(step).clone();
         match change.action {
@@ -374,7 +393,7 @@ impl Run<'_> {
 }
 
 /// `kind:name action`, in order.
-pub(super) fn words(document: &Document) -> Vec<String> {
+pub fn words(document: &Document) -> Vec<String> {
     document
         .changes
         .iter()

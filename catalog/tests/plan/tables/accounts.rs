@@ -1,10 +1,10 @@
 //! Users and groups.
 
-use super::super::build::*;
 use super::{judge, only, words};
-use crate::plan::{Action, Certainty, Host};
-use crate::resource::account::{GroupState, Present, User, UserState};
-use crate::resource::{Observed, Presence, Resource};
+use crate::build::*;
+use cfg_catalog::plan::{Action, Certainty, Host};
+use cfg_catalog::resource::account::{GroupState, Present, User, UserState};
+use cfg_catalog::resource::{Observed, Presence, Resource};
 use serde_json::{Value, json};
 
 fn seen() -> Present {

@@ -1,30 +1,30 @@
 //! Roles by hand.
 
-use crate::id::{Kind, ResourceId};
-use crate::path::AbsPath;
-use crate::resource::account::{Group, User};
-use crate::resource::command::Command;
-use crate::resource::directory::Directory;
-use crate::resource::file::{Content, File};
-use crate::resource::link::Link;
-use crate::resource::package::{Package, PackagePresence, Wanted};
-use crate::resource::repository::Repository;
-use crate::resource::service::{Activity, Service, UnitFile};
-use crate::resource::{Attributes, Body, Desired, Mode, Place, Presence, Resource, Shell};
+use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::path::AbsPath;
+use cfg_catalog::resource::account::{Group, User};
+use cfg_catalog::resource::command::Command;
+use cfg_catalog::resource::directory::Directory;
+use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::link::Link;
+use cfg_catalog::resource::package::{Package, PackagePresence, Wanted};
+use cfg_catalog::resource::repository::Repository;
+use cfg_catalog::resource::service::{Activity, Service, UnitFile};
+use cfg_catalog::resource::{Attributes, Body, Desired, Mode, Place, Presence, Resource, Shell};
 
-pub(super) fn id(text: &str) -> ResourceId {
+pub fn id(text: &str) -> ResourceId {
     text.parse().unwrap()
 }
 
-pub(super) fn ids(texts: &[&str]) -> Vec<ResourceId> {
+pub fn ids(texts: &[&str]) -> Vec<ResourceId> {
     texts.iter().map(|text| id(text)).collect()
 }
 
-pub(super) fn path(text: &str) -> AbsPath {
+pub fn path(text: &str) -> AbsPath {
     text.parse().unwrap()
 }
 
-pub(super) fn role(resources: Vec<Resource>) -> Desired {
+pub fn role(resources: Vec<Resource>) -> Desired {
     let mut resources = resources;
     resources.sort_by(|a, b| a.id.cmp(&b.id));
     Desired {
@@ -49,31 +49,31 @@ fn resource(kind: Kind, name: &str, body: Body) -> Resource {
     }
 }
 
-pub(super) fn after(mut resource: Resource, first: &[&str]) -> Resource {
+pub fn after(mut resource: Resource, first: &[&str]) -> Resource {
     resource.after = ids(first);
     resource
 }
 
-pub(super) fn sensitive(mut resource: Resource) -> Resource {
+pub fn sensitive(mut resource: Resource) -> Resource {
     resource.sensitive = true;
     resource
 }
 
-pub(super) fn mode(bits: u32) -> Attributes {
+pub fn mode(bits: u32) -> Attributes {
     Attributes {
         mode: Some(Mode(bits)),
         ..Attributes::default()
     }
 }
 
-pub(super) fn owner(name: &str) -> Attributes {
+pub fn owner(name: &str) -> Attributes {
     Attributes {
         owner: Some(name.into()),
         ..Attributes::default()
     }
 }
 
-pub(super) fn file_with(name: &str, change: impl FnOnce(&mut File)) -> Resource {
+pub fn file_with(name: &str, change: impl FnOnce(&mut File)) -> Resource {
     let mut file = File {
         path: path(name),
         state: Presence::Present,
@@ -87,17 +87,17 @@ pub(super) fn file_with(name: &str, change: impl FnOnce(&mut File)) -> Resource 
     resource(Kind::File, name, Body::File(file))
 }
 
-pub(super) fn file(name: &str, text: &str) -> Resource {
+pub fn file(name: &str, text: &str) -> Resource {
     file_with(name, |file| {
         file.content = Some(Content::Text(text.into()));
     })
 }
 
-pub(super) fn no_file(name: &str) -> Resource {
+pub fn no_file(name: &str) -> Resource {
     file_with(name, |file| file.state = Presence::Absent)
 }
 
-pub(super) fn directory_with(name: &str, change: impl FnOnce(&mut Directory)) -> Resource {
+pub fn directory_with(name: &str, change: impl FnOnce(&mut Directory)) -> Resource {
     let mut directory = Directory {
         path: path(name),
         state: Presence::Present,
@@ -109,19 +109,19 @@ pub(super) fn directory_with(name: &str, change: impl FnOnce(&mut Directory)) ->
     resource(Kind::Directory, name, Body::Directory(directory))
 }
 
-pub(super) fn directory(name: &str) -> Resource {
+pub fn directory(name: &str) -> Resource {
     directory_with(name, |_| {})
 }
 
-pub(super) fn purged(name: &str) -> Resource {
+pub fn purged(name: &str) -> Resource {
     directory_with(name, |directory| directory.purge = true)
 }
 
-pub(super) fn no_directory(name: &str) -> Resource {
+pub fn no_directory(name: &str) -> Resource {
     directory_with(name, |directory| directory.state = Presence::Absent)
 }
 
-pub(super) fn link(name: &str, target: &str) -> Resource {
+pub fn link(name: &str, target: &str) -> Resource {
     let link = Link {
         path: path(name),
         state: Presence::Present,
@@ -130,7 +130,7 @@ pub(super) fn link(name: &str, target: &str) -> Resource {
     resource(Kind::Link, name, Body::Link(link))
 }
 
-pub(super) fn no_link(name: &str) -> Resource {
+pub fn no_link(name: &str) -> Resource {
     let link = Link {
         path: path(name),
         state: Presence::Absent,
@@ -139,7 +139,7 @@ pub(super) fn no_link(name: &str) -> Resource {
     resource(Kind::Link, name, Body::Link(link))
 }
 
-pub(super) fn package_with(name: &str, change: impl FnOnce(&mut Package)) -> Resource {
+pub fn package_with(name: &str, change: impl FnOnce(&mut Package)) -> Resource {
     let mut package = Package {
         name: name.into(),
         state: PackagePresence::Present,
@@ -151,7 +151,7 @@ pub(super) fn package_with(name: &str, change: impl FnOnce(&mut Package)) -> Res
     resource(Kind::Package, name, Body::Package(package))
 }
 
-pub(super) fn package(name: &str, version: &str) -> Resource {
+pub fn package(name: &str, version: &str) -> Resource {
     package_with(name, |package| {
         package.version = match version {
             "*" => Wanted::Any,
@@ -161,11 +161,11 @@ pub(super) fn package(name: &str, version: &str) -> Resource {
     })
 }
 
-pub(super) fn no_package(name: &str, state: PackagePresence) -> Resource {
+pub fn no_package(name: &str, state: PackagePresence) -> Resource {
     package_with(name, |package| package.state = state)
 }
 
-pub(super) fn repository(name: &str) -> Resource {
+pub fn repository(name: &str) -> Resource {
     let repository = Repository {
         name: name.into(),
         sources: b"Types: deb\n".to_vec(),
@@ -174,7 +174,7 @@ pub(super) fn repository(name: &str) -> Resource {
     resource(Kind::Repository, name, Body::Repository(repository))
 }
 
-pub(super) fn service_with(name: &str, change: impl FnOnce(&mut Service)) -> Resource {
+pub fn service_with(name: &str, change: impl FnOnce(&mut Service)) -> Resource {
     let mut service = Service {
         unit: format!("{name}.service"),
         state: None,
@@ -188,7 +188,7 @@ pub(super) fn service_with(name: &str, change: impl FnOnce(&mut Service)) -> Res
     resource(Kind::Service, name, Body::Service(service))
 }
 
-pub(super) fn running(name: &str, restart_on: &[&str]) -> Resource {
+pub fn running(name: &str, restart_on: &[&str]) -> Resource {
     service_with(name, |service| {
         service.state = Some(Activity::Running);
         service.enabled = Some(true);
@@ -196,7 +196,7 @@ pub(super) fn running(name: &str, restart_on: &[&str]) -> Resource {
     })
 }
 
-pub(super) fn own_unit(name: &str, text: &str) -> Resource {
+pub fn own_unit(name: &str, text: &str) -> Resource {
     service_with(name, |service| {
         service.state = Some(Activity::Running);
         service.enabled = Some(true);
@@ -206,7 +206,7 @@ pub(super) fn own_unit(name: &str, text: &str) -> Resource {
     })
 }
 
-pub(super) fn command_with(name: &str, change: impl FnOnce(&mut Command)) -> Resource {
+pub fn command_with(name: &str, change: impl FnOnce(&mut Command)) -> Resource {
     let mut command = Command {
         name: name.into(),
         run: Shell::Line("true".into()),
@@ -224,21 +224,21 @@ pub(super) fn command_with(name: &str, change: impl FnOnce(&mut Command)) -> Res
 }
 
 /// A guard of the machine in memory: run while this path is not there.
-pub(super) fn until(name: &str, path: &str) -> Resource {
+pub fn until(name: &str, path: &str) -> Resource {
     command_with(name, |command| {
         command.unless = Some(Shell::Argv(vec![path.into()]));
     })
 }
 
-pub(super) fn on(name: &str, inputs: &[&str]) -> Resource {
+pub fn on(name: &str, inputs: &[&str]) -> Resource {
     command_with(name, |command| command.on = ids(inputs))
 }
 
-pub(super) fn user(name: &str) -> Resource {
+pub fn user(name: &str) -> Resource {
     user_with(name, |_| {})
 }
 
-pub(super) fn user_with(name: &str, change: impl FnOnce(&mut User)) -> Resource {
+pub fn user_with(name: &str, change: impl FnOnce(&mut User)) -> Resource {
     let mut user = User {
         name: name.into(),
         state: Presence::Present,
@@ -256,7 +256,7 @@ pub(super) fn user_with(name: &str, change: impl FnOnce(&mut User)) -> Resource 
     resource(Kind::User, name, Body::User(user))
 }
 
-pub(super) fn group(name: &str, gid: Option<u32>, state: Presence) -> Resource {
+pub fn group(name: &str, gid: Option<u32>, state: Presence) -> Resource {
     let group = Group {
         name: name.into(),
         state,

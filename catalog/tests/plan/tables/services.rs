@@ -1,12 +1,14 @@
 //! Services: what is wanted, what systemd says, what is done.
 
-use super::super::build::*;
-use super::super::machine::owned;
 use super::{absent, judge_ahead, stands, words};
-use crate::plan::ahead::Ahead;
-use crate::plan::{Action, Certainty, Change, Host, Verdict};
-use crate::resource::service::{Active, Activity, Enabled, Load, Service, ServiceState, Start};
-use crate::resource::{Observed, Resource};
+use crate::build::*;
+use crate::model::machine::owned;
+use cfg_catalog::plan::ahead::Ahead;
+use cfg_catalog::plan::{Action, Certainty, Change, Host, Verdict};
+use cfg_catalog::resource::service::{
+    Active, Activity, Enabled, Load, Service, ServiceState, Start,
+};
+use cfg_catalog::resource::{Observed, Resource};
 
 fn state(load: Load, active: Active, enabled: Enabled) -> ServiceState {
     ServiceState {
@@ -100,7 +102,7 @@ fn of_a_unit_that_is_not_there_or_masked_or_bad() {
     let no_unit = "! there is no unit s.service";
     let is_masked = "! it is masked, and the role does not say masked = false";
     let unmasked = |mut resource: Resource| {
-        if let crate::resource::Body::Service(service) = &mut resource.body {
+        if let cfg_catalog::resource::Body::Service(service) = &mut resource.body {
             service.masked = Some(false);
         }
         resource

@@ -1,14 +1,14 @@
 //! The document: its keys, its counts, its exit code, and how it looks on a terminal.
 
-use super::build::*;
-use super::enact::{dry, run};
-use super::machine::Machine;
-use crate::digest::Digest;
-use crate::plan::document::{
+use crate::build::*;
+use crate::model::enact::{dry, run};
+use crate::model::machine::Machine;
+use cfg_catalog::digest::Digest;
+use cfg_catalog::plan::document::{
     Document, Done, DryRun, Failure, Head, Held, Outcome, Unforeseen, Why,
 };
-use crate::plan::show::{Style, line, summary, text};
-use crate::plan::{Action, Certainty, Change, Ledger, Plan, plan};
+use cfg_catalog::plan::show::{Style, line, summary, text};
+use cfg_catalog::plan::{Action, Certainty, Change, Ledger, Plan, plan};
 use serde_json::{Value, json};
 
 fn head() -> Head {
@@ -217,7 +217,7 @@ fn rich() -> Document {
         until("migrate", "/var/migrated"),
         service_with("zookeeper", |service| {
             service.enabled = Some(true);
-            service.state = Some(crate::resource::service::Activity::Running);
+            service.state = Some(cfg_catalog::resource::service::Activity::Running);
             service.restart_on = ids(&["file:/etc/app/app.conf"]);
         }),
         after(package("nowhere", "1.*"), &["user:alice"]),

@@ -2,10 +2,10 @@
 
 mod build;
 mod documents;
-mod enact;
 mod laws;
 mod ledger;
-mod machine;
+#[path = "../model/mod.rs"]
+mod model;
 mod orders;
-mod scenarios;
+mod runs;
 mod tables;

@@ -5,19 +5,19 @@ mod packages;
 mod paths;
 mod services;
 
-use super::build::*;
-use super::machine::{Machine, What};
-use crate::digest::Digest;
-use crate::id::Kind;
-use crate::plan::ahead::Ahead;
-use crate::plan::claims::Claims;
-use crate::plan::inputs::Inputs;
-use crate::plan::{Change, Host, Ledger, Phase, Power, Snapshot, Turn, Verdict, turn};
-use crate::resource::account::UserState;
-use crate::resource::command::{CommandState, Guards};
-use crate::resource::file::Content;
-use crate::resource::package::DpkgState;
-use crate::resource::{
+use crate::build::*;
+use crate::model::machine::{Machine, What};
+use cfg_catalog::digest::Digest;
+use cfg_catalog::id::Kind;
+use cfg_catalog::plan::ahead::Ahead;
+use cfg_catalog::plan::claims::Claims;
+use cfg_catalog::plan::inputs::Inputs;
+use cfg_catalog::plan::{Change, Host, Ledger, Phase, Power, Snapshot, Turn, Verdict, turn};
+use cfg_catalog::resource::account::UserState;
+use cfg_catalog::resource::command::{CommandState, Guards};
+use cfg_catalog::resource::file::Content;
+use cfg_catalog::resource::package::DpkgState;
+use cfg_catalog::resource::{
     FileState, LinkState, Mode, Observed, Ownership, PathState, Presence, Resource,
 };
 

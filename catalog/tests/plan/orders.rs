@@ -1,9 +1,9 @@
 //! The order of a run.
 
-use super::build::*;
-use crate::plan::order::{closure, order};
-use crate::plan::{Phase, Step};
-use crate::resource::{Desired, Presence, Resource};
+use crate::build::*;
+use cfg_catalog::plan::order::{closure, order};
+use cfg_catalog::plan::{Phase, Step};
+use cfg_catalog::resource::{Desired, Presence, Resource};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -238,7 +238,7 @@ proptest! {
             }
         }
         let mask = steps.iter().rposition(|s| s.phase == Phase::Mask);
-        let package = steps.iter().position(|s| s.resource.kind == crate::id::Kind::Package);
+        let package = steps.iter().position(|s| s.resource.kind == cfg_catalog::id::Kind::Package);
         if let (Some(mask), Some(package)) = (mask, package) {
             prop_assert!(mask < package);
         }

@@ -1,13 +1,13 @@
 //! Purges, removals, commands and accounts.
 
-use super::super::build::*;
-use super::super::enact::{dry, words};
-use super::super::machine::{Machine, What};
 use super::{causes, certainty, settled, true_run};
-use crate::plan::{Action, Certainty, Ledger};
-use crate::resource::package::PackagePresence;
-use crate::resource::service::Activity;
-use crate::resource::{Presence, Resource, Shell};
+use crate::build::*;
+use crate::model::enact::{dry, words};
+use crate::model::machine::{Machine, What};
+use cfg_catalog::plan::{Action, Certainty, Ledger};
+use cfg_catalog::resource::package::PackagePresence;
+use cfg_catalog::resource::service::Activity;
+use cfg_catalog::resource::{Presence, Resource, Shell};
 
 #[test]
 fn what_comes_along_as_a_dependency_counts_as_installed() {

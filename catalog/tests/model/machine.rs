@@ -1,50 +1,50 @@
 //! A machine in memory: what is on it, and what looking at it gives.
 
-use crate::digest::Digest;
-use crate::id::{Kind, ResourceId};
-use crate::path::AbsPath;
-use crate::plan::inputs::listed;
-use crate::plan::{Host, Snapshot};
-use crate::resource::account::{GroupState, Present, UserState};
-use crate::resource::command::{Command, CommandState, Guards};
-use crate::resource::package::{DpkgState, Package, PackageState, Wanted};
-use crate::resource::service::{Active, Enabled, Load, Service, ServiceState, Start};
-use crate::resource::{
+use cfg_catalog::digest::Digest;
+use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::path::AbsPath;
+use cfg_catalog::plan::inputs::listed;
+use cfg_catalog::plan::{Host, Power, Snapshot};
+use cfg_catalog::resource::account::{GroupState, Present, UserState};
+use cfg_catalog::resource::command::{Command, CommandState, Guards};
+use cfg_catalog::resource::package::{DpkgState, Package, PackageState, Wanted};
+use cfg_catalog::resource::service::{Active, Enabled, Load, Service, ServiceState, Start};
+use cfg_catalog::resource::{
     Below, BelowKind, Body, Desired, DirectoryState, FileState, LinkState, Mode, Observed,
     Ownership, PathState, Resource, Shell,
 };
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Machine {
-    pub(super) now: u64,
-    pub(super) nodes: BTreeMap<AbsPath, Node>,
-    pub(super) users: BTreeMap<String, Present>,
-    pub(super) groups: BTreeMap<String, u32>,
+pub struct Machine {
+    pub now: u64,
+    pub nodes: BTreeMap<AbsPath, Node>,
+    pub users: BTreeMap<String, Present>,
+    pub groups: BTreeMap<String, u32>,
     /// What the index has.
-    pub(super) debs: BTreeMap<String, Deb>,
-    pub(super) dpkg: BTreeMap<String, Installed>,
-    pub(super) units: BTreeMap<String, Unit>,
+    pub debs: BTreeMap<String, Deb>,
+    pub dpkg: BTreeMap<String, Installed>,
+    pub units: BTreeMap<String, Unit>,
     /// Commands that touch a path when they run, by name.
-    pub(super) touches: BTreeMap<String, AbsPath>,
+    pub touches: BTreeMap<String, AbsPath>,
     /// Links to folders, as long as they stand, and where they lead.
-    pub(super) through: Vec<(AbsPath, AbsPath)>,
+    pub through: Vec<(AbsPath, AbsPath)>,
     /// Packages that overwrite a path when they are unpacked.
-    pub(super) vandals: Vec<(String, AbsPath)>,
-    pub(super) host: Host,
+    pub vandals: Vec<(String, AbsPath)>,
+    pub host: Host,
     /// Each effect, in order.
-    pub(super) log: Vec<String>,
+    pub log: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) what: What,
-    pub(super) ownership: Ownership,
-    pub(super) changed_us: u64,
+pub struct Node {
+    pub what: What,
+    pub ownership: Ownership,
+    pub changed_us: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum What {
+pub enum What {
     File(Vec<u8>),
     Directory,
     Link(String),
@@ -53,32 +53,32 @@ pub(super) enum What {
 
 /// What a package brings.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Deb {
-    pub(super) versions: Vec<String>,
-    pub(super) files: Vec<(String, String)>,
-    pub(super) units: Vec<String>,
-    pub(super) needs: Vec<String>,
+pub struct Deb {
+    pub versions: Vec<String>,
+    pub files: Vec<(String, String)>,
+    pub units: Vec<String>,
+    pub needs: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Installed {
-    pub(super) dpkg: DpkgState,
-    pub(super) held: bool,
-    pub(super) auto: bool,
+pub struct Installed {
+    pub dpkg: DpkgState,
+    pub held: bool,
+    pub auto: bool,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unit {
-    pub(super) start: Option<Start>,
-    pub(super) enabled: bool,
-    pub(super) masked: bool,
-    pub(super) package: Option<String>,
-    pub(super) can_reload: bool,
+pub struct Unit {
+    pub start: Option<Start>,
+    pub enabled: bool,
+    pub masked: bool,
+    pub package: Option<String>,
+    pub can_reload: bool,
 }
 
 impl Machine {
     /// `/`, `/etc` and what systemd needs.
-    pub(super) fn blank() -> Self {
+    pub fn blank() -> Self {
         let mut machine = Self {
             now: 1_000,
             ..Self::default()
@@ -90,12 +90,12 @@ impl Machine {
         machine
     }
 
-    pub(super) fn tick(&mut self) -> u64 {
+    pub fn tick(&mut self) -> u64 {
         self.now += 10;
         self.now
     }
 
-    pub(super) fn put(&mut self, path: &str, what: What) {
+    pub fn put(&mut self, path: &str, what: What) {
         let mode = match what {
             What::Directory | What::Mount => 0o755,
             What::File(_) | What::Link(_) => 0o644,
@@ -117,11 +117,11 @@ impl Machine {
         self.nodes.insert(path, node);
     }
 
-    pub(super) fn write(&mut self, path: &str, text: &str) {
+    pub fn write(&mut self, path: &str, text: &str) {
         self.put(path, What::File(text.into()));
     }
 
-    pub(super) fn offer(&mut self, name: &str, versions: &[&str], change: impl FnOnce(&mut Deb)) {
+    pub fn offer(&mut self, name: &str, versions: &[&str], change: impl FnOnce(&mut Deb)) {
         let mut deb = Deb {
             versions: versions.iter().map(|v| (*v).into()).collect(),
             ..Deb::default()
@@ -131,7 +131,7 @@ impl Machine {
     }
 
     /// By hand, not by cfg.
-    pub(super) fn start_by_hand(&mut self, unit: &str) {
+    pub fn start_by_hand(&mut self, unit: &str) {
         let at_us = self.tick();
         let unit = self.units.entry(unit.into()).or_default();
         unit.start = Some(Start {
@@ -140,7 +140,7 @@ impl Machine {
         });
     }
 
-    pub(super) fn snapshot(&self, desired: &Desired) -> Snapshot {
+    pub fn snapshot(&self, desired: &Desired) -> Snapshot {
         let listed = listed(desired);
         let observed = desired.resources.iter().map(|resource| {
             let below = listed.contains(&resource.id);
@@ -152,14 +152,14 @@ impl Machine {
         }
     }
 
-    pub(super) fn observe(&self, resource: &Resource, below: bool) -> Observed {
+    pub fn observe(&self, resource: &Resource, below: bool) -> Observed {
         match &resource.body {
             Body::File(file) => Observed::Path(self.path(&file.path, false)),
             Body::Directory(directory) => Observed::Path(self.path(&directory.path, below)),
             Body::Link(link) => Observed::Path(self.path(&link.path, false)),
             Body::Repository(repository) => {
                 let at = |path: &str| self.path(&path.parse().unwrap(), false);
-                Observed::Repository(crate::resource::repository::RepositoryState {
+                Observed::Repository(cfg_catalog::resource::repository::RepositoryState {
                     sources: at(&repository.sources_path()),
                     key: repository.key_path().map(|path| at(&path)),
                 })
@@ -181,7 +181,7 @@ impl Machine {
     }
 
     /// Where a path leads, through links above it.
-    pub(super) fn led(&self, path: &AbsPath) -> AbsPath {
+    pub fn led(&self, path: &AbsPath) -> AbsPath {
         for (link, folder) in &self.through {
             let stands = self.nodes.get(link).map(|node| &node.what);
             if matches!(stands, Some(What::Link(_))) && path != link && path.is_within(link) {
@@ -192,7 +192,7 @@ impl Machine {
         path.clone()
     }
 
-    pub(super) fn path(&self, path: &AbsPath, below: bool) -> PathState {
+    pub fn path(&self, path: &AbsPath, below: bool) -> PathState {
         let path = &self.led(path);
         let Some(node) = self.nodes.get(path) else {
             let missing: Vec<AbsPath> = path
@@ -298,9 +298,10 @@ impl Machine {
                 (false, true) => Load::Loaded,
                 (false, false) => Load::NotFound,
             },
-            active: match start {
-                Some(_) => Active::Running,
-                None => Active::Stopped,
+            active: match (&self.host.power, &start) {
+                (Power::Own { .. }, _) => Active::Unjudged,
+                (Power::Root, Some(_)) => Active::Running,
+                (Power::Root, None) => Active::Stopped,
             },
             enabled: match (masked || !there, unit.is_some_and(|unit| unit.enabled)) {
                 (true, _) => Enabled::Unknown,
@@ -308,7 +309,7 @@ impl Machine {
                 (false, false) => Enabled::No,
             },
             start,
-            judged: true,
+            judged: self.host.power == Power::Root,
             can_reload: unit.is_some_and(|unit| unit.can_reload),
             needs_daemon_reload: false,
             package,
@@ -316,10 +317,13 @@ impl Machine {
         }
     }
 
-    /// `unless` and `only_if` ask whether a path is there.
+    /// `unless` and `only_if` ask whether a path is there, their last word.
     fn guards(&self, command: &Command) -> Guards {
         let there = |shell: &Shell| match shell {
-            Shell::Argv(words) => self.nodes.contains_key(&words[0].parse().unwrap()),
+            Shell::Argv(words) => {
+                let asked = words.last().and_then(|word| word.parse().ok());
+                asked.is_some_and(|path: AbsPath| self.nodes.contains_key(&path))
+            }
             Shell::Line(_) => true,
         };
         let forbidden = command
@@ -336,12 +340,12 @@ impl Machine {
     }
 
     /// The version that a change of this package leads to.
-    pub(super) fn target(&self, name: &str, wanted: &Wanted) -> Option<String> {
+    pub fn target(&self, name: &str, wanted: &Wanted) -> Option<String> {
         let deb = self.debs.get(name)?;
         deb.versions.iter().find(|v| wanted.matches(v)).cloned()
     }
 
-    pub(super) fn inside(&self, id: &ResourceId) -> Option<AbsPath> {
+    pub fn inside(&self, id: &ResourceId) -> Option<AbsPath> {
         match id.kind {
             Kind::File | Kind::Directory | Kind::Link => id.name.parse().ok(),
             _ => None,
@@ -349,7 +353,37 @@ impl Machine {
     }
 }
 
-pub(super) fn owned(mode: u32) -> Ownership {
+impl Machine {
+    /// What a new thing has: it is of who makes it.
+    pub fn newly(&self, mode: u32) -> Ownership {
+        match &self.host.power {
+            Power::Root => owned(mode),
+            Power::Own { user, groups } => Ownership {
+                mode: Mode(mode),
+                owner: user.clone(),
+                group: groups.first().unwrap_or(user).clone(),
+            },
+        }
+    }
+
+    /// Who makes things can give them to himself alone, unless he is root.
+    pub fn gives(&self, owner: &str) -> bool {
+        match &self.host.power {
+            Power::Root => true,
+            Power::Own { user, .. } => user == owner,
+        }
+    }
+
+    /// The same of groups.
+    pub fn gives_group(&self, group: &str) -> bool {
+        match &self.host.power {
+            Power::Root => true,
+            Power::Own { groups, .. } => groups.iter().any(|own| own == group),
+        }
+    }
+}
+
+pub fn owned(mode: u32) -> Ownership {
     Ownership {
         mode: Mode(mode),
         owner: "root".into(),

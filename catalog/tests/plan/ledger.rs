@@ -1,20 +1,20 @@
 //! The rules of the ledger: what a start has read, and what is owed.
 
-use super::build::*;
-use crate::digest::Digest;
-use crate::id::ResourceId;
-use crate::plan::inputs::{Inputs, inputs};
-use crate::plan::ledger::{By, Owed, Read, StartRecord};
-use crate::plan::{Ledger, Snapshot, begin};
-use crate::resource::service::{Active, Enabled, Input, Load, ServiceState, Start};
-use crate::resource::{Desired, FileState, Observed, PathState, Resource};
+use crate::build::*;
+use cfg_catalog::digest::Digest;
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::inputs::{Inputs, inputs};
+use cfg_catalog::plan::ledger::{By, Owed, Read, StartRecord};
+use cfg_catalog::plan::{Ledger, Snapshot, begin};
+use cfg_catalog::resource::service::{Active, Enabled, Input, Load, ServiceState, Start};
+use cfg_catalog::resource::{Desired, FileState, Observed, PathState, Resource};
 
 const FILE: &str = "file:/etc/f";
 const OTHER: &str = "file:/etc/g";
 
 fn stands(text: &str, changed_us: u64) -> Observed {
     Observed::Path(PathState::File(FileState {
-        ownership: super::machine::owned(0o644),
+        ownership: crate::model::machine::owned(0o644),
         size: 1,
         digest: Some(Digest::of(text.as_bytes())),
         content: None,
@@ -267,6 +267,19 @@ fn what_was_not_seen_this_time_is_kept() {
 }
 
 #[test]
+fn what_left_the_role_and_came_back_under_the_same_start_owes_nothing() {
+    let there = scene(Some(("S1", 10)), &[FILE], "a", 50);
+    let known = record("S1", By::Cfg, &[(FILE, this("a", 5))]);
+    let mut away = scene(Some(("S1", 10)), &[FILE], "a", 50);
+    away.desired = role(vec![file("/etc/f", "a")]);
+    let meanwhile = away.begin(&known);
+    assert_eq!(meanwhile.services, known.services);
+    assert_eq!(there.owed(&there.begin(&meanwhile)), []);
+    let changed = scene(Some(("S1", 10)), &[FILE], "b", 60);
+    assert_eq!(changed.owed(&changed.begin(&meanwhile)), [id(FILE)]);
+}
+
+#[test]
 fn a_start_by_cfg_has_read_what_was_there_just_before() {
     let scene = scene(Some(("b", 90)), &[FILE, OTHER], "new", 95);
     let mut ledger = record("a", By::Cfg, &[(FILE, this("old", 10))]);
@@ -373,12 +386,12 @@ fn inputs_are_contents_and_not_attributes() {
         let Input { digest, .. } = inputs(&desired, &snapshot)[&id("directory:/d")];
         digest
     };
-    let mut machine = super::machine::Machine::blank();
+    let mut machine = crate::model::machine::Machine::blank();
     machine.write("/d/a", "x");
-    let look = |machine: &super::machine::Machine| machine.path(&path("/d"), true);
+    let look = |machine: &crate::model::machine::Machine| machine.path(&path("/d"), true);
     let first = digest(look(&machine));
     for node in machine.nodes.values_mut() {
-        node.ownership = super::machine::owned(0o600);
+        node.ownership = crate::model::machine::owned(0o600);
         node.changed_us += 5;
     }
     assert_eq!(digest(look(&machine)), first);

@@ -1,12 +1,12 @@
 //! Laws that hold for every role and every machine.
 
-use super::build::*;
-use super::enact::{dry, run, words};
-use super::machine::{Installed, Machine, Unit, What};
-use crate::plan::{Certainty, Ledger};
-use crate::resource::package::{DpkgState, PackagePresence};
-use crate::resource::service::Activity;
-use crate::resource::{Desired, Presence, Resource, Shell};
+use crate::build::*;
+use crate::model::enact::{dry, run, words};
+use crate::model::machine::{Installed, Machine, Unit, What};
+use cfg_catalog::plan::{Certainty, Ledger};
+use cfg_catalog::resource::package::{DpkgState, PackagePresence};
+use cfg_catalog::resource::service::Activity;
+use cfg_catalog::resource::{Desired, Presence, Resource, Shell};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -30,8 +30,8 @@ fn resource(which: usize, how: usize) -> Resource {
         3 => [file("/d/s/b", text), no_file("/d/s/b")][how % 2].clone(),
         4 => [purged("/d"), directory("/d")][how % 2].clone(),
         5 => file_with("/etc/app.conf", |file| {
-            let Resource { body, .. } = super::build::file("/etc/app.conf", text);
-            if let crate::resource::Body::File(filled) = body {
+            let Resource { body, .. } = crate::build::file("/etc/app.conf", text);
+            if let cfg_catalog::resource::Body::File(filled) = body {
                 *file = filled;
             }
             file.create_only = how % 2 == 1;
@@ -189,7 +189,7 @@ fn possible(mut machine: Machine, roles: &[&Desired]) -> Machine {
 }
 
 /// What the role contradicts itself in, or the world cannot give, fails in the plan already.
-fn failed(document: &crate::plan::document::Document) -> BTreeSet<String> {
+fn failed(document: &cfg_catalog::plan::document::Document) -> BTreeSet<String> {
     let of = document.failures.iter();
     of.map(|f| format!("{:?}", f.resource)).collect()
 }

@@ -1,14 +1,14 @@
 //! Services: restarts, reloads, starts, and what packages do to them.
 
-use super::super::build::*;
-use super::super::enact::{dry, run, words};
-use super::super::machine::Machine;
 use super::{causes, certainty, settled, true_run};
-use crate::plan::document::Unforeseen;
-use crate::plan::{Action, Certainty, Ledger, begin};
-use crate::resource::package::Wanted;
-use crate::resource::service::Activity;
-use crate::resource::{Desired, Resource};
+use crate::build::*;
+use crate::model::enact::{dry, run, words};
+use crate::model::machine::Machine;
+use cfg_catalog::plan::document::Unforeseen;
+use cfg_catalog::plan::{Action, Certainty, Ledger, begin};
+use cfg_catalog::resource::package::Wanted;
+use cfg_catalog::resource::service::Activity;
+use cfg_catalog::resource::{Desired, Resource};
 
 fn zookeeper() -> (Machine, Vec<Resource>) {
     let mut machine = Machine::blank();

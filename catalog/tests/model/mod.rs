@@ -1,0 +1,4 @@
+//! A small machine in memory, and runs over it.
+
+pub mod enact;
+pub mod machine;
