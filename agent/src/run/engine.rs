@@ -1,5 +1,6 @@
 //! One run: the steps of a plan in order, each judged again by what is there at its turn.
 
+use super::partly;
 use super::services::Services;
 use super::site::{Hand, Look, Stage, Trouble};
 use cfg_catalog::id::{Kind, ResourceId};
@@ -192,12 +193,22 @@ impl<'a, H: Hand> Engine<'a, H> {
 
     fn enact(&mut self, task: &Task<'a>) -> Result<(), Trouble> {
         let changes: Vec<Change> = task.due.iter().map(|due| due.change.clone()).collect();
-        self.hand.enact(task.resource, &changes)?;
-        for change in &changes {
-            self.services.note(change);
+        let outcome = self.hand.enact(task.resource, &changes);
+        let part;
+        let made = match &outcome {
+            Ok(()) => task.due.as_slice(),
+            Err(Trouble::Failed(_)) => {
+                self.look_again(&[task.resource], Stage::Turn);
+                part = partly::made(&task.due, &self.judge(task.phase, task.resource));
+                part.as_slice()
+            }
+            Err(Trouble::Stop(_)) => &[],
+        };
+        for due in made {
+            self.services.note(&due.change);
         }
-        self.made(&task.due);
-        Ok(())
+        self.made(made);
+        outcome
     }
 
     fn command(&mut self, task: &Task<'a>) -> Result<(), Trouble> {

@@ -5,6 +5,7 @@ mod host;
 mod machine;
 mod own;
 mod packages;
+mod partly;
 mod services;
 pub mod site;
 mod state;

@@ -65,6 +65,10 @@ impl Hands<'_> {
                 }
             }
         }
+        let home = match &seen {
+            UserState::Present(seen) => Some(seen.home.clone()),
+            UserState::Absent => None,
+        };
         // The tools have a say in what a new user is: he is looked at again.
         let UserState::Present(seen) = self.machine().observe_user(user).map_err(unseen)? else {
             return Err(EnactError::Unfit(format!(
@@ -72,6 +76,12 @@ impl Hands<'_> {
                 user.name
             )));
         };
+        // One that the role has given him, in this run or in one that was killed before his keys were there.
+        let moved = home.is_some_and(|home| home != seen.home);
+        let keyed = user.home.is_some() && user.authorized_keys.is_some();
+        if !user.system && (moved || keyed) {
+            self.home(&seen)?;
+        }
         if let Some(hash) = &user.password_hash
             && seen.password_hash.as_ref() != Some(hash)
         {

@@ -7,12 +7,32 @@ use crate::machine::error::{EnactError, WalkError};
 use crate::machine::hands::Hands;
 use crate::machine::temporary::{Over, sweep};
 use crate::machine::walk::What;
+use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::account::Present;
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::{Attributes, Mode, Presence};
 use std::ffi::OsStr;
 
+/// Of a home that is made for somebody who is there already, as useradd has it on Debian.
+const HOME: u32 = 0o700;
+
 impl Hands<'_> {
+    /// Makes a user's home where it is not there. What the one before has stays where it is.
+    pub(crate) fn home(&self, user: &Present) -> Result<(), EnactError> {
+        let unfit = |error| EnactError::Unfit(format!("a home {:?}: {error}", user.home));
+        let home: AbsPath = user.home.parse().map_err(unfit)?;
+        if self.machine().root().folder(&home)?.missing.is_empty() {
+            return Ok(());
+        }
+        let spot = self.spot(&home)?;
+        let his = Numbers {
+            uid: Some(user.uid),
+            gid: Some(user.gid),
+            mode: HOME,
+        };
+        self.new_directory(&spot.folder, &spot.name, &his, Over::Rename)
+    }
+
     /// Writes exactly these keys.
     pub(crate) fn keys(&self, user: &Present, keys: &[String]) -> Result<(), EnactError> {
         let path = keys_path(&user.home)

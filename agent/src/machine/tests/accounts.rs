@@ -432,3 +432,29 @@ fn what_a_role_names_and_nobody_is() {
     };
     assert_eq!(tree.machine.nobody(&desired).unwrap(), nobody);
 }
+
+#[test]
+fn a_user_who_gets_another_home_has_it() {
+    let Some(tree) = tree() else { return };
+    tree.text("/home/bob/letter", "x");
+    let moved = User {
+        uid: Some(1700),
+        home: Some("/srv/homes/bob".into()),
+        authorized_keys: Some(vec![KEY.into()]),
+        ..user("bob")
+    };
+    tree.hands().user(&moved).unwrap();
+    let now = seen(&tree, &moved);
+    assert_eq!((now.uid, now.home.as_str()), (1700, "/srv/homes/bob"));
+    assert_eq!(now.authorized_keys.as_deref(), Some(&[KEY.to_string()][..]));
+    assert_eq!(tree.owned("/srv/homes").2, 0o755);
+    assert_eq!(tree.owned("/srv/homes/bob"), (1700, now.gid, 0o700));
+    assert_eq!(tree.read("/home/bob/letter"), "x", "the old one stays");
+
+    let without_keys = User {
+        home: Some("/srv/homes/other".into()),
+        ..user("bob")
+    };
+    tree.hands().user(&without_keys).unwrap();
+    assert_eq!(tree.owned("/srv/homes/other").2, 0o700);
+}
