@@ -167,7 +167,14 @@ fn withheld(resource: &Resource, observed: Option<&Observed>, mut verdict: Verdi
         (Body::Service(service), Some(Observed::Service(state)))
             if state.load == Load::NotFound && service.unit_file.is_none()
     );
+    // A mask needs no unit: it is a link.
+    let masks = !verdict.changes.is_empty()
+        && verdict
+            .changes
+            .iter()
+            .all(|change| matches!(change.action, Action::Mask | Action::Unmask));
     let why = match &resource.body {
+        Body::Service(_) if masks => return verdict,
         Body::User(_) | Body::Group(_) => "accounts can be changed by root alone",
         Body::Package(_) => "packages can be changed by root alone",
         Body::Command(_) => "commands are run by root alone",

@@ -17,6 +17,7 @@ use cfg_catalog::resource::account::UserState;
 use cfg_catalog::resource::command::{CommandState, Guards};
 use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::package::DpkgState;
+use cfg_catalog::resource::service::{Active, Enabled, Load};
 use cfg_catalog::resource::{
     FileState, LinkState, Mode, Observed, Ownership, PathState, Presence, Resource,
 };
@@ -27,6 +28,16 @@ fn judge(resource: &Resource, observed: Observed, host: &Host) -> Verdict {
 }
 
 fn judge_ahead(resource: &Resource, observed: Observed, host: &Host, ahead: &Ahead) -> Verdict {
+    judge_in(Phase::Main, resource, observed, host, ahead)
+}
+
+fn judge_in(
+    phase: Phase,
+    resource: &Resource,
+    observed: Observed,
+    host: &Host,
+    ahead: &Ahead,
+) -> Verdict {
     let desired = role(vec![resource.clone()]);
     let snapshot = Snapshot {
         observed: [(resource.id.clone(), observed)].into(),
@@ -41,7 +52,7 @@ fn judge_ahead(resource: &Resource, observed: Observed, host: &Host, ahead: &Ahe
         ahead,
     };
     let observed = snapshot.observed.get(&resource.id);
-    turn(Phase::Main, resource, observed, &context)
+    turn(phase, resource, observed, &context)
 }
 
 /// The actions in words, or the obstacle.
@@ -130,6 +141,17 @@ fn what_an_ordinary_user_may_not_do_is_held() {
         assert_eq!(words(&verdict), "");
         assert_eq!(verdict.held.len(), 1, "{verdict:?}");
     }
+    // A mask needs no unit: it is a link, and below the root a link of his own.
+    let masked = service_with("s", |service| service.masked = Some(true));
+    let not_there = services::state(Load::NotFound, Active::Unjudged, Enabled::Unknown);
+    let verdict = judge_in(
+        Phase::Mask,
+        &masked,
+        Observed::Service(not_there),
+        &host,
+        &Ahead::nothing(),
+    );
+    assert_eq!((&*words(&verdict), verdict.held.len()), ("mask", 0));
     let mine = Ownership {
         mode: Mode(0o644),
         owner: "me".into(),

@@ -10,7 +10,7 @@ use cfg_catalog::resource::service::{
 };
 use cfg_catalog::resource::{Observed, Resource};
 
-fn state(load: Load, active: Active, enabled: Enabled) -> ServiceState {
+pub(super) fn state(load: Load, active: Active, enabled: Enabled) -> ServiceState {
     ServiceState {
         load,
         active,
