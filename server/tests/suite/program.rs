@@ -128,8 +128,13 @@ fn init_says_what_comes_next_and_runs_once() {
         .strip_prefix("operator-token: ")
         .expect("the token");
     assert_eq!((ca.len(), token.len(), lines.len()), (64, 44, 2));
-    let next = format!("--token {token} --ca-sha256 {ca}");
-    assert!(text(&first.stderr).contains(&next), "{first:?}");
+    let next = format!("--token-file FILE --ca-sha256 {ca}");
+    let told = text(&first.stderr);
+    assert!(told.contains(&next) && told.contains("CFG_TOKEN"), "{told}");
+    assert!(
+        !told.contains(token),
+        "the list of processes shows it to all"
+    );
 
     let files = || {
         let key = std::fs::read(home.path().join("data/pki/ca.key")).expect("the key");
