@@ -154,6 +154,25 @@ fn init_says_what_comes_next_and_runs_once() {
     assert!(!another.contains(token));
 }
 
+#[test]
+fn cloud_init_warns_of_a_bare_host_name() {
+    let home = Home::new();
+    assert!(home.call(&["init"]).status.success());
+    let warned = || {
+        let made = home.call(&["cloud-init", "--role", "web"]);
+        assert!(text(&made.stdout).starts_with("#cloud-config\n"), "{made:?}");
+        text(&made.stderr).contains("set `url` or `names` in server.toml")
+    };
+    assert!(!warned());
+    let path = home.path().join("server.toml");
+    let toml = std::fs::read_to_string(&path).expect("it is there");
+    let bare = toml.replace("names = [\"127.0.0.1\"]\n", "");
+    std::fs::write(&path, &bare).expect("written");
+    assert!(warned());
+    std::fs::write(&path, format!("url = \"https://cfg.example\"\n{bare}")).expect("written");
+    assert!(!warned());
+}
+
 /// The script of the user-data, made to install below a folder.
 fn script(user_data: &str, root: &Path) -> String {
     let start = user_data.find("      # Fetches").expect("the script");
