@@ -117,6 +117,20 @@ fn codes_of_wrong_calls() {
 }
 
 #[test]
+fn an_empty_variable_is_as_good_as_none() {
+    for arguments in [&["--help"][..], &["operator-token"]] {
+        let said = |command: &mut Command| {
+            let output = command.args(arguments).output().expect("it runs");
+            (output.status.code(), text(&output.stderr))
+        };
+        let program = || Command::new(env!("CARGO_BIN_EXE_cfg-server"));
+        let unset = said(program().env_remove("CFG_SERVER_CONFIG"));
+        let empty = said(program().env("CFG_SERVER_CONFIG", ""));
+        assert_eq!(empty, unset, "{arguments:?}");
+    }
+}
+
+#[test]
 fn init_says_what_comes_next_and_runs_once() {
     let home = Home::new();
     let first = home.call(&["init"]);
@@ -160,7 +174,10 @@ fn cloud_init_warns_of_a_bare_host_name() {
     assert!(home.call(&["init"]).status.success());
     let warned = || {
         let made = home.call(&["cloud-init", "--role", "web"]);
-        assert!(text(&made.stdout).starts_with("#cloud-config\n"), "{made:?}");
+        assert!(
+            text(&made.stdout).starts_with("#cloud-config\n"),
+            "{made:?}"
+        );
         text(&made.stderr).contains("set `url` or `names` in server.toml")
     };
     assert!(!warned());
