@@ -156,6 +156,8 @@ fn with_json_an_error_is_one_document_too() {
         assert_eq!(ended, code, "{line}");
         assert_eq!(document["version"], 1);
         assert_eq!(document["result"], "failed");
+        let started = document["started"].as_str().unwrap();
+        assert_eq!(started.len(), "2026-01-01T00:00:00Z".len(), "{started}");
         let message = document["failures"][0]["message"].as_str().unwrap();
         assert!(message.contains(word), "{line}: {message}");
     }
