@@ -7,6 +7,7 @@ use crate::client::report;
 use crate::client::session::Session;
 use crate::client::sync::{self, SyncError};
 use crate::client::watch::{Line, follow};
+use crate::clock;
 use crate::config::{Config, Mode};
 use crate::contents::Contents;
 use crate::error::Error;
@@ -14,7 +15,6 @@ use crate::job::{Document, Job, Role};
 use crate::journal;
 use cfg_catalog::plan::document::DryRun;
 use cfg_wire::News;
-use jiff::Timestamp;
 use sd_notify::NotifyState;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -291,7 +291,7 @@ impl Daemon {
         let before = self.record.contact.take();
         let outcome = asked.as_ref().map(|_| ());
         self.record
-            .asked(Timestamp::now(), outcome, self.session.peer());
+            .asked(clock::now(), outcome, self.session.peer());
         let (before, now) = (before.as_ref(), self.record.contact.as_ref());
         let key = |contact: Option<&crate::client::record::Contact>| {
             contact.map(|contact| (contact.standing, contact.why.clone()))
@@ -374,7 +374,7 @@ impl Daemon {
         journal::log(document);
         status(&journal::line(document));
         let value = report::value(document);
-        self.record.ran(Timestamp::now(), &value);
+        self.record.ran(clock::now(), &value);
         self.keep_record();
         if let Err(error) = report::keep(&self.session.spool, &value) {
             warn!("{error:#}");

@@ -116,7 +116,13 @@ impl World {
 
     async fn status(&self) -> Value {
         let output = self.cfg(&["status", "--json"]).output().await.unwrap();
-        serde_json::from_slice(&output.stdout).unwrap()
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+        for time in ["/reached", "/contact/at", "/changed", "/certificate_until"] {
+            let time = status.pointer(time).and_then(Value::as_str);
+            let whole = |time: &str| time.len() == "2026-01-01T00:00:00Z".len();
+            assert!(time.is_none_or(whole), "whole seconds: {status}");
+        }
+        status
     }
 }
 

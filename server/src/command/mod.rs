@@ -31,7 +31,7 @@ pub struct Call {
         long,
         global = true,
         value_name = "FILE",
-        env = "CFG_SERVER_CONFIG",
+        env = unless_empty("CFG_SERVER_CONFIG"),
         help = "The configuration [default: /etc/cfg/server.toml, if it is there]"
     )]
     config: Option<PathBuf>,
@@ -79,6 +79,13 @@ pub fn main(call: Call) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(1, &error),
     }
+}
+
+/// The variable's name where it is set to something: an empty one counts as unset.
+fn unless_empty(variable: &'static str) -> Option<&'static str> {
+    std::env::var_os(variable)
+        .is_none_or(|value| !value.is_empty())
+        .then_some(variable)
 }
 
 fn failed(code: u8, error: &anyhow::Error) -> ExitCode {
