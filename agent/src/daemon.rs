@@ -64,6 +64,8 @@ struct Daemon {
     /// The news that were dealt with.
     handled: Option<News>,
     retry: Backoff,
+    /// The last warning about the server.
+    said: Option<String>,
     program: Option<Program>,
 }
 
@@ -113,6 +115,7 @@ impl Daemon {
             heard,
             follower: None,
             handled: None,
+            said: None,
             program: Program::now(),
         })
     }
@@ -153,6 +156,7 @@ impl Daemon {
                         () = self.send_waiting() => {}
                     }
                 }
+                Line::Broken { why, refused: true } => self.say_once(&why),
                 Line::Broken { .. } | Line::Dialling => {}
             }
             tokio::select! {
@@ -295,12 +299,23 @@ impl Daemon {
         if key(before) != key(now)
             && let Some(now) = now
         {
-            match (now.standing, &now.why) {
-                (Standing::Current, _) => info!("the server is reached"),
-                (_, why) => warn!("{}", why.as_deref().unwrap_or("the server is not reached")),
+            match &now.why {
+                None => info!("the server is reached"),
+                Some(why) => self.say_once(&why.clone()),
             }
         }
+        if asked.is_ok() {
+            self.said = None;
+        }
         self.keep_record();
+    }
+
+    /// A warning, unless it was the last one.
+    fn say_once(&mut self, why: &str) {
+        if self.said.as_deref() != Some(why) {
+            warn!("{why}");
+            self.said = Some(why.into());
+        }
     }
 
     fn keep_record(&self) {

@@ -1,4 +1,4 @@
-//! The README's first command, in a fresh clone, as root and as an ordinary user.
+//! The README's first command, in a fresh clone, as an ordinary user and as root.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,44 +6,58 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use cfg_tests::{output, server_binary};
 
-/// Clones the project for `user`, and runs the tour there. The build is warm: it is the tour that is tested.
-fn tour(user: &str, port: u16) -> Result<String> {
-    let dir = tempfile::tempdir().context("scratch folder")?;
+/// Clones the project for `nobody`, gives them a toolchain and what was downloaded (read-only) and what is compiled of others'
+/// work (a copy), and runs the tour as them, then as root. Mounts of its own, so that the toolchain may lie in root's home.
+const FRESH: &str = r#"
+set -eu
+dir=$1 project=$2 built=$3
+cargo_home=${CARGO_HOME:-$(dirname "$(dirname "$(command -v cargo)")")}
+mkdir "$dir/home" "$dir/cargo" "$dir/toolchain"
+mount --bind "$cargo_home" "$dir/cargo"
+mount -o remount,bind,ro "$dir/cargo"
+mount --bind "$(rustc --print sysroot)" "$dir/toolchain"
+git clone --quiet --no-hardlinks -c safe.directory='*' "$project" "$dir/clone"
+mkdir "$dir/target"
+cp -a "$built/release" "$built/$(rustc -vV | sed -n 's/^host: //p')" "$dir/target/"
+chown -R nobody: "$dir/home" "$dir/clone" "$dir/target"
+chmod 755 "$dir"
+export HOME=$dir/home CARGO_HOME=$dir/cargo CARGO_TARGET_DIR=$dir/target CARGO_NET_OFFLINE=true PATH=$dir/toolchain/bin:$PATH
+setpriv --reuid nobody --regid nogroup --clear-groups env CFG_TOUR="$dir/home/tour" CFG_TOUR_PORT=17443 "$dir/clone/tests/tour"
+echo "as root"
+CFG_TOUR="$dir/tour" CFG_TOUR_PORT=17453 "$dir/clone/tests/tour"
+"#;
+
+#[test]
+fn the_first_command_works_in_a_fresh_clone() -> Result<()> {
+    let dir = tempfile::tempdir_in("/var/tmp").context("scratch folder")?;
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let built = server_binary()?;
-    let target = built.ancestors().nth(2).context("target folder")?;
-    let script = r#"
-        set -e
-        cd "$1"
-        git clone --quiet --no-hardlinks -c safe.directory='*' "$2" clone
-        cp -a "$3" target
-        chown -R "$4": .
-        chmod 755 .
-        exec setpriv --reuid "$4" --regid "$4" --clear-groups env HOME="$1" CARGO_TARGET_DIR="$1/target" CFG_TOUR="$1/tour" CFG_TOUR_PORT="$5" clone/tests/tour
-    "#;
-    let out = output(
-        Command::new("bash")
-            .args(["-c", script, "tour"])
-            .arg(dir.path())
-            .arg(&project)
-            .arg(target)
-            .arg(user)
-            .arg(port.to_string()),
-    )?;
-    let shown = out.success()?;
-    ensure!(
-        shown.contains("(exit code 2)") && shown.contains("(exit code 0)"),
-        "{shown}"
-    );
-    Ok(shown)
-}
-
-#[test]
-fn as_root() -> Result<()> {
-    tour("root", 17443).map(drop)
-}
-
-#[test]
-fn as_an_ordinary_user() -> Result<()> {
-    tour("nobody", 17453).map(drop)
+    let program = server_binary()?;
+    let built = program.ancestors().nth(2).context("target folder")?;
+    let shown = output(
+        Command::new("unshare")
+            .args([
+                "--mount",
+                "--propagation=private",
+                "bash",
+                "-c",
+                FRESH,
+                "tour",
+            ])
+            .args([dir.path(), &project, built]),
+    )?
+    .success()?;
+    let (nobody, root) = shown.split_once("\nas root\n").context("two tours")?;
+    for tour in [nobody, root] {
+        ensure!(
+            tour.matches("(exit code 2)").count() == 2,
+            "two dry runs with changes: {tour}"
+        );
+        ensure!(
+            tour.matches("(exit code 0)").count() == 2,
+            "a run, and one with nothing to do: {tour}"
+        );
+        ensure!(tour.contains("nothing changed"), "{tour}");
+        ensure!(tour.contains("package:zookeeperd"), "{tour}");
+    }
+    Ok(())
 }

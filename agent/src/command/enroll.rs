@@ -109,7 +109,10 @@ impl Enroll {
             Ok::<_, Error>((identity, peer))
         })?;
         let peer = *peer.lock().unwrap_or_else(|broken| broken.into_inner());
-        begin_anew(config, old, &identity, peer).map_err(Error::of_files)?;
+        // The machine is enrolled all the same: what is kept for another is never believed, and the rest is found out anew.
+        if let Err(error) = begin_anew(config, old, &identity, peer) {
+            output::note(&format!("warning: {error:#}"));
+        }
         output::print(&format!(
             "enrolled as {} in fleet {}: role {}, id {}\n",
             identity.name, identity.fleet, identity.role, identity.id

@@ -81,7 +81,19 @@ impl Desk {
         &self,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, Error> {
-        channel::within(PATIENCE, call)
+        self.answer_within(PATIENCE, call).await
+    }
+
+    /// The same for a call that may take longer.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn answer_within<T>(
+        &self,
+        patience: Duration,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Error> {
+        channel::within(patience, call)
             .await
             .map(Response::into_inner)
             .map_err(|status| of_call(CallError::of(&self.url, &status)))

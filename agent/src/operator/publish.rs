@@ -8,9 +8,15 @@ use cfg_catalog::release::Envelope;
 use cfg_catalog::release::publish::Release;
 use cfg_wire::{FleetRequest, MissingRequest, NodeLayers, PublishRequest, UploadRequest};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How much of a file goes in one message.
 const CHUNK: usize = 256 << 10;
+
+/// How long an upload may take: this, and more for what is large, by the slowest line that is worth waiting for
+/// (bytes a second).
+const PATIENCE: Duration = Duration::from_secs(60);
+const SLOWEST: u64 = 50_000;
 
 /// How many digests are asked for in one message.
 const ASKED: usize = 10_000;
@@ -115,7 +121,8 @@ async fn upload(desk: &Desk, digest: &Digest, content: &[u8]) -> Result<(), Erro
     }
     chunks[0].digest = digest.to_string();
     let mut calls = desk.calls();
-    desk.answer(calls.upload(tokio_stream::iter(chunks)))
+    let patience = PATIENCE + Duration::from_secs(content.len() as u64 / SLOWEST);
+    desk.answer_within(patience, calls.upload(tokio_stream::iter(chunks)))
         .await?;
     Ok(())
 }

@@ -247,9 +247,7 @@ impl<'a> Whole<'a> {
                 _ => None,
             })
             .collect();
-        let mut named = self.eyes.systemd.names(&units)?;
-        // An upgrade of cfg itself must not end this very run; the daemon restarts after it.
-        named.insert("cfg-agent".into());
+        let named = self.eyes.systemd.names(&units)?;
         let mut may_start = self.eyes.systemd.active()?;
         // The agent would be stopped while it waits for the very package that stops it; it starts anew after the run.
         may_start.retain(|unit| unit != OWN_UNIT && !named.contains(unit));

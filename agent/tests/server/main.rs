@@ -1,5 +1,6 @@
 //! The agent against a server that follows a script.
 
+mod daemon;
 mod enrolment;
 mod peer;
 mod role;

@@ -141,9 +141,8 @@ async fn a_file_that_is_not_what_it_should_be_leaves_the_last_role() {
     let name = Digest::of(b"right").to_string();
     for wrong in [&b"wrong"[..], b"righ", b"right and more", b""] {
         world.offer(2, &[("web/x", b"right")]);
-        let mut blobs = world.peer.script.blobs.lock().unwrap();
-        blobs.insert(name.clone(), wrong.to_vec());
-        drop(blobs);
+        let blobs = &world.peer.script.blobs;
+        blobs.lock().unwrap().insert(name.clone(), wrong.to_vec());
         let error = world.update().await.unwrap_err();
         assert!(error.is_passing(), "{error}");
         assert_eq!(world.kept_sequence(), Some(1));

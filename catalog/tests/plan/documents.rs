@@ -9,7 +9,7 @@ use cfg_catalog::plan::document::{
 };
 use cfg_catalog::plan::show::{Style, line, summary, text};
 use cfg_catalog::plan::{Action, Certainty, Change, Ledger, Plan, plan};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn head() -> Head {
     Head {
@@ -302,6 +302,91 @@ fn narrow_and_hostile() {
     }
     for line in text(&rich(), Style::Plain, 80).lines() {
         assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn in_a_few_words() {
+    let seen = |before: Value, after: Value, resource: &str, action| {
+        let changes = vec![change(resource, action).showing(before, after)];
+        let text = text(
+            &document(Done {
+                changes,
+                ..Done::default()
+            }),
+            Style::Plain,
+            80,
+        );
+        let lines: Vec<&str> = text.lines().skip(2).map(str::trim).collect();
+        lines[..lines.len() - 2].join(" | ")
+    };
+    let sum = |digit: &str| digit.repeat(64);
+    for (before, after, resource, action, wanted) in [
+        (
+            json!({"held": false}),
+            json!({"held": true}),
+            "package:p",
+            Action::Hold,
+            "~ package:p  hold",
+        ),
+        (
+            json!({"auto": true}),
+            json!({"auto": false}),
+            "package:p",
+            Action::Update,
+            "~ package:p  update | marked as wanted for itself",
+        ),
+        (
+            json!({"version": "1"}),
+            Value::Null,
+            "package:p",
+            Action::Purge,
+            "- package:p  purge 1",
+        ),
+        (
+            json!({"mode": "0644", "owner": "root", "sha256": sum("a")}),
+            json!({"mode": "0600", "owner": "me", "sha256": sum("a")}),
+            "file:/f",
+            Action::Update,
+            "~ file:/f  update | mode 0644 → 0600, owner root → me",
+        ),
+        (
+            json!({"mode": "0644", "sha256": sum("a")}),
+            json!({"mode": "0644", "sha256": sum("b")}),
+            "file:/f",
+            Action::Update,
+            "~ file:/f  update | its content differs and is not shown",
+        ),
+        (
+            json!({"target": "/a"}),
+            json!({"mode": "0644", "sha256": sum("b")}),
+            "file:/f",
+            Action::Update,
+            "~ file:/f  update | replaces a link to /a, its content differs and is not shown",
+        ),
+        (
+            json!({"target": "/a"}),
+            json!({"target": "/b"}),
+            "link:/l",
+            Action::Update,
+            "~ link:/l  update | target /a → /b",
+        ),
+        (
+            json!({"groups": ["adm", "us"]}),
+            json!({"groups": ["adm", "sudo"]}),
+            "user:u",
+            Action::Update,
+            "~ user:u  update | groups +sudo -us",
+        ),
+        (
+            Value::Null,
+            json!({"mode": "0700", "owner": "root", "group": "adm"}),
+            "directory:/d",
+            Action::Create,
+            "+ directory:/d  create | group adm, mode 0700",
+        ),
+    ] {
+        assert_eq!(seen(before, after, resource, action), wanted);
     }
 }
 

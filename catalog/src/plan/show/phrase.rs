@@ -1,5 +1,6 @@
 //! One change in words.
 
+use crate::id::Kind;
 use crate::plan::{Action, Certainty, Change};
 use serde_json::{Map, Value};
 
@@ -32,6 +33,9 @@ pub(super) fn done(change: &Change) -> String {
 pub(super) fn differences(change: &Change) -> Vec<String> {
     let mut words = Vec::new();
     match (&change.before, &change.after) {
+        _ if change.resource.kind == Kind::Package && change.action == Action::Update => {
+            words.push("marked as wanted for itself".into());
+        }
         (Value::Null, Value::Object(after)) => words.extend(new(after)),
         (Value::Object(before), Value::Object(after)) => {
             match (before.get("target"), before.get("type")) {
@@ -48,8 +52,8 @@ pub(super) fn differences(change: &Change) -> Vec<String> {
     words
 }
 
-/// Keys that stand for content; words say more of it than digests.
-const CONTENT: [&str; 3] = ["sha256", "sensitive", "version"];
+/// Keys that stand for content or that the action says already; words say more than they do.
+const SAID: [&str; 4] = ["sha256", "sensitive", "version", "held"];
 
 /// What new things have that nobody said anything about.
 const USUAL: [(&str, &[&str]); 3] = [
@@ -66,7 +70,7 @@ fn new(after: &Map<String, Value>) -> Vec<String> {
     after
         .iter()
         .filter(|(key, value)| {
-            !CONTENT.contains(&key.as_str())
+            !SAID.contains(&key.as_str())
                 && !value.is_null()
                 && !value.is_object()
                 && !usual(key, value)
@@ -79,7 +83,7 @@ fn moved(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String>
     let mut words = Vec::new();
     for (key, value) in after {
         let old = before.get(key).unwrap_or(&Value::Null);
-        if old == value || CONTENT.contains(&key.as_str()) {
+        if old == value || SAID.contains(&key.as_str()) {
             continue;
         }
         words.push(match (old, value) {

@@ -1,0 +1,263 @@
+//! `cfg` as a process: what it prints where, and how it ends.
+
+use serde_json::Value;
+use std::process::{Command, Output};
+
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        desk.write(
+            "agent.toml",
+            &format!("state = \"{}\"", desk.path("state").display()),
+        );
+        desk.write(
+            "roles/web/role.toml",
+            "[file.\"/etc/motd\"]\ncontent = \"hi\\n\"\n",
+        );
+        std::fs::create_dir(desk.path("root")).unwrap();
+        desk
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// `cfg` with these words, in the desk's folder.
+    fn cfg(&self, line: &str) -> (i32, Output) {
+        let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
+            .args(line.split_whitespace())
+            .current_dir(&self.folder)
+            .env("CFG_CONFIG", self.path("agent.toml"))
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .env_remove("CFG_TOKEN")
+            .output()
+            .unwrap();
+        (output.status.code().unwrap(), output)
+    }
+
+    fn json(&self, line: &str) -> (i32, Value) {
+        let (code, output) = self.cfg(line);
+        let document = serde_json::from_slice(&output.stdout);
+        (
+            code,
+            document.unwrap_or_else(|error| panic!("{line}: {error}: {output:?}")),
+        )
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn the_exit_codes_of_the_contract() {
+    let desk = Desk::new();
+    desk.write(
+        "bad/web/role.toml",
+        "[file.\"/etc/motd\"]\ncontnt = \"hi\"\n",
+    );
+    desk.write("bad.toml", "intervall = \"5m\"");
+    let cases = [
+        ("check roles", 0),
+        ("check bad", 65),
+        ("check none", 65),
+        ("apply --catalog roles --role web --root root --dry-run", 2),
+        ("apply --catalog roles --role db --root root", 64),
+        ("apply --catalog bad --role web --root root", 65),
+        ("apply --catalog roles --role web --root none", 64),
+        ("apply --catalog roles --role web --root root --set x=1", 65),
+        ("apply --catalog roles --role web --root root", 0),
+        ("apply --catalog roles --role web --root root --dry-run", 0),
+        ("apply --root root", 78),
+        ("apply --dry-run", 78),
+        ("agent --root root", 78),
+        ("apply --nonsense", 64),
+        ("history", 64),
+        ("--config bad.toml facts", 78),
+        ("--config none.toml facts", 78),
+        ("publish roles", 78),
+        ("fleet", 78),
+        ("status", 0),
+        ("facts", 0),
+        ("--help", 0),
+        ("--version", 0),
+    ];
+    for (line, code) in cases {
+        let (ended, output) = desk.cfg(line);
+        assert_eq!(ended, code, "{line}: {output:?}");
+        if code != 0 && code != 2 {
+            assert!(output.stdout.is_empty(), "{line}: errors are for stderr");
+            assert!(text(&output.stderr).contains("error"), "{line}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn with_json_an_error_is_one_document_too() {
+    let desk = Desk::new();
+    for (line, code, word) in [
+        ("apply --json --nonsense", 64, "--nonsense"),
+        ("apply --json --root root", 78, "not enrolled"),
+        (
+            "apply --json --root root --prune",
+            64,
+            "not in this version",
+        ),
+        ("check none --json", 65, "none"),
+    ] {
+        let (ended, document) = desk.json(line);
+        assert_eq!(ended, code, "{line}");
+        assert_eq!(document["version"], 1);
+        assert_eq!(document["result"], "failed");
+        let message = document["failures"][0]["message"].as_str().unwrap();
+        assert!(message.contains(word), "{line}: {message}");
+    }
+}
+
+#[test]
+fn a_dry_run_foretells_the_run_and_the_second_run_does_nothing() {
+    let desk = Desk::new();
+    let call = "apply --catalog roles --role web --root root --json";
+    let (code, plan) = desk.json(&format!("{call} --dry-run"));
+    assert_eq!(code, 2);
+    assert!(!desk.path("root/etc").exists(), "a dry run writes nothing");
+    assert!(!desk.path("root/var").exists(), "nor does it keep anything");
+    let (code, run) = desk.json(call);
+    assert_eq!(code, 0);
+    assert_eq!(run["changes"], plan["changes"]);
+    assert_eq!(run["result"], "applied");
+    assert_eq!(std::fs::read(desk.path("root/etc/motd")).unwrap(), b"hi\n");
+    let (code, again) = desk.json(call);
+    assert_eq!((code, &again["result"]), (0, &"converged".into()));
+}
+
+#[test]
+fn only_some_resources_with_what_they_come_after() {
+    let desk = Desk::new();
+    desk.write(
+        "roles/web/role.toml",
+        "[file.\"/srv/a\"]\ncontent = \"a\"\n[file.\"/srv/b\"]\ncontent = \"b\"\nafter = [\"file:/srv/a\"]\n\
+         [file.\"/srv/c\"]\ncontent = \"c\"\n",
+    );
+    let call = "apply --catalog roles --role web --root root --json";
+    let (code, run) = desk.json(&format!("{call} --only file:/srv/b"));
+    assert_eq!((code, &run["partial"]), (0, &true.into()));
+    assert!(desk.path("root/srv/a").exists() && desk.path("root/srv/b").exists());
+    assert!(!desk.path("root/srv/c").exists());
+    let (code, _) = desk.json(&format!("{call} --only file:/srv/none"));
+    assert_eq!(code, 64);
+}
+
+#[test]
+fn a_run_under_way_is_told_from_a_failure() {
+    let desk = Desk::new();
+    let call = "apply --catalog roles --role web --root root";
+    assert_eq!(desk.cfg(call).0, 0);
+    let state = desk
+        .path("root")
+        .join(desk.path("state").strip_prefix("/").unwrap());
+    let lock = std::fs::File::open(state.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let (code, output) = desk.cfg(call);
+    assert_eq!(code, 75, "{output:?}");
+    drop(lock);
+    assert_eq!(desk.cfg(call).0, 0);
+}
+
+#[test]
+fn an_ordinary_user_is_told_that_it_takes_root() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let desk = Desk::new();
+    std::fs::set_permissions(&desk.folder, permissions(0o755)).unwrap();
+    let program = desk.path("cfg");
+    std::fs::copy(env!("CARGO_BIN_EXE_cfg"), &program).unwrap();
+    let code = |line: &str| {
+        let status = Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+            .arg(&program)
+            .args(line.split_whitespace())
+            .current_dir(&desk.folder)
+            .env("CFG_CONFIG", desk.path("agent.toml"))
+            .output()
+            .unwrap();
+        status.status.code().unwrap()
+    };
+    assert_eq!(code("apply --catalog roles --role web"), 77);
+    assert_eq!(code("agent"), 77);
+    assert_eq!(code("apply --catalog roles --role web --dry-run"), 2);
+    let identity = desk.path("state/identity");
+    std::fs::create_dir_all(&identity).unwrap();
+    std::fs::write(identity.join("identity.toml"), "").unwrap();
+    std::fs::set_permissions(&identity, permissions(0o700)).unwrap();
+    for line in ["apply --dry-run", "status"] {
+        assert_eq!(code(line), 77, "{line}");
+    }
+}
+
+fn permissions(mode: u32) -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(mode)
+}
+
+#[test]
+fn an_enrolled_machine_takes_its_role_from_the_server_alone() {
+    let desk = Desk::new();
+    desk.write("state/identity/identity.toml", "");
+    let (code, output) = desk.cfg("apply --catalog roles --role web");
+    let expected = if rustix::process::geteuid().is_root() {
+        64
+    } else {
+        77
+    };
+    assert_eq!(code, expected, "{output:?}");
+    assert_eq!(
+        desk.cfg("apply --catalog roles --role web --root root").0,
+        0
+    );
+}
+
+#[test]
+fn what_a_role_renders_to_can_be_read_back() {
+    let desk = Desk::new();
+    let (code, output) = desk.cfg("render --catalog roles --role web");
+    assert_eq!(code, 0);
+    let table: toml::Table = toml::from_str(&text(&output.stdout)).unwrap();
+    assert_eq!(table["file"]["/etc/motd"]["content"].as_str(), Some("hi\n"));
+    let (_, document) = desk.json("render --catalog roles --role web --json");
+    assert_eq!(document["resources"][0]["resource"], "file:/etc/motd");
+    assert_eq!(document["resources"][0]["place"]["line"], 1);
+    let (_, facts) = desk.json("facts --json");
+    assert!(facts["hostname"].is_string() && facts["os"]["id"].is_string());
+}
+
+#[test]
+fn a_token_is_asked_for_and_never_more_than_one() {
+    let desk = Desk::new();
+    let ca = "9c1185a5c5e9fc54612808977ee8f548b2258d31c0ffee00000000000000beef";
+    for line in [
+        format!("enroll --server https://127.0.0.1:1 --ca-sha256 {ca}"),
+        format!("enroll --token t --token-file t --server https://127.0.0.1:1 --ca-sha256 {ca}"),
+        format!("enroll --token t --ca-sha256 {ca}"),
+    ] {
+        assert_eq!(desk.cfg(&line).0, 64, "{line}");
+    }
+    desk.write("token", "secret\n");
+    let away = format!("enroll --server https://127.0.0.1:1 --token-file token --ca-sha256 {ca}");
+    let (code, output) = desk.cfg(&away);
+    assert_eq!(code, 69, "{output:?}");
+    assert!(desk.path("token").exists(), "an unspent token stays");
+    assert!(!text(&output.stderr).contains("secret"));
+}

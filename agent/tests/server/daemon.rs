@@ -1,0 +1,244 @@
+//! The daemon as a process, on a scratch root, against the scripted server.
+
+use crate::enrolled;
+use crate::peer::Peer;
+use cfg_catalog::digest::Digest;
+use cfg_catalog::fleet::Me;
+use cfg_catalog::release::{Envelope, FORMAT, nodes};
+use cfg_catalog::{Catalog, CatalogFiles};
+use cfg_wire::{AssignmentReply, News};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::process::{Child, Command};
+
+/// How long something that should happen at once may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Role `web` with one file of this content, as release number `sequence`.
+fn role(sequence: u64, content: &str) -> AssignmentReply {
+    let text = format!("[file.\"/etc/motd\"]\ncontent = \"{content}\\n\"\n");
+    let files = CatalogFiles([("web/role.toml".to_string(), text.into_bytes())].into());
+    let (catalog, _) = Catalog::load(&files).unwrap();
+    let release = catalog.release();
+    let envelope = Envelope {
+        format: FORMAT,
+        fleet: "fleet".into(),
+        release: Digest::of(&release.manifest),
+        sequence,
+        previous: None,
+    };
+    let me = Me {
+        name: "vm-1".into(),
+        id: 1,
+    };
+    AssignmentReply {
+        envelope: serde_json::to_vec(&envelope).unwrap(),
+        part: release.parts.into_values().next().unwrap(),
+        manifest: release.manifest,
+        leaf: Vec::new(),
+        proof: serde_json::to_vec(&nodes::prove(&Default::default(), "vm-1")).unwrap(),
+        view: b"{\"number\": 1}".to_vec(),
+        me: serde_json::to_vec(&me).unwrap(),
+        role: "web".into(),
+    }
+}
+
+struct World {
+    peer: Peer,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    /// An enrolled machine; `keys` go into its agent.toml.
+    async fn new(keys: &str) -> Self {
+        let peer = Peer::start().await;
+        let folder = tempfile::tempdir().unwrap();
+        enrolled(&peer, &folder.path().join("identity")).await;
+        let path = folder.path().display();
+        let config =
+            format!("identity = \"{path}/identity\"\nstate = \"/state\"\nsplay = \"0s\"\n{keys}\n");
+        std::fs::write(folder.path().join("agent.toml"), config).unwrap();
+        std::fs::create_dir_all(folder.path().join("root/etc")).unwrap();
+        Self { peer, folder }
+    }
+
+    fn offer(&self, sequence: u64, content: &str) {
+        *self.peer.script.assignment.lock().unwrap() = Ok(role(sequence, content));
+        self.peer
+            .script
+            .news
+            .send_replace(News { sequence, view: 1 });
+    }
+
+    fn cfg(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cfg"));
+        command
+            .args(arguments)
+            .arg("--root")
+            .arg(self.folder.path().join("root"))
+            .env("CFG_CONFIG", self.folder.path().join("agent.toml"))
+            .env_remove("NOTIFY_SOCKET")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    fn agent(&self) -> Child {
+        self.cfg(&["agent"]).spawn().unwrap()
+    }
+
+    fn motd(&self) -> PathBuf {
+        self.folder.path().join("root/etc/motd")
+    }
+
+    async fn wait_for_motd(&self, content: &str) {
+        let path = self.motd();
+        until(content, || {
+            std::fs::read_to_string(&path).is_ok_and(|text| text.trim() == content)
+        })
+        .await;
+    }
+
+    /// The results that were reported, each with whether it was a dry run.
+    fn reported(&self) -> Vec<(String, bool)> {
+        let reports = self.peer.script.reports.lock().unwrap();
+        reports
+            .iter()
+            .map(|report| serde_json::from_slice::<Value>(report).unwrap())
+            .map(|report| {
+                let result = report["result"].as_str().unwrap().to_string();
+                (result, report["dry_run"] == true)
+            })
+            .collect()
+    }
+
+    async fn status(&self) -> Value {
+        let output = self.cfg(&["status", "--json"]).output().await.unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn stop(mut agent: Child) {
+    let pid = nix::unistd::Pid::from_raw(agent.id().unwrap().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    let ended = tokio::time::timeout(PATIENCE, agent.wait()).await;
+    assert!(ended.expect("it does not end").unwrap().success());
+}
+
+#[tokio::test]
+async fn news_are_applied_at_once_and_reported() {
+    let world = World::new("").await;
+    let agent = world.agent();
+    world.offer(1, "one");
+    world.wait_for_motd("one").await;
+    world.offer(2, "two");
+    world.wait_for_motd("two").await;
+    until("reports", || world.reported().len() == 2).await;
+    assert_eq!(
+        world.reported(),
+        [("applied".into(), false), ("applied".into(), false)]
+    );
+    let status = world.status().await;
+    assert_eq!(
+        (&status["sequence"], &status["role"]),
+        (&2.into(), &"web".into())
+    );
+    assert_eq!(status["contact"]["standing"], "current");
+    assert_eq!(status["last_run"]["result"], "applied");
+    stop(agent).await;
+}
+
+#[tokio::test]
+async fn without_its_server_it_goes_on_with_its_last_role_also_after_a_restart() {
+    let mut world = World::new("interval = \"1s\"").await;
+    world.offer(1, "one");
+    let agent = world.agent();
+    world.wait_for_motd("one").await;
+    // Another peer takes the script's place, so that the reports of this one are known to be over.
+    world.peer = Peer::start().await;
+    std::fs::write(world.motd(), "broken by hand").unwrap();
+    world.wait_for_motd("one").await;
+    stop(agent).await;
+    let agent = world.agent();
+    std::fs::remove_file(world.motd()).unwrap();
+    world.wait_for_motd("one").await;
+    let state = world.folder.path().join("root/state");
+    until("reports that wait", || spooled(&state) > 0).await;
+    let status = world.status().await;
+    assert_eq!(status["contact"]["standing"], "away");
+    stop(agent).await;
+}
+
+fn spooled(state: &Path) -> usize {
+    std::fs::read_dir(state.join("spool")).map_or(0, |entries| entries.count())
+}
+
+#[tokio::test]
+async fn in_observe_mode_nothing_is_changed_and_all_is_told() {
+    let world = World::new("mode = \"observe\"").await;
+    world.offer(1, "one");
+    let agent = world.agent();
+    until("a report", || !world.reported().is_empty()).await;
+    assert_eq!(world.reported(), [("changes".into(), true)]);
+    assert!(!world.motd().exists());
+    assert_eq!(world.status().await["mode"], "observe");
+    stop(agent).await;
+}
+
+#[tokio::test]
+async fn a_release_that_is_too_new_leaves_the_last_role_and_says_so() {
+    let world = World::new("interval = \"1s\"").await;
+    world.offer(1, "one");
+    let agent = world.agent();
+    world.wait_for_motd("one").await;
+    let newer = AssignmentReply {
+        manifest: b"{\"format\": 99}".to_vec(),
+        ..role(2, "two")
+    };
+    *world.peer.script.assignment.lock().unwrap() = Ok(newer);
+    world.peer.script.news.send_replace(News {
+        sequence: 2,
+        view: 1,
+    });
+    std::fs::remove_file(world.motd()).unwrap();
+    world.wait_for_motd("one").await;
+    let status = world.status().await;
+    assert_eq!(status["upgrade_me"], true);
+    assert_eq!(status["sequence"], 1);
+    stop(agent).await;
+}
+
+#[tokio::test]
+async fn a_role_that_does_not_render_here_is_reported_and_touches_nothing() {
+    let world = World::new("").await;
+    let mut reply = role(1, "one");
+    let text = String::from_utf8(reply.part.clone()).unwrap();
+    // As if a fact were there at the desk that this machine does not have.
+    reply.part = text
+        .replace("one\\n", "{{ facts.azure.zone }}")
+        .into_bytes();
+    let manifest = format!(
+        "{{\"format\":{FORMAT},\"roles\":{{\"web\":\"{}\"}}}}",
+        Digest::of(&reply.part)
+    );
+    let mut envelope: Value = serde_json::from_slice(&reply.envelope).unwrap();
+    envelope["release"] = Digest::of(manifest.as_bytes()).to_string().into();
+    reply.envelope = envelope.to_string().into_bytes();
+    reply.manifest = manifest.into_bytes();
+    *world.peer.script.assignment.lock().unwrap() = Ok(reply);
+    let agent = world.agent();
+    until("a report", || !world.reported().is_empty()).await;
+    assert_eq!(world.reported(), [("failed".into(), false)]);
+    assert!(!world.motd().exists());
+    stop(agent).await;
+}
