@@ -1,5 +1,6 @@
 //! How a call of `cfg` ends when it does not end well.
 
+use cfg_catalog::{Diagnostics, Fault};
 use std::process::ExitCode;
 
 /// Why a call ended; one variant an exit code. Shown once, with its whole chain.
@@ -42,6 +43,14 @@ impl Error {
     /// Unusable configuration.
     pub fn config(message: impl Into<String>) -> Self {
         Self::Config(anyhow::Error::msg(message.into()))
+    }
+
+    /// What is wrong with a catalog, or with the values that the call gives to its params.
+    pub fn of_diagnostics(wrong: Diagnostics) -> Self {
+        match wrong.fault() {
+            Fault::Catalog => Self::Catalog(wrong.into()),
+            Fault::Call => Self::Usage(wrong.into()),
+        }
     }
 
     /// A failure to read or write what belongs to root counts as [`Error::NeedsRoot`], any other as it comes.

@@ -117,7 +117,8 @@ impl Role {
     /// What this machine must be.
     ///
     /// # Errors
-    /// [`Error::Catalog`] where the role does not fit this machine.
+    /// [`Error::Catalog`] where the role does not fit this machine, [`Error::Usage`] where a value of `--set` does not
+    /// fit the role.
     pub fn render(&self, contents: &Contents) -> Result<Desired, Error> {
         let inputs = Inputs {
             facts: &self.facts,
@@ -126,8 +127,7 @@ impl Role {
             leaf: self.leaf.as_deref(),
             set: &self.set,
         };
-        render(&self.part, &inputs, contents)
-            .map_err(|wrong| Error::Catalog(anyhow::Error::new(wrong)))
+        render(&self.part, &inputs, contents).map_err(Error::of_diagnostics)
     }
 }
 

@@ -68,6 +68,10 @@ fn the_exit_codes_of_the_contract() {
         "bad/web/role.toml",
         "[file.\"/etc/motd\"]\ncontnt = \"hi\"\n",
     );
+    desk.write(
+        "count/web/role.toml",
+        "[params]\nn = { type = \"integer\", max = 9 }\n[file.\"/etc/n\"]\ncontent = \"{{ params.n }}\"\n",
+    );
     desk.write("bad.toml", "intervall = \"5m\"");
     let cases = [
         ("check roles", 0),
@@ -77,7 +81,17 @@ fn the_exit_codes_of_the_contract() {
         ("apply --catalog roles --role db --root root", 64),
         ("apply --catalog bad --role web --root root", 65),
         ("apply --catalog roles --role web --root none", 64),
-        ("apply --catalog roles --role web --root root --set x=1", 65),
+        ("apply --catalog roles --role web --root root --set x=1", 64),
+        ("apply --catalog count --role web --root root", 65),
+        (
+            "apply --catalog count --role web --root root --set n=five",
+            64,
+        ),
+        ("render --catalog count --role web --set n=1000", 64),
+        (
+            "apply --catalog count --role web --root root --set n=5 --dry-run",
+            2,
+        ),
         ("apply --catalog roles --role web --root root", 0),
         ("apply --catalog roles --role web --root root --dry-run", 0),
         ("apply --root root", 78),
@@ -99,7 +113,8 @@ fn the_exit_codes_of_the_contract() {
         assert_eq!(ended, code, "{line}: {output:?}");
         if code != 0 && code != 2 {
             assert!(output.stdout.is_empty(), "{line}: errors are for stderr");
-            assert!(text(&output.stderr).contains("error"), "{line}: {output:?}");
+            let says = text(&output.stderr);
+            assert_eq!(says.matches("error: ").count(), 1, "{line}: {output:?}");
         }
     }
 }
@@ -141,6 +156,32 @@ fn a_dry_run_foretells_the_run_and_the_second_run_does_nothing() {
     assert_eq!(std::fs::read(desk.path("root/etc/motd")).unwrap(), b"hi\n");
     let (code, again) = desk.json(call);
     assert_eq!((code, &again["result"]), (0, &"converged".into()));
+}
+
+#[test]
+fn a_run_names_the_folders_that_its_own_state_needs_too() {
+    let desk = Desk::new();
+    desk.write("agent.toml", "state = \"/var/lib/cfg\"");
+    let role =
+        "[file.\"/var/lib/x/f\"]\ncontent = \"f\"\n[directory.\"/var/lib\"]\nmode = \"0711\"\n";
+    desk.write("roles/web/role.toml", role);
+    let call = "apply --catalog roles --role web --root root --json";
+    let (_, plan) = desk.json(&format!("{call} --dry-run"));
+    let (code, run) = desk.json(call);
+    assert_eq!(code, 0);
+    assert_eq!(run["changes"], plan["changes"]);
+    assert_eq!(run["counts"], plan["counts"]);
+    assert_eq!(run["changes"].as_array().unwrap().len(), 4, "{run:#}");
+    let mode = |path: &str| {
+        use std::os::unix::fs::PermissionsExt;
+        let seen = std::fs::metadata(desk.path(path)).unwrap();
+        seen.permissions().mode() & 0o7777
+    };
+    assert_eq!(mode("root/var"), 0o755);
+    assert_eq!(mode("root/var/lib"), 0o711);
+    assert_eq!(mode("root/var/lib/cfg"), 0o700);
+    let (code, _) = desk.json(&format!("{call} --dry-run"));
+    assert_eq!(code, 0);
 }
 
 #[test]

@@ -19,4 +19,4 @@ pub mod text;
 pub use render::{Blobs, Inputs, render};
 pub use role::Catalog;
 pub use text::CatalogFiles;
-pub use text::diagnostic::{Diagnostic, Diagnostics};
+pub use text::diagnostic::{Diagnostic, Diagnostics, Fault};

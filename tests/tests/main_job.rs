@@ -1,10 +1,12 @@
 //! The main job on a real host: user-data alone, a role from the server, and everything that happens to it afterwards.
 
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use cfg_tests::{
-    CFG, Catalog, Host, Installation, Run, Sandbox, becomes, dry_run, eventually, status,
+    CFG, Catalog, Host, Installation, Run, Sandbox, agent_binary, becomes, dry_run, eventually,
+    output, status,
 };
 
 const MINUTES: Duration = Duration::from_secs(180);
@@ -200,4 +202,18 @@ fn the_dry_run_on_a_blank_host_foretells_the_run() -> Result<()> {
         eventually("ZooKeeper serves", SECONDS, || serves(&host))?;
         Ok(())
     })
+}
+
+#[test]
+fn the_agent_is_one_small_static_file() -> Result<()> {
+    let agent = agent_binary()?;
+    let size = std::fs::metadata(&agent)?.len();
+    println!("cfg: {size} bytes");
+    ensure!(size < 10_000_000, "{size} bytes");
+    let told = output(Command::new("ldd").arg(&agent))?;
+    ensure!(
+        told.stdout.contains("statically linked") || told.stderr.contains("not a dynamic"),
+        "{told}"
+    );
+    Ok(())
 }

@@ -154,6 +154,30 @@ fn a_foreign_policy_is_asked_and_left_as_it_was() -> Result<()> {
 }
 
 #[test]
+fn what_was_interrupted_while_it_was_unpacked_is_unpacked_again() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = sandbox.host("vm-1", "10.77.0.11")?;
+        let local = blank(&host)?;
+        local.write("probe/role.toml", probe("1.0", "one"))?;
+        local.converge("probe")?;
+        host.sh(
+            "systemctl stop probe-daemon && rm $(dpkg -L probe-daemon | grep probe-daemon.service)",
+        )?;
+        // As dpkg leaves it when the power fails.
+        let torn = "s/^Status: .*/Status: install reinstreq half-installed/";
+        let stanza = "/^Package: probe-daemon$/,/^$/";
+        host.sh(&format!("sed -i '{stanza} {torn}' /var/lib/dpkg/status"))?;
+        let changes = local.converge("probe")?;
+        ensure!(
+            changes.contains(&"package:probe-daemon install".to_owned()),
+            "{changes:?}"
+        );
+        assert_eq!(answer(&host)?, "1.0 one");
+        Ok(())
+    })
+}
+
+#[test]
 fn an_agent_killed_in_the_middle_of_apt_loses_nothing() -> Result<()> {
     Sandbox::run(|sandbox| {
         let host = sandbox.host("vm-1", "10.77.0.11")?;

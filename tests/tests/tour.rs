@@ -4,24 +4,22 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use cfg_tests::{output, server_binary};
+use cfg_tests::output;
 
-/// Clones the project for `nobody`, gives them a toolchain and what was downloaded (read-only) and what is compiled of others'
-/// work (a copy), and runs the tour as them, then as root. Mounts of its own, so that the toolchain may lie in root's home.
+/// Clones the project for `nobody`, gives them the toolchain and the crates that were downloaded, and runs the tour as them,
+/// building all of it; then as root. A mount of its own, so that the toolchain may lie in root's home.
 const FRESH: &str = r#"
 set -eu
-dir=$1 project=$2 built=$3
+dir=$1 project=$2
 cargo_home=${CARGO_HOME:-$(dirname "$(dirname "$(command -v cargo)")")}
-mkdir "$dir/home" "$dir/cargo" "$dir/toolchain"
-mount --bind "$cargo_home" "$dir/cargo"
-mount -o remount,bind,ro "$dir/cargo"
+mkdir -p "$dir/home" "$dir/cargo/registry" "$dir/toolchain"
+cp -a "$cargo_home/registry/cache" "$cargo_home/registry/index" "$dir/cargo/registry/"
 mount --bind "$(rustc --print sysroot)" "$dir/toolchain"
 git clone --quiet --no-hardlinks -c safe.directory='*' "$project" "$dir/clone"
-mkdir "$dir/target"
-cp -a "$built/release" "$built/$(rustc -vV | sed -n 's/^host: //p')" "$dir/target/"
-chown -R nobody: "$dir/home" "$dir/clone" "$dir/target"
+chown -R nobody: "$dir/home" "$dir/cargo" "$dir/clone"
 chmod 755 "$dir"
-export HOME=$dir/home CARGO_HOME=$dir/cargo CARGO_TARGET_DIR=$dir/target CARGO_NET_OFFLINE=true PATH=$dir/toolchain/bin:$PATH
+export HOME=$dir/home CARGO_HOME=$dir/cargo CARGO_NET_OFFLINE=true PATH=$dir/toolchain/bin:$PATH
+unset CARGO_TARGET_DIR
 setpriv --reuid nobody --regid nogroup --clear-groups env CFG_TOUR="$dir/home/tour" CFG_TOUR_PORT=17443 "$dir/clone/tests/tour"
 echo "as root"
 CFG_TOUR="$dir/tour" CFG_TOUR_PORT=17453 "$dir/clone/tests/tour"
@@ -31,8 +29,6 @@ CFG_TOUR="$dir/tour" CFG_TOUR_PORT=17453 "$dir/clone/tests/tour"
 fn the_first_command_works_in_a_fresh_clone() -> Result<()> {
     let dir = tempfile::tempdir_in("/var/tmp").context("scratch folder")?;
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let program = server_binary()?;
-    let built = program.ancestors().nth(2).context("target folder")?;
     let shown = output(
         Command::new("unshare")
             .args([
@@ -43,7 +39,7 @@ fn the_first_command_works_in_a_fresh_clone() -> Result<()> {
                 FRESH,
                 "tour",
             ])
-            .args([dir.path(), &project, built]),
+            .args([dir.path(), &project]),
     )?
     .success()?;
     let (nobody, root) = shown.split_once("\nas root\n").context("two tours")?;

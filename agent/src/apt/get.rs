@@ -162,6 +162,14 @@ pub fn fix(lock_timeout_s: u64) -> Vec<String> {
     call
 }
 
+/// Unpacks packages again in the version that they have: apt takes them for installed, whatever is missing of them.
+pub fn reinstall(lock_timeout_s: u64, packages: &[Install]) -> Vec<String> {
+    let mut call = apt_get(lock_timeout_s);
+    call.extend(["--no-remove", "--reinstall", "install", "--"].map(str::to_owned));
+    call.extend(packages.iter().map(Install::argument));
+    call
+}
+
 /// The same call, only told what it would do.
 pub fn simulated(call: &[String]) -> Vec<String> {
     let mut call = call.to_vec();
@@ -236,6 +244,14 @@ mod tests {
             assert!(!call.contains("--no-remove"), "{call}");
             assert!(call.contains("--allow-downgrades"), "{call}");
         }
+    }
+
+    #[test]
+    fn what_is_unpacked_again_keeps_its_version() {
+        let call = reinstall(9, &[install("a:amd64", Some("1-2")), install("b", None)]).join(" ");
+        assert!(call.contains(" --no-remove "), "{call}");
+        let end = " --reinstall install -- a:amd64=1-2 b";
+        assert!(call.ends_with(end), "{call}");
     }
 
     #[test]

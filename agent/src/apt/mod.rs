@@ -14,6 +14,7 @@ pub use transaction::Failed;
 
 use crate::effect::{Effects, Ended, Task};
 use anyhow::{Context as _, bail};
+use get::Install;
 use index::Index;
 use status::Status;
 use std::path::PathBuf;
@@ -151,11 +152,37 @@ impl Apt<'_> {
         if ended.outcome.is_success() && !Status::read(&self.root)?.is_interrupted() {
             return Ok(None);
         }
+        if self.unpack_again()? {
+            return Ok(None);
+        }
         let fixed = self.call(get::fix(self.lock_timeout_s()))?;
         if fixed.outcome.is_success() {
             return Ok(None);
         }
         Ok(Some(words::complaint(&fixed.output)))
+    }
+
+    /// Unpacks again what was being unpacked when dpkg was interrupted: together, since one may need another; singly where
+    /// one of them stands in the way of all. Says whether nothing is left halfway.
+    fn unpack_again(&self) -> anyhow::Result<bool> {
+        let half: Vec<Install> = Status::read(&self.root)?
+            .half_unpacked()
+            .map(|entry| Install {
+                name: entry.named(),
+                version: Some(entry.version.clone()).filter(|version| !version.is_empty()),
+            })
+            .collect();
+        let alone = half.iter().map(std::slice::from_ref);
+        for packages in std::iter::once(half.as_slice()).chain(alone) {
+            if packages.is_empty() {
+                continue;
+            }
+            self.call(get::reinstall(self.lock_timeout_s(), packages))?;
+            if !Status::read(&self.root)?.is_interrupted() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Marks packages: `hold`, `unhold`, `manual`.

@@ -41,6 +41,20 @@ impl Entry {
         halfway || self.flag == "reinstreq"
     }
 
+    /// Whether its files are not all there, though they are wanted: no configuring mends that.
+    pub fn lacks_files(&self) -> bool {
+        let wanted = matches!(self.want.as_str(), "install" | "hold");
+        wanted && (self.state == "half-installed" || self.flag == "reinstreq")
+    }
+
+    /// It as apt names it.
+    pub fn named(&self) -> String {
+        match self.arch.as_str() {
+            "" | "all" => self.name.clone(),
+            arch => format!("{}:{arch}", self.name),
+        }
+    }
+
     /// Whether it is on hold.
     pub fn is_held(&self) -> bool {
         self.want == "hold"
@@ -108,6 +122,11 @@ impl Status {
     /// Packages that dpkg left halfway, and whether it left its journal behind.
     pub fn is_interrupted(&self) -> bool {
         self.journal || self.entries.values().any(Entry::is_broken)
+    }
+
+    /// Packages that dpkg was unpacking when it was interrupted.
+    pub fn half_unpacked(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().filter(|entry| entry.lacks_files())
     }
 
     /// dpkg's word for the machine's architecture.
@@ -298,6 +317,32 @@ Version: 2.36
         let status = read();
         assert!(status.is_interrupted());
         assert_eq!(status.find("gone").unwrap().state, "half-installed");
+    }
+
+    #[test]
+    fn only_what_is_wanted_and_lacks_files_is_unpacked_again() {
+        for (words, arch, again) in [
+            (
+                "install reinstreq half-installed",
+                "amd64",
+                Some("half:amd64"),
+            ),
+            ("install ok half-installed", "all", Some("half")),
+            ("hold reinstreq unpacked", "i386", Some("half:i386")),
+            // Somebody was removing it.
+            ("deinstall ok half-installed", "amd64", None),
+            ("purge reinstreq half-installed", "amd64", None),
+            ("install ok unpacked", "amd64", None),
+            ("install ok half-configured", "amd64", None),
+            ("install ok installed", "amd64", None),
+        ] {
+            let root = root(&format!(
+                "Package: half\nStatus: {words}\nArchitecture: {arch}\nVersion: 1\n"
+            ));
+            let status = Status::read(root.path()).unwrap();
+            let found: Vec<_> = status.half_unpacked().map(Entry::named).collect();
+            assert_eq!(found, again.into_iter().collect::<Vec<_>>(), "{words}");
+        }
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! Files of the agent's own: whole or not at all, and still there after a power cut.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use crate::durable;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-/// Makes a folder, and those above it, that only its owner may enter.
+/// Makes a folder that only its owner may enter, and what leads to it.
 ///
 /// # Errors
 /// Of the file system.
 pub fn private_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    durable::private_folder(folder).map(|_made| ())
 }
 
 /// Puts a file in the place of another in one step. Only its owner may read it.

@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::folder::read_catalog;
 use crate::job::Role;
 use anyhow::Context as _;
+use cfg_catalog::Catalog;
 use cfg_catalog::fleet::{FleetView, Me};
-use cfg_catalog::{Catalog, Diagnostics};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -99,16 +99,11 @@ impl Choice {
 /// Reads and checks a catalog; warnings go to stderr.
 pub fn load(folder: &Path, set: &BTreeMap<String, String>) -> Result<Catalog, Error> {
     let files = read_catalog(folder).map_err(|error| Error::Catalog(error.into()))?;
-    let (catalog, warnings) = Catalog::load_with(&files, set).map_err(of_diagnostics)?;
+    let (catalog, warnings) = Catalog::load_with(&files, set).map_err(Error::of_diagnostics)?;
     if !warnings.is_empty() {
         output::note(warnings.coloured().trim_end());
     }
     Ok(catalog)
-}
-
-/// What is wrong with a catalog.
-pub fn of_diagnostics(wrong: Diagnostics) -> Error {
-    Error::Catalog(anyhow::Error::new(wrong))
 }
 
 /// The names of the roles that machines can have.

@@ -61,7 +61,7 @@ pub fn wants_json(arguments: &[OsString]) -> bool {
 pub fn show_error(error: &Error, json: bool) {
     match error {
         // Diagnostics say "error:" themselves, each at its place.
-        Error::Catalog(wrong) => match wrong.downcast_ref::<Diagnostics>() {
+        Error::Catalog(wrong) | Error::Usage(wrong) => match wrong.downcast_ref::<Diagnostics>() {
             Some(wrong) => note(wrong.coloured().trim_end()),
             None => say(error),
         },

@@ -4,8 +4,9 @@ use super::account::names::Names;
 use super::error::SysError;
 use super::observe::{changed_us, file_state};
 use super::read::ReadError;
-use super::walk::{DEEPEST, Entry, Folder, ITSELF, What, spelled};
+use super::walk::{DEEPEST, Entry, Folder, ITSELF, What};
 use super::{Machine, Wanted};
+use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::{Below, BelowKind};
 use rustix::fs::{Dir, Mode, OFlags, Statx, StatxFlags, openat, statx};
 use std::ffi::{OsStr, OsString};
@@ -82,8 +83,9 @@ pub(crate) struct Tree {
     pub(crate) changed_us: u64,
 }
 
-/// Lists a directory and all below it. Links are not followed, other mounts are named and not entered.
-pub(crate) fn tree(machine: &Machine, top: &Folder) -> Result<Tree, BelowError> {
+/// Lists a directory and all below it, under the path that the role has for it. Links are not followed, other mounts
+/// are named and not entered.
+pub(crate) fn tree(machine: &Machine, path: &AbsPath, top: &Folder) -> Result<Tree, BelowError> {
     let shown = top.at.display().to_string();
     let mut listing = Listing {
         machine,
@@ -95,7 +97,7 @@ pub(crate) fn tree(machine: &Machine, top: &Folder) -> Result<Tree, BelowError> 
         },
         bytes: 0,
     };
-    listing.list(top, 0)?;
+    listing.list(path, top, 0)?;
     listing.tree.below.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(listing.tree)
 }
@@ -109,14 +111,14 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    fn list(&mut self, folder: &Folder, depth: usize) -> Result<(), BelowError> {
+    fn list(&mut self, at: &AbsPath, folder: &Folder, depth: usize) -> Result<(), BelowError> {
         if depth > DEEPEST {
             return Err(BelowError::TooDeep(folder.at.display().to_string()));
         }
         for name in names_in(folder)? {
             // What goes while the list is read was not there.
             if let Some(entry) = folder.entry(&name)? {
-                self.add(folder, &name, entry, depth)?;
+                self.add(at, folder, &name, entry, depth)?;
             }
         }
         Ok(())
@@ -124,13 +126,15 @@ impl Listing<'_> {
 
     fn add(
         &mut self,
+        at: &AbsPath,
         folder: &Folder,
         name: &OsStr,
         entry: Entry,
         depth: usize,
     ) -> Result<(), BelowError> {
         let shown = folder.shown(name);
-        let path = spelled(&folder.at.join(name)).ok_or_else(|| BelowError::Name(shown.clone()))?;
+        let path = name.to_str().and_then(|name| at.join(name).ok());
+        let path = path.ok_or_else(|| BelowError::Name(shown.clone()))?;
         if self.tree.below.len() >= MOST_ENTRIES {
             return Err(BelowError::TooMany(folder.at.display().to_string()));
         }
@@ -150,11 +154,11 @@ impl Listing<'_> {
             }
         };
         let enter = matches!(what, BelowKind::Directory(_));
-        self.tree.below.push(Below { path, what });
         if enter {
             let inner = folder.below(self.machine.root(), name, entry);
-            self.list(&inner, depth + 1)?;
+            self.list(&path, &inner, depth + 1)?;
         }
+        self.tree.below.push(Below { path, what });
         Ok(())
     }
 

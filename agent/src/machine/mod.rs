@@ -17,6 +17,7 @@ mod remove;
 mod repository;
 mod resource;
 mod root;
+mod spared;
 mod temporary;
 #[cfg(test)]
 mod tests;

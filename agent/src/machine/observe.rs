@@ -3,6 +3,7 @@
 use super::Machine;
 use super::below::{BelowError, names_in, tree};
 use super::read::{MOST_AGAIN, MOST_DIGESTED, ReadError, size};
+use super::spared::spared;
 use super::walk::{Entry, Folder, Reached, What};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::path::AbsPath;
@@ -66,7 +67,7 @@ impl Machine {
     fn look(&self, path: &AbsPath, wanted: &Wanted<'_>) -> Result<PathState, LookError> {
         let Some(parent) = path.parent() else {
             let Reached { folder, .. } = self.root().folder(path)?;
-            return self.directory(&folder, wanted);
+            return self.directory(path, &folder, wanted);
         };
         let Reached { folder, missing } = self.root().folder(&parent)?;
         let name = OsStr::new(path.name());
@@ -92,7 +93,9 @@ impl Machine {
                 }
                 Ok(PathState::File(state))
             }
-            What::Directory => self.directory(&folder.below(self.root(), name, entry), wanted),
+            What::Directory => {
+                self.directory(path, &folder.below(self.root(), name, entry), wanted)
+            }
             What::Link => {
                 let target = entry.target(path.as_str())?;
                 let target = target.into_string();
@@ -105,10 +108,15 @@ impl Machine {
         }
     }
 
-    fn directory(&self, folder: &Folder, wanted: &Wanted<'_>) -> Result<PathState, LookError> {
+    fn directory(
+        &self,
+        path: &AbsPath,
+        folder: &Folder,
+        wanted: &Wanted<'_>,
+    ) -> Result<PathState, LookError> {
         let ownership = self.names().ownership(folder.stat(), wanted.attributes)?;
         let (below, changed, empty) = if wanted.below {
-            let tree = tree(self, folder)?;
+            let tree = tree(self, path, folder)?;
             let empty = tree.below.is_empty();
             (tree.below, tree.changed_us, empty)
         } else {
@@ -120,6 +128,7 @@ impl Machine {
             ownership,
             below,
             empty,
+            holds: spared(self.root(), folder)?,
             changed_us: changed,
         }))
     }

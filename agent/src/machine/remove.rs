@@ -4,15 +4,14 @@ use super::below::mount_of;
 use super::directory::in_the_way;
 use super::error::{EnactError, SysError};
 use super::hands::{Hands, Spot};
+use super::spared::spared;
 use super::temporary::sync;
 use super::walk::{Entry, Folder, What};
 use cfg_catalog::path::AbsPath;
+use cfg_catalog::resource::directory::NEVER_PURGED;
 use rustix::fs::{AtFlags, unlinkat};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
-
-/// Directories that are never purged, whatever a role says.
-const SACRED: [&str; 7] = ["/", "/etc", "/usr", "/var", "/home", "/root", "/boot"];
 
 impl Hands<'_> {
     /// Removes what a resource of this type says must not be there: a thing of that type, or a link.
@@ -25,6 +24,12 @@ impl Hands<'_> {
         };
         match entry.what {
             What::Link => {}
+            What::Directory if kind == What::Directory => {
+                let entry = spot.folder.entry(&spot.name)?;
+                if let Some(entry) = entry.filter(|entry| entry.what == What::Directory) {
+                    self.may_empty(&spot.folder.below(self.machine().root(), &spot.name, entry))?;
+                }
+            }
             what if what == kind => {}
             what => return Err(in_the_way(&spot, what.words())),
         }
@@ -33,7 +38,7 @@ impl Hands<'_> {
 
     /// Removes one thing that a directory's purge named.
     pub(crate) fn remove_victim(&self, top: &AbsPath, path: &AbsPath) -> Result<(), EnactError> {
-        if SACRED.contains(&top.as_str()) {
+        if NEVER_PURGED.contains(&top.as_str()) {
             return Err(EnactError::Sacred {
                 path: top.to_string(),
             });
@@ -51,6 +56,7 @@ impl Hands<'_> {
         let Some(mut folder) = self.inner(spot)? else {
             return Ok(());
         };
+        self.may_empty(&folder)?;
         let mut below: Vec<&str> = path.components().skip(top.components().count()).collect();
         let name = below.pop().unwrap_or_default();
         // From here on nothing is followed: what the purge saw was seen so too.
@@ -77,6 +83,16 @@ impl Hands<'_> {
             });
         }
         unlink(&folder, OsStr::new(name), &entry)
+    }
+
+    /// Refuses what is everybody's.
+    fn may_empty(&self, folder: &Folder) -> Result<(), EnactError> {
+        match spared(self.machine().root(), folder)? {
+            None => Ok(()),
+            Some(_) => Err(EnactError::Sacred {
+                path: folder.at.display().to_string(),
+            }),
+        }
     }
 
     /// The directory at a spot; none where something else is there by now.

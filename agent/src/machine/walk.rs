@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// Links followed on one walk; as the kernel's own bound.
@@ -135,6 +135,11 @@ impl Folder {
 
     pub(crate) fn trust(&self) -> Trust {
         self.trust
+    }
+
+    /// Whether it is the same folder, by whatever path.
+    pub(crate) fn is_same(&self, other: &Folder) -> bool {
+        (self.stat.st_dev, self.stat.st_ino) == (other.stat.st_dev, other.stat.st_ino)
     }
 }
 
@@ -308,11 +313,6 @@ fn may_follow(root: &Root, folder: &Folder, entry: &Entry, link: &str) -> Result
         link: link.into(),
         why,
     })
-}
-
-/// Whether a path as it stands on the machine is spelled as cfg spells paths.
-pub(crate) fn spelled(path: &Path) -> Option<AbsPath> {
-    path.to_str()?.parse().ok()
 }
 
 /// The flags by which a thing that is held open is meant itself.

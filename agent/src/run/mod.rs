@@ -3,6 +3,7 @@
 mod engine;
 mod host;
 mod machine;
+mod own;
 mod packages;
 mod services;
 pub mod site;
@@ -102,7 +103,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         return Err(RunError::NeedsRoot);
     }
     let clock = Clock::start();
-    context.state.make()?;
+    let made = context.state.make()?;
     let _lock = context.state.lock()?.ok_or(RunError::Busy)?;
     let run = name_of_run()?;
     let effects = Effects::new(context.state.effects());
@@ -122,7 +123,9 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         tracing::warn!("the index could not be refreshed whole: {complaint}");
     }
 
-    let snapshot = look(context, &mut whole)?;
+    let mut snapshot = look(context, &mut whole)?;
+    let root = context.root.path();
+    own::look_past(&made, root, context.desired, &mut snapshot.observed);
     let plan = draft(context, &snapshot, &known)?;
     // From here on an interrupted run still restarts what it must: what starts have read is on disk.
     let ledger = begin(context.desired, &snapshot, &known);

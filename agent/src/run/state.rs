@@ -9,8 +9,8 @@ use rustix::fs::FlockOperation;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// How many runs are remembered.
@@ -39,19 +39,17 @@ impl StateDir {
         &self.path
     }
 
-    /// Makes it, readable by its owner alone.
+    /// Makes it, readable by its owner alone. Gives the folders that were not there, the outermost first.
     ///
     /// # Errors
     /// Where that cannot be done.
-    pub fn make(&self) -> anyhow::Result<()> {
+    pub fn make(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let mut made = Vec::new();
         for folder in [self.path.clone(), self.runs()] {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
+            let new = durable::private_folder(&folder);
+            made.extend(new.with_context(|| format!("cannot make {}", folder.display()))?);
         }
-        Ok(())
+        Ok(made)
     }
 
     /// The lock of runs; none while another run has it.

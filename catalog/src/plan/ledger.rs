@@ -70,6 +70,14 @@ pub struct Owed {
 pub fn begin(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> Ledger {
     let inputs = inputs::inputs(desired, snapshot);
     let mut begun = Ledger::default();
+    // A service that left the role still runs with what it read: it may come back under the same start.
+    let left = ledger
+        .services
+        .iter()
+        .filter(|(id, _)| desired.get(id).is_none());
+    begun
+        .services
+        .extend(left.map(|(id, record)| (id.clone(), record.clone())));
     for resource in &desired.resources {
         let id = &resource.id;
         match (&resource.body, snapshot.observed.get(id)) {

@@ -36,23 +36,24 @@ pub fn files(keys: &mut Keys<'_, '_>) -> Vec<(String, Digest, u64)> {
     files
 }
 
-/// Adds a file resource for each file of each directory's tree.
+/// Adds a file resource for each file of each directory's tree. One that the role declares itself wins, and
+/// takes from the tree what it does not say.
 pub fn expand(part: &Part, instances: &mut Instances, wrong: &mut Diagnostics) {
-    let mut added = Vec::new();
-    for instance in &instances.on {
-        let Body::Directory(directory) = &instance.resource.body else {
-            continue;
-        };
-        for (below, digest, size) in &directory.source {
-            match file(directory, below, *digest, *size, instance) {
-                Ok(file) => added.push(file),
-                Err(why) => {
-                    let message = format!("{below}: {why}");
-                    wrong.push(Diagnostic::error(&instance.resource.place, message));
-                }
-            }
-        }
+    let mut added = entries(instances, wrong);
+    let mut declared: BTreeMap<ResourceId, &mut Instance> = BTreeMap::new();
+    for instance in &mut instances.on {
+        declared
+            .entry(instance.resource.id.clone())
+            .or_insert(instance);
     }
+    // Each declared file does so once: the same path in another tree stays, and is found to be claimed twice.
+    added.retain(|entry| match declared.remove(&entry.resource.id) {
+        Some(file) => {
+            complete(&mut file.resource.body, &entry.resource.body);
+            false
+        }
+        None => true,
+    });
     if instances.on.len() + added.len() > super::instances::MOST {
         let message = format!(
             "{}: more than {} resources",
@@ -63,6 +64,54 @@ pub fn expand(part: &Part, instances: &mut Instances, wrong: &mut Diagnostics) {
         return;
     }
     instances.on.extend(added);
+    without_content(instances, wrong);
+}
+
+fn entries(instances: &Instances, wrong: &mut Diagnostics) -> Vec<Instance> {
+    let mut entries = Vec::new();
+    for instance in &instances.on {
+        let Body::Directory(directory) = &instance.resource.body else {
+            continue;
+        };
+        for (below, digest, size) in &directory.source {
+            match file(directory, below, *digest, *size, instance) {
+                Ok(file) => entries.push(file),
+                Err(why) => {
+                    let message = format!("{below}: {why}");
+                    wrong.push(Diagnostic::error(&instance.resource.place, message));
+                }
+            }
+        }
+    }
+    entries
+}
+
+/// What a declared file does not say is as the tree has it.
+fn complete(declared: &mut Body, entry: &Body) {
+    let (Body::File(file), Body::File(entry)) = (declared, entry) else {
+        return;
+    };
+    if file.state == Presence::Absent {
+        return;
+    }
+    if file.content.is_none() {
+        file.content.clone_from(&entry.content);
+    }
+    let (own, tree) = (&mut file.attributes, &entry.attributes);
+    own.owner = own.owner.take().or_else(|| tree.owner.clone());
+    own.group = own.group.take().or_else(|| tree.group.clone());
+}
+
+/// Only now it is known that no tree has it either.
+fn without_content(instances: &Instances, wrong: &mut Diagnostics) {
+    for instance in &instances.on {
+        let resource = &instance.resource;
+        if matches!(&resource.body, Body::File(file) if file.create_only && file.content.is_none())
+        {
+            let message = "`create_only` needs content, template or source";
+            wrong.push(Diagnostic::error(&resource.place, message));
+        }
+    }
 }
 
 fn file(

@@ -38,14 +38,14 @@ pub fn of_params(
     {
         let message = format!("--set: the role {} has no param `{name}`", part.role);
         let words = part.params.keys().map(String::as_str);
-        wrong.push(Diagnostic::bare(message).near(name, words));
+        wrong.push(Diagnostic::of_call(message).near(name, words));
     }
     let mut values = BTreeMap::new();
     for (name, param) in &part.params {
         let given = match inputs.set.get(name) {
             Some(text) => params::from_text(name, param, text)
                 .map(Some)
-                .map_err(|why| Diagnostic::bare(format!("--set: {why}"))),
+                .map_err(|why| Diagnostic::of_call(format!("--set: {why}"))),
             None => match leaf.get(name).or(part.values.get(name)) {
                 Some(value) => params::check(name, param, value)
                     .map(Some)

@@ -163,10 +163,6 @@ impl Sayings {
                     "a command needs a guard: unless, only_if, creates or on".into(),
                 );
             }
-            Kind::File => demand(
-                has("create_only") && !["content", "template", "source"].into_iter().any(has),
-                "`create_only` needs content, template or source".into(),
-            ),
             Kind::User => demand(
                 has("exact_groups") && !has("groups"),
                 "`exact_groups` needs groups".into(),

@@ -43,16 +43,34 @@ pub(crate) fn diff(
     state: &PathState,
     turn: &Turn<'_>,
 ) -> Result<Found, Obstacle> {
-    if let PathState::Unreadable { why } = state {
-        return Err(Obstacle(why.clone()));
-    }
     if directory.purge && NEVER_PURGED.contains(&directory.path.as_str()) {
         return Err(Obstacle(format!("purge is refused on {}", directory.path)));
+    }
+    match state {
+        PathState::Unreadable { why } => return Err(Obstacle(why.clone())),
+        PathState::Directory(DirectoryState {
+            holds: Some(holds), ..
+        }) => spared(directory, holds)?,
+        _ => {}
     }
     match directory.state {
         Presence::Present => presence(resource, directory, state, turn),
         Presence::Absent => removal(resource, directory, state, turn),
     }
+}
+
+/// What is everybody's is neither emptied nor removed, by whatever way a path leads there.
+fn spared(directory: &Directory, holds: &AbsPath) -> Result<(), Obstacle> {
+    let path = &directory.path;
+    let refused = match (directory.purge, directory.state) {
+        (true, _) => format!("purge is refused on {path}"),
+        (false, Presence::Absent) => format!("{path} is never removed"),
+        (false, Presence::Present) => return Ok(()),
+    };
+    Err(Obstacle(match path == holds {
+        true => refused,
+        false => format!("{refused}: it leads to {holds}"),
+    }))
 }
 
 fn presence(

@@ -218,6 +218,8 @@ pub struct DirectoryState {
     pub below: Vec<Below>,
     /// Whether it has no entries.
     pub empty: bool,
+    /// Which of [`directory::NEVER_PURGED`] it is, or has somewhere below, whatever links lead there.
+    pub holds: Option<AbsPath>,
     /// ctime, the latest of it and everything in `below`, in µs since 1970.
     pub changed_us: u64,
 }

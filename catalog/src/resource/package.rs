@@ -2,7 +2,7 @@
 
 use super::{Obstacle, Resource};
 use crate::plan::turn::{Found, Turn};
-use crate::plan::{Action, Change};
+use crate::plan::{Action, Certainty, Change};
 use debversion::Version;
 use globset::GlobBuilder;
 use serde_json::{Value, json};
@@ -158,7 +158,13 @@ fn presence(
         changes.push(change(Action::Unhold).showing(json!({"held": true}), json!({"held": false})));
     }
     if let Some((action, version)) = moved {
-        changes.push(change(action).showing(shown(state), json!({ "version": version })));
+        // Only a real run refreshes the index, and then it has that or has not.
+        let sure = match lies_ready(&version, state) {
+            true => Certainty::Certain,
+            false => Certainty::Assumed,
+        };
+        let after = json!({ "version": version });
+        changes.push(change(action).at_most(sure).showing(shown(state), after));
     }
     if kept && state.auto {
         // Moving it marks it as well.
@@ -182,10 +188,14 @@ fn moved(
         DpkgState::Absent | DpkgState::ConfigFiles => {
             return Ok(Some((Action::Install, found(package, state, best, turn)?)));
         }
-        DpkgState::Broken { version, .. } if wanted.matches(version) => {
+        DpkgState::Broken { version, status } if wanted.matches(version) => {
             let newer = best.filter(|_| *wanted == Wanted::Latest);
             let newer = newer.filter(|best| compare(best, version) == Ordering::Greater);
-            let target = newer.unwrap_or(version);
+            // What lacks files must be unpacked again, and of a version that no index has any more there is nothing to.
+            let offered = state.available.as_ref();
+            let gone = offered.is_some_and(|offered| !offered.contains(version));
+            let other = best.filter(|_| gone && lacks_files(status));
+            let target = newer.or(other).unwrap_or(version);
             return Ok(Some((Action::Install, target.to_owned())));
         }
         DpkgState::Broken { .. } => {
@@ -242,6 +252,18 @@ fn some_of(versions: &[String]) -> String {
     }
 }
 
+/// Whether there is this very version: in the index, or on the machine and only to be configured.
+fn lies_ready(version: &str, state: &PackageState) -> bool {
+    let offered = state
+        .available
+        .iter()
+        .flatten()
+        .any(|offered| offered == version);
+    offered
+        || matches!(&state.dpkg, DpkgState::Broken { version: there, status }
+            if there == version && !lacks_files(status))
+}
+
 fn best<'a>(wanted: &Wanted, available: Option<&'a [String]>) -> Option<&'a str> {
     available?
         .iter()
@@ -262,6 +284,11 @@ fn installed(state: &DpkgState) -> Option<&str> {
         DpkgState::Absent | DpkgState::ConfigFiles => None,
         DpkgState::Installed { version, .. } | DpkgState::Broken { version, .. } => Some(version),
     }
+}
+
+/// Whether dpkg was interrupted while it unpacked, by its word.
+fn lacks_files(status: &str) -> bool {
+    matches!(status, "half-installed" | "reinstreq")
 }
 
 fn shown(state: &PackageState) -> Value {

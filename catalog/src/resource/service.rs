@@ -223,6 +223,8 @@ enum Coming {
     Own,
     /// What is planned before may bring it.
     Ahead,
+    /// Under a mask that goes there may be one.
+    Unmasked,
     /// A command that is planned before might.
     Perhaps,
     /// From nowhere.
@@ -234,7 +236,9 @@ impl Coming {
     fn certainty(self) -> Certainty {
         match self {
             Coming::Perhaps => Certainty::Assumed,
-            Coming::There | Coming::Own | Coming::Ahead | Coming::Nowhere => Certainty::Certain,
+            Coming::There | Coming::Own | Coming::Ahead | Coming::Unmasked | Coming::Nowhere => {
+                Certainty::Certain
+            }
         }
     }
 
@@ -246,8 +250,7 @@ impl Coming {
             _ if service.unit_file.is_some() => Coming::Own,
             _ if turn.ahead.may_bring_units() => Coming::Ahead,
             _ if turn.ahead.runs_commands() => Coming::Perhaps,
-            // Under a mask that goes there may be a unit.
-            Load::Masked if turn.ahead.is_ahead() => Coming::Ahead,
+            Load::Masked if turn.ahead.is_ahead() => Coming::Unmasked,
             _ => Coming::Nowhere,
         }
     }
@@ -285,11 +288,14 @@ fn enablement(
     }
     let shipped = shipped_by_what_moves(state, turn);
     let sure = coming.certainty();
+    let unmasked = state.load == Load::Masked && service.masked == Some(false);
     let (action, certainty) = match (service.enabled?, state.enabled) {
-        (true, Enabled::No) => (Action::Enable, Certainty::Certain),
-        (true, Enabled::Unknown) if state.load == Load::Masked => {
-            (Action::Enable, Certainty::Assumed)
+        // systemd says nothing of the links that a mask hides.
+        (true, Enabled::No | Enabled::Unknown) if unmasked => (Action::Enable, Certainty::Assumed),
+        (false, Enabled::No | Enabled::Unknown) if unmasked && turn.ahead.is_ahead() => {
+            (Action::Disable, Certainty::Assumed)
         }
+        (true, Enabled::No) => (Action::Enable, Certainty::Certain),
         (true, Enabled::Unknown) => (Action::Enable, sure),
         (false, Enabled::Yes) => (Action::Disable, Certainty::Certain),
         // A package enables what it brings, as a rule.

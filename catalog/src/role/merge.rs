@@ -87,16 +87,20 @@ fn resource(
     files: &Files,
     wrong: &mut Diagnostics,
 ) -> Merged {
-    for (at, one) in said.iter().enumerate() {
-        if let Some(other) = said[..at].iter().find(|s| s.source.role == one.source.role) {
-            let message = format!("{}:{name} is declared twice", kind.word());
-            let diagnostic = Diagnostic::error(one.spot(), message);
-            wrong.push(diagnostic.note(other.spot(), "here as well"));
-        }
+    let mut counted: Vec<&ResourceText> = Vec::new();
+    for one in said {
+        // What a second declaration says beside the first is not judged: one of them will go.
+        let Some(other) = counted.iter().find(|s| s.source.role == one.source.role) else {
+            counted.push(one);
+            continue;
+        };
+        let message = format!("{}:{name} is declared twice", kind.word());
+        let diagnostic = Diagnostic::error(one.spot(), message);
+        wrong.push(diagnostic.note(other.spot(), "here as well"));
     }
     let kind = *kind;
     let mut slots: BTreeMap<&str, Vec<Saying<'_>>> = BTreeMap::new();
-    for resource in said {
+    for resource in &counted {
         for (key, text) in &resource.keys {
             let slot = slots.entry(keys::slot(kind, key)).or_default();
             slot.push((text.role(), (key, text)));
@@ -116,7 +120,7 @@ fn resource(
         merged.insert((*key).to_owned(), (*text).clone());
     }
     // The outermost role is the last of the closure.
-    let (first, last) = (&said[0], &said[said.len() - 1]);
+    let (first, last) = (counted[0], counted[counted.len() - 1]);
     Merged {
         kind,
         name: first.name.clone(),

@@ -35,11 +35,22 @@ impl From<&Place> for Spot {
     }
 }
 
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The catalog's.
+    Catalog,
+    /// The call's: a value of `--set`.
+    Call,
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// How bad.
     pub severity: Severity,
+    /// Whose fault.
+    pub fault: Fault,
     /// What, in one line.
     pub message: String,
     /// Where, if it is in the text.
@@ -55,6 +66,7 @@ impl Diagnostic {
     pub fn error(at: impl Into<Spot>, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
+            fault: Fault::Catalog,
             message: message.into(),
             at: Some(at.into()),
             notes: Vec::new(),
@@ -66,10 +78,19 @@ impl Diagnostic {
     pub fn bare(message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
+            fault: Fault::Catalog,
             message: message.into(),
             at: None,
             notes: Vec::new(),
             help: None,
+        }
+    }
+
+    /// An error of the call, not of the text.
+    pub fn of_call(message: impl Into<String>) -> Self {
+        Self {
+            fault: Fault::Call,
+            ..Self::bare(message)
         }
     }
 
@@ -188,6 +209,15 @@ impl Diagnostics {
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Whose fault it is that there are errors: the call's where nothing else is wrong.
+    pub fn fault(&self) -> Fault {
+        let mut errors = self.0.iter().filter(|d| d.severity == Severity::Error);
+        match errors.all(|error| error.fault == Fault::Call) {
+            true => Fault::Call,
+            false => Fault::Catalog,
+        }
     }
 
     /// Whether there is none.

@@ -221,6 +221,7 @@ impl Machine {
                 PathState::Directory(DirectoryState {
                     ownership: node.ownership.clone(),
                     empty: inside.is_empty(),
+                    holds: None,
                     changed_us: changed.chain([node.changed_us]).max().unwrap(),
                     below: if below {
                         self.below(&inside)

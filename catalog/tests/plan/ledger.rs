@@ -267,6 +267,19 @@ fn what_was_not_seen_this_time_is_kept() {
 }
 
 #[test]
+fn what_left_the_role_and_came_back_under_the_same_start_owes_nothing() {
+    let there = scene(Some(("S1", 10)), &[FILE], "a", 50);
+    let known = record("S1", By::Cfg, &[(FILE, this("a", 5))]);
+    let mut away = scene(Some(("S1", 10)), &[FILE], "a", 50);
+    away.desired = role(vec![file("/etc/f", "a")]);
+    let meanwhile = away.begin(&known);
+    assert_eq!(meanwhile.services, known.services);
+    assert_eq!(there.owed(&there.begin(&meanwhile)), []);
+    let changed = scene(Some(("S1", 10)), &[FILE], "b", 60);
+    assert_eq!(changed.owed(&changed.begin(&meanwhile)), [id(FILE)]);
+}
+
+#[test]
 fn a_start_by_cfg_has_read_what_was_there_just_before() {
     let scene = scene(Some(("b", 90)), &[FILE, OTHER], "new", 95);
     let mut ledger = record("a", By::Cfg, &[(FILE, this("old", 10))]);

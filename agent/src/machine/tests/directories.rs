@@ -273,6 +273,64 @@ fn a_purge_reaches_nothing_outside() {
 }
 
 #[test]
+fn what_is_everybodys_is_spared_by_whatever_path() {
+    let tree = Tree::new();
+    tree.folder("/boot", 0o755);
+    tree.folder("/data/home/bob", 0o755);
+    tree.folder("/srv/free", 0o755);
+    tree.text("/etc/precious", "p");
+    tree.symlink("/", "/srv/all");
+    tree.symlink("/data/home", "/home");
+    for (name, holds) in [
+        ("/", Some("/")),
+        ("/etc", Some("/etc")),
+        ("/srv/all/etc", Some("/etc")),
+        ("/srv/all/srv/all/boot", Some("/boot")),
+        ("/data/home", Some("/home")),
+        // What leads to one of them would take it along.
+        ("/data", Some("/home")),
+        ("/home/bob", None),
+        ("/srv", None),
+        ("/srv/free", None),
+    ] {
+        let seen = state(&tree, name, false);
+        assert_eq!(seen.holds, holds.map(path), "{name}");
+    }
+    for (top, victim) in [
+        ("/srv/all/etc", "/srv/all/etc/precious"),
+        ("/data/home", "/data/home/bob"),
+        ("/data", "/data/home/bob"),
+    ] {
+        let (resource, changes) = purge(top, &[victim]);
+        let error = tree.hands().enact(&resource, &changes).unwrap_err();
+        assert!(matches!(error, EnactError::Sacred { .. }), "{error}");
+    }
+    let gone = Directory {
+        state: Presence::Absent,
+        ..directory("/srv/all/boot")
+    };
+    let error = tree.hands().directory(&gone).unwrap_err();
+    assert!(matches!(error, EnactError::Sacred { .. }), "{error}");
+    assert_eq!(tree.read("/etc/precious"), "p");
+    assert_eq!(tree.names("/data/home"), ["bob"]);
+    assert_eq!(tree.names("/boot"), [""; 0]);
+}
+
+#[test]
+fn a_purge_names_its_victims_as_the_role_names_the_directory() {
+    let tree = Tree::new();
+    tree.folder("/srv/real/d/e", 0o755);
+    tree.text("/srv/real/d/e/file", "x");
+    tree.symlink("real", "/srv/link");
+    let seen = state(&tree, "/srv/link/d", true);
+    let names: Vec<_> = seen.below.iter().map(|below| below.path.as_str()).collect();
+    assert_eq!(names, ["/srv/link/d/e", "/srv/link/d/e/file"]);
+    let (resource, changes) = purge("/srv/link/d", &names);
+    tree.hands().enact(&resource, &changes).unwrap();
+    assert_eq!(tree.names("/srv/real/d"), [""; 0]);
+}
+
+#[test]
 fn a_purge_does_not_cross_mounts() {
     if !is_root() {
         return;

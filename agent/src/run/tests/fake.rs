@@ -318,6 +318,7 @@ impl Fake {
             },
             below: below.collect(),
             empty: inside.is_empty(),
+            holds: None,
             changed_us: changed_us.max(latest),
         })
     }

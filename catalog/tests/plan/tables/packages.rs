@@ -41,6 +41,15 @@ fn broken(version: &str) -> PackageState {
     with(dpkg(""), broken)
 }
 
+/// Interrupted while it was unpacked.
+fn torn(version: &str) -> PackageState {
+    let torn = DpkgState::Broken {
+        version: version.into(),
+        status: "reinstreq".into(),
+    };
+    with(dpkg(""), torn)
+}
+
 /// Without an index.
 fn blind(state: PackageState) -> PackageState {
     PackageState {
@@ -129,6 +138,13 @@ fn repairs_marks_and_holds() {
         (package("p", "*"), broken("3.8-1"), "install 3.8-1"),
         (package("p", "3.9*"), broken("3.8-1"), "install 3.9-1"),
         (package("p", "latest"), broken("3.8-1"), "install 2:1.0"),
+        (package("p", "*"), torn("3.8-1"), "install 3.8-1"),
+        // No index has its files any more; what is unpacked needs none.
+        (package("p", "*"), torn("3.0-1"), "install 2:1.0"),
+        (package("p", "3.*"), torn("3.0-1"), "install 3.9-1"),
+        (package("p", "3.0-1"), torn("3.0-1"), "install 3.0-1"),
+        (package("p", "*"), blind(torn("3.0-1")), "install 3.0-1"),
+        (package("p", "*"), broken("3.0-1"), "install 3.0-1"),
         (package("p", "*"), auto(dpkg("1")), "update"),
         (package("p", "3.9*"), auto(dpkg("1")), "upgrade 3.9-1"),
         (hold(true, "3.9*"), dpkg("3.9-1"), "hold"),
@@ -181,4 +197,22 @@ fn what_no_index_has() {
     let state = Observed::Package(none);
     let verdict = judge_ahead(&package("p", "4.*"), state, &Host::default(), &ahead);
     assert_eq!(only(verdict).after, json!({ "version": "4.*" }));
+}
+
+#[test]
+fn what_the_index_does_not_have_yet_is_only_assumed() {
+    use crate::plan::Certainty::{Assumed, Certain};
+    for (resource, state, wanted) in [
+        (package("p", "*"), absent(), Certain),
+        (package("p", "3.8-*"), dpkg("3.9-1"), Certain),
+        (package("p", "*"), blind(absent()), Assumed),
+        (package("p", "99*"), blind(dpkg("3.9-1")), Assumed),
+        (package("p", "*"), broken("3.0-1"), Certain),
+        (package("p", "*"), torn("3.8-1"), Certain),
+        (package("p", "*"), blind(torn("3.8-1")), Assumed),
+    ] {
+        let observed = Observed::Package(state.clone());
+        let change = only(judge(&resource, observed, &Host::default()));
+        assert_eq!(change.certainty, wanted, "{:?} on {state:?}", resource.body);
+    }
 }

@@ -7,7 +7,9 @@ use cfg_catalog::digest::Digest;
 use cfg_catalog::plan::{Action, Change, Host};
 use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::repository::{Key, RepositoryState};
-use cfg_catalog::resource::{Attributes, Body, Mode, Observed, Ownership, PathState, Resource};
+use cfg_catalog::resource::{
+    Attributes, Body, DirectoryState, Mode, Observed, Ownership, PathState, Resource,
+};
 use serde_json::{Value, json};
 
 const SPECIAL: &str = "! a device, a FIFO or a socket stands there";
@@ -82,6 +84,36 @@ fn every_kind_on_every_state() {
             let verdict = judge(&resource, Observed::Path(state.clone()), &Host::default());
             assert_eq!(words(&verdict), wanted, "{:?} on {state:?}", resource.body);
         }
+    }
+}
+
+#[test]
+fn what_is_everybodys_is_neither_emptied_nor_removed() {
+    let known = |name: &str| {
+        let PathState::Directory(state) = folder(Some("/p/x")) else {
+            panic!("a folder is a directory");
+        };
+        Observed::Path(PathState::Directory(DirectoryState {
+            holds: Some(name.parse().unwrap()),
+            ..state
+        }))
+    };
+    for (resource, holds, wanted) in [
+        (directory("/p"), "/home", ""),
+        (
+            purged("/p"),
+            "/home",
+            "! purge is refused on /p: it leads to /home",
+        ),
+        (
+            no_directory("/p"),
+            "/home",
+            "! /p is never removed: it leads to /home",
+        ),
+        (no_directory("/boot"), "/boot", "! /boot is never removed"),
+    ] {
+        let verdict = judge(&resource, known(holds), &Host::default());
+        assert_eq!(words(&verdict), wanted, "{:?}", resource.body);
     }
 }
 

@@ -96,6 +96,8 @@ fn of_a_unit_that_is_not_there_or_masked_or_bad() {
     let none = Ahead::of_a_plan();
     let missing = state(Load::NotFound, Active::Stopped, Enabled::Unknown);
     let masked = state(Load::Masked, Active::Stopped, Enabled::Unknown);
+    // systemd's word for a unit that is masked, whatever links it has.
+    let hidden = state(Load::Masked, Active::Stopped, Enabled::No);
     let bad = state(Load::Bad, Active::Stopped, Enabled::No);
     let no_unit = "! there is no unit s.service";
     let is_masked = "! it is masked, and the role does not say masked = false";
@@ -117,6 +119,11 @@ fn of_a_unit_that_is_not_there_or_masked_or_bad() {
         (stop(), &masked, &installs, ""),
         (enabled(false), &masked, &none, ""),
         (unmasked(running("s", &[])), &masked, &none, "enable? start"),
+        (unmasked(enabled(true)), &hidden, &none, "enable?"),
+        (unmasked(enabled(false)), &hidden, &none, "disable?"),
+        (unmasked(enabled(false)), &masked, &none, "disable?"),
+        (unmasked(stop()), &hidden, &none, ""),
+        (unmasked(stop()), &hidden, &installs, "stop?"),
         (run(), &bad, &none, "! systemd cannot load s.service"),
         (run(), &bad, &installs, "start"),
         (stop(), &bad, &none, ""),

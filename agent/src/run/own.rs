@@ -1,0 +1,59 @@
+//! The folders of a run's own: it makes them before it looks, and looks past them.
+//!
+//! A tree of `--root` may have nothing in it yet, not even what leads to the state folder. A dry run makes nothing, so
+//! that its plan names those folders where a resource needs them; the run names the same.
+
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::path::AbsPath;
+use cfg_catalog::resource::{Body, Desired, Observed, PathState};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Takes back, from what was seen, the folders that this run made for itself; outermost first.
+pub(super) fn look_past(
+    made: &[PathBuf],
+    root: &Path,
+    desired: &Desired,
+    seen: &mut BTreeMap<ResourceId, Observed>,
+) {
+    let below_root = |folder: &PathBuf| -> Option<AbsPath> {
+        let below = folder.strip_prefix(root).ok()?.to_str()?;
+        format!("/{below}").parse().ok()
+    };
+    let made: Vec<AbsPath> = made.iter().filter_map(below_root).collect();
+    for resource in &desired.resources {
+        let path = match &resource.body {
+            Body::File(file) => &file.path,
+            Body::Directory(directory) => &directory.path,
+            Body::Link(link) => &link.path,
+            _ => continue,
+        };
+        if let Some(Observed::Path(state)) = seen.get_mut(&resource.id) {
+            before(state, path, &made);
+        }
+    }
+}
+
+/// What stood there before these were made.
+fn before(state: &mut PathState, path: &AbsPath, made: &[AbsPath]) {
+    let mut missing: Vec<AbsPath> = made
+        .iter()
+        .filter(|folder| *folder != path && path.is_within(folder))
+        .cloned()
+        .collect();
+    match state {
+        PathState::Absent {
+            missing_parents, ..
+        } => {
+            missing.append(missing_parents);
+            *missing_parents = missing;
+        }
+        PathState::Directory(there) if made.contains(path) => {
+            *state = PathState::Absent {
+                missing_parents: missing,
+                parent_changed_us: there.changed_us,
+            };
+        }
+        _ => {}
+    }
+}
