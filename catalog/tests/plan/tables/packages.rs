@@ -201,7 +201,7 @@ fn what_no_index_has() {
 
 #[test]
 fn what_the_index_does_not_have_yet_is_only_assumed() {
-    use crate::plan::Certainty::{Assumed, Certain};
+    use cfg_catalog::plan::Certainty::{Assumed, Certain};
     for (resource, state, wanted) in [
         (package("p", "*"), absent(), Certain),
         (package("p", "3.8-*"), dpkg("3.9-1"), Certain),
