@@ -20,10 +20,10 @@ pub(super) fn host(
     seen: &BTreeMap<ResourceId, Observed>,
     blobs: &dyn BlobSource,
 ) -> anyhow::Result<Host> {
-    let host = machine
-        .host()
-        .context("cannot tell who is who on this machine")?;
+    let unknown = "cannot tell who is who on this machine";
+    let host = machine.host().context(unknown)?;
     Ok(Host {
+        nobody: machine.nobody(desired).context(unknown)?,
         blobs: contents(desired, seen, blobs),
         ..host
     })

@@ -115,6 +115,13 @@ impl Ahead {
                 .any(|changed| changed.is_within(path) || path.is_within(changed))
     }
 
+    /// Whether users and groups may come that the role does not make.
+    pub fn may_bring_accounts(&self) -> bool {
+        let files = ["/etc/passwd", "/etc/group"];
+        let changed = |path: &AbsPath| files.contains(&path.as_str());
+        self.may_bring_paths() || self.paths.iter().any(changed)
+    }
+
     /// Whether this path will have been removed.
     pub fn removes(&self, path: &AbsPath) -> bool {
         self.removed.contains(path)

@@ -6,6 +6,7 @@ pub mod document;
 pub mod draft;
 pub mod inputs;
 pub mod ledger;
+pub mod nobody;
 pub mod order;
 pub mod settle;
 pub mod show;
@@ -43,6 +44,8 @@ pub struct Host {
     pub users: BTreeMap<u32, String>,
     /// Names of groups by number.
     pub groups: BTreeMap<u32, String>,
+    /// Which of the users and groups that the role names are nobody's.
+    pub nobody: nobody::Nobody,
     /// What the process that will enact may do.
     pub power: Power,
     /// Contents of blobs of the role that are worth a diff (text of at most 1 MiB); for diffs alone.

@@ -7,6 +7,7 @@ use super::ahead::Ahead;
 use super::claims::Claims;
 use super::inputs::Inputs;
 use super::ledger::Ledger;
+use super::nobody::wanting;
 use super::order::Phase;
 use super::{Action, Change, Host, Power};
 use crate::resource::service::Load;
@@ -91,6 +92,12 @@ pub fn turn(
             ..Verdict::default()
         },
     };
+    if let Some(why) = wanting(resource, &verdict, turn) {
+        return Verdict {
+            obstacle: Some(why),
+            ..Verdict::default()
+        };
+    }
     match turn.host.power {
         Power::Root => verdict,
         Power::Own { .. } => withheld(resource, observed, verdict),

@@ -10,7 +10,9 @@ use crate::machine::Machine;
 use crate::machine::read::ReadError;
 use crate::machine::root::Caller;
 use cfg_catalog::path::AbsPath;
+use cfg_catalog::plan::nobody::{Nobody, needed};
 use cfg_catalog::plan::{Host, Power};
+use cfg_catalog::resource::Desired;
 use cfg_catalog::resource::account::{Group, GroupState, Present, User, UserState};
 use lines::hash_in_shadow;
 use names::{MOST, etc};
@@ -49,6 +51,32 @@ impl Machine {
             };
         }
         Ok(host)
+    }
+
+    /// Which of the users and groups that a role names are nobody's here.
+    ///
+    /// # Errors
+    /// Where passwd or group cannot be read.
+    pub fn nobody(&self, desired: &Desired) -> Result<Nobody, ReadError> {
+        let mut nobody = Nobody::default();
+        for resource in &desired.resources {
+            let (users, groups) = needed(resource);
+            for user in users {
+                if self.names().uid(user)?.is_none() {
+                    nobody.users.insert(user.into());
+                }
+            }
+            for group in groups {
+                let there = match lines::number(group) {
+                    Some(gid) => self.names().group_name(gid)? != gid.to_string(),
+                    None => self.names().gid(group)?.is_some(),
+                };
+                if !there {
+                    nobody.groups.insert(group.into());
+                }
+            }
+        }
+        Ok(nobody)
     }
 
     pub(crate) fn observe_group(&self, group: &Group) -> Result<GroupState, ReadError> {

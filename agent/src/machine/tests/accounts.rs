@@ -1,7 +1,10 @@
 //! Users, groups and keys, by the system's own tools in a tree of its own. Only root can.
 
 use super::super::WalkError;
+use super::directories::resource;
 use super::*;
+use cfg_catalog::id::Kind;
+use cfg_catalog::resource::Body;
 use cfg_catalog::resource::account::{Group, GroupState, Present, User, UserState};
 
 const KEY: &str = "ssh-ed25519 AAAAC3Nza bob@desk";
@@ -391,4 +394,41 @@ fn the_host_knows_who_is_who() {
     assert_eq!(host.users.get(&STRANGER).map(String::as_str), Some("bob"));
     assert_eq!(host.groups.get(&990).map(String::as_str), Some("zk"));
     assert_eq!(host.power, cfg_catalog::plan::Power::Root);
+}
+
+#[test]
+fn what_a_role_names_and_nobody_is() {
+    use cfg_catalog::plan::nobody::Nobody;
+    use cfg_catalog::resource::{Attributes, Desired};
+    let tree = Tree::new();
+    let owned = |name: &str, owner: &str, group: &str| {
+        let mut file = text_file(name, "x");
+        file.attributes = Attributes {
+            mode: None,
+            owner: Some(owner.into()),
+            group: Some(group.into()),
+        };
+        resource(Kind::File, name, Body::File(file))
+    };
+    let of_groups = |gid: &str, group: &str| User {
+        gid: Some(gid.into()),
+        groups: vec![group.into()],
+        ..user("alice")
+    };
+    let desired = Desired {
+        role: "r".into(),
+        resources: vec![
+            owned("/a", "bob", "root"),
+            // A number is given to it whether anybody has it or not.
+            owned("/b", "4711", "4711"),
+            owned("/c", "ghost-of-cfg", "ghosts-of-cfg"),
+            resource(Kind::User, "alice", Body::User(of_groups("4712", "bob"))),
+        ],
+        health: None,
+    };
+    let nobody = Nobody {
+        users: ["ghost-of-cfg".into()].into(),
+        groups: ["4712".into(), "ghosts-of-cfg".into()].into(),
+    };
+    assert_eq!(tree.machine.nobody(&desired).unwrap(), nobody);
 }

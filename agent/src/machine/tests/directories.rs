@@ -126,7 +126,7 @@ fn only_an_empty_directory_is_removed() {
 }
 
 /// A resource as a role declares it.
-fn resource(kind: Kind, name: &str, body: Body) -> Resource {
+pub(super) fn resource(kind: Kind, name: &str, body: Body) -> Resource {
     Resource {
         id: ResourceId::new(kind, name),
         place: Place {

@@ -1,10 +1,13 @@
 //! Users and groups.
 
-use super::{judge, only, words};
+use super::{absent, judge, judge_ahead, only, words};
 use crate::build::*;
-use cfg_catalog::plan::{Action, Certainty, Host};
+use cfg_catalog::plan::ahead::Ahead;
+use cfg_catalog::plan::nobody::Nobody;
+use cfg_catalog::plan::{Action, Certainty, Change, Host, plan};
 use cfg_catalog::resource::account::{GroupState, Present, User, UserState};
-use cfg_catalog::resource::{Observed, Presence, Resource};
+use cfg_catalog::resource::file::Content;
+use cfg_catalog::resource::{Attributes, Observed, Presence, Resource};
 use serde_json::{Value, json};
 
 fn seen() -> Present {
@@ -146,5 +149,95 @@ fn groups() {
     ] {
         let verdict = judge(&group("g", gid, state), observed, &Host::default());
         assert_eq!(words(&verdict), wanted);
+    }
+}
+
+#[test]
+fn a_name_that_nobody_has_and_nothing_makes_is_a_failure_in_the_plan() {
+    let host = Host {
+        users: [(0, "root".into())].into(),
+        nobody: Nobody {
+            users: ["ghost".into()].into(),
+            groups: ["ghosts".into(), "4711".into()].into(),
+        },
+        ..Host::default()
+    };
+    let owned = |owner: &str, group: &str| {
+        file_with("/p", |file| {
+            file.content = Some(Content::Text(b"x".into()));
+            file.attributes = Attributes {
+                owner: Some(owner.into()),
+                group: Some(group.into()),
+                ..Attributes::default()
+            };
+        })
+    };
+    let of_gid = |gid: &str| user_with("me", |user| user.gid = Some(gid.into()));
+    let no_user = "! there is no user ghost, and nothing before it makes one: \
+                   declare [user.ghost], or the package that brings it";
+    let no_group = "! there is no group ghosts, and nothing before it makes one: \
+                    declare [group.ghosts], or the package that brings it";
+    let no_number = "! no group has the number 4711, and nothing before it makes one";
+    let mut packages = Ahead::of_a_plan();
+    packages.note(&Change::new(&id("package:p"), Action::Install));
+    for (resource, expected, with_packages) in [
+        (owned("root", "root"), "create", "create"),
+        (owned("ghost", "root"), no_user, "create"),
+        (owned("root", "ghosts"), no_group, "create"),
+        // A number is as good as any other for a file, and not for a user.
+        (owned("0", "4711"), "create", "create"),
+        (of_gid("4711"), no_number, "create"),
+        (of_gid("ghosts"), no_group, "create"),
+        (
+            user_with("me", |user| user.groups = vec!["ghosts".into()]),
+            no_group,
+            "create",
+        ),
+        (
+            user_with("me", |user| user.uid = Some(0)),
+            "! the uid 0 is root's",
+            "create",
+        ),
+    ] {
+        let observed = match resource.id.kind {
+            cfg_catalog::id::Kind::File => Observed::Path(absent()),
+            _ => Observed::User(UserState::Absent),
+        };
+        let ahead = [
+            (Ahead::of_a_plan(), expected),
+            (packages.clone(), with_packages),
+            // In a run its tools have the word.
+            (Ahead::nothing(), "create"),
+        ];
+        for (ahead, expected) in ahead {
+            let verdict = judge_ahead(&resource, observed.clone(), &host, &ahead);
+            assert_eq!(words(&verdict), expected, "{:?}", resource.body);
+        }
+    }
+}
+
+#[test]
+fn a_name_that_the_role_makes_is_no_failure() {
+    use crate::model::machine::Machine;
+    let mut file = file("/p", "x");
+    if let cfg_catalog::resource::Body::File(body) = &mut file.body {
+        body.attributes.owner = Some("ghost".into());
+        body.attributes.group = Some("ghosts".into());
+    }
+    let makes = [
+        user_with("ghost", |_| {}),
+        group("ghosts", None, Presence::Present),
+    ];
+    for (others, failures) in [(&makes[..], 0), (&makes[..1], 1), (&[], 1)] {
+        let mut resources = others.to_vec();
+        resources.push(file.clone());
+        let desired = role(resources);
+        let mut snapshot = Machine::blank().snapshot(&desired);
+        snapshot.host.nobody = Nobody {
+            users: ["ghost".into()].into(),
+            groups: ["ghosts".into()].into(),
+        };
+        let plan = plan(&desired, &snapshot, &Default::default()).unwrap();
+        assert_eq!(plan.failures.len(), failures, "{:?}", plan.failures);
     }
 }

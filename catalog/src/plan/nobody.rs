@@ -1,0 +1,118 @@
+//! Users and groups that a plan counts on and that nobody has: found before the run, which could only fail.
+
+use super::turn::{Turn, Verdict};
+use super::{Action, Power};
+use crate::id::{Kind, ResourceId};
+use crate::resource::account::User;
+use crate::resource::{Attributes, Body, Presence, Resource};
+use std::collections::BTreeSet;
+
+/// Names and numbers that a role gives to things, and that are nobody's on a machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nobody {
+    /// Users, as the role writes them.
+    pub users: BTreeSet<String>,
+    /// Groups, as the role writes them.
+    pub groups: BTreeSet<String>,
+}
+
+/// The users and groups that a resource needs to be there, as its role writes them. What is given to a number is given
+/// to it whether anybody has it or not.
+pub fn needed(resource: &Resource) -> (Vec<&str>, Vec<&str>) {
+    let (users, mut groups) = match &resource.body {
+        Body::File(file) if file.state == Presence::Present => named(&file.attributes),
+        Body::Directory(directory) if directory.state == Presence::Present => {
+            named(&directory.attributes)
+        }
+        _ => (Vec::new(), Vec::new()),
+    };
+    if let Body::User(user) = &resource.body
+        && user.state == Presence::Present
+    {
+        groups.extend(user.gid.iter().chain(&user.groups).map(String::as_str));
+    }
+    (users, groups)
+}
+
+fn named(attributes: &Attributes) -> (Vec<&str>, Vec<&str>) {
+    let name = |text: &str| text.parse::<u32>().is_err();
+    let owner = attributes.owner.as_deref().filter(|text| name(text));
+    let group = attributes.group.as_deref().filter(|text| name(text));
+    (owner.into_iter().collect(), group.into_iter().collect())
+}
+
+/// Why what is planned for a resource can only fail, where a name in it is nobody's and nothing before makes it, or a
+/// number somebody else's. In a run the tools tell; by then more may be there than a plan has seen.
+pub(crate) fn wanting(resource: &Resource, verdict: &Verdict, turn: &Turn<'_>) -> Option<String> {
+    let due = verdict.changes.iter().any(|change| {
+        change.resource == resource.id && matches!(change.action, Action::Create | Action::Update)
+    });
+    if !due || !turn.ahead.is_ahead() || turn.host.power != Power::Root {
+        return None;
+    }
+    if let Body::User(user) = &resource.body
+        && let Some(why) = taken(user, turn)
+    {
+        return Some(why);
+    }
+    if turn.ahead.may_bring_accounts() {
+        return None;
+    }
+    let (users, groups) = needed(resource);
+    let nobody = &turn.host.nobody;
+    let user = users
+        .into_iter()
+        .find(|user| nobody.users.contains(*user) && !makes_user(turn, user));
+    let group = groups
+        .into_iter()
+        .find(|group| nobody.groups.contains(*group) && !makes_group(turn, group));
+    let (kind, name) = match (user, group) {
+        (Some(user), _) => ("user", user),
+        (None, Some(group)) => ("group", group),
+        (None, None) => return None,
+    };
+    Some(match name.parse::<u32>() {
+        Ok(number) => format!("no {kind} has the number {number}, and nothing before it makes one"),
+        Err(_) => format!(
+            "there is no {kind} {name}, and nothing before it makes one: declare [{kind}.{name}], or the package that brings it"
+        ),
+    })
+}
+
+/// A number has one name.
+fn taken(user: &User, turn: &Turn<'_>) -> Option<String> {
+    let uid = user.uid?;
+    let whose = turn
+        .host
+        .users
+        .get(&uid)
+        .filter(|name| **name != user.name)?;
+    // What the role says of the other may set the number free.
+    let other = ResourceId::new(Kind::User, whose.as_str());
+    let free = turn.desired.get(&other).is_some() || turn.ahead.may_bring_accounts();
+    (!free).then(|| format!("the uid {uid} is {whose}'s"))
+}
+
+fn makes_user(turn: &Turn<'_>, name: &str) -> bool {
+    turn.desired.resources.iter().any(|resource| {
+        matches!(&resource.body, Body::User(user)
+            if user.name == name && user.state == Presence::Present)
+    })
+}
+
+fn makes_group(turn: &Turn<'_>, name: &str) -> bool {
+    let number = name.parse::<u32>().ok();
+    turn.desired
+        .resources
+        .iter()
+        .any(|resource| match &resource.body {
+            Body::Group(group) if group.state == Presence::Present => {
+                group.name == name || (number.is_some() && number == group.gid)
+            }
+            // A new user has a group of its own where the role gives it no other.
+            Body::User(user) if user.state == Presence::Present => {
+                user.name == name || (number.is_some() && number == user.uid)
+            }
+            _ => false,
+        })
+}
