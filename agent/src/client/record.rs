@@ -59,10 +59,17 @@ impl Standing {
     pub fn of(error: &SyncError) -> Self {
         match error {
             error if error.asks_for_upgrade() => Standing::Upgrade,
-            SyncError::Call(CallError::Away { .. }) => Standing::Away,
-            SyncError::Call(CallError::Refused(_)) => Standing::Refused,
-            SyncError::Call(CallError::Said { .. }) => Standing::Waiting,
+            SyncError::Call(error) => Self::of_call(error),
             SyncError::Rejected(_) | SyncError::Kept(_) => Standing::Rejected,
+        }
+    }
+
+    /// What a failed call means for it.
+    pub fn of_call(error: &CallError) -> Self {
+        match error {
+            CallError::Away { .. } => Standing::Away,
+            CallError::Refused(_) => Standing::Refused,
+            CallError::Said { .. } => Standing::Waiting,
         }
     }
 }
@@ -109,6 +116,30 @@ impl Record {
             standing,
             why: outcome.err().map(chain),
         });
+    }
+
+    /// Notes that the line to the server broke, where that is news; says whether it is.
+    pub fn broke(&mut self, at: Timestamp, standing: Standing, why: &str) -> bool {
+        let known = self.contact.as_ref().is_some_and(|contact| {
+            contact.standing == standing && contact.why.as_deref() == Some(why)
+        });
+        if !known {
+            if standing != Standing::Away {
+                self.reached = Some(at);
+            }
+            self.contact = Some(Contact {
+                at,
+                standing,
+                why: Some(why.into()),
+            });
+        }
+        !known
+    }
+
+    /// Notes that the line stands again, with nothing new on it: what was answered before it broke holds.
+    pub fn mended(&mut self, at: Timestamp, answered: Contact) {
+        self.reached = Some(at);
+        self.contact = Some(Contact { at, ..answered });
     }
 
     /// Notes a run by its document.
