@@ -3,6 +3,7 @@
 use super::disk;
 use super::sync::SyncError;
 use crate::client::channel::CallError;
+use cfg_catalog::chain;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -114,7 +115,7 @@ impl Record {
         self.contact = Some(Contact {
             at,
             standing,
-            why: outcome.err().map(chain),
+            why: outcome.err().map(|error| chain(error)),
         });
     }
 
@@ -154,16 +155,6 @@ impl Record {
         }
         self.last = Some(short);
     }
-}
-
-fn chain(error: &SyncError) -> String {
-    let mut words = vec![error.to_string()];
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        words.push(error.to_string());
-        cause = error.source();
-    }
-    words.join(": ")
 }
 
 #[cfg(test)]
