@@ -134,6 +134,29 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+impl World {
+    /// Waits until `cfg status` tells this of the server.
+    async fn wait_for_contact(&self, standing: &str, why: &str) {
+        let begun = Instant::now();
+        loop {
+            let status = self.status().await;
+            let contact = &status["contact"];
+            let said = contact["why"].as_str().unwrap_or_default();
+            if contact["standing"] == standing && said.contains(why) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "not {standing}: {contact}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The line breaks, and is answered so from now on.
+    fn refuse(&self, status: Option<tonic::Status>) {
+        *self.peer.script.refuses_watch.lock().unwrap() = status;
+        self.peer.script.news.send_modify(|_| ());
+    }
+}
+
 async fn stop(mut agent: Child) {
     let pid = nix::unistd::Pid::from_raw(agent.id().unwrap().cast_signed());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
@@ -246,5 +269,23 @@ async fn a_role_that_does_not_render_here_is_reported_and_touches_nothing() {
     until("a report", || !world.reported().is_empty()).await;
     assert_eq!(world.reported(), [("failed".into(), false)]);
     assert!(!world.motd().exists());
+    stop(agent).await;
+}
+
+#[tokio::test]
+async fn what_the_server_answers_between_two_runs_is_in_the_status() {
+    let world = World::new("").await;
+    world.offer(1, "one");
+    let agent = world.agent();
+    world.wait_for_motd("one").await;
+    world.wait_for_contact("current", "").await;
+    until("a report", || world.reported().len() == 1).await;
+    world.refuse(Some(tonic::Status::unavailable("it goes down")));
+    world.wait_for_contact("away", "it goes down").await;
+    world.refuse(Some(tonic::Status::permission_denied("vm-1 is revoked")));
+    world.wait_for_contact("refused", "vm-1 is revoked").await;
+    world.refuse(None);
+    world.wait_for_contact("current", "").await;
+    assert_eq!(world.reported().len(), 1, "no run for that");
     stop(agent).await;
 }

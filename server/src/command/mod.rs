@@ -10,6 +10,7 @@ use crate::log::Log;
 use crate::pki::ca::Ca;
 use crate::store::Store;
 use anyhow::{Context, bail};
+use cfg_catalog::chain;
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -89,7 +90,7 @@ fn unless_empty(variable: &'static str) -> Option<&'static str> {
 }
 
 fn failed(code: u8, error: &anyhow::Error) -> ExitCode {
-    anstream::eprintln!("cfg-server: {error:#}");
+    anstream::eprintln!("cfg-server: {}", chain(error.as_ref()));
     ExitCode::from(code)
 }
 
