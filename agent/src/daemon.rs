@@ -2,11 +2,12 @@
 
 use crate::client::assignment::Assignment;
 use crate::client::backoff::{Backoff, random, share};
-use crate::client::record::{Record, Standing};
+use crate::client::record::{Contact, Record, Standing};
 use crate::client::report;
 use crate::client::session::Session;
 use crate::client::sync::{self, SyncError};
 use crate::client::watch::{Line, follow};
+use crate::clock;
 use crate::config::{Config, Mode};
 use crate::contents::Contents;
 use crate::error::Error;
@@ -14,7 +15,6 @@ use crate::job::{Document, Job, Role};
 use crate::journal;
 use cfg_catalog::plan::document::DryRun;
 use cfg_wire::News;
-use jiff::Timestamp;
 use sd_notify::NotifyState;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -64,6 +64,8 @@ struct Daemon {
     /// The news that were dealt with.
     handled: Option<News>,
     retry: Backoff,
+    /// The contact of the last asking, where the line broke since.
+    answered: Option<Contact>,
     /// The last warning about the server.
     said: Option<String>,
     program: Option<Program>,
@@ -115,6 +117,7 @@ impl Daemon {
             heard,
             follower: None,
             handled: None,
+            answered: None,
             said: None,
             program: Program::now(),
         })
@@ -144,11 +147,13 @@ impl Daemon {
 
     /// Until it is time, there is news, or the end has come.
     async fn wait(&mut self, due: Instant) -> Option<Reason> {
+        let mut fresh = self.heard.has_changed().unwrap_or(false);
         loop {
             let line = self.heard.borrow_and_update().clone();
             match line {
                 Line::Hears(news) if self.handled != Some(news) => return Some(Reason::News),
                 Line::Hears(_) => {
+                    self.note_mended();
                     let mut stop = self.stop.clone();
                     tokio::select! {
                         biased;
@@ -156,17 +161,20 @@ impl Daemon {
                         () = self.send_waiting() => {}
                     }
                 }
-                Line::Broken { why, refused: true } => self.say_once(&why),
+                Line::Broken { why, standing } if fresh => self.note_broken(standing, &why),
                 Line::Broken { .. } | Line::Dialling => {}
             }
             tokio::select! {
                 biased;
                 _ = self.stop.wait_for(|stop| *stop) => return None,
-                changed = self.heard.changed() => if changed.is_err() {
-                    // The line's task is gone, which only a bug can do: the next cycle begins another.
-                    self.follower = None;
-                    tokio::time::sleep(FIRST_RETRY).await;
-                    return Some(Reason::Interval);
+                changed = self.heard.changed() => match changed {
+                    Ok(()) => fresh = true,
+                    Err(_) => {
+                        // The line's task is gone, which only a bug can do: the next cycle begins another.
+                        self.follower = None;
+                        tokio::time::sleep(FIRST_RETRY).await;
+                        return Some(Reason::Interval);
+                    }
                 },
                 () = tokio::time::sleep_until(due) => return Some(Reason::Interval),
             }
@@ -231,6 +239,8 @@ impl Daemon {
             &self.session.kept,
         )
         .await;
+        // The answer is newer than a break of the line that nobody has looked at yet.
+        self.heard.mark_unchanged();
         self.note_contact(&asked);
         let assignment = match asked {
             Ok(assignment) => {
@@ -286,14 +296,39 @@ impl Daemon {
         }
     }
 
+    /// The line broke: the standing is what the server, or its absence, has now answered.
+    fn note_broken(&mut self, standing: Standing, why: &str) {
+        let before = self.record.contact.clone();
+        if self.record.broke(clock::now(), standing, why) {
+            self.say_once(why);
+            self.answered = self.answered.take().or(before);
+            self.keep_record();
+        }
+    }
+
+    /// The line stands again, and says nothing new.
+    fn note_mended(&mut self) {
+        let Some(answered) = self.answered.take() else {
+            return;
+        };
+        // The next asking will tell, where the last one got no answer.
+        if !matches!(answered.standing, Standing::Away | Standing::Refused) {
+            info!("the server is reached");
+            self.said = None;
+            self.record.mended(clock::now(), answered);
+            self.keep_record();
+        }
+    }
+
     /// Says each change of the standing once.
     fn note_contact(&mut self, asked: &Result<Assignment, SyncError>) {
+        self.answered = None;
         let before = self.record.contact.take();
         let outcome = asked.as_ref().map(|_| ());
         self.record
-            .asked(Timestamp::now(), outcome, self.session.peer());
+            .asked(clock::now(), outcome, self.session.peer());
         let (before, now) = (before.as_ref(), self.record.contact.as_ref());
-        let key = |contact: Option<&crate::client::record::Contact>| {
+        let key = |contact: Option<&Contact>| {
             contact.map(|contact| (contact.standing, contact.why.clone()))
         };
         if key(before) != key(now)
@@ -374,7 +409,7 @@ impl Daemon {
         journal::log(document);
         status(&journal::line(document));
         let value = report::value(document);
-        self.record.ran(Timestamp::now(), &value);
+        self.record.ran(clock::now(), &value);
         self.keep_record();
         if let Err(error) = report::keep(&self.session.spool, &value) {
             warn!("{error:#}");

@@ -1,31 +1,31 @@
 //! How a call of `cfg` ends when it does not end well.
 
-use cfg_catalog::{Diagnostics, Fault};
+use cfg_catalog::{Diagnostics, Fault, chain};
 use std::process::ExitCode;
 
 /// Why a call ended; one variant an exit code. Shown once, with its whole chain.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The call itself is wrong, or asks for what this version has not.
-    #[error("{0:#}")]
+    #[error("{}", chain(.0.as_ref()))]
     Usage(anyhow::Error),
     /// The catalog is wrong; each line says where.
-    #[error("{0:#}")]
+    #[error("{}", chain(.0.as_ref()))]
     Catalog(anyhow::Error),
     /// The server cannot be reached, and nothing was kept to go on with.
-    #[error("{0:#}")]
+    #[error("{}", chain(.0.as_ref()))]
     Away(anyhow::Error),
     /// Another run holds the lock.
-    #[error("{0:#}")]
+    #[error("{}", chain(.0.as_ref()))]
     Busy(anyhow::Error),
     /// It takes root, or the owner of the files.
-    #[error("{0:#}")]
+    #[error("{}", chain(.0.as_ref()))]
     NeedsRoot(anyhow::Error),
     /// agent.toml, or the identity, is not usable.
-    #[error("{0:#}")]
+    #[error("{}", chain(.0.as_ref()))]
     Config(anyhow::Error),
     /// Anything else.
-    #[error("{0:#}")]
+    #[error("{}", chain(.0.as_ref()))]
     Failed(#[from] anyhow::Error),
 }
 
@@ -140,5 +140,9 @@ mod tests {
             .map_err(Error::of_files)
             .unwrap_err();
         assert_eq!(error.to_string(), "reading /x: disk gone");
+        let repeated = anyhow::anyhow!("no key")
+            .context("no key")
+            .context("the store: no key");
+        assert_eq!(Error::Failed(repeated).to_string(), "the store: no key");
     }
 }

@@ -186,7 +186,7 @@ impl Job {
             host: self.host().into(),
             role: Some(self.role.name().into()),
             release: self.role.release,
-            started: jiff::Timestamp::now().to_string(),
+            started: crate::clock::now().to_string(),
             ..Head::default()
         };
         Document::of_error(head, dry_run, error.to_string())

@@ -4,6 +4,7 @@ pub mod address;
 pub mod apt;
 mod beneath;
 pub mod client;
+mod clock;
 pub mod command;
 pub mod config;
 pub mod contents;

@@ -120,6 +120,26 @@ fn the_exit_codes_of_the_contract() {
 }
 
 #[test]
+fn an_empty_variable_is_as_good_as_none() {
+    let ca = "9c1185a5c5e9fc54612808977ee8f548b2258d31c0ffee00000000000000beef";
+    let desk = Desk::new();
+    desk.write("token", "secret\n");
+    let enroll = format!(
+        "--config agent.toml enroll --server https://127.0.0.1:1 --token-file token --ca-sha256 {ca}"
+    );
+    for (line, code) in [("check roles", 0), (enroll.as_str(), 69)] {
+        let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
+            .args(line.split_whitespace())
+            .current_dir(&desk.folder)
+            .env("CFG_CONFIG", "")
+            .env("CFG_TOKEN", "")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{line}: {output:?}");
+    }
+}
+
+#[test]
 fn with_json_an_error_is_one_document_too() {
     let desk = Desk::new();
     for (line, code, word) in [
@@ -136,6 +156,8 @@ fn with_json_an_error_is_one_document_too() {
         assert_eq!(ended, code, "{line}");
         assert_eq!(document["version"], 1);
         assert_eq!(document["result"], "failed");
+        let started = document["started"].as_str().unwrap();
+        assert_eq!(started.len(), "2026-01-01T00:00:00Z".len(), "{started}");
         let message = document["failures"][0]["message"].as_str().unwrap();
         assert!(message.contains(word), "{line}: {message}");
     }

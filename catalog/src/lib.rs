@@ -4,6 +4,7 @@
 //! fleet, becomes the desired resources of one machine; those, with a snapshot of the machine,
 //! become a plan. Nothing here knows a clock, a file system, a network or randomness.
 
+mod chain;
 pub mod digest;
 pub mod facts;
 pub mod fleet;
@@ -16,6 +17,7 @@ pub mod resource;
 pub mod role;
 pub mod text;
 
+pub use chain::chain;
 pub use render::{Blobs, Inputs, render};
 pub use role::Catalog;
 pub use text::CatalogFiles;

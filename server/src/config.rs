@@ -105,6 +105,11 @@ impl Config {
         }
     }
 
+    /// Whether nobody said how the server is reached.
+    pub fn is_unnamed(&self) -> bool {
+        self.url.is_none() && self.names.is_empty()
+    }
+
     /// The names that the server's certificate carries from the start.
     pub fn certificate_names(&self) -> Vec<String> {
         let mut names = self.names.clone();

@@ -3,6 +3,7 @@
 use super::disk;
 use super::sync::SyncError;
 use crate::client::channel::CallError;
+use cfg_catalog::chain;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -59,10 +60,17 @@ impl Standing {
     pub fn of(error: &SyncError) -> Self {
         match error {
             error if error.asks_for_upgrade() => Standing::Upgrade,
-            SyncError::Call(CallError::Away { .. }) => Standing::Away,
-            SyncError::Call(CallError::Refused(_)) => Standing::Refused,
-            SyncError::Call(CallError::Said { .. }) => Standing::Waiting,
+            SyncError::Call(error) => Self::of_call(error),
             SyncError::Rejected(_) | SyncError::Kept(_) => Standing::Rejected,
+        }
+    }
+
+    /// What a failed call means for it.
+    pub fn of_call(error: &CallError) -> Self {
+        match error {
+            CallError::Away { .. } => Standing::Away,
+            CallError::Refused(_) => Standing::Refused,
+            CallError::Said { .. } => Standing::Waiting,
         }
     }
 }
@@ -107,8 +115,32 @@ impl Record {
         self.contact = Some(Contact {
             at,
             standing,
-            why: outcome.err().map(chain),
+            why: outcome.err().map(|error| chain(error)),
         });
+    }
+
+    /// Notes that the line to the server broke, where that is news; says whether it is.
+    pub fn broke(&mut self, at: Timestamp, standing: Standing, why: &str) -> bool {
+        let known = self.contact.as_ref().is_some_and(|contact| {
+            contact.standing == standing && contact.why.as_deref() == Some(why)
+        });
+        if !known {
+            if standing != Standing::Away {
+                self.reached = Some(at);
+            }
+            self.contact = Some(Contact {
+                at,
+                standing,
+                why: Some(why.into()),
+            });
+        }
+        !known
+    }
+
+    /// Notes that the line stands again, with nothing new on it: what was answered before it broke holds.
+    pub fn mended(&mut self, at: Timestamp, answered: Contact) {
+        self.reached = Some(at);
+        self.contact = Some(Contact { at, ..answered });
     }
 
     /// Notes a run by its document.
@@ -123,16 +155,6 @@ impl Record {
         }
         self.last = Some(short);
     }
-}
-
-fn chain(error: &SyncError) -> String {
-    let mut words = vec![error.to_string()];
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        words.push(error.to_string());
-        cause = error.source();
-    }
-    words.join(": ")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::backoff::{Backoff, random};
 use super::channel::CallError;
+use super::record::Standing;
 use super::server::Server;
 use cfg_wire::News;
 use std::time::Duration;
@@ -22,8 +23,8 @@ pub enum Line {
     Broken {
         /// In words.
         why: String,
-        /// The server knows this machine and refuses it.
-        refused: bool,
+        /// What that means for the standing.
+        standing: Standing,
     },
 }
 
@@ -32,10 +33,9 @@ pub async fn follow(server: Server, facts: Vec<u8>, heard: Sender<Line>) {
     let mut backoff = Backoff::new(FIRST, MOST);
     loop {
         let error = listen(&server, &facts, &heard, &mut backoff).await;
-        let refused = matches!(error, CallError::Refused(_));
         heard.send_replace(Line::Broken {
             why: error.to_string(),
-            refused,
+            standing: Standing::of_call(&error),
         });
         tokio::time::sleep(backoff.wait(random())).await;
     }

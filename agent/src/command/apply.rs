@@ -6,13 +6,13 @@ use crate::client::record::Record;
 use crate::client::report;
 use crate::client::session::Session;
 use crate::client::sync::{self, SyncError};
+use crate::clock;
 use crate::config::Config;
 use crate::contents::Contents;
 use crate::error::{Error, Exit};
 use crate::job::{Document, Job, Only, Role};
 use cfg_catalog::plan::document::DryRun;
 use clap::Args;
-use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 
 #[derive(Args, Debug)]
@@ -97,7 +97,7 @@ impl Apply {
             return self.show(&document);
         }
         let value = report::value(&document);
-        record.ran(Timestamp::now(), &value);
+        record.ran(clock::now(), &value);
         let handed = match report::keep(&session.spool, &value) {
             Ok(()) => report::flush(&session.server, &session.spool).await,
             Err(error) => Err(error),
@@ -138,7 +138,7 @@ impl Apply {
             let updated = sync::update(&session.server, whose, &session.kept).await;
             updated.map(|assignment| (assignment, Default::default()))
         };
-        record.asked(Timestamp::now(), asked.as_ref().map(|_| ()), session.peer());
+        record.asked(clock::now(), asked.as_ref().map(|_| ()), session.peer());
         let error = match asked {
             Ok(fetched) => return Ok(fetched),
             Err(SyncError::Kept(error)) => return Err(Error::of_files(error.into())),

@@ -37,7 +37,7 @@ use std::process::ExitCode;
 )]
 struct Cli {
     /// The agent's configuration.
-    #[arg(long, global = true, env = "CFG_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = unless_empty("CFG_CONFIG"), value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     verb: Verb,
@@ -131,6 +131,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
         .enable_all()
         .build()
         .map_err(|error| Error::Failed(anyhow::Error::new(error).context("starting the runtime")))
+}
+
+/// The variable's name where it is set to something: an empty one counts as unset.
+fn unless_empty(variable: &'static str) -> Option<&'static str> {
+    std::env::var_os(variable)
+        .is_none_or(|value| !value.is_empty())
+        .then_some(variable)
 }
 
 /// Whether this process is root's.

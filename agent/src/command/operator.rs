@@ -45,7 +45,7 @@ pub struct Init {
 #[group(required = true, multiple = false)]
 pub struct TokenSource {
     /// The token; visible to everybody in the list of processes.
-    #[arg(long, env = "CFG_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(long, env = super::unless_empty("CFG_TOKEN"), hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
     /// A file that holds the token; removed when it is spent.
     #[arg(long, value_name = "FILE")]

@@ -70,7 +70,7 @@ pub fn show_error(error: &Error, json: bool) {
     if json {
         let head = Head {
             host: facts::hostname().unwrap_or_default(),
-            started: jiff::Timestamp::now().to_string(),
+            started: crate::clock::now().to_string(),
             ..Head::default()
         };
         let document = Document::of_error(head, DryRun::No, error.to_string());

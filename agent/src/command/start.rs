@@ -89,6 +89,8 @@ mod tests {
         let shipped = unit(Path::new("/usr/bin/cfg"), None).unwrap();
         assert_eq!(shipped, UNIT);
         assert!(UNIT.contains(&format!("\nExecStart={SHIPPED}\n")));
+        let foreign = "Documentation=man:systemd";
+        assert!(!UNIT.contains(foreign), "that page says nothing of cfg");
         let own = unit(
             Path::new("/usr/local/bin/cfg"),
             Some(Path::new("/srv/agent.toml")),

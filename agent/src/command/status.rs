@@ -8,10 +8,10 @@ use crate::client::kept::Kept;
 use crate::client::record::{Record, Standing};
 use crate::client::session::of_identity;
 use crate::client::spool::Spool;
+use crate::clock;
 use crate::config::{Config, Mode};
 use crate::error::{Error, Exit};
 use clap::Args;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -89,7 +89,7 @@ fn enrolled(config: &Config, identity: &Identity) -> Result<Value, Error> {
         "contact": record.contact,
         "reached": record.reached,
         "upgrade_me": standing == Some(Standing::Upgrade),
-        "certificate_until": Timestamp::try_from(stated.until).ok(),
+        "certificate_until": clock::of(stated.until),
         "reports_waiting": Spool::new(&config.state).len().map_err(|error| Error::of_files(error.into()))?,
         "last_run": record.last,
         "changed": record.changed,

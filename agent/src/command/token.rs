@@ -4,8 +4,9 @@ use super::{output, runtime};
 use crate::config::parse_duration;
 use crate::error::{Error, Exit};
 use crate::operator::Desk;
-use cfg_wire::{CreateTokenRequest, ListTokensRequest, RevokeTokenRequest};
+use cfg_wire::{CreateTokenRequest, ListTokensRequest, RevokeTokenRequest, Token as Listed};
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::json;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -110,13 +111,15 @@ impl List {
             let mut calls = desk.calls();
             desk.answer(calls.list_tokens(ListTokensRequest {})).await
         })?;
+        let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
         if self.json {
             let tokens: Vec<_> = reply
                 .tokens
                 .iter()
                 .map(|token| {
                     json!({"id": token.id, "role": word(&token.role), "uses_left": token.uses_left,
-                           "expires": output::time(token.expires), "revoked": token.revoked})
+                           "expires": output::time(token.expires), "revoked": token.revoked,
+                           "state": state(token, now)})
                 })
                 .collect();
             output::print_json(&json!({"version": 1, "tokens": tokens}))?;
@@ -125,13 +128,12 @@ impl List {
                 .tokens
                 .iter()
                 .map(|token| {
-                    let state = if token.revoked { "revoked" } else { "valid" };
                     vec![
                         token.id.clone(),
                         word(&token.role).into(),
                         token.uses_left.to_string(),
                         output::time(token.expires),
-                        state.into(),
+                        state(token, now).into(),
                     ]
                 })
                 .collect();
@@ -141,6 +143,16 @@ impl List {
             ))?;
         }
         Ok(Exit::Done)
+    }
+}
+
+/// Whether it still lets anybody in.
+fn state(token: &Listed, now: u64) -> &'static str {
+    match token {
+        Listed { revoked: true, .. } => "revoked",
+        Listed { uses_left: 0, .. } => "spent",
+        token if token.expires <= now => "expired",
+        _ => "valid",
     }
 }
 
@@ -160,5 +172,30 @@ impl Revoke {
         })?;
         output::print(&format!("token {} is revoked\n", self.id))?;
         Ok(Exit::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_lets_nobody_in_says_why() {
+        for (uses_left, expires, revoked, expected) in [
+            (1, 101, false, "valid"),
+            (1, 100, false, "expired"),
+            (0, 101, false, "spent"),
+            (0, 99, false, "spent"),
+            (1, 101, true, "revoked"),
+            (0, 99, true, "revoked"),
+        ] {
+            let token = Listed {
+                uses_left,
+                expires,
+                revoked,
+                ..Listed::default()
+            };
+            assert_eq!(state(&token, 100), expected, "{token:?}");
+        }
     }
 }

@@ -213,7 +213,7 @@ struct Clock {
 impl Clock {
     fn start() -> Self {
         Self {
-            began: jiff::Timestamp::now(),
+            began: crate::clock::now(),
             since: Instant::now(),
         }
     }
@@ -225,7 +225,7 @@ impl Clock {
             role: Some(context.desired.role.clone()),
             release: context.release,
             partial: context.only.is_some(),
-            started: self.began.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            started: self.began.to_string(),
             took_ms: u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
         }
     }

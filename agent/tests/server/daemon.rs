@@ -116,7 +116,13 @@ impl World {
 
     async fn status(&self) -> Value {
         let output = self.cfg(&["status", "--json"]).output().await.unwrap();
-        serde_json::from_slice(&output.stdout).unwrap()
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+        for time in ["/reached", "/contact/at", "/changed", "/certificate_until"] {
+            let time = status.pointer(time).and_then(Value::as_str);
+            let whole = |time: &str| time.len() == "2026-01-01T00:00:00Z".len();
+            assert!(time.is_none_or(whole), "whole seconds: {status}");
+        }
+        status
     }
 }
 
@@ -125,6 +131,29 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+impl World {
+    /// Waits until `cfg status` tells this of the server.
+    async fn wait_for_contact(&self, standing: &str, why: &str) {
+        let begun = Instant::now();
+        loop {
+            let status = self.status().await;
+            let contact = &status["contact"];
+            let said = contact["why"].as_str().unwrap_or_default();
+            if contact["standing"] == standing && said.contains(why) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "not {standing}: {contact}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The line breaks, and is answered so from now on.
+    fn refuse(&self, status: Option<tonic::Status>) {
+        *self.peer.script.refuses_watch.lock().unwrap() = status;
+        self.peer.script.news.send_modify(|_| ());
     }
 }
 
@@ -240,5 +269,23 @@ async fn a_role_that_does_not_render_here_is_reported_and_touches_nothing() {
     until("a report", || !world.reported().is_empty()).await;
     assert_eq!(world.reported(), [("failed".into(), false)]);
     assert!(!world.motd().exists());
+    stop(agent).await;
+}
+
+#[tokio::test]
+async fn what_the_server_answers_between_two_runs_is_in_the_status() {
+    let world = World::new("").await;
+    world.offer(1, "one");
+    let agent = world.agent();
+    world.wait_for_motd("one").await;
+    world.wait_for_contact("current", "").await;
+    until("a report", || world.reported().len() == 1).await;
+    world.refuse(Some(tonic::Status::unavailable("it goes down")));
+    world.wait_for_contact("away", "it goes down").await;
+    world.refuse(Some(tonic::Status::permission_denied("vm-1 is revoked")));
+    world.wait_for_contact("refused", "vm-1 is revoked").await;
+    world.refuse(None);
+    world.wait_for_contact("current", "").await;
+    assert_eq!(world.reported().len(), 1, "no run for that");
     stop(agent).await;
 }

@@ -29,6 +29,8 @@ pub struct Script {
     pub reports: Mutex<Vec<Vec<u8>>>,
     pub refuses_reports: Mutex<Option<Status>>,
     pub news: watch::Sender<News>,
+    /// What watchers are told instead of news; lines that stand break at the next ones.
+    pub refuses_watch: Arc<Mutex<Option<Status>>>,
     /// The good token.
     pub token: String,
     /// The keys (DER) of requests for certificates, in order.
@@ -98,6 +100,7 @@ impl Peer {
             reports: Mutex::default(),
             refuses_reports: Mutex::default(),
             news: watch::Sender::new(News::default()),
+            refuses_watch: Arc::default(),
             token: "good".into(),
             keys: Mutex::default(),
             lost_answers: Mutex::new(0),
@@ -276,7 +279,9 @@ impl Agents for Service {
         let facts = request.into_inner().facts;
         self.script.facts.lock().unwrap().push(facts);
         let news = tokio_stream::wrappers::WatchStream::new(self.script.news.subscribe());
-        Ok(Response::new(news.map(Ok).boxed()))
+        let refused = self.script.refuses_watch.clone();
+        let said = move |news| refused.lock().unwrap().clone().map_or(Ok(news), Err);
+        Ok(Response::new(news.map(said).boxed()))
     }
 
     async fn assignment(

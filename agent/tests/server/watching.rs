@@ -2,6 +2,7 @@
 
 use crate::peer::Peer;
 use crate::server;
+use cfg_agent::client::record::Standing;
 use cfg_agent::client::watch::{Line, follow};
 use cfg_wire::News;
 use std::time::Duration;
@@ -50,7 +51,13 @@ async fn a_line_that_breaks_says_so_and_goes_on_trying() {
     drop(peer);
     let broken = next(&mut heard).await;
     assert!(
-        matches!(broken, Line::Broken { refused: false, .. }),
+        matches!(
+            broken,
+            Line::Broken {
+                standing: Standing::Away,
+                ..
+            }
+        ),
         "{broken:?}"
     );
     assert!(!line.is_finished());

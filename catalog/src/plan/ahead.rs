@@ -21,6 +21,7 @@ pub struct Ahead {
     planning: bool,
     any: bool,
     packages: BTreeSet<String>,
+    brings: bool,
     moves_installed: bool,
     versions: bool,
     units: bool,
@@ -71,9 +72,13 @@ impl Ahead {
 
     fn note_package(&mut self, change: &Change) {
         match change.action {
-            Action::Install => self.units = true,
+            Action::Install => {
+                self.units = true;
+                self.brings = true;
+            }
             Action::Upgrade | Action::Downgrade => {
                 self.units = true;
+                self.brings = true;
                 self.moves_installed = true;
             }
             Action::Remove | Action::Purge => {}
@@ -103,7 +108,7 @@ impl Ahead {
 
     /// Whether files may come that the role does not write.
     pub fn may_bring_paths(&self) -> bool {
-        !self.packages.is_empty() || self.commands
+        self.brings || self.commands
     }
 
     /// Whether something may come or go at this path.

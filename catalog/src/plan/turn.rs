@@ -100,6 +100,8 @@ pub fn turn(
     }
     match turn.host.power {
         Power::Root => verdict,
+        // A mask is a link, and needs no unit.
+        Power::Own { .. } if phase == Phase::Mask => verdict,
         Power::Own { .. } => withheld(resource, observed, verdict),
     }
 }

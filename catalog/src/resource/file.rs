@@ -111,6 +111,11 @@ fn filled(
     let (change, current) = match state {
         PathState::File(old) => return rewritten(resource, file, content, old, turn),
         PathState::Link(_) if file.create_only => return Ok(Found::default()),
+        // What a package or a command brings there first stays as it is.
+        PathState::Absent { .. } if file.create_only && turn.ahead.may_bring_paths() => (
+            change(Action::Create).at_most(Certainty::Assumed),
+            Value::Null,
+        ),
         PathState::Absent { .. } => (change(Action::Create), Value::Null),
         PathState::Link(link) => (change(Action::Update), json!({ "target": link.target })),
         PathState::Directory(old) if old.empty => (

@@ -50,9 +50,14 @@ impl Machine {
                 );
             }
             Body::Repository(repository) => {
-                let path = repository.sources_path().parse().unwrap();
-                let what = What::File(repository.sources.clone());
-                self.node(&path, what, &Attributes::default(), 0o644);
+                let mut files = vec![(repository.sources_path(), repository.sources.clone())];
+                let key = repository.key.as_ref();
+                let key = key.map(|key| self.host.blobs[&key.digest].clone());
+                files.extend(repository.key_path().zip(key));
+                for (path, bytes) in files {
+                    let path = path.parse().unwrap();
+                    self.node(&path, What::File(bytes), &Attributes::default(), 0o644);
+                }
             }
             Body::Package(package) => self.apt(package, change),
             Body::Service(service) => self.systemctl(service, change.action),

@@ -44,6 +44,12 @@ impl CloudInit {
         if let Some(warning) = warning {
             anstream::eprintln!("warning: {warning}");
         }
+        if config.is_unnamed() {
+            anstream::eprintln!(
+                "warning: machines are told {server}, by this host's bare name: set `url` or `names` in server.toml \
+                 to what they reach it by"
+            );
+        }
         let data = UserData {
             role: self.role,
             token: secret.text().to_owned(),

@@ -40,8 +40,9 @@ pub(super) fn tell(config: &Config, ca: &str, token: &str) -> anyhow::Result<()>
     anstream::println!("ca-sha256: {ca}");
     anstream::println!("operator-token: {token}");
     anstream::eprintln!(
-        "The token works once, within an hour. At the operator's desk:\n  \
-         cfg operator init --server {url} --token {token} --ca-sha256 {ca}"
+        "The token works once, within an hour. At the operator's desk, with the token in a file \
+         (or in CFG_TOKEN, without --token-file):\n  \
+         cfg operator init --server {url} --token-file FILE --ca-sha256 {ca}"
     );
     Ok(())
 }

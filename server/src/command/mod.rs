@@ -10,6 +10,7 @@ use crate::log::Log;
 use crate::pki::ca::Ca;
 use crate::store::Store;
 use anyhow::{Context, bail};
+use cfg_catalog::chain;
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -31,7 +32,7 @@ pub struct Call {
         long,
         global = true,
         value_name = "FILE",
-        env = "CFG_SERVER_CONFIG",
+        env = unless_empty("CFG_SERVER_CONFIG"),
         help = "The configuration [default: /etc/cfg/server.toml, if it is there]"
     )]
     config: Option<PathBuf>,
@@ -81,8 +82,15 @@ pub fn main(call: Call) -> ExitCode {
     }
 }
 
+/// The variable's name where it is set to something: an empty one counts as unset.
+fn unless_empty(variable: &'static str) -> Option<&'static str> {
+    std::env::var_os(variable)
+        .is_none_or(|value| !value.is_empty())
+        .then_some(variable)
+}
+
 fn failed(code: u8, error: &anyhow::Error) -> ExitCode {
-    anstream::eprintln!("cfg-server: {error:#}");
+    anstream::eprintln!("cfg-server: {}", chain(error.as_ref()));
     ExitCode::from(code)
 }
 

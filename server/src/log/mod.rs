@@ -13,6 +13,7 @@ use crate::refusal::Refusal;
 use crate::state::event::{Event, Record};
 use crate::state::{Misfit, State};
 use crate::store::{Store, StoreError};
+use cfg_catalog::chain;
 use cfg_catalog::digest::Digest;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -59,6 +60,7 @@ fn snapshot_path(number: u64) -> String {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The store fails.
+    // Callers get one line: the error with all that it comes from.
     #[error("{}", chain(.0))]
     Store(#[from] StoreError),
     /// A sealed document is not whole.
@@ -94,17 +96,6 @@ pub enum LogError {
     /// A bug.
     #[error("an entry cannot be written as JSON")]
     Unwritable(serde_json::Error),
-}
-
-/// Callers get one line: the error with all that it comes from.
-fn chain(error: &StoreError) -> String {
-    let mut line = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(error) = next {
-        line = format!("{line}: {error}");
-        next = error.source();
-    }
-    line
 }
 
 /// The log of one store, with the state that it folds to.

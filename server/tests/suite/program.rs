@@ -117,6 +117,20 @@ fn codes_of_wrong_calls() {
 }
 
 #[test]
+fn an_empty_variable_is_as_good_as_none() {
+    for arguments in [&["--help"][..], &["init", "--fleet", "a b"]] {
+        let said = |command: &mut Command| {
+            let output = command.args(arguments).output().expect("it runs");
+            (output.status.code(), text(&output.stderr))
+        };
+        let program = || Command::new(env!("CARGO_BIN_EXE_cfg-server"));
+        let unset = said(program().env_remove("CFG_SERVER_CONFIG"));
+        let empty = said(program().env("CFG_SERVER_CONFIG", ""));
+        assert_eq!(empty, unset, "{arguments:?}");
+    }
+}
+
+#[test]
 fn init_says_what_comes_next_and_runs_once() {
     let home = Home::new();
     let first = home.call(&["init"]);
@@ -128,8 +142,13 @@ fn init_says_what_comes_next_and_runs_once() {
         .strip_prefix("operator-token: ")
         .expect("the token");
     assert_eq!((ca.len(), token.len(), lines.len()), (64, 44, 2));
-    let next = format!("--token {token} --ca-sha256 {ca}");
-    assert!(text(&first.stderr).contains(&next), "{first:?}");
+    let next = format!("--token-file FILE --ca-sha256 {ca}");
+    let told = text(&first.stderr);
+    assert!(told.contains(&next) && told.contains("CFG_TOKEN"), "{told}");
+    assert!(
+        !told.contains(token),
+        "the list of processes shows it to all"
+    );
 
     let files = || {
         let key = std::fs::read(home.path().join("data/pki/ca.key")).expect("the key");
@@ -147,6 +166,28 @@ fn init_says_what_comes_next_and_runs_once() {
         "{another}"
     );
     assert!(!another.contains(token));
+}
+
+#[test]
+fn cloud_init_warns_of_a_bare_host_name() {
+    let home = Home::new();
+    assert!(home.call(&["init"]).status.success());
+    let warned = || {
+        let made = home.call(&["cloud-init", "--role", "web"]);
+        assert!(
+            text(&made.stdout).starts_with("#cloud-config\n"),
+            "{made:?}"
+        );
+        text(&made.stderr).contains("set `url` or `names` in server.toml")
+    };
+    assert!(!warned());
+    let path = home.path().join("server.toml");
+    let toml = std::fs::read_to_string(&path).expect("it is there");
+    let bare = toml.replace("names = [\"127.0.0.1\"]\n", "");
+    std::fs::write(&path, &bare).expect("written");
+    assert!(warned());
+    std::fs::write(&path, format!("url = \"https://cfg.example\"\n{bare}")).expect("written");
+    assert!(!warned());
 }
 
 /// The script of the user-data, made to install below a folder.

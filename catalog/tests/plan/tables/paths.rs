@@ -1,10 +1,11 @@
 //! Files, directories, links, and the two files of a repository.
 
-use super::{absent, folder, judge, leads, only, stands, unreadable, words};
+use super::{absent, folder, judge, judge_ahead, leads, only, stands, unreadable, words};
 use crate::build::*;
 use crate::model::machine::owned;
 use cfg_catalog::digest::Digest;
-use cfg_catalog::plan::{Action, Change, Host};
+use cfg_catalog::plan::ahead::Ahead;
+use cfg_catalog::plan::{Action, Certainty, Change, Host};
 use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::repository::{Key, RepositoryState};
 use cfg_catalog::resource::{
@@ -293,4 +294,48 @@ fn a_repository_is_one_change_of_two_files() {
         only(new).diff.as_deref(),
         Some("@@ -0,0 +1 @@\n+Types: deb\n")
     );
+}
+
+#[test]
+fn what_is_only_created_may_come_from_what_is_ahead() {
+    let once = file_with("/f", |file| {
+        file.content = Some(Content::Text("x".into()));
+        file.create_only = true;
+    });
+    for (ahead, what, certainty) in [
+        (None, &once, Certainty::Certain),
+        (
+            Some(("package:p", Action::Install)),
+            &once,
+            Certainty::Assumed,
+        ),
+        (
+            Some(("package:p", Action::Upgrade)),
+            &once,
+            Certainty::Assumed,
+        ),
+        (Some(("command:c", Action::Run)), &once, Certainty::Assumed),
+        (
+            Some(("package:p", Action::Remove)),
+            &once,
+            Certainty::Certain,
+        ),
+        (
+            Some(("package:p", Action::Install)),
+            &file("/f", "x"),
+            Certainty::Certain,
+        ),
+    ] {
+        let mut coming = Ahead::of_a_plan();
+        if let Some((resource, action)) = ahead {
+            coming.note(&Change::new(&id(resource), action));
+        }
+        let verdict = judge_ahead(what, Observed::Path(absent()), &Host::default(), &coming);
+        let change = only(verdict);
+        assert_eq!(
+            (change.action, change.certainty),
+            (Action::Create, certainty),
+            "{ahead:?}"
+        );
+    }
 }
