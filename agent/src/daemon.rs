@@ -13,6 +13,7 @@ use crate::contents::Contents;
 use crate::error::Error;
 use crate::job::{Document, Job, Role};
 use crate::journal;
+use cfg_catalog::chain;
 use cfg_catalog::plan::document::DryRun;
 use cfg_wire::News;
 use sd_notify::NotifyState;
@@ -223,10 +224,7 @@ impl Daemon {
                 info!("the certificate is renewed");
                 self.follower = None;
             }
-            Err(error) => warn!(
-                "the certificate is not renewed: {:#}",
-                anyhow::Error::new(error)
-            ),
+            Err(error) => warn!("the certificate is not renewed: {}", chain(&error)),
         }
         self.follow(report::value(&facts).to_string().into_bytes());
         let heard = match &*self.heard.borrow() {
@@ -278,7 +276,7 @@ impl Daemon {
                 Err(wait(self))
             }
             Err(kept) => {
-                warn!("{:#}", anyhow::Error::new(kept));
+                warn!("{}", chain(&kept));
                 Err(wait(self))
             }
         }
@@ -412,7 +410,7 @@ impl Daemon {
         self.record.ran(clock::now(), &value);
         self.keep_record();
         if let Err(error) = report::keep(&self.session.spool, &value) {
-            warn!("{error:#}");
+            warn!("{}", chain(error.as_ref()));
         }
         let contact = self.record.contact.as_ref();
         if contact.is_some_and(|contact| contact.standing == Standing::Away) {
@@ -432,7 +430,7 @@ impl Daemon {
     /// The line stands: what waited can go.
     async fn send_waiting(&self) {
         if let Err(error) = report::flush(&self.session.server, &self.session.spool).await {
-            warn!("{error:#}");
+            warn!("{}", chain(error.as_ref()));
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::contents::Contents;
 use crate::error::{Error, Exit};
 use crate::job::{Document, Job, Only, Role};
+use cfg_catalog::chain;
 use cfg_catalog::plan::document::DryRun;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -103,7 +104,7 @@ impl Apply {
             Err(error) => Err(error),
         };
         if let Err(error) = handed {
-            output::note(&format!("warning: {error:#}"));
+            output::note(&format!("warning: {}", chain(error.as_ref())));
         }
         record
             .store(&place.state)
@@ -147,15 +148,14 @@ impl Apply {
         match session.kept.load(whose) {
             Ok(Some(assignment)) => {
                 output::note(&format!(
-                    "warning: {error:#}; going on with release {} as it was kept",
+                    "warning: {}; going on with release {} as it was kept",
+                    chain(error.as_ref()),
                     assignment.envelope.sequence
                 ));
                 Ok((assignment, Default::default()))
             }
             Ok(None) => Err(Error::Away(error.context("no role is kept, and none came"))),
-            Err(kept) => Err(Error::Away(
-                error.context(format!("{:#}", anyhow::Error::new(kept))),
-            )),
+            Err(kept) => Err(Error::Away(error.context(chain(&kept)))),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::client::session;
 use crate::config::Config;
 use crate::error::{Error, Exit};
 use anyhow::Context as _;
+use cfg_catalog::chain;
 use cfg_catalog::digest::Digest;
 use clap::Args;
 use std::time::SystemTime;
@@ -111,7 +112,7 @@ impl Enroll {
         let peer = *peer.lock().unwrap_or_else(|broken| broken.into_inner());
         // The machine is enrolled all the same: what is kept for another is never believed, and the rest is found out anew.
         if let Err(error) = begin_anew(config, old, &identity, peer) {
-            output::note(&format!("warning: {error:#}"));
+            output::note(&format!("warning: {}", chain(error.as_ref())));
         }
         output::print(&format!(
             "enrolled as {} in fleet {}: role {}, id {}\n",

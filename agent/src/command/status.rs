@@ -11,6 +11,7 @@ use crate::client::spool::Spool;
 use crate::clock;
 use crate::config::{Config, Mode};
 use crate::error::{Error, Exit};
+use cfg_catalog::chain;
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -65,7 +66,7 @@ fn enrolled(config: &Config, identity: &Identity) -> Result<Value, Error> {
     };
     let (kept, damage) = match Kept::new(&config.state).load(whose) {
         Ok(kept) => (kept, None),
-        Err(error) => (None, Some(format!("{:#}", anyhow::Error::new(error)))),
+        Err(error) => (None, Some(chain(&error))),
     };
     let record = last_run(config)?;
     let standing = record.contact.as_ref().map(|contact| contact.standing);

@@ -134,7 +134,7 @@ pub fn enact(
             .filter(|name| !failed.contains_key(name))
             .collect();
         if let Err(error) = apt.mark(word, &marked) {
-            let told = format!("{error:#}");
+            let told = cfg_catalog::chain(error.as_ref());
             failed.extend(marked.into_iter().map(|name| (name, told.clone())));
         }
     }

@@ -173,7 +173,7 @@ fn services(
 
 fn failed(error: &anyhow::Error) -> Observed {
     Observed::Failed {
-        why: format!("{error:#}"),
+        why: cfg_catalog::chain(error.as_ref()),
     }
 }
 
@@ -343,7 +343,7 @@ impl Hand for Whole<'_> {
 
     fn healthy(&mut self, health: &Health) -> Healthy {
         ask_health(self.eyes.root, health, Where::Open)
-            .unwrap_or_else(|error| Healthy::No(format!("{error:#}")))
+            .unwrap_or_else(|error| Healthy::No(cfg_catalog::chain(error.as_ref())))
     }
 
     fn wait(&mut self, time: Duration) {

@@ -46,7 +46,7 @@ pub enum Trouble {
 impl From<anyhow::Error> for Trouble {
     /// A failure with the whole chain.
     fn from(error: anyhow::Error) -> Self {
-        Trouble::Failed(format!("{error:#}"))
+        Trouble::Failed(cfg_catalog::chain(error.as_ref()))
     }
 }
 
