@@ -303,10 +303,12 @@ impl Machine {
                 (Power::Root, Some(_)) => Active::Running,
                 (Power::Root, None) => Active::Stopped,
             },
-            enabled: match (masked || !there, unit.is_some_and(|unit| unit.enabled)) {
-                (true, _) => Enabled::Unknown,
-                (false, true) => Enabled::Yes,
-                (false, false) => Enabled::No,
+            // Of what is masked systemd never says that it is enabled.
+            enabled: match (there, unit.is_some_and(|unit| unit.enabled)) {
+                _ if masked => Enabled::No,
+                (false, _) => Enabled::Unknown,
+                (true, true) => Enabled::Yes,
+                (true, false) => Enabled::No,
             },
             start,
             judged: self.host.power == Power::Root,
