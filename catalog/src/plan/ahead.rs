@@ -1,10 +1,12 @@
 //! What is planned before a resource's turn, and what that could make of it.
 
 use super::claims::path_of;
+use super::ledger::Read;
 use super::{Action, Certainty, Change};
+use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Below these, and in what packages bring, systemd finds units.
 const UNITS: [&str; 5] = [
@@ -30,6 +32,8 @@ pub struct Ahead {
     removed: BTreeSet<AbsPath>,
     assumed: BTreeSet<ResourceId>,
     firm: BTreeSet<ResourceId>,
+    /// Of these only a real run settles what they will be; with what they will surely not be any more.
+    open: BTreeMap<ResourceId, Option<Digest>>,
 }
 
 impl Ahead {
@@ -94,6 +98,11 @@ impl Ahead {
             Certainty::Assumed => &mut self.assumed,
         };
         set.insert(input.clone());
+    }
+
+    /// Only a real run settles what this will be; it will surely be `not` that.
+    pub(crate) fn note_open(&mut self, input: &ResourceId, not: Option<Digest>) {
+        self.open.insert(input.clone(), not);
     }
 
     /// Whether this is a plan, and not a run.
@@ -167,8 +176,13 @@ impl Ahead {
         self.moves_installed
     }
 
-    /// Whether this changes, if it does, only by what is assumed.
-    pub fn is_assumed(&self, input: &ResourceId) -> bool {
-        self.assumed.contains(input) && !self.firm.contains(input)
+    /// Whether it is only assumed that this will be other than what was `read` of it.
+    pub fn is_assumed(&self, input: &ResourceId, read: Option<Read>) -> bool {
+        match (self.open.get(input), read) {
+            (_, Some(Read::Unknown)) => false,
+            (Some(not), Some(Read::This { digest, .. })) => *not != Some(digest),
+            (Some(_), None) => true,
+            (None, _) => self.assumed.contains(input) && !self.firm.contains(input),
+        }
     }
 }

@@ -3,10 +3,13 @@
 use super::ahead::Ahead;
 use super::claims::{Claims, by_path, own_path, path_of, presence};
 use super::document::{Failure, Held, Why};
+use super::folders::{Folders, Outlook};
 use super::inputs::{self, Inputs};
 use super::ledger::{Ledger, begin};
+use super::listing::{Entry, Move};
 use super::order::{Cycle, Phase, Step, order};
 use super::turn::{Turn, Verdict, turn};
+use super::written;
 use super::{Action, Certainty, Change, Snapshot};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
@@ -107,6 +110,8 @@ struct Draft<'a> {
     /// As they will be at the turn that is judged.
     inputs: Inputs,
     ahead: Ahead,
+    /// Those of the inputs that are directories.
+    folders: Folders,
     /// Homes that come with users who are to be made.
     homes: BTreeMap<AbsPath, ResourceId>,
     /// Folders that are to stand where a link or a file stands, and links that are to lead elsewhere: what was seen
@@ -119,6 +124,7 @@ struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     fn new(desired: &'a Desired, snapshot: &'a Snapshot, ledger: &Ledger) -> Self {
+        let inputs = inputs::inputs(desired, snapshot);
         Self {
             desired,
             snapshot,
@@ -128,7 +134,8 @@ impl<'a> Draft<'a> {
                 .into_iter()
                 .filter(|(_, resource)| presence(&resource.body) == Presence::Present)
                 .collect(),
-            inputs: inputs::inputs(desired, snapshot),
+            folders: Folders::of(desired, snapshot, &inputs),
+            inputs,
             ahead: Ahead::of_a_plan(),
             homes: BTreeMap::new(),
             moved: BTreeMap::new(),
@@ -301,20 +308,11 @@ impl<'a> Draft<'a> {
         for change in changes {
             self.ahead.note(change);
             self.structure_moves(resource, observed, change);
-            match &resource.body {
-                _ if change.resource != resource.id => self.folders_move(change),
-                Body::Package(_) => self.package_moves(change),
-                Body::File(_) | Body::Directory(_) | Body::Link(_) => {
-                    let digest = inputs::predicted(resource, observed);
-                    let now = self.inputs.get(&resource.id).map(|input| input.digest);
-                    // What nobody reads has no entry; whether it moves is asked of what was seen.
-                    let was = now.or_else(|| inputs::input(observed?).map(|input| input.digest));
-                    if digest.is_some_and(|digest| was != Some(digest)) {
-                        self.input_moves(&resource.id, digest, change.certainty);
-                        self.folders_move(change);
-                    }
-                }
-                _ => {}
+            if let Body::Package(_) = resource.body {
+                self.package_moves(change);
+            }
+            for (path, to) in written::by(resource, observed, change) {
+                self.path_moves(&change.resource, &path, to);
             }
         }
     }
@@ -383,25 +381,70 @@ impl<'a> Draft<'a> {
 
     /// What the role does not wholly determine, the packages that move before may change too.
     fn loosen(&mut self, input: &ResourceId) {
-        let free = match self.desired.get(input).map(|resource| &resource.body) {
-            Some(Body::Directory(directory)) => !directory.purge,
-            Some(Body::File(file)) => file.content.is_none() || file.create_only,
-            _ => false,
-        };
-        if free && self.ahead.moves_packages() && !self.ahead.moves_input(input) {
-            self.input_moves(input, None, Certainty::Assumed);
+        if !self.ahead.moves_packages() {
+            return;
+        }
+        match self.desired.get(input).map(|resource| &resource.body) {
+            Some(Body::Directory(directory))
+                if !directory.purge || self.leaves_open(&directory.path) =>
+            {
+                let outlook = self.folders.open(&directory.path);
+                self.look_out(outlook);
+            }
+            Some(Body::File(file)) if file.is_open() && !self.ahead.moves_input(input) => {
+                self.input_moves(input, None, Certainty::Assumed);
+            }
+            _ => {}
         }
     }
 
-    /// The listings of the folders above change with this.
-    fn folders_move(&mut self, change: &Change) {
-        let Some(path) = path_of(&change.resource) else {
-            return;
-        };
-        for above in path.ancestors() {
-            let folder = ResourceId::new(Kind::Directory, above.as_str());
-            if self.inputs.contains_key(&folder) {
-                self.input_moves(&folder, None, change.certainty);
+    /// Whether the role names a file below that others fill.
+    fn leaves_open(&self, folder: &AbsPath) -> bool {
+        self.declared.values().any(|resource| {
+            matches!(&resource.body, Body::File(file) if file.is_open() && file.path.is_within(folder))
+        })
+    }
+
+    /// Something moves at a path, on account of this resource.
+    fn path_moves(&mut self, id: &ResourceId, path: &AbsPath, to: Move) {
+        let now = self.inputs.get(id).map(|input| input.digest);
+        let of_itself = path_of(id).is_some_and(|own| own == *path) && now.is_some();
+        match to {
+            Move::To(Entry::File(digest) | Entry::Link(digest))
+                if of_itself && now != Some(digest) =>
+            {
+                self.input_moves(id, Some(digest), Certainty::Certain);
+            }
+            Move::Away if of_itself && id.kind != Kind::Directory => {
+                self.input_moves(id, Some(inputs::absent()), Certainty::Certain);
+            }
+            Move::Open if of_itself && id.kind != Kind::Directory => {
+                self.input_moves(id, None, Certainty::Assumed);
+            }
+            _ => {}
+        }
+        let outlooks = self.folders.moves(path, to);
+        self.look_out(outlooks);
+    }
+
+    fn look_out(&mut self, outlooks: impl IntoIterator<Item = (ResourceId, Outlook)>) {
+        for (id, outlook) in outlooks {
+            let digest = match outlook {
+                Outlook::Known(digest) => digest,
+                Outlook::Open { not } => {
+                    self.ahead.note_open(&id, not);
+                    inputs::unknown(&id)
+                }
+            };
+            if let Some(input) = self
+                .inputs
+                .get_mut(&id)
+                .filter(|input| input.digest != digest)
+            {
+                *input = Input {
+                    digest,
+                    changed_us: u64::MAX,
+                };
             }
         }
     }

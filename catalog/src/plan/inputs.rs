@@ -1,12 +1,12 @@
 //! What a service reads when it starts, and a command when it runs: by digest, with when it last changed.
 
 use super::Snapshot;
+use super::listing::{Listing, target};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
-use crate::resource::file::Content;
 use crate::resource::package::DpkgState;
 use crate::resource::service::{Input, ServiceState};
-use crate::resource::{Below, BelowKind, Body, Desired, Observed, PathState, Presence, Resource};
+use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The inputs of a machine's services and commands, as they are at one moment. What could not be read is not in it.
@@ -119,7 +119,10 @@ fn of_path(state: &PathState) -> Option<Input> {
         } => (absent(), *parent_changed_us),
         PathState::File(file) => (file.digest?, file.changed_us),
         PathState::Link(link) => (target(&link.target), link.changed_us),
-        PathState::Directory(directory) => (listing(&directory.below)?, directory.changed_us),
+        PathState::Directory(directory) => (
+            Listing::of(&directory.below)?.digest(),
+            directory.changed_us,
+        ),
         PathState::Special => (Digest::of(b"special"), 0),
         PathState::Unreadable { .. } => return None,
     };
@@ -129,52 +132,6 @@ fn of_path(state: &PathState) -> Option<Input> {
 /// What stands for nothing being there.
 pub(crate) fn absent() -> Digest {
     Digest::of(b"absent")
-}
-
-fn target(target: &str) -> Digest {
-    Digest::of(format!("link\0{target}").as_bytes())
-}
-
-/// The digest of what stands below a directory: names, kinds and contents, not owners and modes.
-fn listing(below: &[Below]) -> Option<Digest> {
-    let mut text = String::from("directory\n");
-    for Below { path, what } in below {
-        let what = match what {
-            BelowKind::File(file) => format!("file {}", file.digest?),
-            BelowKind::Directory(_) => "directory".into(),
-            BelowKind::Link(to) => format!("link {}", target(to)),
-            BelowKind::Special => "special".into(),
-            BelowKind::Mount => "mount".into(),
-        };
-        // Paths have no control characters, so a newline ends an entry.
-        text.push_str(&format!("{what} {path}\n"));
-    }
-    Some(Digest::of(text.as_bytes()))
-}
-
-/// What a resource's input will be once it is what it must be; none where its planned change leaves that alone.
-pub(crate) fn predicted(resource: &Resource, observed: Option<&Observed>) -> Option<Digest> {
-    let there = !matches!(
-        observed,
-        Some(Observed::Path(PathState::Absent { .. })) | None
-    );
-    match &resource.body {
-        Body::File(file) if file.state == Presence::Absent => Some(absent()),
-        Body::File(file) => match &file.content {
-            Some(_) if file.create_only && there => None,
-            Some(content) => Some(Content::digest(content)),
-            None if there => None,
-            None => Some(unknown(&resource.id)),
-        },
-        Body::Link(link) => match (&link.target, link.state) {
-            (Some(to), Presence::Present) => Some(target(to)),
-            _ => Some(absent()),
-        },
-        Body::Directory(directory) if directory.state == Presence::Absent => Some(absent()),
-        Body::Directory(_) if !there => Some(unknown(&resource.id)),
-        Body::Directory(_) => None,
-        _ => None,
-    }
 }
 
 /// Something else than what is there, whatever it will be.

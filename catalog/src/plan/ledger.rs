@@ -194,6 +194,19 @@ impl Ledger {
         Owed { restart, reload }
     }
 
+    /// What is on record of an input of a service or a command.
+    pub fn read(&self, reader: &ResourceId, input: &ResourceId) -> Option<Read> {
+        let of_start = self.services.get(reader);
+        let of_start = of_start.and_then(|record| record.inputs.get(input).copied());
+        of_start.or_else(|| {
+            let digest = *self.commands.get(reader)?.get(input)?;
+            Some(Read::This {
+                digest,
+                changed_us: 0,
+            })
+        })
+    }
+
     /// Whether a command is owed on account of its `on`, and which of them have changed since it succeeded (none
     /// where it never did).
     pub fn owed_command(

@@ -14,6 +14,9 @@ pub mod textdiff;
 pub mod turn;
 
 mod edges;
+mod folders;
+mod listing;
+mod written;
 
 pub use draft::{Plan, PlannedStep, plan, plan_within};
 pub use ledger::{Ledger, begin};

@@ -53,13 +53,19 @@ pub fn settle(planned: &[Change], needed: Vec<Change>, begun: &Snapshot) -> Sett
         };
         settled.due.push(Due { change, standing });
     }
-    // What was only assumed and is not needed has turned out not to be.
     settled.already = open
         .into_iter()
-        .filter(|plan| plan.certainty == Certainty::Certain)
+        .filter(|plan| counts(plan))
         .cloned()
         .collect();
     settled
+}
+
+/// Whether a change that is not needed counts as made. What was only assumed has turned out not to be needed; and
+/// that nobody need run or refresh a thing any more is not to say that somebody did.
+fn counts(plan: &Change) -> bool {
+    let is_a_state = !matches!(plan.action, Action::Restart | Action::Reload | Action::Run);
+    is_a_state && plan.certainty == Certainty::Certain
 }
 
 /// Whether an effect is what the plan meant, by the machine as it was.

@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::nobody::wanting;
 use super::order::Phase;
 use super::{Action, Change, Host, Power};
+use crate::id::ResourceId;
 use crate::resource::service::Load;
 use crate::resource::{
     Body, Desired, Observed, Obstacle, PathState, Resource, account, attributes, command,
@@ -32,6 +33,16 @@ pub struct Turn<'a> {
     pub host: &'a Host,
     /// What is planned before this turn; [`Ahead::nothing`] in a run.
     pub ahead: &'a Ahead,
+}
+
+impl Turn<'_> {
+    /// Whether a reader is owed anything on account of these inputs only by what is assumed.
+    pub(crate) fn all_assumed(&self, reader: &ResourceId, causes: &[ResourceId]) -> bool {
+        causes.iter().all(|cause| {
+            let read = self.ledger.read(reader, cause);
+            self.ahead.is_assumed(cause, read)
+        })
+    }
 }
 
 /// The judgement. All three empty is the definition of converged.

@@ -67,7 +67,7 @@ pub(crate) fn diff(
             None => return Found::default(),
             Some(owed) => causes = owed,
         }
-        if causes.iter().all(|cause| turn.ahead.is_assumed(cause)) && !causes.is_empty() {
+        if !causes.is_empty() && turn.all_assumed(&resource.id, &causes) {
             certainty = Certainty::Assumed;
         }
     }

@@ -53,6 +53,13 @@ impl Content {
     }
 }
 
+impl File {
+    /// Whether others may fill it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.content.is_none() || self.create_only
+    }
+}
+
 /// The mode of a new file that nobody gave one.
 pub const NEW: Mode = Mode(0o644);
 

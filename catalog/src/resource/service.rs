@@ -368,7 +368,7 @@ fn refresh(
     };
     causes.sort();
     causes.dedup();
-    let sure = !guess && !causes.iter().all(|cause| turn.ahead.is_assumed(cause));
+    let sure = !guess && !turn.all_assumed(&resource.id, &causes);
     let certainty = if sure {
         Certainty::Certain
     } else {
