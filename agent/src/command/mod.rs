@@ -100,7 +100,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(error) => {
-            output::show_error(&error, output::wants_json(&arguments));
+            output::show_error(&error, &arguments);
             error.exit().into()
         }
     }
