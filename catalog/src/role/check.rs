@@ -105,9 +105,8 @@ impl Check<'_> {
 
     fn fleet_key(&mut self, key: &KeyText) {
         let name = &key.source.text[key.span.clone()];
-        let shape = keys::FLEET.iter().find(|(known, _)| *known == name);
-        if let Some((name, shape)) = shape {
-            self.key(name, key, *shape, None);
+        if let Some(row) = keys::FLEET.iter().find(|row| row.name == name) {
+            self.key(row.name, key, row.shape, None);
         }
     }
 

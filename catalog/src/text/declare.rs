@@ -235,19 +235,19 @@ impl Reading {
             return self.expected("a table", node);
         };
         for entry in entries {
-            match keys::FLEET.iter().find(|(key, _)| *key == entry.key) {
-                Some((key, Shape::Later)) => {
-                    let message = format!("`{key}` of [fleet] is not in this version");
+            match keys::FLEET.iter().find(|row| row.name == entry.key) {
+                Some(row) if !row.is_here() => {
+                    let message = format!("`{}` of [fleet] is not in this version", row.name);
                     self.error(&entry.span, message);
                 }
-                Some((key, _)) => {
+                Some(row) => {
                     let text = self.key(entry);
-                    self.role.fleet.insert((*key).to_owned(), text);
+                    self.role.fleet.insert(row.name.to_owned(), text);
                 }
                 None => {
                     let spot = self.source.spot(&entry.span);
                     let message = format!("unknown key `{}` of [fleet]", entry.key);
-                    let words = keys::FLEET.iter().map(|(key, _)| *key);
+                    let words = keys::FLEET.iter().map(|row| row.name);
                     self.wrong
                         .push(Diagnostic::error(spot, message).near(&entry.key, words));
                 }
@@ -303,7 +303,7 @@ impl Reading {
 
     /// Whether a key under a package is the rest of the package's dotted name: `python3.11 = "*"`.
     fn continues(&self, key: &Entry) -> bool {
-        let words = keys::of(Kind::Package).map(|(word, _)| *word);
+        let words = keys::of(Kind::Package).map(|row| row.name);
         keys::shape(Kind::Package, &key.key).is_none()
             && matches!(key.node.value, NodeValue::String(_) | NodeValue::Table(_))
             && super::near::nearest(&key.key, words).is_none()
@@ -334,7 +334,7 @@ impl Reading {
                     Some(_) => diagnostic.help(format!(
                         "if {whole:?} is the name, quote it: [{word}.{whole:?}]"
                     )),
-                    None => diagnostic.near(&entry.key, keys::of(kind).map(|(key, _)| *key)),
+                    None => diagnostic.near(&entry.key, keys::of(kind).map(|row| row.name)),
                 });
             }
         }

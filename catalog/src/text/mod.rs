@@ -5,7 +5,7 @@
 pub(crate) mod declare;
 pub mod diagnostic;
 pub(crate) mod fleet;
-pub(crate) mod keys;
+pub mod keys;
 pub(crate) mod literal;
 pub(crate) mod names;
 pub(crate) mod near;

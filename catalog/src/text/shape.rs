@@ -82,7 +82,7 @@ impl Shape {
     ///
     /// # Errors
     /// With what is wrong.
-    pub fn check(self, given: &Given) -> Result<(), String> {
+    pub(crate) fn check(self, given: &Given) -> Result<(), String> {
         match self {
             Shape::Expression | Shape::Each | Shape::Later => Ok(()),
             Shape::References => given.references().map(drop),
