@@ -10,6 +10,7 @@ pub(crate) mod literal;
 pub(crate) mod names;
 pub(crate) mod near;
 pub(crate) mod params;
+pub(crate) mod remedy;
 pub(crate) mod shape;
 pub(crate) mod source;
 pub(crate) mod tree;
