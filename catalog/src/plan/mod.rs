@@ -19,6 +19,7 @@ mod listing;
 mod written;
 
 pub use draft::{Plan, PlannedStep, plan, plan_within};
+pub use edges::Why;
 pub use ledger::{Ledger, begin};
 pub use order::{Cycle, Phase, Step, order};
 pub use settle::{Due, Settled, Standing, settle};

@@ -5,11 +5,12 @@
 pub(crate) mod declare;
 pub mod diagnostic;
 pub(crate) mod fleet;
-pub(crate) mod keys;
+pub mod keys;
 pub(crate) mod literal;
 pub(crate) mod names;
 pub(crate) mod near;
 pub(crate) mod params;
+pub(crate) mod remedy;
 pub(crate) mod shape;
 pub(crate) mod source;
 pub(crate) mod tree;
