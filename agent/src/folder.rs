@@ -4,10 +4,10 @@ use cfg_catalog::text::MAX_FILE;
 use cfg_catalog::{CatalogFiles, Diagnostic, Diagnostics};
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// So deep may folders lie in one another.
@@ -108,7 +108,7 @@ fn read(dir: &Path) -> Result<CatalogFiles, Vec<BadFolder>> {
     let mut reading = Reading {
         dir,
         root: root.as_fd(),
-        files: BTreeMap::new(),
+        files: CatalogFiles::default(),
         entries: 0,
         bytes: 0,
         bad: Vec::new(),
@@ -117,7 +117,7 @@ fn read(dir: &Path) -> Result<CatalogFiles, Vec<BadFolder>> {
         reading.bad.push(last);
     }
     match reading.bad.is_empty() {
-        true => Ok(CatalogFiles(reading.files)),
+        true => Ok(reading.files),
         false => Err(reading.bad),
     }
 }
@@ -132,7 +132,7 @@ fn unreadable(path: &Path, why: impl Into<std::io::Error>) -> BadFolder {
 struct Reading<'a> {
     dir: &'a Path,
     root: BorrowedFd<'a>,
-    files: BTreeMap<String, Vec<u8>>,
+    files: CatalogFiles,
     entries: usize,
     bytes: u64,
     /// What is wrong so far.
@@ -235,14 +235,14 @@ impl Reading<'_> {
     fn file(&mut self, below: &str) -> Result<(), BadFolder> {
         let path = self.path(below);
         let open = File::from(self.open(below)?);
-        let size = open.metadata().map_err(|why| unreadable(&path, why))?;
-        if !size.is_file() {
+        let found = open.metadata().map_err(|why| unreadable(&path, why))?;
+        if !found.is_file() {
             return Err(BadFolder::Special {
                 path,
                 what: "something else by now",
             });
         }
-        if size.len() > MAX_FILE {
+        if found.len() > MAX_FILE {
             return Err(BadFolder::Large(path));
         }
         let mut bytes = Vec::new();
@@ -255,7 +255,10 @@ impl Reading<'_> {
         if self.bytes > MOST_BYTES {
             return Err(BadFolder::Much(path));
         }
-        self.files.insert(below.to_owned(), bytes);
+        if found.mode() & Mode::XUSR.bits() != 0 {
+            self.files.executable.insert(below.to_owned());
+        }
+        self.files.bytes.insert(below.to_owned(), bytes);
         Ok(())
     }
 }
@@ -278,7 +281,8 @@ fn is_ignored(name: &str, depth: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     fn catalog() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -289,7 +293,7 @@ mod tests {
     }
 
     fn paths(dir: &Path) -> Vec<String> {
-        read_catalog(dir).unwrap().0.into_keys().collect()
+        read_catalog(dir).unwrap().bytes.into_keys().collect()
     }
 
     #[test]
@@ -308,6 +312,22 @@ mod tests {
                 "web/role.toml",
                 "web/same"
             ]
+        );
+    }
+
+    #[test]
+    fn of_modes_only_what_the_owner_may_execute_counts() {
+        let dir = catalog();
+        for (name, mode) in [("a", 0o755), ("b", 0o500), ("c", 0o655), ("d", 0o644)] {
+            let path = dir.path().join("web/files").join(name);
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        }
+        symlink("files/a", dir.path().join("web/same")).unwrap();
+        let read = read_catalog(dir.path()).unwrap();
+        assert_eq!(
+            read.executable.into_iter().collect::<Vec<_>>(),
+            ["web/files/a", "web/files/b", "web/same"]
         );
     }
 

@@ -1,10 +1,11 @@
 //! Packages: what dpkg and apt say of them, and their changes as one transaction.
 
 use crate::apt::get::{Downgrades, Install, Transaction};
+use crate::apt::refused::Question;
 use crate::apt::status::{Entry, Status};
 use crate::apt::{Apt, available, status};
 use crate::run::site::{PackageMove, Stage};
-use cfg_catalog::id::ResourceId;
+use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Change};
 use cfg_catalog::resource::package::{DpkgState, Package, PackagePresence, PackageState, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +66,7 @@ fn state(status: &Status, automatic: &[(String, String)], package: &Package) -> 
         held: entry.is_some_and(Entry::is_held),
         auto: entry.is_some_and(auto),
         available: None,
+        refusal: None,
     }
 }
 
@@ -116,12 +118,7 @@ pub fn enact(
     apt: &Apt<'_>,
     moves: &[PackageMove<'_>],
 ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
-    let held: BTreeSet<String> = moves
-        .iter()
-        .filter(|one| one.held)
-        .map(|one| one.resource.id.name.clone())
-        .collect();
-    let mut failed = apt.transact(&transaction(moves), &held)?;
+    let mut failed = apt.transact(&transaction(moves), &held(moves))?;
     for (action, word) in [
         (Action::Update, "manual"),
         (Action::Unhold, "unhold"),
@@ -138,10 +135,35 @@ pub fn enact(
             failed.extend(marked.into_iter().map(|name| (name, told.clone())));
         }
     }
-    Ok(failed
-        .into_iter()
-        .map(|(name, told)| (ResourceId::new(cfg_catalog::id::Kind::Package, name), told))
-        .collect())
+    Ok(by_id(failed))
+}
+
+/// Those of them that are on hold.
+fn held(moves: &[PackageMove<'_>]) -> BTreeSet<String> {
+    let held = moves.iter().filter(|one| one.held);
+    held.map(|one| one.resource.id.name.clone()).collect()
+}
+
+/// What apt says against these moves; nothing where dpkg was interrupted, since a run ends that first.
+///
+/// # Errors
+/// Where dpkg's database cannot be read or apt cannot be asked.
+pub fn refused(
+    root: &Path,
+    moves: &[PackageMove<'_>],
+) -> anyhow::Result<BTreeMap<ResourceId, String>> {
+    if Status::read(root)?.is_interrupted() {
+        return Ok(BTreeMap::new());
+    }
+    let held = held(moves);
+    let question = Question { root, held: &held };
+    Ok(by_id(question.refused(&transaction(moves))?))
+}
+
+fn by_id(told: BTreeMap<String, String>) -> BTreeMap<ResourceId, String> {
+    told.into_iter()
+        .map(|(name, told)| (ResourceId::new(Kind::Package, name), told))
+        .collect()
 }
 
 fn transaction(moves: &[PackageMove<'_>]) -> Transaction {

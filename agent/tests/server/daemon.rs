@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Role `web` with one file of this content, as release number `sequence`.
 fn role(sequence: u64, content: &str) -> AssignmentReply {
     let text = format!("[file.\"/etc/motd\"]\ncontent = \"{content}\\n\"\n");
-    let files = CatalogFiles([("web/role.toml".to_string(), text.into_bytes())].into());
+    let files = CatalogFiles::from_iter([("web/role.toml".to_string(), text.into_bytes())]);
     let (catalog, _) = Catalog::load(&files).unwrap();
     let release = catalog.release();
     let envelope = Envelope {

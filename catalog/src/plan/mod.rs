@@ -189,6 +189,12 @@ impl Change {
 }
 
 impl Action {
+    /// Whether a package comes, goes or changes its version by it.
+    pub fn moves(self) -> bool {
+        use Action::{Downgrade, Install, Purge, Remove, Upgrade};
+        matches!(self, Install | Upgrade | Downgrade | Remove | Purge)
+    }
+
     /// The word in JSON.
     pub fn word(self) -> &'static str {
         match self {

@@ -377,6 +377,7 @@ impl Site for Fake {
                 held: false,
                 auto: false,
                 available: Some(self.offered.clone()),
+                refusal: None,
             }),
             Body::Service(_) => Observed::Service(self.service_state(&resource.id.name)),
             Body::Command(_) => Observed::Command(CommandState {
