@@ -10,6 +10,7 @@ use crate::reports::Reports;
 use crate::service::held::Held;
 use crate::state::Fleet;
 use crate::store::Store;
+use crate::told::Told;
 use anyhow::{Context, bail};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,8 +24,8 @@ use tracing::{info, warn};
 const UPLOADS: usize = 8;
 /// An agent has one stream; a second while the first is not known to be dead; more is a fault.
 const STREAMS: usize = 4;
-/// An agent and a person at the same machine; no member uses up the server's descriptors.
-const CONNECTIONS: usize = 32;
+/// An agent and people at the same machine; no member uses up the server's descriptors or memory.
+const CONNECTIONS: usize = 8;
 
 /// What the services share.
 pub struct Server {
@@ -46,6 +47,8 @@ pub struct Server {
     pub watching: Held,
     /// Who is connected.
     pub connections: Held,
+    /// What the log is told of callers.
+    pub told: Told,
     /// Turns at uploading.
     pub uploads: Semaphore,
     /// The agent's program, for downloads.
@@ -84,6 +87,7 @@ impl Server {
             certificate_days: config.certificate_days,
             watching: Held::new("streams", STREAMS),
             connections: Held::new("connections", CONNECTIONS),
+            told: Told::default(),
             uploads: Semaphore::new(UPLOADS),
             agent: config.agent(),
         })
@@ -125,6 +129,7 @@ impl Running {
             tasks.spawn(port.serve());
         }
         tasks.spawn(async move { tls.keep_fresh().await });
+        tasks.spawn(server.told.clone().sum_up());
         let (fleet, store) = (&server.fleet, server.store.name());
         info!("fleet {} from {store}, CA {}", fleet.name, fleet.ca);
         info!("machines and operators at {address}, enrolment at {enrol_address}");

@@ -8,6 +8,7 @@ mod logged;
 mod place;
 mod program;
 mod release;
+mod sieges;
 mod stores;
 mod streams;
 mod world;
