@@ -2,6 +2,7 @@
 
 mod attacks;
 mod azurite;
+mod certificates;
 mod channel;
 mod intruders;
 mod logged;
