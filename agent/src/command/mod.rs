@@ -19,6 +19,8 @@ mod start;
 mod status;
 mod token;
 
+pub use output::note;
+
 use crate::config::Config;
 use crate::error::{Error, Exit};
 use clap::error::ErrorKind;

@@ -227,7 +227,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn text_of(part: &Part, blobs: &dyn Blobs, name: &str) -> Result<String, String> {
+pub(super) fn text_of(part: &Part, blobs: &dyn Blobs, name: &str) -> Result<String, String> {
     let blob = part.files.get(name);
     let blob = blob.ok_or_else(|| format!("no such file: {name}"))?;
     if blob.size > MAX_TEXT as u64 {

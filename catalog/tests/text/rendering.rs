@@ -202,6 +202,9 @@ fn what_is_missing_on_a_machine_names_the_template_line() {
         "{wrong}"
     );
     assert!(wrong.contains("web/y.j2:2:6"), "{wrong}");
+    let line = "2 |   {{ facts.azure.compute.zone }}";
+    assert!(wrong.contains(line), "its text is at hand: {wrong}");
+    assert!(wrong.contains("web/role.toml:2:"), "{wrong}");
     assert!(
         !wrong.contains("r7") && !wrong.contains("10.0.0.3"),
         "a value leaks: {wrong}"
