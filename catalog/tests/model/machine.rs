@@ -100,7 +100,8 @@ impl Machine {
     pub fn put(&mut self, path: &str, what: What) {
         let mode = match what {
             What::Directory | What::Mount => 0o755,
-            What::File(_) | What::Link(_) => 0o644,
+            What::File(_) => 0o644,
+            What::Link(_) => 0o777,
         };
         let changed_us = self.tick();
         let path: AbsPath = path.parse().unwrap();
