@@ -197,6 +197,9 @@ mod tests {
             offered("Package: needy\nDepends: nowhere (>= 2)"),
             offered("Package: rival\nConflicts: alone"),
             offered("Package: instead\nConflicts: alone\nProvides: other"),
+            offered("Package: unwanted"),
+            offered("Package: bringer\nDepends: unwanted"),
+            offered("Package: chooser\nDepends: unwanted | good"),
         ];
         write("var/lib/dpkg/status", &status.concat());
         write("var/lib/apt/lists/_repo_._Packages", &index.concat());
@@ -214,6 +217,7 @@ mod tests {
         Transaction {
             install: install.collect(),
             remove: remove.iter().map(|name| (*name).to_owned()).collect(),
+            never: vec!["unwanted".into()],
             ..Transaction::default()
         }
     }
@@ -258,6 +262,9 @@ mod tests {
                 ],
             ),
             (&["instead"], &["lib", "alone"], &[]),
+            // The role says that `unwanted` must not be there.
+            (&["bringer"], &[], &[("bringer", "Depends: unwanted")]),
+            (&["chooser"], &[], &[]),
         ] {
             let asked = transaction(install, remove);
             let refused = question.refused(&asked).unwrap();

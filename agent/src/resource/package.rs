@@ -8,6 +8,7 @@ use crate::run::site::{PackageMove, Stage};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Change};
 use cfg_catalog::resource::package::{DpkgState, Package, PackagePresence, PackageState, Wanted};
+use cfg_catalog::resource::{Body, Desired};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -110,15 +111,18 @@ pub fn follows_index(package: &Package) -> bool {
     package.state == PackagePresence::Present && package.version == Wanted::Latest
 }
 
-/// Makes these moves; gives what the tools said of those that failed.
+/// Makes these moves of a role's; gives what the tools said of those that failed.
 ///
 /// # Errors
-/// Where apt cannot be run at all.
+/// Where dpkg's database cannot be read or apt cannot be run at all.
 pub fn enact(
     apt: &Apt<'_>,
+    desired: &Desired,
     moves: &[PackageMove<'_>],
 ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
-    let mut failed = apt.transact(&transaction(moves), &held(moves))?;
+    let mut transaction = transaction(moves);
+    transaction.never = never(&apt.root, desired, &Status::read(&apt.root)?)?;
+    let mut failed = apt.transact(&transaction, &held(moves))?;
     for (action, word) in [
         (Action::Update, "manual"),
         (Action::Unhold, "unhold"),
@@ -144,20 +148,48 @@ fn held(moves: &[PackageMove<'_>]) -> BTreeSet<String> {
     held.map(|one| one.resource.id.name.clone()).collect()
 }
 
-/// What apt says against these moves; nothing where dpkg was interrupted, since a run ends that first.
+/// The packages that a role will not have and that are not there: none may come along with another.
+fn never(root: &Path, desired: &Desired, status: &Status) -> anyhow::Result<Vec<String>> {
+    let unwanted = desired
+        .resources
+        .iter()
+        .filter_map(|resource| match &resource.body {
+            Body::Package(package) if package.state != PackagePresence::Present => {
+                let there = status.find(&package.name).map(|e| dpkg_state(status, e));
+                let gone = matches!(
+                    there,
+                    None | Some(DpkgState::Absent | DpkgState::ConfigFiles)
+                );
+                gone.then_some(package.name.as_str())
+            }
+            _ => None,
+        });
+    // apt fails on a name that it has never heard.
+    let known = available::versions(root, &unwanted.collect::<Vec<_>>())?;
+    let known = known
+        .into_iter()
+        .filter(|(_, versions)| !versions.is_empty());
+    Ok(known.map(|(name, _)| name).collect())
+}
+
+/// What apt says against these moves of a role's; nothing where dpkg was interrupted, since a run ends that first.
 ///
 /// # Errors
 /// Where dpkg's database cannot be read or apt cannot be asked.
 pub fn refused(
     root: &Path,
+    desired: &Desired,
     moves: &[PackageMove<'_>],
 ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
-    if Status::read(root)?.is_interrupted() {
+    let status = Status::read(root)?;
+    if status.is_interrupted() {
         return Ok(BTreeMap::new());
     }
+    let mut transaction = transaction(moves);
+    transaction.never = never(root, desired, &status)?;
     let held = held(moves);
     let question = Question { root, held: &held };
-    Ok(by_id(question.refused(&transaction(moves))?))
+    Ok(by_id(question.refused(&transaction)?))
 }
 
 fn by_id(told: BTreeMap<String, String>) -> BTreeMap<ResourceId, String> {

@@ -159,23 +159,36 @@ impl Machine {
         }
     }
 
-    /// What the model's apt says against the removal of a package: somebody needs it who stays.
+    /// What the model's apt says against a move of a package: it needs what must not be there, or somebody needs it who
+    /// stays or comes.
     fn refusal(&self, desired: &Desired, name: &str) -> Option<Refusal> {
-        let goes = |name: &str| {
+        let says = |name: &str| {
             let id = ResourceId::new(Kind::Package, name);
             let resource = desired.get(&id).map(|resource| &resource.body);
-            matches!(resource, Some(Body::Package(package)) if package.state != PackagePresence::Present)
+            match resource {
+                Some(Body::Package(package)) => Some(package.state == PackagePresence::Present),
+                _ => None,
+            }
         };
         let there = |name: &str| match self.dpkg.get(name).map(|i| &i.dpkg) {
             Some(DpkgState::Installed { .. } | DpkgState::Broken { .. }) => true,
             Some(DpkgState::Absent | DpkgState::ConfigFiles) | None => false,
         };
-        let stays = |name: &str| there(name) && !goes(name);
-        let needs = |deb: &Deb| deb.needs.iter().any(|needed| needed == name);
-        let mut by = self.debs.iter();
-        let (by, _) = by.find(|(other, deb)| stays(other) && needs(deb))?;
-        goes(name).then(|| Refusal {
-            why: format!("needed by {by}"),
+        let needs = |name: &str| self.debs.get(name).into_iter().flat_map(|deb| &deb.needs);
+        let never = |name: &String| says(name) == Some(false) && !there(name);
+        let unwanted = || needs(name).find(|needed| never(needed));
+        let stays = |name: &str| says(name).unwrap_or(there(name)) && !needs(name).any(never);
+        let needed_by = || {
+            let mut others = self.debs.keys();
+            others.find(|other| stays(other) && needs(other).any(|needed| needed == name))
+        };
+        let why = match (says(name)?, there(name)) {
+            (true, false) => format!("{} must not be there", unwanted()?),
+            (false, true) => format!("needed by {}", needed_by()?),
+            _ => return None,
+        };
+        Some(Refusal {
+            why,
             certainty: Certainty::Certain,
         })
     }

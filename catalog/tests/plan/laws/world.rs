@@ -3,7 +3,6 @@
 use crate::build::*;
 use crate::model::machine::{Installed, Machine, Unit, What};
 use cfg_catalog::digest::Digest;
-use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::resource::directory::TreeFile;
 use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::package::{DpkgState, PackagePresence};
@@ -262,19 +261,6 @@ fn machine(bits: &[usize]) -> Machine {
         machine.groups.insert("h".into(), 77);
         machine.write("/t/sub/x", "one\n");
         machine.write("/t/stray", "");
-    }
-    machine
-}
-
-/// No package is to come whose need is to go: apt would refuse it as a whole.
-pub fn possible(mut machine: Machine, roles: &[&Desired]) -> Machine {
-    let lib = ResourceId::new(Kind::Package, "lib");
-    let goes = |role: &&Desired| {
-        let lib = role.get(&lib).map(|resource| &resource.body);
-        matches!(lib, Some(Body::Package(lib)) if lib.state != PackagePresence::Present)
-    };
-    if roles.iter().any(goes) && !machine.dpkg.contains_key("app") {
-        machine.debs.get_mut("app").unwrap().needs.clear();
     }
     machine
 }
