@@ -29,8 +29,9 @@ pub struct Transaction {
     pub remove: Vec<String>,
     /// To be removed with its configuration.
     pub purge: Vec<String>,
-    /// Not there, and not to come along either.
-    pub never: Vec<String>,
+    /// What is as it should be and is to stay so whatever comes, in apt's words: `NAME-` of what is not there,
+    /// `NAME=VERSION` of what is.
+    pub beside: Vec<String>,
     /// Some of `install` go to an older version.
     pub downgrades: Downgrades,
 }
@@ -65,8 +66,8 @@ impl Transaction {
         self.install.extend_from_slice(&other.install);
         self.remove.extend_from_slice(&other.remove);
         self.purge.extend_from_slice(&other.purge);
-        if self.never.is_empty() {
-            self.never.clone_from(&other.never);
+        if self.beside.is_empty() {
+            self.beside.clone_from(&other.beside);
         }
         if other.downgrades == Downgrades::Listed {
             self.downgrades = Downgrades::Listed;
@@ -80,7 +81,7 @@ impl Transaction {
         for install in &self.install {
             singles.push(Transaction {
                 install: vec![install.clone()],
-                never: self.never.clone(),
+                beside: self.beside.clone(),
                 downgrades: self.downgrades,
                 ..Self::default()
             });
@@ -109,9 +110,10 @@ impl Transaction {
             call.extend(["install".into(), "--".into()]);
             call.extend(self.install.iter().map(Install::argument));
             let gone = self.remove.iter().chain(&self.purge);
-            // Of what is not there a minus says that nothing may bring it.
-            let never = self.never.iter().filter(|_| !self.install.is_empty());
-            call.extend(gone.chain(never).map(|name| format!("{name}-")));
+            call.extend(gone.map(|name| format!("{name}-")));
+            if !self.install.is_empty() {
+                call.extend(self.beside.iter().cloned());
+            }
             calls.push(call);
         }
         if !self.purge.is_empty() {
@@ -280,7 +282,7 @@ mod tests {
             install: vec![install("a", None), install("b", Some("1"))],
             remove: vec!["c".into()],
             purge: vec!["d".into()],
-            never: vec!["e".into()],
+            beside: vec!["e-".into()],
             downgrades: Downgrades::Refused,
         };
         let singles = whole.one_by_one();

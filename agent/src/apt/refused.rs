@@ -189,6 +189,7 @@ mod tests {
             installed("lib", ""),
             installed("app", "\nDepends: lib | other"),
             installed("alone", ""),
+            installed("fixed", ""),
             held,
         ];
         let offered = |words: &str| stanza(&format!("{words}\nFilename: ./x.deb\nSize: 1"));
@@ -197,6 +198,8 @@ mod tests {
             offered("Package: needy\nDepends: nowhere (>= 2)"),
             offered("Package: rival\nConflicts: alone"),
             offered("Package: instead\nConflicts: alone\nProvides: other"),
+            offered("Package: newer\nDepends: fixed (>= 2)"),
+            offered("Package: fixed").replace("Version: 1", "Version: 2"),
             offered("Package: unwanted"),
             offered("Package: bringer\nDepends: unwanted"),
             offered("Package: chooser\nDepends: unwanted | good"),
@@ -217,7 +220,7 @@ mod tests {
         Transaction {
             install: install.collect(),
             remove: remove.iter().map(|name| (*name).to_owned()).collect(),
-            never: vec!["unwanted".into()],
+            beside: vec!["unwanted-".into(), "fixed=1".into()],
             ..Transaction::default()
         }
     }
@@ -262,7 +265,8 @@ mod tests {
                 ],
             ),
             (&["instead"], &["lib", "alone"], &[]),
-            // The role says that `unwanted` must not be there.
+            // The role says that `unwanted` must not be there, and names the version of `fixed`.
+            (&["newer"], &[], &[("newer", "Depends: fixed (>= 2)")]),
             (&["bringer"], &[], &[("bringer", "Depends: unwanted")]),
             (&["chooser"], &[], &[]),
         ] {

@@ -121,7 +121,7 @@ pub fn enact(
     moves: &[PackageMove<'_>],
 ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
     let mut transaction = transaction(moves);
-    transaction.never = never(&apt.root, desired, &Status::read(&apt.root)?)?;
+    transaction.beside = beside(&apt.root, desired, &Status::read(&apt.root)?, &transaction)?;
     let mut failed = apt.transact(&transaction, &held(moves))?;
     for (action, word) in [
         (Action::Update, "manual"),
@@ -148,28 +148,43 @@ fn held(moves: &[PackageMove<'_>]) -> BTreeSet<String> {
     held.map(|one| one.resource.id.name.clone()).collect()
 }
 
-/// The packages that a role will not have and that are not there: none may come along with another.
-fn never(root: &Path, desired: &Desired, status: &Status) -> anyhow::Result<Vec<String>> {
-    let unwanted = desired
-        .resources
-        .iter()
-        .filter_map(|resource| match &resource.body {
-            Body::Package(package) if package.state != PackagePresence::Present => {
-                let there = status.find(&package.name).map(|e| dpkg_state(status, e));
-                let gone = matches!(
-                    there,
-                    None | Some(DpkgState::Absent | DpkgState::ConfigFiles)
-                );
-                gone.then_some(package.name.as_str())
+/// What of a role is so and must stay so whatever else apt moves: packages that it will not have, and versions that it
+/// names.
+fn beside(
+    root: &Path,
+    desired: &Desired,
+    status: &Status,
+    moving: &Transaction,
+) -> anyhow::Result<Vec<String>> {
+    let moving: BTreeSet<&str> = moving.packages().collect();
+    let mut kept = Vec::new();
+    let mut unwanted = Vec::new();
+    for resource in &desired.resources {
+        let Body::Package(package) = &resource.body else {
+            continue;
+        };
+        let name = package.name.as_str();
+        let there = status
+            .find(name)
+            .map_or(DpkgState::Absent, |entry| dpkg_state(status, entry));
+        match (package.state, there) {
+            (PackagePresence::Present, DpkgState::Installed { version, .. })
+                if matches!(package.version, Wanted::Glob(_))
+                    && package.version.matches(&version)
+                    && !moving.contains(name) =>
+            {
+                kept.push(format!("{name}={version}"));
             }
-            _ => None,
-        });
+            (PackagePresence::Present, _) => {}
+            (_, DpkgState::Absent | DpkgState::ConfigFiles) => unwanted.push(name),
+            _ => {}
+        }
+    }
     // apt fails on a name that it has never heard.
-    let known = available::versions(root, &unwanted.collect::<Vec<_>>())?;
-    let known = known
-        .into_iter()
-        .filter(|(_, versions)| !versions.is_empty());
-    Ok(known.map(|(name, _)| name).collect())
+    let known = available::versions(root, &unwanted)?;
+    let known = known.iter().filter(|(_, versions)| !versions.is_empty());
+    kept.extend(known.map(|(name, _)| format!("{name}-")));
+    Ok(kept)
 }
 
 /// What apt says against these moves of a role's; nothing where dpkg was interrupted, since a run ends that first.
@@ -186,7 +201,7 @@ pub fn refused(
         return Ok(BTreeMap::new());
     }
     let mut transaction = transaction(moves);
-    transaction.never = never(root, desired, &status)?;
+    transaction.beside = beside(root, desired, &status, &transaction)?;
     let held = held(moves);
     let question = Question { root, held: &held };
     Ok(by_id(question.refused(&transaction)?))

@@ -176,14 +176,22 @@ impl Machine {
         };
         let needs = |name: &str| self.debs.get(name).into_iter().flat_map(|deb| &deb.needs);
         let never = |name: &String| says(name) == Some(false) && !there(name);
-        let unwanted = || needs(name).find(|needed| never(needed));
+        // What is needed is needed in the newest version.
+        let kept = |name: &String| there(name) && self.is_kept_old(desired, name);
+        let unwanted = || needs(name).find(|needed| never(needed) || kept(needed));
         let stays = |name: &str| says(name).unwrap_or(there(name)) && !needs(name).any(never);
         let needed_by = || {
             let mut others = self.debs.keys();
             others.find(|other| stays(other) && needs(other).any(|needed| needed == name))
         };
         let why = match (says(name)?, there(name)) {
-            (true, false) => format!("{} must not be there", unwanted()?),
+            (true, there) => match unwanted() {
+                Some(unwanted) => format!("{unwanted} must not come along"),
+                None if !there && self.is_kept_old(desired, name) => {
+                    format!("needed newer by {}", needed_by()?)
+                }
+                None => return None,
+            },
             (false, true) => format!("needed by {}", needed_by()?),
             _ => return None,
         };
@@ -191,6 +199,16 @@ impl Machine {
             why,
             certainty: Certainty::Certain,
         })
+    }
+
+    /// Whether the role names a version of a package that is not the newest.
+    fn is_kept_old(&self, desired: &Desired, name: &str) -> bool {
+        let id = ResourceId::new(Kind::Package, name);
+        let newest = self.debs.get(name).and_then(|deb| deb.versions.first());
+        match (desired.get(&id).map(|resource| &resource.body), newest) {
+            (Some(Body::Package(package)), Some(newest)) => !package.version.matches(newest),
+            _ => false,
+        }
     }
 
     pub fn observe(&self, resource: &Resource, below: bool) -> Observed {
