@@ -155,7 +155,9 @@ impl<'a, H: Hand> Engine<'a, H> {
         let idle = verdict.changes.is_empty()
             && verdict.obstacle.is_none()
             // What was planned on account of the failure is not due now, and was not made either.
-            && planned.changes.is_empty();
+            && planned.changes.is_empty()
+            // Nor did the plan count on it: what comes after it is skipped as well.
+            && !matches!(planned.fate, Fate::Skipped(_));
         if let Some(root) = self.broken_need(step).filter(|_| !idle) {
             self.skip(&step.resource, root);
             return None;

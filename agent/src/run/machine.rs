@@ -271,7 +271,7 @@ impl<'a> Whole<'a> {
     ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
         let apt = self.apt();
         let broken = apt.repair()?;
-        let mut failed = package::enact(&apt, moves)?;
+        let mut failed = package::enact(&apt, self.desired, moves)?;
         if let Some(broken) = broken {
             for told in failed.values_mut() {
                 if !told.contains(&broken) {

@@ -23,6 +23,7 @@ pub struct Ahead {
     planning: bool,
     any: bool,
     packages: BTreeSet<String>,
+    leaving: BTreeSet<String>,
     brings: bool,
     moves_installed: bool,
     versions: bool,
@@ -85,7 +86,9 @@ impl Ahead {
                 self.brings = true;
                 self.moves_installed = true;
             }
-            Action::Remove | Action::Purge => {}
+            Action::Remove | Action::Purge => {
+                self.leaving.insert(change.resource.name.clone());
+            }
             _ => return,
         }
         self.packages.insert(change.resource.name.clone());
@@ -161,7 +164,12 @@ impl Ahead {
         self.packages.contains(package)
     }
 
-    /// Whether any package does.
+    /// Whether this package goes.
+    pub fn takes_away(&self, package: &str) -> bool {
+        self.leaving.contains(package)
+    }
+
+    /// Whether any package comes, goes, or gets another version.
     pub fn moves_packages(&self) -> bool {
         !self.packages.is_empty()
     }

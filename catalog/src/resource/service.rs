@@ -150,6 +150,8 @@ pub(crate) fn diff(
     if phase == Phase::Mask {
         return Ok(masking(resource, service, state).into());
     }
+    let gone = gone_with_its_package(service, state, turn);
+    let state = gone.as_ref().unwrap_or(state);
     let unit = unit_file(resource, service, state)?;
     let coming = Coming::of(service, state, &unit, turn);
     possible(service, state, coming)?;
@@ -160,6 +162,31 @@ pub(crate) fn diff(
         changes.insert(0, unit);
     }
     Ok(changes.into())
+}
+
+/// What will be left of a unit by its turn where the package that ships it goes: it is stopped by then, and not there.
+fn gone_with_its_package(
+    service: &Service,
+    state: &ServiceState,
+    turn: &Turn<'_>,
+) -> Option<ServiceState> {
+    let (package, _) = state.package.as_ref()?;
+    let goes = service.unit_file.is_none() && turn.ahead.takes_away(package);
+    goes.then(|| ServiceState {
+        load: match state.load {
+            Load::Masked => Load::Masked,
+            Load::NotFound | Load::Loaded | Load::Bad => Load::NotFound,
+        },
+        active: match state.active {
+            Active::Unjudged => Active::Unjudged,
+            // That it stops then is what the role wants.
+            Active::Running if service.state == Some(Activity::Stopped) => Active::Running,
+            Active::Running | Active::Stopped | Active::Failed => Active::Stopped,
+        },
+        enabled: Enabled::Unknown,
+        start: None,
+        ..state.clone()
+    })
 }
 
 fn masking(resource: &Resource, service: &Service, state: &ServiceState) -> Vec<Change> {
@@ -335,11 +362,16 @@ fn activity(
             (open && service.masked != Some(true))
                 .then(|| change(Action::Stop).at_most(Certainty::Assumed))
         }
-        (_, Active::Running) if service.masked != Some(true) => {
+        // Nothing can start what is masked; what runs under a mask of somebody's is left to him.
+        (_, Active::Running) if service.masked != Some(true) && !stays_masked(service, state) => {
             refresh(resource, service, state, turn)
         }
         _ => None,
     }
+}
+
+fn stays_masked(service: &Service, state: &ServiceState) -> bool {
+    state.load == Load::Masked && service.masked != Some(false)
 }
 
 /// A restart or a reload, where the present start did not see what is there now.

@@ -100,6 +100,7 @@ impl Machine {
             password_hash: None,
         });
         seen.uid = user.uid.unwrap_or(seen.uid);
+        seen.group = user.gid.clone().unwrap_or(seen.group.clone());
         if user.exact_groups {
             seen.groups.clear();
         }
@@ -225,7 +226,10 @@ impl Machine {
             unit.enabled = true;
         }
         let changed_us = self.tick();
-        let held = self.dpkg.get(name).is_some_and(|i| i.held);
+        let before = self.dpkg.get(name);
+        let held = before.is_some_and(|i| i.held);
+        // Who wanted it for itself does so still.
+        let auto = auto && before.is_none_or(|i| i.auto);
         let dpkg = DpkgState::Installed {
             version: version.into(),
             changed_us,

@@ -100,7 +100,8 @@ impl Machine {
     pub fn put(&mut self, path: &str, what: What) {
         let mode = match what {
             What::Directory | What::Mount => 0o755,
-            What::File(_) | What::Link(_) => 0o644,
+            What::File(_) => 0o644,
+            What::Link(_) => 0o777,
         };
         let changed_us = self.tick();
         let path: AbsPath = path.parse().unwrap();
@@ -158,25 +159,56 @@ impl Machine {
         }
     }
 
-    /// What the model's apt says against the removal of a package: somebody needs it who stays.
+    /// What the model's apt says against a move of a package: it needs what must not be there, or somebody needs it who
+    /// stays or comes.
     fn refusal(&self, desired: &Desired, name: &str) -> Option<Refusal> {
-        let goes = |name: &str| {
+        let says = |name: &str| {
             let id = ResourceId::new(Kind::Package, name);
             let resource = desired.get(&id).map(|resource| &resource.body);
-            matches!(resource, Some(Body::Package(package)) if package.state != PackagePresence::Present)
+            match resource {
+                Some(Body::Package(package)) => Some(package.state == PackagePresence::Present),
+                _ => None,
+            }
         };
         let there = |name: &str| match self.dpkg.get(name).map(|i| &i.dpkg) {
             Some(DpkgState::Installed { .. } | DpkgState::Broken { .. }) => true,
             Some(DpkgState::Absent | DpkgState::ConfigFiles) | None => false,
         };
-        let stays = |name: &str| there(name) && !goes(name);
-        let needs = |deb: &Deb| deb.needs.iter().any(|needed| needed == name);
-        let mut by = self.debs.iter();
-        let (by, _) = by.find(|(other, deb)| stays(other) && needs(deb))?;
-        goes(name).then(|| Refusal {
-            why: format!("needed by {by}"),
+        let needs = |name: &str| self.debs.get(name).into_iter().flat_map(|deb| &deb.needs);
+        let never = |name: &String| says(name) == Some(false) && !there(name);
+        // What is needed is needed in the newest version.
+        let kept = |name: &String| there(name) && self.is_kept_old(desired, name);
+        let unwanted = || needs(name).find(|needed| never(needed) || kept(needed));
+        let stays = |name: &str| says(name).unwrap_or(there(name)) && !needs(name).any(never);
+        let needed_by = || {
+            let mut others = self.debs.keys();
+            others.find(|other| stays(other) && needs(other).any(|needed| needed == name))
+        };
+        let why = match (says(name)?, there(name)) {
+            (true, there) => match unwanted() {
+                Some(unwanted) => format!("{unwanted} must not come along"),
+                None if !there && self.is_kept_old(desired, name) => {
+                    format!("needed newer by {}", needed_by()?)
+                }
+                None => return None,
+            },
+            (false, true) => format!("needed by {}", needed_by()?),
+            _ => return None,
+        };
+        Some(Refusal {
+            why,
             certainty: Certainty::Certain,
         })
+    }
+
+    /// Whether the role names a version of a package that is not the newest.
+    fn is_kept_old(&self, desired: &Desired, name: &str) -> bool {
+        let id = ResourceId::new(Kind::Package, name);
+        let newest = self.debs.get(name).and_then(|deb| deb.versions.first());
+        match (desired.get(&id).map(|resource| &resource.body), newest) {
+            (Some(Body::Package(package)), Some(newest)) => !package.version.matches(newest),
+            _ => false,
+        }
     }
 
     pub fn observe(&self, resource: &Resource, below: bool) -> Observed {
