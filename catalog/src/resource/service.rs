@@ -10,6 +10,7 @@ use crate::plan::order::Phase;
 use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Certainty, Change, textdiff};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// A unit and what must be so of it; what is none is not managed.
 #[derive(Clone, Debug, PartialEq)]
@@ -349,13 +350,21 @@ fn refresh(
     state: &ServiceState,
     turn: &Turn<'_>,
 ) -> Option<Change> {
+    let mut inputs = Cow::Borrowed(turn.inputs);
+    if let Some(unit) = &service.unit_file {
+        // By then it will have been written.
+        let digest = Digest::of(&unit.content);
+        let is = |input: &Input| input.digest == digest;
+        if !inputs.get(&resource.id).is_some_and(is) {
+            let changed_us = u64::MAX;
+            let written = Input { digest, changed_us };
+            inputs.to_mut().insert(resource.id.clone(), written);
+        }
+    }
     let Owed {
         mut restart,
         reload,
-    } = turn.ledger.owed(resource, state, turn.inputs);
-    if unit_moves(service, state) && !restart.contains(&resource.id) {
-        restart.push(resource.id.clone());
-    }
+    } = turn.ledger.owed(resource, state, &inputs);
     let guess = restart.is_empty() && reload.is_empty();
     if guess {
         restart.extend(pulled_along(state, turn));
@@ -383,17 +392,4 @@ fn pulled_along(state: &ServiceState, turn: &Turn<'_>) -> Option<ResourceId> {
     let (name, _) = state.package.as_ref()?;
     let id = ResourceId::new(Kind::Package, name);
     (turn.ahead.moves_installed() && turn.desired.get(&id).is_none()).then_some(id)
-}
-
-/// Whether its own unit file will hold something else.
-fn unit_moves(service: &Service, state: &ServiceState) -> bool {
-    let wanted = service
-        .unit_file
-        .as_ref()
-        .map(|unit| Digest::of(&unit.content));
-    match (wanted, &state.unit_file) {
-        (Some(wanted), Some(PathState::File(old))) => old.digest != Some(wanted),
-        (Some(_), _) => true,
-        (None, _) => false,
-    }
 }

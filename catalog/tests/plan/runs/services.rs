@@ -8,7 +8,9 @@ use cfg_catalog::plan::document::Unforeseen;
 use cfg_catalog::plan::{Action, Certainty, Ledger, begin};
 use cfg_catalog::resource::package::Wanted;
 use cfg_catalog::resource::service::Activity;
-use cfg_catalog::resource::{Desired, Resource};
+use cfg_catalog::resource::{Desired, Mode, Resource};
+
+const INSTALL: &str = "[Install]\nWantedBy=multi-user.target\n";
 
 fn zookeeper() -> (Machine, Vec<Resource>) {
     let mut machine = Machine::blank();
@@ -228,6 +230,28 @@ fn a_unit_file_of_the_role_is_an_input() {
         causes(&ran.document, "service:app", Action::Restart),
         ids(&["service:app"])
     );
+}
+
+#[test]
+fn a_unit_file_broken_by_hand_and_put_back_was_never_read() {
+    let unit = "/etc/systemd/system/app.service";
+    let (mut machine, desired, ledger) = settled(vec![own_unit("app", INSTALL)], Machine::blank());
+    machine.write(unit, "broken\n");
+    let ran = true_run(&mut machine, &desired, &ledger);
+    assert_eq!(words(&ran.document), ["service:app update"]);
+    // Started by hand with it, it did read that.
+    machine.write(unit, "broken\n");
+    machine.start_by_hand("app.service");
+    let ran = true_run(&mut machine, &desired, &ran.ledger);
+    assert_eq!(
+        words(&ran.document),
+        ["service:app update", "service:app restart"]
+    );
+    // A mode alone is not what it reads.
+    let path = path(unit);
+    machine.nodes.get_mut(&path).unwrap().ownership.mode = Mode(0o600);
+    let ran = true_run(&mut machine, &desired, &ran.ledger);
+    assert_eq!(words(&ran.document), ["service:app update"]);
 }
 
 fn reloading() -> Resource {
