@@ -135,7 +135,7 @@ pub struct Input {
     pub changed_us: u64,
 }
 
-/// What would bring the service about, in this of its two turns.
+/// What would bring the service about, in this of its turns.
 pub(crate) fn diff(
     resource: &Resource,
     service: &Service,
@@ -154,12 +154,15 @@ pub(crate) fn diff(
     let unit = unit_file(resource, service, state)?;
     let coming = Coming::of(service, state, &unit, turn);
     possible(service, state, coming)?;
-    let mut changes = Vec::new();
+    let mut changes: Vec<Change> = unit.into_iter().collect();
+    if phase == Phase::Unit {
+        return Ok(changes.into());
+    }
+    if turn.ahead.writes_unit_of(&resource.id) {
+        changes.clear();
+    }
     changes.extend(enablement(resource, service, state, coming, turn));
     changes.extend(activity(resource, service, state, coming, turn));
-    if let Some(unit) = unit {
-        changes.insert(0, unit);
-    }
     Ok(changes.into())
 }
 
