@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Engine<'a, H: Hand> {
     pub(super) hand: &'a mut H,
     pub(super) desired: &'a Desired,
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     /// What was seen when the run began.
     begun: &'a Snapshot,
     /// What was seen last.

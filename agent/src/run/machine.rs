@@ -331,9 +331,15 @@ impl Hand for Whole<'_> {
         Ok(self.under_policy(moves)?)
     }
 
-    fn service(&mut self, resource: &Resource, change: &Change) -> Result<(), Trouble> {
+    fn service(
+        &mut self,
+        resource: &Resource,
+        change: &Change,
+        later: &[&str],
+    ) -> Result<(), Trouble> {
         let machine = Machine::new(self.eyes.root);
-        service::enact(&machine, self.blobs, &self.eyes.systemd, resource, change)?;
+        let systemd = &self.eyes.systemd;
+        service::enact(&machine, self.blobs, systemd, resource, change, later)?;
         Ok(())
     }
 

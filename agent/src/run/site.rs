@@ -114,11 +114,17 @@ pub trait Hand: Site {
         moves: &[PackageMove<'_>],
     ) -> Result<BTreeMap<ResourceId, String>, Trouble>;
 
-    /// Does one thing to a unit.
+    /// Does one thing to a unit. Where that needs others to be stopped for a moment, those in `later` stay so until
+    /// their own turn.
     ///
     /// # Errors
     /// Where it fails.
-    fn service(&mut self, resource: &Resource, change: &Change) -> Result<(), Trouble>;
+    fn service(
+        &mut self,
+        resource: &Resource,
+        change: &Change,
+        later: &[&str],
+    ) -> Result<(), Trouble>;
 
     /// Has systemd read its unit files again.
     ///

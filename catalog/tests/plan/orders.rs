@@ -94,6 +94,20 @@ fn unit_files_come_before_the_first_service_but_not_before_what_theirs_comes_aft
 }
 
 #[test]
+fn a_socket_comes_first_unless_the_role_says_otherwise() {
+    let socket = |first: &[&str]| {
+        let socket = service_with("a.socket", |service| service.unit = "a.socket".into());
+        after(socket, first)
+    };
+    let names = |socket| names(&role(vec![running("a", &[]), socket]));
+    assert_eq!(names(socket(&[])), ["service:a.socket", "service:a"]);
+    assert_eq!(
+        names(socket(&["service:a"])),
+        ["service:a", "service:a.socket"]
+    );
+}
+
+#[test]
 fn after_overrides_and_packages_stay_together() {
     for (resources, wanted) in [
         (
