@@ -227,6 +227,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         self.look_again(&[task.resource], Stage::Turn);
         let left = self.judge(task.phase, task.resource);
         if let Some(left) = difference(&left) {
+            let left = self.fell_at_once(task).unwrap_or(left);
             self.fail(&task.resource.id, left);
         }
     }

@@ -107,7 +107,7 @@ impl<'a, H: Hand> Engine<'a, H> {
                 Action::Start | Action::Restart => self.start(task.resource, &due.change)?,
                 Action::Reload => {
                     let inputs = self.inputs();
-                    self.hand.service(task.resource, &due.change, &[])?;
+                    self.told(task.resource, &due.change, &[])?;
                     self.ledger.reloaded(task.resource, &inputs);
                     self.hand.keep(&self.ledger)?;
                 }
@@ -130,7 +130,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         let inputs = self.inputs();
         let later = self.later();
         let later: Vec<&str> = later.iter().map(String::as_str).collect();
-        self.hand.service(resource, change, &later)?;
+        self.told(resource, change, &later)?;
         self.services.started.insert(id.clone());
         self.look_again(&[resource], Stage::Turn);
         if id.name.ends_with(".socket") {
@@ -146,6 +146,27 @@ impl<'a, H: Hand> Engine<'a, H> {
             at: self.hand.clock(),
         });
         Ok(())
+    }
+
+    /// Does it; a failure is told with the last words of the service.
+    fn told(
+        &mut self,
+        resource: &Resource,
+        change: &Change,
+        later: &[&str],
+    ) -> Result<(), Trouble> {
+        match self.hand.service(resource, change, later) {
+            Err(Trouble::Failed(why)) => Err(Trouble::Failed(self.with_last_words(resource, why))),
+            done => done,
+        }
+    }
+
+    fn with_last_words(&mut self, resource: &Resource, mut message: String) -> String {
+        if let Some(words) = self.hand.last_words(resource) {
+            message.push_str(if message.contains('\n') { "\n" } else { ": " });
+            message.push_str(&words);
+        }
+        message
     }
 
     /// Units that are started at turns still to come.
@@ -183,6 +204,20 @@ impl<'a, H: Hand> Engine<'a, H> {
             }
         }
         self.services.settling = settling;
+    }
+
+    /// What became of a service that this turn started, where it does not run any more.
+    pub(super) fn fell_at_once(&mut self, task: &Task<'a>) -> Option<String> {
+        let started = |due: &Due| matches!(due.change.action, Action::Start | Action::Restart);
+        if !task.due.iter().any(started) {
+            return None;
+        }
+        let state = self.state(&task.resource.id)?;
+        let told = match state.active {
+            Active::Stopped | Active::Failed => fell(state, None)?,
+            Active::Running | Active::Unjudged => return None,
+        };
+        Some(self.with_last_words(task.resource, told))
     }
 
     /// Waits for services that this step needs to have stayed up.
@@ -224,6 +259,11 @@ impl<'a, H: Hand> Engine<'a, H> {
                 .state(&id)
                 .and_then(|state| fell(state, start.as_ref()));
             if let (Some(told), false) = (told, self.is_broken(&id)) {
+                let resource = self.resource(&id);
+                let told = match resource {
+                    Some(resource) => self.with_last_words(resource, told),
+                    None => told,
+                };
                 self.fail(&id, told);
             }
         }

@@ -126,6 +126,9 @@ pub trait Hand: Site {
         later: &[&str],
     ) -> Result<(), Trouble>;
 
+    /// Why a service's last start ended as it did; none where nobody knows.
+    fn last_words(&mut self, resource: &Resource) -> Option<String>;
+
     /// Has systemd read its unit files again.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod bus;
 mod cgroup;
 mod control;
 mod judge;
+mod last_words;
 mod offline;
 mod owner;
 mod properties;
@@ -115,6 +116,14 @@ impl Systemd {
             .and_then(|line| line.strip_prefix("Triggers="));
         let units = told.unwrap_or_default().split_ascii_whitespace();
         Ok(units.map(str::to_owned).collect())
+    }
+
+    /// Why a unit's last start ended as it did: systemd's word and, where `journal` is to be read, the last lines of it.
+    pub fn last_words(&self, unit: &str, journal: bool) -> Option<String> {
+        if !self.is_running() {
+            return None;
+        }
+        last_words::of(unit, journal)
     }
 
     fn add_owners(

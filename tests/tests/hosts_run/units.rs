@@ -1,4 +1,5 @@
-//! Units on a real systemd: every combination of what a role can say of one, templates, sockets, [Install] sections.
+//! Units on a real systemd: every combination of what a role can say of one, templates, sockets, [Install] sections, and
+//! why a service died.
 
 use anyhow::{Result, ensure};
 use cfg_tests::{Host, Local, Run, Sandbox};
@@ -358,6 +359,73 @@ fn a_socket_and_its_service_are_brought_up_and_down() -> Result<()> {
         assert_eq!(settle(&local, "app")?, ["service:so stop"]);
         local.write("app/role.toml", role("stopped", "stopped"))?;
         assert_eq!(settle(&local, "app")?, ["service:so.socket stop"]);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_service_that_dies_says_why() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = host(sandbox)?;
+        let local = Local::on(&host)?;
+        let role = "[service.app]\nunit = \"app.service\"\nstate = \"running\"\n";
+        local.write("app/role.toml", role)?;
+        let dies = |line: &str, more: &str| {
+            let unit = format!("[Service]\n{more}\nExecStart={line}\n");
+            local.write("app/app.service", unit)?;
+            let run = local.apply("app")?.expect(1)?;
+            let message = run.document["failures"][0]["message"]
+                .as_str()
+                .unwrap_or_default();
+            host.run(["systemctl", "stop", "app"])?;
+            anyhow::Ok(message.to_owned())
+        };
+        let told = dies("/bin/sh -c 'printf \"bad \\033[2Jconf\\n\"; exit 3'", "")?;
+        assert!(
+            told.starts_with("it was started, and failed within 2 s: exit status 3\n"),
+            "{told}"
+        );
+        assert!(
+            told.contains("bad") && told.contains("conf") && !told.contains('\u{1b}'),
+            "{told}"
+        );
+        let told = dies("/bin/sh -c 'sleep 1; echo later; kill -9 $$$$'", "")?;
+        assert!(
+            told.contains("signal 9\n") && told.contains("later"),
+            "{told}"
+        );
+        let told = dies("/usr/bin/none-of-that", "")?;
+        assert!(
+            told.contains("exit status 203") && told.contains("none-of-that"),
+            "{told}"
+        );
+        let told = dies(
+            "/bin/sleep 99",
+            "ExecStartPre=/bin/sh -c 'echo not ready; exit 5'",
+        )?;
+        assert!(
+            told.contains("not ready") && told.contains("status=5"),
+            "{told}"
+        );
+        let told = dies("/bin/true", "Type=oneshot")?;
+        assert!(told.contains("RemainAfterExit=yes"), "{told}");
+        let told = dies(
+            "/bin/sh -c 'echo again and again; exit 1'",
+            "Restart=always\nRestartSec=100ms",
+        )?;
+        assert!(told.contains("again and again"), "{told}");
+        sandbox.step("each with its reason");
+
+        // What it prints may be what nobody may see.
+        local.write(
+            "app/role.toml",
+            format!("{role}restart_on = [\"file:/etc/key\"]\n[file.\"/etc/key\"]\ncontent = \"hush\"\nsensitive = true\n"),
+        )?;
+        let told = dies("/bin/sh -c 'cat /etc/key; exit 3'", "")?;
+        assert!(
+            told.contains("exit status 3") && !told.contains("hush"),
+            "{told}"
+        );
         Ok(())
     })
 }

@@ -39,6 +39,8 @@ pub struct Fake {
     pub starts: BTreeMap<String, usize>,
     /// What fails, with its words.
     pub failing: BTreeMap<ResourceId, String>,
+    /// What their journals say.
+    pub told: BTreeMap<ResourceId, String>,
     /// What dies soon after its start.
     pub dying: BTreeSet<String>,
     pub sick: bool,
@@ -452,6 +454,10 @@ impl Hand for Fake {
             }
         }
         Ok(refused)
+    }
+
+    fn last_words(&mut self, resource: &Resource) -> Option<String> {
+        self.told.get(&resource.id).cloned()
     }
 
     fn service(&mut self, resource: &Resource, change: &Change, _: &[&str]) -> Result<(), Trouble> {
