@@ -32,6 +32,9 @@ pub fn observe(
             if service.unit_file.is_some() || service.template.is_some() {
                 state.links = systemd.links(&service.unit);
             }
+            if service.masked == Some(false) && state.load == Load::Masked {
+                state.enabled = systemd.enabled_beneath(&service.unit);
+            }
             // A mask that goes with the next boot is not what a role means by masked.
             let for_good = is_masked_for_good(machine.root().path(), &service.unit);
             if service.masked == Some(true) && state.load == Load::Masked && !for_good {

@@ -17,7 +17,7 @@ mod sysv;
 pub use properties::Properties;
 
 use anyhow::Context as _;
-use cfg_catalog::resource::service::{ServiceState, is_template};
+use cfg_catalog::resource::service::{Enabled, ServiceState, is_template};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -103,6 +103,11 @@ impl Systemd {
     /// have a say in what those are.
     pub fn links(&self, unit: &str) -> Option<BTreeSet<String>> {
         offline::links(&self.root, unit)
+    }
+
+    /// Whether a masked unit starts at boot once it is not; unknown where the mask hides none.
+    pub fn enabled_beneath(&self, unit: &str) -> Enabled {
+        offline::enabled(&self.root, unit)
     }
 
     /// Units that this one starts when something happens; none where systemd does not say.

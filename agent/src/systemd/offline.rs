@@ -31,18 +31,10 @@ pub fn states(root: &Path, units: &[&str]) -> BTreeMap<String, ServiceState> {
 fn state(root: &Path, unit: &str) -> ServiceState {
     let (load, enabled) = if is_masked(root, unit) {
         (Load::Masked, Enabled::No)
-    } else if let Some(file) = file(root, unit) {
-        let enabled = match text(&file) {
-            _ if is_enabled(root, unit) => Enabled::Yes,
-            Ok(text) if !Install::parse(&text).enables() => Enabled::Fixed,
-            _ => Enabled::No,
-        };
-        (Load::Loaded, enabled)
     } else {
-        match sysv::starts_at_boot(root, unit) {
-            Some(true) => (Load::Loaded, Enabled::Yes),
-            Some(false) => (Load::Loaded, Enabled::No),
-            None => (Load::NotFound, Enabled::Unknown),
+        match enabled(root, unit) {
+            Enabled::Unknown => (Load::NotFound, Enabled::Unknown),
+            known => (Load::Loaded, known),
         }
     };
     let mut state = ServiceState::new(load, Active::Unjudged, enabled);
@@ -50,6 +42,22 @@ fn state(root: &Path, unit: &str) -> ServiceState {
         state.wanted_by = wanted_by(root, unit);
     }
     state
+}
+
+/// Whether a unit starts at boot, whatever masks it; unknown where there is none.
+pub fn enabled(root: &Path, unit: &str) -> Enabled {
+    let Some(file) = file(root, unit) else {
+        return match sysv::starts_at_boot(root, unit) {
+            Some(true) => Enabled::Yes,
+            Some(false) => Enabled::No,
+            None => Enabled::Unknown,
+        };
+    };
+    match text(&file) {
+        _ if is_enabled(root, unit) => Enabled::Yes,
+        Ok(text) if !Install::parse(&text).enables() => Enabled::Fixed,
+        _ => Enabled::No,
+    }
 }
 
 /// Units that packages link this one into.
@@ -107,11 +115,15 @@ pub fn source(root: &Path, unit: &str) -> Option<String> {
 
 fn is_masked(root: &Path, unit: &str) -> bool {
     let link = root.join(OWN).join(unit);
-    std::fs::read_link(&link).is_ok_and(|target| target == Path::new("/dev/null"))
+    is_null(&link)
         || std::fs::symlink_metadata(&link).is_ok_and(|file| file.is_file() && file.len() == 0)
 }
 
-/// The unit's file; that of its template for an instance.
+fn is_null(link: &Path) -> bool {
+    std::fs::read_link(link).is_ok_and(|target| target == Path::new("/dev/null"))
+}
+
+/// The unit's file; that of its template for an instance. A mask is none.
 fn file(root: &Path, unit: &str) -> Option<PathBuf> {
     [Some(unit.to_owned()), template_of(unit)]
         .into_iter()
@@ -119,7 +131,9 @@ fn file(root: &Path, unit: &str) -> Option<PathBuf> {
         .flat_map(|name| FOLDERS.map(|folder| root.join(folder).join(&name)))
         .find(|path| {
             // A link of the root means something within it, which is not followed from here.
-            std::fs::symlink_metadata(path).is_ok()
+            let stands = std::fs::symlink_metadata(path);
+            let empty = |file: &std::fs::Metadata| file.is_file() && file.len() == 0;
+            stands.is_ok_and(|file| !empty(&file)) && !is_null(path)
         })
 }
 
@@ -347,6 +361,7 @@ mod tests {
 
         boot(root, Boot::Mask, "x.service").unwrap();
         assert_eq!(now("x.service"), (Load::Masked, Enabled::No));
+        assert_eq!(enabled(root, "x.service"), Enabled::Yes, "under the mask");
         boot(root, Boot::Unmask, "x.service").unwrap();
         assert_eq!(now("x.service"), (Load::Loaded, Enabled::Yes));
         boot(root, Boot::Disable, "x.service").unwrap();
@@ -359,6 +374,7 @@ mod tests {
         let root = root(&[("etc/systemd/system/own.service", "[Unit]\n")]);
         boot(root.path(), Boot::Mask, "later.service").unwrap();
         assert_eq!(state(root.path(), "later.service").load, Load::Masked);
+        assert_eq!(enabled(root.path(), "later.service"), Enabled::Unknown);
         assert!(boot(root.path(), Boot::Mask, "own.service").is_err());
         boot(root.path(), Boot::Unmask, "own.service").unwrap();
         assert!(root.path().join("etc/systemd/system/own.service").is_file());

@@ -1,7 +1,7 @@
 //! Whether a unit starts at boot, as its [Install] section has it.
 
 use super::install::Install;
-use super::service::{Coming, Enabled, Load, Service, ServiceState, UNITS, shipped_by_what_moves};
+use super::service::{Coming, Enabled, Service, ServiceState, UNITS, shipped_by_what_moves};
 use super::{Body, Obstacle, Resource};
 use crate::id::{Kind, ResourceId};
 use crate::plan::turn::Turn;
@@ -21,13 +21,7 @@ pub(super) fn enablement(
     };
     let shipped = shipped_by_what_moves(state, turn);
     let sure = coming.certainty();
-    let unmasked = state.load == Load::Masked && service.masked == Some(false);
     let (action, certainty) = match (wanted, state.enabled) {
-        // systemd says nothing of the links that a mask hides.
-        (true, Enabled::No | Enabled::Unknown) if unmasked => (Action::Enable, Certainty::Assumed),
-        (false, Enabled::No | Enabled::Unknown) if unmasked && turn.ahead.is_ahead() => {
-            (Action::Disable, Certainty::Assumed)
-        }
         (true, Enabled::No | Enabled::ForNow) => (Action::Enable, Certainty::Certain),
         (true, Enabled::Unknown) => (Action::Enable, sure),
         (true, Enabled::Yes) => return Ok(linked_anew(resource, service, state, turn)),

@@ -82,7 +82,7 @@ pub struct ServiceState {
     pub load: Load,
     /// Whether it runs.
     pub active: Active,
-    /// Whether it starts at boot.
+    /// Whether it starts at boot; of what is masked and must not be, whether it will then.
     pub enabled: Enabled,
     /// Its present start; none where it does not run.
     pub start: Option<Start>,
@@ -286,8 +286,6 @@ pub(super) enum Coming {
     Own,
     /// What is planned before may bring it.
     Ahead,
-    /// Under a mask that goes there may be one.
-    Unmasked,
     /// A command that is planned before might.
     Perhaps,
     /// From nowhere.
@@ -299,9 +297,7 @@ impl Coming {
     pub(super) fn certainty(self) -> Certainty {
         match self {
             Coming::Perhaps => Certainty::Assumed,
-            Coming::There | Coming::Own | Coming::Ahead | Coming::Unmasked | Coming::Nowhere => {
-                Certainty::Certain
-            }
+            Coming::There | Coming::Own | Coming::Ahead | Coming::Nowhere => Certainty::Certain,
         }
     }
 
@@ -312,8 +308,9 @@ impl Coming {
             Load::Bad if unit.is_none() && !turn.ahead.may_bring_units() => Coming::There,
             _ if service.unit_file.is_some() || service.template.is_some() => Coming::Own,
             _ if turn.ahead.may_bring_units() => Coming::Ahead,
+            // Under a mask that goes.
+            Load::Masked if state.enabled != Enabled::Unknown => Coming::There,
             _ if turn.ahead.runs_commands() => Coming::Perhaps,
-            Load::Masked if turn.ahead.is_ahead() => Coming::Unmasked,
             _ => Coming::Nowhere,
         }
     }
@@ -330,7 +327,7 @@ fn possible(service: &Service, state: &ServiceState, coming: Coming) -> Result<(
             "it is to be masked, and to run or to be enabled".to_owned()
         }
         (Coming::Nowhere, _) => format!("there is no unit {}", service.unit),
-        (Coming::There, Load::Masked) => {
+        (Coming::There, Load::Masked) if service.masked != Some(false) => {
             "it is masked, and the role does not say masked = false".to_owned()
         }
         (Coming::There, Load::Bad) => format!("systemd cannot load {}", service.unit),

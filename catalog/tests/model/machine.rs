@@ -339,7 +339,7 @@ impl Machine {
             },
             // Of what is masked systemd never says that it is enabled.
             enabled: match (there, unit.is_some_and(|unit| unit.enabled)) {
-                _ if masked => Enabled::No,
+                _ if masked && service.masked != Some(false) => Enabled::No,
                 (false, _) => Enabled::Unknown,
                 (true, true) => Enabled::Yes,
                 (true, false) => Enabled::No,

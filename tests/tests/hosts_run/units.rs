@@ -148,6 +148,46 @@ fn every_combination_of_state_enabled_and_masked_holds() -> Result<()> {
 }
 
 #[test]
+fn what_a_mask_hides_is_foretold() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = host(sandbox)?;
+        let local = Local::on(&host)?;
+        host.write_file("/lib/systemd/system/app.service", UNIT)?;
+        host.run(["systemctl", "daemon-reload"])?;
+        for (before, enabled, expected) in [
+            ("enable", true, &["service:app unmask"][..]),
+            (
+                "enable",
+                false,
+                &["service:app unmask", "service:app disable"],
+            ),
+            (
+                "disable",
+                true,
+                &["service:app unmask", "service:app enable"],
+            ),
+            ("disable", false, &["service:app unmask"]),
+        ] {
+            host.run(["systemctl", before, "app"])?;
+            host.run(["systemctl", "mask", "app"])?;
+            let said = format!("[service.app]\nmasked = false\nenabled = {enabled}\n");
+            local.write("app/role.toml", said)?;
+            assert_eq!(settle(&local, "app")?, expected, "{before} {enabled}");
+        }
+        // Nothing at all.
+        host.run(["systemctl", "mask", "none"])?;
+        let said = "[service.none]\nmasked = false\nstate = \"running\"\n";
+        local.write("app/role.toml", said)?;
+        for run in [local.dry_run("app")?, local.apply("app")?] {
+            let run = run.expect(1)?;
+            let message = &run.document["failures"][0]["message"];
+            assert_eq!(message, "there is no unit none.service");
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn templates_have_files_and_their_instances_run() -> Result<()> {
     Sandbox::run(|sandbox| {
         let host = host(sandbox)?;

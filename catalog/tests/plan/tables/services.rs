@@ -93,7 +93,6 @@ fn of_a_unit_that_is_not_there_or_masked_or_bad() {
     let none = Ahead::of_a_plan();
     let missing = state(Load::NotFound, Active::Stopped, Enabled::Unknown);
     let masked = state(Load::Masked, Active::Stopped, Enabled::Unknown);
-    // systemd's word for a unit that is masked, whatever links it has.
     let hidden = state(Load::Masked, Active::Stopped, Enabled::No);
     let bad = state(Load::Bad, Active::Stopped, Enabled::No);
     let no_unit = "! there is no unit s.service";
@@ -115,10 +114,18 @@ fn of_a_unit_that_is_not_there_or_masked_or_bad() {
         (enabled(true), &masked, &installs, is_masked),
         (stop(), &masked, &installs, ""),
         (enabled(false), &masked, &none, ""),
-        (unmasked(running("s", &[])), &masked, &none, "enable? start"),
-        (unmasked(enabled(true)), &hidden, &none, "enable?"),
-        (unmasked(enabled(false)), &hidden, &none, "disable?"),
-        (unmasked(enabled(false)), &masked, &none, "disable?"),
+        // What is under the mask.
+        (unmasked(running("s", &[])), &masked, &none, no_unit),
+        (
+            unmasked(running("s", &[])),
+            &masked,
+            &installs,
+            "enable start",
+        ),
+        (unmasked(running("s", &[])), &hidden, &none, "enable start"),
+        (unmasked(enabled(true)), &hidden, &none, "enable"),
+        (unmasked(enabled(false)), &hidden, &none, ""),
+        (unmasked(enabled(false)), &masked, &none, ""),
         (unmasked(stop()), &hidden, &none, ""),
         (unmasked(stop()), &hidden, &installs, "stop?"),
         (run(), &bad, &none, "! systemd cannot load s.service"),
