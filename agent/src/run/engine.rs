@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Engine<'a, H: Hand> {
     pub(super) hand: &'a mut H,
     pub(super) desired: &'a Desired,
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     /// What was seen when the run began.
     begun: &'a Snapshot,
     /// What was seen last.
@@ -229,6 +229,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         self.look_again(&[task.resource], Stage::Turn);
         let left = self.judge(task.phase, task.resource);
         if let Some(left) = difference(&left) {
+            let left = self.fell_at_once(task).unwrap_or(left);
             self.fail(&task.resource.id, left);
         }
     }

@@ -31,6 +31,7 @@ pub struct Ahead {
     commands: bool,
     paths: BTreeSet<AbsPath>,
     removed: BTreeSet<AbsPath>,
+    unit_files: BTreeSet<ResourceId>,
     assumed: BTreeSet<ResourceId>,
     firm: BTreeSet<ResourceId>,
     /// Of these only a real run settles what they will be; with what they will surely not be any more.
@@ -70,6 +71,9 @@ impl Ahead {
                     }
                     self.paths.insert(path);
                 }
+            }
+            Kind::Service if matches!(change.action, Action::Create | Action::Update) => {
+                self.unit_files.insert(change.resource.clone());
             }
             Kind::User | Kind::Group | Kind::Service => {}
         }
@@ -142,6 +146,11 @@ impl Ahead {
     /// Whether this path will have been removed.
     pub fn removes(&self, path: &AbsPath) -> bool {
         self.removed.contains(path)
+    }
+
+    /// Whether the role's unit file of this service will have been written.
+    pub fn writes_unit_of(&self, service: &ResourceId) -> bool {
+        self.unit_files.contains(service)
     }
 
     /// Whether units may come.

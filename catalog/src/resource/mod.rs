@@ -4,9 +4,11 @@
 
 pub mod account;
 pub mod attributes;
+mod boot;
 pub mod command;
 pub mod directory;
 pub mod file;
+pub mod install;
 pub mod link;
 pub mod package;
 pub mod repository;

@@ -13,7 +13,7 @@ use cfg_catalog::resource::account::{Present, User};
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::package::{DpkgState, Package};
 use cfg_catalog::resource::service::{Service, Start};
-use cfg_catalog::resource::{Attributes, Body, Desired, Observed, Resource};
+use cfg_catalog::resource::{Attributes, Body, Desired, Mode, Observed, Resource};
 
 impl Machine {
     fn apply(&mut self, desired: &Desired, plan: &Plan, change: &Change) {
@@ -253,7 +253,11 @@ impl Machine {
         if matches!(action, Action::Create | Action::Update) {
             let path = service.unit_path().unwrap();
             let what = What::File(service.unit_file.clone().unwrap().content);
-            self.node(&path, what, &Attributes::default(), 0o644);
+            let attributes = Attributes {
+                mode: Some(Mode(0o644)),
+                ..Attributes::default()
+            };
+            self.node(&path, what, &attributes, 0o644);
             return;
         }
         let at_us = self.tick();

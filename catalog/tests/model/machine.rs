@@ -10,12 +10,14 @@ use cfg_catalog::resource::command::{Command, CommandState, Guards};
 use cfg_catalog::resource::package::{
     DpkgState, Package, PackagePresence, PackageState, Refusal, Wanted,
 };
-use cfg_catalog::resource::service::{Active, Enabled, Load, Service, ServiceState, Start};
+use cfg_catalog::resource::service::{
+    Active, Enabled, Load, Service, ServiceState, Start, Trigger, template_of,
+};
 use cfg_catalog::resource::{
     Below, BelowKind, Body, Desired, DirectoryState, FileState, LinkState, Mode, Observed,
     Ownership, PathState, Resource, Shell,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
@@ -76,6 +78,8 @@ pub struct Unit {
     pub masked: bool,
     pub package: Option<String>,
     pub can_reload: bool,
+    pub links: Option<BTreeSet<String>>,
+    pub triggered_by: Vec<Trigger>,
 }
 
 impl Machine {
@@ -338,10 +342,11 @@ impl Machine {
 
     fn service(&self, service: &Service) -> ServiceState {
         let own = service.unit_path().map(|path| self.path(&path, false));
-        let file: AbsPath = format!("/etc/systemd/system/{}", service.unit)
-            .parse()
-            .unwrap();
-        let by_file = self.nodes.contains_key(&file);
+        let by_file = [Some(service.unit.clone()), template_of(&service.unit)]
+            .iter()
+            .flatten()
+            .filter_map(|unit| format!("/etc/systemd/system/{unit}").parse().ok())
+            .any(|file: AbsPath| self.nodes.contains_key(&file));
         let unit = self.units.get(&service.unit);
         let there = by_file || unit.is_some_and(|unit| unit.package.is_some());
         let masked = unit.is_some_and(|unit| unit.masked);
@@ -366,7 +371,7 @@ impl Machine {
             },
             // Of what is masked systemd never says that it is enabled.
             enabled: match (there, unit.is_some_and(|unit| unit.enabled)) {
-                _ if masked => Enabled::No,
+                _ if masked && service.masked != Some(false) => Enabled::No,
                 (false, _) => Enabled::Unknown,
                 (true, true) => Enabled::Yes,
                 (true, false) => Enabled::No,
@@ -377,6 +382,11 @@ impl Machine {
             needs_daemon_reload: false,
             package,
             unit_file: own,
+            links: unit.and_then(|unit| unit.links.clone()),
+            wanted_by: Vec::new(),
+            triggered_by: unit
+                .map(|unit| unit.triggered_by.clone())
+                .unwrap_or_default(),
         }
     }
 

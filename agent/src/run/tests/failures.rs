@@ -92,13 +92,14 @@ fn a_failed_package_says_what_apt_said() {
 fn a_service_that_dies_fails_and_skips_what_comes_after_it() {
     let mut fake = Fake::with(Some("2"), &[(CONF, "new"), ("/etc/motd", "hello")], &[]);
     fake.dying.insert("one".into());
+    fake.told
+        .insert(id("service:one"), "exit status 3\nbad conf".into());
     let done = run(&mut fake, &role());
     let failure = &done.failures[0];
     assert_eq!(failure.resource, Some(id("service:one")));
-    assert!(
-        failure.message.contains("ended within 2 s"),
-        "{}",
-        failure.message
+    assert_eq!(
+        failure.message,
+        "it was started, and ended within 2 s: exit status 3\nbad conf"
     );
     assert_eq!(failure.skipped, [id("service:two")]);
     assert!(!fake.starts.contains_key("two"));

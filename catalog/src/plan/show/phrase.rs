@@ -36,7 +36,10 @@ pub(super) fn differences(change: &Change) -> Vec<String> {
         _ if change.resource.kind == Kind::Package && change.action == Action::Update => {
             words.push("marked as wanted for itself".into());
         }
-        (Value::Null, Value::Object(after)) => words.extend(new(after)),
+        (Value::Null, Value::Object(after)) => match after.get("woken_by") {
+            Some(by) => words.push(format!("{} can start it again", text(by))),
+            None => words.extend(new(after)),
+        },
         (Value::Object(before), Value::Object(after)) => {
             match (before.get("target"), before.get("type")) {
                 (Some(target), _) if !after.contains_key("target") => {
