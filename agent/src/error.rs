@@ -50,6 +50,7 @@ impl Error {
         match wrong.fault() {
             Fault::Catalog => Self::Catalog(wrong.into()),
             Fault::Call => Self::Usage(wrong.into()),
+            Fault::Setup => Self::Config(wrong.into()),
         }
     }
 

@@ -14,7 +14,7 @@ pub use cfg_catalog::plan::document::Document;
 use cfg_catalog::plan::document::{DryRun, Head};
 use cfg_catalog::release::part::Part;
 use cfg_catalog::resource::Desired;
-use cfg_catalog::{Inputs, render};
+use cfg_catalog::{Inputs, Secrets, render};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -35,6 +35,8 @@ pub struct Role {
     pub facts: Facts,
     /// `--set`.
     pub set: BTreeMap<String, String>,
+    /// `--secrets`.
+    pub secrets: Secrets,
     /// The release, where a server gave it.
     pub release: Option<Digest>,
 }
@@ -106,6 +108,7 @@ impl Role {
             me: Some(assignment.me),
             facts,
             set: BTreeMap::new(),
+            secrets: Secrets::default(),
         }
     }
 
@@ -118,7 +121,7 @@ impl Role {
     ///
     /// # Errors
     /// [`Error::Catalog`] where the role does not fit this machine, [`Error::Usage`] where a value of `--set` does not
-    /// fit the role.
+    /// fit the role, [`Error::Config`] where a secret is not at hand.
     pub fn render(&self, contents: &Contents) -> Result<Desired, Error> {
         let inputs = Inputs {
             facts: &self.facts,
@@ -126,6 +129,7 @@ impl Role {
             me: self.me.as_ref(),
             leaf: self.leaf.as_deref(),
             set: &self.set,
+            secrets: &self.secrets,
         };
         render(&self.part, &inputs, contents).map_err(Error::of_diagnostics)
     }

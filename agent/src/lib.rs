@@ -23,4 +23,5 @@ pub mod operator;
 pub mod resource;
 pub mod run;
 pub mod run_as;
+mod secrets;
 pub mod systemd;

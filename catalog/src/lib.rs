@@ -15,10 +15,12 @@ pub mod release;
 pub mod render;
 pub mod resource;
 pub mod role;
+mod secrets;
 pub mod text;
 
 pub use chain::chain;
 pub use render::{Blobs, Inputs, render};
 pub use role::Catalog;
+pub use secrets::Secrets;
 pub use text::CatalogFiles;
 pub use text::diagnostic::{Diagnostic, Diagnostics, Fault};

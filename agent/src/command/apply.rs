@@ -54,7 +54,7 @@ impl Apply {
                 return Err(Error::later(what));
             }
         }
-        self.choice.refuse_later()?;
+        self.choice.set()?;
         let config = call.config()?;
         let place = Place::of(&config, self.root.as_deref())?;
         if !self.dry_run && place.is_machine && !is_root() {

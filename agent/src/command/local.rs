@@ -7,9 +7,10 @@ use crate::contents::Contents;
 use crate::error::Error;
 use crate::folder::read_catalog;
 use crate::job::Role;
+use crate::secrets;
 use anyhow::Context as _;
-use cfg_catalog::Catalog;
 use cfg_catalog::fleet::{FleetView, Me};
+use cfg_catalog::{Catalog, Secrets};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,8 @@ pub struct Choice {
     /// The other machines, as TOML or JSON.
     #[arg(long, value_name = "FILE", requires = "catalog")]
     fleet: Option<PathBuf>,
-    #[arg(long, hide = true, value_name = "FILE")]
+    /// The values of secret params, as TOML: NAME = "value". Nobody but its owner may read it.
+    #[arg(long, value_name = "FILE", requires = "catalog")]
     secrets: Option<PathBuf>,
 }
 
@@ -38,15 +40,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 impl Choice {
-    /// What the contract names and this version has not.
-    pub fn refuse_later(&self) -> Result<(), Error> {
-        match self.secrets {
-            Some(_) => Err(Error::later("`--secrets`")),
-            None => self.set().map(|_| ()),
-        }
-    }
-
-    fn set(&self) -> Result<BTreeMap<String, String>, Error> {
+    /// `--set`, each param once.
+    pub fn set(&self) -> Result<BTreeMap<String, String>, Error> {
         let mut set = BTreeMap::new();
         for (key, value) in &self.set {
             if set.insert(key.clone(), value.clone()).is_some() {
@@ -59,6 +54,10 @@ impl Choice {
     /// The role of this catalog, with this machine's facts.
     pub async fn role(&self, catalog: &Path, config: &Config) -> Result<(Role, Contents), Error> {
         let set = self.set()?;
+        let secrets = match &self.secrets {
+            Some(path) => secrets::read(path)?,
+            None => Secrets::default(),
+        };
         let fleet = match &self.fleet {
             Some(path) => fleet(path)?,
             None => FleetView::default(),
@@ -85,6 +84,7 @@ impl Choice {
             fleet,
             facts,
             set,
+            secrets,
             release: None,
         };
         let memory = part

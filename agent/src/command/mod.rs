@@ -171,7 +171,6 @@ mod tests {
             "apply --prune",
             "apply --plan x",
             "apply --save-plan x",
-            "apply --catalog d --role r --secrets x",
             "history",
             "show 12",
             "undo 12 --yes",

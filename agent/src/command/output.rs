@@ -61,10 +61,12 @@ fn has(arguments: &[OsString], flag: &str) -> bool {
 pub fn show_error(error: &Error, arguments: &[OsString]) {
     match error {
         // Diagnostics say "error:" themselves, each at its place.
-        Error::Catalog(wrong) | Error::Usage(wrong) => match wrong.downcast_ref::<Diagnostics>() {
-            Some(wrong) => note(wrong.coloured().trim_end()),
-            None => say(error),
-        },
+        Error::Catalog(wrong) | Error::Usage(wrong) | Error::Config(wrong) => {
+            match wrong.downcast_ref::<Diagnostics>() {
+                Some(wrong) => note(wrong.coloured().trim_end()),
+                None => say(error),
+            }
+        }
         _ => say(error),
     }
     if has(arguments, "--json") {

@@ -31,7 +31,9 @@ impl Publish {
         if self.canary.is_some() {
             return Err(Error::later("`cfg publish --canary`"));
         }
-        let release = local::load(&self.catalog, &BTreeMap::new())?.release();
+        let catalog = local::load(&self.catalog, &BTreeMap::new())?;
+        catalog.publishable().map_err(Error::of_diagnostics)?;
+        let release = catalog.release();
         let overwrite = if self.force {
             Overwrite::Whatever
         } else {

@@ -20,7 +20,6 @@ pub struct Render {
 
 impl Render {
     pub fn run(self, call: &Call) -> Result<Exit, Error> {
-        self.choice.refuse_later()?;
         let config = call.config()?;
         let (role, contents) = runtime()?.block_on(self.choice.role(&self.catalog, &config))?;
         let desired = role.render(&contents)?;

@@ -22,7 +22,7 @@ const HIDDEN: &str = "(sensitive)";
 pub fn keys(resource: &Resource) -> Map<String, Value> {
     let mut keys = Keys::default();
     match &resource.body {
-        Body::Repository(repository) => keys.repository(repository),
+        Body::Repository(repository) => keys.repository(repository, resource.sensitive),
         Body::Group(group) => keys.group(group),
         Body::User(user) => keys.user(user),
         Body::Package(package) => keys.package(package),
@@ -33,7 +33,7 @@ pub fn keys(resource: &Resource) -> Map<String, Value> {
             keys.put("target", link.target.as_ref());
         }
         Body::Command(command) => keys.command(command, resource.sensitive),
-        Body::Service(service) => keys.service(service),
+        Body::Service(service) => keys.service(service, resource.sensitive),
     }
     keys.list("after", &resource.after);
     keys.0
@@ -84,13 +84,20 @@ impl Keys {
         }
     }
 
+    fn hideable(&mut self, key: &str, bytes: &[u8], sensitive: bool) {
+        match sensitive {
+            true => self.put(key, Some(HIDDEN)),
+            false => self.bytes(key, bytes),
+        }
+    }
+
     fn blob(&mut self, digest: &Digest, size: u64) {
         self.put("sha256", Some(digest));
         self.put("size", Some(size));
     }
 
-    fn repository(&mut self, repository: &Repository) {
-        self.bytes("sources", &repository.sources);
+    fn repository(&mut self, repository: &Repository, sensitive: bool) {
+        self.hideable("sources", &repository.sources, sensitive);
         self.put("signed_by", repository.key.as_ref().map(|key| key.digest));
     }
 
@@ -173,7 +180,7 @@ impl Keys {
         self.put("timeout", Some(format!("{}s", command.timeout_s)));
     }
 
-    fn service(&mut self, service: &Service) {
+    fn service(&mut self, service: &Service, sensitive: bool) {
         self.put(
             "state",
             service.state.map(|state| match state {
@@ -184,7 +191,7 @@ impl Keys {
         self.put("enabled", service.enabled);
         self.put("masked", service.masked);
         if let Some(unit) = &service.unit_file {
-            self.bytes("unit", &unit.content);
+            self.hideable("unit", &unit.content, sensitive);
         }
         self.list("restart_on", &service.restart_on);
         self.list("reload_on", &service.reload_on);

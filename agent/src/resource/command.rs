@@ -14,6 +14,25 @@ use std::time::Duration;
 /// No guard may take longer, whatever its command may.
 const GUARD_PATIENCE: Duration = Duration::from_secs(60);
 
+/// Whether what a command or a guard prints may be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saying {
+    /// It may.
+    Shown,
+    /// It may be the secret that it was given.
+    Secret,
+}
+
+impl Saying {
+    /// Of this resource.
+    pub fn of(resource: &Resource) -> Self {
+        match resource.sensitive {
+            true => Saying::Secret,
+            false => Saying::Shown,
+        }
+    }
+}
+
 /// How many lines of a failed command's output its failure shows.
 const LINES: usize = 10;
 
@@ -21,7 +40,12 @@ const LINES: usize = 10;
 ///
 /// # Errors
 /// Where a guard could not be asked in a run.
-pub fn observe(machine: &Machine, command: &Command, stage: Stage) -> anyhow::Result<CommandState> {
+pub fn observe(
+    machine: &Machine,
+    command: &Command,
+    saying: Saying,
+    stage: Stage,
+) -> anyhow::Result<CommandState> {
     let mut guards = Guards::Allow;
     if let Some(path) = &command.creates {
         match machine.observe_path(path, &Wanted::default()) {
@@ -38,7 +62,7 @@ pub fn observe(machine: &Machine, command: &Command, stage: Stage) -> anyhow::Re
         if guards == Guards::Forbid {
             break;
         }
-        match ask(machine, command, shell, stage)? {
+        match ask(machine, command, shell, saying, stage)? {
             Some(yes) if yes == forbids => guards = Guards::Forbid,
             Some(_) => {}
             None => guards = Guards::Unknown,
@@ -52,6 +76,7 @@ fn ask(
     machine: &Machine,
     command: &Command,
     shell: &Shell,
+    saying: Saying,
     stage: Stage,
 ) -> anyhow::Result<Option<bool>> {
     let question = Question {
@@ -69,6 +94,7 @@ fn ask(
     let answer = match (question.ask(place), stage) {
         (Ok(answer), _) => answer,
         (Err(_), Stage::Plan) => return Ok(None),
+        (Err(_), Stage::Turn) if saying == Saying::Secret => bail!("its guard cannot be asked"),
         (Err(error), Stage::Turn) => return Err(error).context("its guard cannot be asked"),
     };
     match (answer.outcome, stage) {
@@ -122,11 +148,9 @@ pub fn enact(
     if ended.outcome.is_success() {
         return Ok(());
     }
-    // What it prints may be the secret it was given.
-    let told = if resource.sensitive {
-        String::new()
-    } else {
-        last_lines(&ended.output)
+    let told = match Saying::of(resource) {
+        Saying::Secret => String::new(),
+        Saying::Shown => last_lines(&ended.output),
     };
     match (ended.outcome, told.is_empty()) {
         (Outcome::NotStarted, false) => bail!("{told}"),

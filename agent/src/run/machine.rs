@@ -101,10 +101,12 @@ impl Site for Eyes<'_> {
 /// Kinds that are looked at one by one.
 fn one(machine: &Machine, look: &Look<'_>, stage: Stage) -> Option<Observed> {
     match &look.resource.body {
-        Body::Command(body) => Some(match command::observe(machine, body, stage) {
-            Ok(state) => Observed::Command(state),
-            Err(error) => failed(&error),
-        }),
+        Body::Command(body) => Some(
+            match command::observe(machine, body, command::Saying::of(look.resource), stage) {
+                Ok(state) => Observed::Command(state),
+                Err(error) => failed(&error),
+            },
+        ),
         Body::Directory(body) if look.listed => {
             let wanted = crate::machine::Wanted {
                 below: true,

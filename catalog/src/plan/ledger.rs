@@ -5,10 +5,11 @@ use super::Snapshot;
 use super::inputs::{self, Inputs};
 use crate::digest::Digest;
 use crate::id::ResourceId;
+use crate::resource::file::Content;
 use crate::resource::service::{Input, ServiceState, Start};
-use crate::resource::{Body, Desired, Observed, Resource};
+use crate::resource::{Body, Desired, Observed, PathState, Resource};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What services and commands read when they last started or succeeded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct Ledger {
     pub services: BTreeMap<ResourceId, StartRecord>,
     /// By command, for each resource of its `on`, what it last succeeded with.
     pub commands: BTreeMap<ResourceId, BTreeMap<ResourceId, Digest>>,
+    /// Files that may hold what was sensitive, whatever the role says of them now: what stands there is not shown.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub sensitive: BTreeSet<ResourceId>,
 }
 
 /// What one start of a service read.
@@ -69,7 +73,10 @@ pub struct Owed {
 /// is there before the run, and what left a list is forgotten. It must be on disk before the first effect.
 pub fn begin(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> Ledger {
     let inputs = inputs::inputs(desired, snapshot);
-    let mut begun = Ledger::default();
+    let mut begun = Ledger {
+        sensitive: sensitive(desired, snapshot, ledger),
+        ..Ledger::default()
+    };
     // A service that left the role still runs with what it read: it may come back under the same start.
     let left = ledger
         .services
@@ -103,6 +110,28 @@ pub fn begin(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> Ledger 
         }
     }
     begun
+}
+
+/// What is sensitive, and what was and may stand there still.
+fn sensitive(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> BTreeSet<ResourceId> {
+    let now = desired.resources.iter().filter(|resource| {
+        matches!(&resource.body, Body::File(file) if resource.sensitive || file.sensitive)
+    });
+    let known = ledger.sensitive.iter().filter(|id| {
+        let body = desired.get(id).map(|resource| &resource.body);
+        match (body, snapshot.observed.get(*id)) {
+            (_, Some(Observed::Path(PathState::Absent { .. }))) => false,
+            (Some(Body::File(file)), Some(Observed::Path(PathState::File(there)))) => {
+                let wanted = file.content.as_ref().map(Content::digest);
+                wanted.is_none() || wanted != there.digest
+            }
+            _ => true,
+        }
+    });
+    now.map(|resource| &resource.id)
+        .chain(known)
+        .cloned()
+        .collect()
 }
 
 /// The record of a start, from what stands in the ledger and what is there.

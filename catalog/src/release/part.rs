@@ -70,6 +70,9 @@ pub struct Param {
     /// A regular expression that the whole string must match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
+    /// Its value is kept apart from the catalog, which only names it: `{ secret = "NAME" }`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
     /// Where it is declared.
     pub place: Place,
 }

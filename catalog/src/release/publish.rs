@@ -3,6 +3,7 @@
 use super::{FORMAT, Manifest};
 use crate::digest::Digest;
 use crate::role::Catalog;
+use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -27,6 +28,27 @@ impl Release {
 }
 
 impl Catalog {
+    /// What no release can have yet, though a run without a server can: params that are secret.
+    ///
+    /// # Errors
+    /// Each with its place; the fault is the call's.
+    pub fn publishable(&self) -> Result<(), Diagnostics> {
+        let mut wrong = Diagnostics::new();
+        let params = self.parts().values().flat_map(|part| &part.params);
+        for (name, param) in params.filter(|(_, param)| param.secret) {
+            let mut refusal = Diagnostic::of_call(format!(
+                "`{name}` is secret: publishing secrets is not in this version"
+            ))
+            .help("`cfg apply --catalog DIR --role NAME --secrets FILE` has them");
+            refusal.at = Some((&param.place).into());
+            wrong.push(refusal);
+        }
+        match wrong.is_empty() {
+            true => Ok(()),
+            false => Err(wrong.finish(|spot| spot.clone())),
+        }
+    }
+
     /// The catalog as a release; the same catalog always gives the same bytes.
     pub fn release(&self) -> Release {
         let mut manifest = Manifest {

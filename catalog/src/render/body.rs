@@ -12,6 +12,7 @@ use crate::resource::package::{Package, PackagePresence, Wanted};
 use crate::resource::service::{Activity, Service, UnitFile};
 use crate::resource::{Attributes, Body, Place, Presence, Shell};
 use crate::text::names;
+use crate::text::secrets::Stand;
 use crate::text::shape::Given;
 use std::collections::BTreeMap;
 
@@ -174,9 +175,8 @@ fn content(keys: &mut Keys<'_, '_>) -> Option<Content> {
     if let Some(text) = keys.read("content", Given::text) {
         return Some(Content::Text(text.into_bytes()));
     }
-    if let Some(name) = keys.role_path("template") {
-        let place = keys.place("template");
-        let text = keys.reader.file(&name, &place, keys.item)?;
+    if keys.declared.keys.contains_key("template") {
+        let text = keys.file("template", Stand::Key(Kind::File, "content"))?;
         return Some(Content::Text(text));
     }
     let name = keys.role_path("source")?;
@@ -235,8 +235,6 @@ fn service(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Service> {
 }
 
 fn unit_file(keys: &mut Keys<'_, '_>) -> Option<UnitFile> {
-    let name = keys.role_path("unit")?;
-    let place = keys.place("unit");
-    let content = keys.reader.file(&name, &place, keys.item)?;
+    let content = keys.file("unit", Stand::Unit)?;
     Some(UnitFile { content })
 }

@@ -22,14 +22,18 @@ pub struct Trouble {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// The same without any value: for what read a secret.
+    pub reserved: String,
 }
 
 impl Trouble {
     /// Something that happened in no file of its own.
     pub fn new(message: impl Into<String>) -> Self {
+        let message = message.into();
         Self {
             file: None,
-            message: message.into(),
+            reserved: message.clone(),
+            message,
             help: None,
         }
     }
@@ -88,17 +92,11 @@ impl Engine {
         json(&value)
     }
 
-    /// Renders a string of a role; one that is wholly one `{{ … }}` keeps its expression's type.
+    /// Renders a template of a role; one that is wholly one `{{ … }}` keeps its expression's type.
     ///
     /// # Errors
     /// Where the template is wrong, or what it reads is not there.
     pub fn string(&self, text: &str, context: &Value) -> Result<Given, Trouble> {
-        if !crate::text::declare::is_template(text) {
-            return Ok(Given {
-                value: text.into(),
-                computed: false,
-            });
-        }
         scan::guard::check(text, false).map_err(|error| self.explain(&error, text))?;
         if let Some(expression) = scan::whole(text) {
             return Ok(Given {
@@ -142,7 +140,7 @@ impl Engine {
         let range = inner.range().map(|range| scan::whole_range(text, range));
         let piece = range.clone().and_then(|range| text.get(range));
         let piece = piece.map(str::trim).filter(|piece| !piece.is_empty());
-        let trouble = match (inner.kind(), piece) {
+        let mut trouble = match (inner.kind(), piece) {
             (ErrorKind::UndefinedError, Some(piece)) => undefined(piece),
             // In a file, the place says which expression it is.
             (kind, Some(piece)) if file.is_none() && is_of_expression(kind) => {
@@ -150,6 +148,10 @@ impl Engine {
             }
             _ => Trouble::new(message(inner)),
         };
+        // What is undefined is said in the role's own words; all else may quote a value.
+        if !matches!((inner.kind(), piece), (ErrorKind::UndefinedError, Some(_))) {
+            trouble.reserved = format!("{}; it read a secret, so no more is said", inner.kind());
+        }
         let spot = |(name, text): (&str, &String)| {
             let role = name.split('/').next().unwrap_or_default();
             let source = Source::new(role, name, text.as_str());

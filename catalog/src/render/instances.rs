@@ -3,6 +3,7 @@
 use super::body;
 use super::reader::Reader;
 use super::scan;
+use super::watch::Seen;
 use super::whole;
 use crate::id::{Kind, ResourceId};
 use crate::release::part::{Declared, Part};
@@ -10,6 +11,8 @@ use crate::resource::{Body, Place, Resource};
 use crate::text::declare::is_template;
 use crate::text::diagnostic::Diagnostic;
 use crate::text::names;
+use crate::text::secrets::Stand;
+use minijinja::value::{Serde, Value as Seeable};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,13 +52,16 @@ pub fn all(part: &Part, reader: &mut Reader<'_>) -> Instances {
             instances.patterns.push(NamePattern { kind, pieces });
         }
         match declared.keys.get("each") {
-            None => one(declared, None, reader, &mut instances),
+            None => one(declared, None, false, reader, &mut instances),
             Some(each) => {
-                for item in items(&each.value, &each.place, reader) {
+                reader.secret = false;
+                let items = items(&each.value, &each.place, reader);
+                let secret = reader.secret;
+                for item in items {
                     if instances.on.len() > MOST {
                         break;
                     }
-                    one(declared, Some(&item), reader, &mut instances);
+                    one(declared, Some(&item), secret, reader, &mut instances);
                 }
             }
         }
@@ -70,14 +76,32 @@ pub fn all(part: &Part, reader: &mut Reader<'_>) -> Instances {
     instances
 }
 
-fn items(each: &Value, place: &Place, reader: &mut Reader<'_>) -> Vec<Value> {
+fn items(each: &Value, place: &Place, reader: &mut Reader<'_>) -> Vec<Seen> {
     let value = match each {
+        Value::Array(items) => {
+            let items: Option<Vec<Seen>> =
+                items.iter().map(|item| reader.item(item, place)).collect();
+            return items.unwrap_or_default();
+        }
         Value::String(text) => reader.expression(text, place, None),
-        array => reader.value(array, place, None).map(|given| given.value),
+        other => Some(other.clone()),
     };
+    let secret = reader.secret;
     match value {
-        Some(Value::Array(items)) => items,
-        Some(_) if reader.is_open(each) => Vec::new(),
+        // An expression is one whole: which of its items read the secret is not known.
+        Some(Value::Array(items)) => items
+            .into_iter()
+            .map(|item| Seen {
+                value: Seeable::from(Serde(item)),
+                secret,
+            })
+            .collect(),
+        Some(_) if reader.is_open(each) || (secret && reader.is_check()) => Vec::new(),
+        Some(_) if secret => {
+            let message = "`each` is an array; what it comes to read a secret, and is not shown";
+            reader.wrong.push(Diagnostic::error(place, message));
+            Vec::new()
+        }
         Some(other) => {
             let found = crate::text::shape::kind_of(&other);
             let message = format!("`each` is an array, not {found}");
@@ -88,16 +112,27 @@ fn items(each: &Value, place: &Place, reader: &mut Reader<'_>) -> Vec<Value> {
     }
 }
 
+/// `secret`: a secret was read on the way to it.
 fn one(
     declared: &Declared,
-    item: Option<&Value>,
+    item: Option<&Seen>,
+    mut secret: bool,
     reader: &mut Reader<'_>,
     instances: &mut Instances,
 ) {
-    let Some(id) = name(declared, item, reader) else {
+    reader.secret = false;
+    let id = name(declared, item, reader);
+    if reader.takes_no_secret(Stand::Name, &declared.place) {
+        return;
+    }
+    let Some(id) = id else {
         return;
     };
-    if !is_on(declared, item, reader) {
+    let mut on = is_on(declared, item, reader);
+    secret |= reader.secret;
+    // No check hangs on what a secret is.
+    on |= reader.secret && reader.is_check();
+    if !on {
         instances.off.insert(id);
         return;
     }
@@ -106,6 +141,7 @@ fn one(
     let mut keys = reader.keys(declared, item);
     let built = body::build(&mut keys, &id);
     whole::rendered(&mut keys, &id.name);
+    secret |= keys.secret;
     let open = std::mem::take(&mut reader.open);
     let broken = reader.wrong.len() > before;
     let Some(built) = built.filter(|_| !open && !broken) else {
@@ -118,14 +154,14 @@ fn one(
             id,
             place: declared.place.clone(),
             after: Vec::new(),
-            sensitive: matches!(&built.body, Body::File(file) if file.sensitive),
+            sensitive: secret || matches!(&built.body, Body::File(file) if file.sensitive),
             body: built.body,
         },
         references: built.references,
     });
 }
 
-fn name(declared: &Declared, item: Option<&Value>, reader: &mut Reader<'_>) -> Option<ResourceId> {
+fn name(declared: &Declared, item: Option<&Seen>, reader: &mut Reader<'_>) -> Option<ResourceId> {
     let place = &declared.place;
     let given = reader.string(&declared.name, place, item)?;
     let name = given
@@ -140,7 +176,7 @@ fn name(declared: &Declared, item: Option<&Value>, reader: &mut Reader<'_>) -> O
     }
 }
 
-fn is_on(declared: &Declared, item: Option<&Value>, reader: &mut Reader<'_>) -> bool {
+fn is_on(declared: &Declared, item: Option<&Seen>, reader: &mut Reader<'_>) -> bool {
     let Some(when) = declared.keys.get("when") else {
         return true;
     };

@@ -13,6 +13,7 @@ pub(crate) mod scan;
 mod trees;
 mod units;
 mod values;
+mod watch;
 pub(crate) mod whole;
 
 use crate::digest::Digest;
@@ -20,7 +21,9 @@ use crate::facts::Facts;
 use crate::fleet::{FleetView, Me};
 use crate::release::part::{HealthDeclared, Part};
 use crate::resource::{Desired, Health};
+use crate::secrets::Secrets;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
+use crate::text::secrets::Stand;
 use crate::text::source::Source;
 use minijinja::value::{Serde, Value};
 use std::collections::BTreeMap;
@@ -44,6 +47,8 @@ pub struct Inputs<'a> {
     pub leaf: Option<&'a [u8]>,
     /// `--set`: param to text.
     pub set: &'a BTreeMap<String, String>,
+    /// What params that are secret name.
+    pub secrets: &'a Secrets,
 }
 
 /// Whose facts they are.
@@ -51,7 +56,7 @@ pub struct Inputs<'a> {
 pub(crate) enum Purpose {
     /// A machine's own: all must be there.
     Machine,
-    /// Made up, at check: what only a machine can know is let pass.
+    /// Made up, at check: what only a machine can know is let pass, and what hangs on a secret.
     Check,
 }
 
@@ -78,12 +83,13 @@ pub(crate) fn render_for(
     purpose: Purpose,
 ) -> Result<Rendered, Diagnostics> {
     let mut wrong = Diagnostics::new();
-    let params = values::of_params(part, inputs, &mut wrong);
+    let params = values::of_params(part, inputs, purpose, &mut wrong);
     if wrong.has_errors() {
         return Err(wrong);
     }
-    let context = values::context(part, inputs, facts, params);
-    let mut reader = reader::Reader::new(part, blobs, context, purpose);
+    let watch = watch::Watch::default();
+    let context = values::context(part, inputs, facts, params, &watch);
+    let mut reader = reader::Reader::new(part, blobs, context, watch, purpose);
     let mut instances = instances::all(part, &mut reader);
     trees::expand(part, &mut instances, &mut reader.wrong);
     let health = part.health.as_ref().and_then(|h| health(h, &mut reader));
@@ -119,7 +125,12 @@ fn filled(part: &Part, blobs: &dyn Blobs, spot: &Spot) -> Spot {
 
 fn health(declared: &HealthDeclared, reader: &mut reader::Reader<'_>) -> Option<Health> {
     let key = &declared.command;
-    let given = reader.value(&key.value, &key.place, None)?;
+    reader.secret = false;
+    let given = reader.value(&key.value, &key.place, None);
+    if reader.takes_no_secret(Stand::Fleet("health"), &key.place) {
+        return None;
+    }
+    let given = given?;
     match given.shell() {
         Ok(command) => Some(Health {
             command,

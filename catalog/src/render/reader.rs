@@ -1,11 +1,14 @@
 //! Reads the keys of declared resources: renders them, gives them their types, and notes what is wrong.
 
 use super::engine::{Engine, Trouble};
+use super::watch::{Seen, Watch, Watched};
 use super::{Blobs, Purpose, scan};
 use crate::release::part::{Blob, Declared, Part};
 use crate::resource::Place;
 use crate::text::MAX_TEXT;
+use crate::text::declare::is_template;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::secrets::Stand;
 use crate::text::shape::Given;
 use minijinja::value::{Serde, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,18 +17,22 @@ pub struct Reader<'a> {
     part: &'a Part,
     blobs: &'a dyn Blobs,
     engine: Engine,
-    base: BTreeMap<&'static str, Value>,
+    base: BTreeMap<String, Seen>,
+    watch: Watch,
     purpose: Purpose,
     pub wrong: Diagnostics,
     /// The present resource reads what only a machine knows: it is left out of a check.
     pub open: bool,
+    /// A secret was read since this was last cleared.
+    pub secret: bool,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(
         part: &'a Part,
         blobs: &'a dyn Blobs,
-        base: BTreeMap<&'static str, Value>,
+        base: BTreeMap<String, Seen>,
+        watch: Watch,
         purpose: Purpose,
     ) -> Self {
         Self {
@@ -33,9 +40,11 @@ impl<'a> Reader<'a> {
             blobs,
             engine: Engine::new(),
             base,
+            watch,
             purpose,
             wrong: Diagnostics::new(),
             open: false,
+            secret: false,
         }
     }
 
@@ -44,26 +53,52 @@ impl<'a> Reader<'a> {
         self.part
     }
 
-    fn context(&self, item: Option<&serde_json::Value>) -> Value {
+    fn context(&self, item: Option<&Seen>) -> Value {
         let mut context = self.base.clone();
         if let Some(item) = item {
-            context.insert("item", Value::from(Serde(item)));
+            context.insert("item".into(), item.clone());
         }
-        Value::from_pairs(context)
+        Watched::table(context, &self.watch)
     }
 
-    /// Notes what went wrong, unless only a machine can know better.
-    fn trouble(&mut self, trouble: Trouble, place: &Place, open: bool) {
-        if open && self.purpose == Purpose::Check {
+    /// What was evaluated, and whether a secret was read for it.
+    fn watched<T>(&mut self, result: T) -> (T, bool) {
+        let secret = self.watch.take();
+        self.secret |= secret;
+        (result, secret)
+    }
+
+    /// Notes what went wrong, unless only a machine can know better. Of what read a secret no value is said.
+    fn trouble(&mut self, trouble: Trouble, place: &Place, open: bool, secret: bool) {
+        if (open || secret) && self.purpose == Purpose::Check {
             self.open = true;
             return;
         }
+        let message = match secret {
+            true => trouble.reserved,
+            false => trouble.message,
+        };
         let mut diagnostic = match trouble.file {
-            Some(at) => Diagnostic::error(*at, trouble.message).note(place, "for this key"),
-            None => Diagnostic::error(place, trouble.message),
+            Some(at) => Diagnostic::error(*at, message).note(place, "for this key"),
+            None => Diagnostic::error(place, message),
         };
         diagnostic.help = trouble.help;
         self.wrong.push(diagnostic);
+    }
+
+    /// Notes that a secret was read where none may stand; whether one was.
+    pub fn takes_no_secret(&mut self, stand: Stand<'_>, place: &Place) -> bool {
+        let refused = self.secret && !stand.takes_secrets();
+        if refused {
+            let refusal = stand.refuse(|message| Diagnostic::error(place, message));
+            self.wrong.push(refusal);
+        }
+        refused
+    }
+
+    /// Whether this rendering is a check's, where nothing may hang on what a secret is.
+    pub fn is_check(&self) -> bool {
+        self.purpose == Purpose::Check
     }
 
     /// Whether, at check, only a machine can say what this bare expression gives.
@@ -78,32 +113,86 @@ impl<'a> Reader<'a> {
         &mut self,
         text: &str,
         place: &Place,
-        item: Option<&serde_json::Value>,
+        item: Option<&Seen>,
     ) -> Option<serde_json::Value> {
-        match self.engine.expression(text, &self.context(item)) {
-            Ok(value) => Some(value),
-            Err(trouble) => {
+        let result = self.engine.expression(text, &self.context(item));
+        match self.watched(result) {
+            (Ok(value), _) => Some(value),
+            (Err(trouble), secret) => {
                 let open = scan::expression(text).is_ok_and(|(uses, _)| uses.is_open());
-                self.trouble(trouble, place, open);
+                self.trouble(trouble, place, open, secret);
                 None
             }
         }
     }
 
     /// A rendered string.
-    pub fn string(
+    pub fn string(&mut self, text: &str, place: &Place, item: Option<&Seen>) -> Option<Given> {
+        self.string_seen(text, place, item).map(|(given, _)| given)
+    }
+
+    /// The same, and whether a secret was read for it.
+    fn string_seen(
         &mut self,
         text: &str,
         place: &Place,
-        item: Option<&serde_json::Value>,
-    ) -> Option<Given> {
-        match self.engine.string(text, &self.context(item)) {
-            Ok(given) => Some(given),
-            Err(trouble) => {
+        item: Option<&Seen>,
+    ) -> Option<(Given, bool)> {
+        if !is_template(text) {
+            let given = Given {
+                value: text.into(),
+                computed: false,
+            };
+            return Some((given, false));
+        }
+        let result = self.engine.string(text, &self.context(item));
+        match self.watched(result) {
+            (Ok(given), secret) => Some((given, secret)),
+            (Err(trouble), secret) => {
                 let open = scan::template(text, "").is_ok_and(|uses| uses.is_open());
-                self.trouble(trouble, place, open);
+                self.trouble(trouble, place, open, secret);
                 None
             }
+        }
+    }
+
+    /// An item as expressions see it, with all strings in it rendered: which of them read a secret is not forgotten.
+    pub fn item(&mut self, value: &serde_json::Value, place: &Place) -> Option<Seen> {
+        let before = std::mem::take(&mut self.secret);
+        let item = self.item_seen(value, place);
+        self.secret |= before;
+        item
+    }
+
+    fn item_seen(&mut self, value: &serde_json::Value, place: &Place) -> Option<Seen> {
+        use serde_json::Value as Json;
+        match value {
+            Json::String(text) => {
+                let (given, secret) = self.string_seen(text, place, None)?;
+                let value = Value::from(Serde(given.value));
+                Some(Seen { value, secret })
+            }
+            Json::Array(items) => {
+                let items: Option<Vec<Seen>> = items
+                    .iter()
+                    .map(|item| self.item_seen(item, place))
+                    .collect();
+                Some(Seen::plain(match self.secret {
+                    true => Watched::list(items?, &self.watch),
+                    false => items?.into_iter().map(|item| item.value).collect(),
+                }))
+            }
+            Json::Object(table) => {
+                let entries: Option<BTreeMap<String, Seen>> = table
+                    .iter()
+                    .map(|(key, value)| Some((key.clone(), self.item_seen(value, place)?)))
+                    .collect();
+                Some(Seen::plain(match self.secret {
+                    true => Watched::table(entries?, &self.watch),
+                    false => Value::from_pairs(entries?.into_iter().map(|(k, v)| (k, v.value))),
+                }))
+            }
+            other => Some(Seen::plain(Value::from(Serde(other)))),
         }
     }
 
@@ -112,7 +201,7 @@ impl<'a> Reader<'a> {
         &mut self,
         value: &serde_json::Value,
         place: &Place,
-        item: Option<&serde_json::Value>,
+        item: Option<&Seen>,
     ) -> Option<Given> {
         use serde_json::Value as Json;
         let plain = |value| Given {
@@ -152,20 +241,16 @@ impl<'a> Reader<'a> {
     }
 
     /// A template file of a role, rendered.
-    pub fn file(
-        &mut self,
-        name: &str,
-        place: &Place,
-        item: Option<&serde_json::Value>,
-    ) -> Option<Vec<u8>> {
+    pub fn file(&mut self, name: &str, place: &Place, item: Option<&Seen>) -> Option<Vec<u8>> {
         let context = self.context(item);
         let (part, blobs) = (self.part, self.blobs);
         let text_of = |name: &str| text_of(part, blobs, name);
-        match self.engine.file(name, &context, &text_of) {
-            Ok(text) => Some(text.into_bytes()),
-            Err(trouble) => {
+        let result = self.engine.file(name, &context, &text_of);
+        match self.watched(result) {
+            (Ok(text), _) => Some(text.into_bytes()),
+            (Err(trouble), secret) => {
                 let open = self.is_open_file(name);
-                self.trouble(trouble, place, open);
+                self.trouble(trouble, place, open, secret);
                 None
             }
         }
@@ -214,15 +299,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The keys of one resource, for one item of its `each`.
-    pub fn keys<'r>(
-        &'r mut self,
-        declared: &'r Declared,
-        item: Option<&'r serde_json::Value>,
-    ) -> Keys<'r, 'a> {
+    pub fn keys<'r>(&'r mut self, declared: &'r Declared, item: Option<&'r Seen>) -> Keys<'r, 'a> {
         Keys {
             reader: self,
             declared,
             item,
+            secret: false,
         }
     }
 }
@@ -245,7 +327,9 @@ pub(super) fn text_of(part: &Part, blobs: &dyn Blobs, name: &str) -> Result<Stri
 pub struct Keys<'r, 'a> {
     pub reader: &'r mut Reader<'a>,
     pub declared: &'r Declared,
-    pub item: Option<&'r serde_json::Value>,
+    pub item: Option<&'r Seen>,
+    /// A secret was read for one of them.
+    pub secret: bool,
 }
 
 impl Keys<'_, '_> {
@@ -263,8 +347,36 @@ impl Keys<'_, '_> {
 
     /// A key's value, rendered.
     pub fn given(&mut self, key: &str) -> Option<Given> {
-        let key = self.declared.keys.get(key)?;
-        self.reader.value(&key.value, &key.place, self.item)
+        let declared = self.declared;
+        let written = declared.keys.get(key)?;
+        let read = |reader: &mut Reader<'_>, item: Option<&Seen>| {
+            reader.value(&written.value, &written.place, item)
+        };
+        self.guarded(Stand::Key(declared.kind, key), &written.place, read)
+    }
+
+    /// A template file that a key names, rendered.
+    pub fn file(&mut self, key: &str, stand: Stand<'_>) -> Option<Vec<u8>> {
+        let name = self.role_path(key)?;
+        let place = self.place(key);
+        let read = |reader: &mut Reader<'_>, item: Option<&Seen>| reader.file(&name, &place, item);
+        self.guarded(stand, &place, read)
+    }
+
+    /// What is read, unless a secret is where none may stand.
+    fn guarded<T>(
+        &mut self,
+        stand: Stand<'_>,
+        place: &Place,
+        read: impl FnOnce(&mut Reader<'_>, Option<&Seen>) -> Option<T>,
+    ) -> Option<T> {
+        self.reader.secret = false;
+        let found = read(self.reader, self.item);
+        self.secret |= self.reader.secret;
+        if self.reader.takes_no_secret(stand, place) {
+            return None;
+        }
+        found
     }
 
     /// A key's value as a type.
@@ -276,7 +388,16 @@ impl Keys<'_, '_> {
                 let text = self.declared.keys[key].value.as_str().unwrap_or_default();
                 let open = scan::template(text, "").is_ok_and(|uses| uses.is_open());
                 let place = self.place(key);
-                self.reader.trouble(Trouble::new(why), &place, open);
+                let trouble = Trouble {
+                    file: None,
+                    message: why,
+                    reserved: format!(
+                        "what `{key}` comes to does not fit; it read a secret, so it is not shown"
+                    ),
+                    help: None,
+                };
+                let secret = self.reader.secret;
+                self.reader.trouble(trouble, &place, open, secret);
                 None
             }
         }

@@ -176,7 +176,7 @@ fn of_tree(path: &AbsPath, body: Body, tree: &Instance) -> Instance {
             id: ResourceId::new(body.kind(), path.as_str()),
             place: tree.resource.place.clone(),
             after: Vec::new(),
-            sensitive: false,
+            sensitive: tree.resource.sensitive,
             body,
         },
         references: BTreeMap::new(),

@@ -1,8 +1,10 @@
 //! What a role's expressions can read: params, facts, fleet, member.
 
-use super::Inputs;
+use super::watch::{Seen, Watch, Watched};
+use super::{Inputs, Purpose};
 use crate::fleet::{FleetView, Member};
-use crate::release::part::Part;
+use crate::release::part::{Param, Part};
+use crate::secrets::Secrets;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::near;
 use crate::text::params;
@@ -11,6 +13,9 @@ use minijinja::{Error, ErrorKind, State};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// What every secret is at check: nothing may hang on it there.
+const SAMPLE: &str = "sample";
 
 /// A node's own layer, as it travels.
 #[derive(Deserialize)]
@@ -22,6 +27,7 @@ struct Leaf {
 pub fn of_params(
     part: &Part,
     inputs: &Inputs<'_>,
+    purpose: Purpose,
     wrong: &mut Diagnostics,
 ) -> BTreeMap<String, serde_json::Value> {
     let mut leaf = BTreeMap::new();
@@ -42,38 +48,87 @@ pub fn of_params(
     }
     let mut values = BTreeMap::new();
     for (name, param) in &part.params {
-        let given = match inputs.set.get(name) {
-            Some(text) => params::from_text(name, param, text)
-                .map(Some)
-                .map_err(|why| Diagnostic::of_call(format!("--set: {why}"))),
-            None => match leaf.get(name).or(part.values.get(name)) {
-                Some(value) => params::check(name, param, value)
-                    .map(Some)
-                    .map_err(|why| Diagnostic::error(&param.place, why)),
-                None => Ok(param.default.clone()),
-            },
-        };
+        let layer = leaf.get(name).or(part.values.get(name));
+        let given =
+            given(name, param, inputs.set.get(name), layer).and_then(|value| match param.secret {
+                true => secret(name, param, &value, inputs.secrets, purpose),
+                false => Ok(value),
+            });
         match given {
-            Ok(Some(value)) => {
+            Ok(value) => {
                 values.insert(name.clone(), value);
             }
-            Ok(None) => wrong.push(
-                Diagnostic::error(&param.place, format!("the param `{name}` has no value"))
-                    .help("give it a default, or a value in fleet.toml, or with --set"),
-            ),
-            Err(diagnostic) => wrong.push(diagnostic),
+            Err(diagnostic) => wrong.push(*diagnostic),
         }
     }
     values
 }
 
-/// What all expressions of a role can read.
+/// What is said of a param.
+fn given(
+    name: &str,
+    param: &Param,
+    set: Option<&String>,
+    layer: Option<&serde_json::Value>,
+) -> Result<serde_json::Value, Box<Diagnostic>> {
+    if let Some(text) = set {
+        return params::from_text(name, param, text)
+            .map_err(|why| Box::new(Diagnostic::of_call(format!("--set: {why}"))));
+    }
+    if let Some(value) = layer {
+        return params::check(name, param, value)
+            .map_err(|why| Box::new(Diagnostic::error(&param.place, why)));
+    }
+    param.default.clone().ok_or_else(|| {
+        let missing = Diagnostic::error(&param.place, format!("the param `{name}` has no value"));
+        Box::new(missing.help(match param.secret {
+            true => "give it a value in fleet.toml: { secret = \"NAME\" }",
+            false => "give it a default, or a value in fleet.toml, or with --set",
+        }))
+    })
+}
+
+/// The secret that a value of a param names.
+fn secret(
+    name: &str,
+    param: &Param,
+    value: &serde_json::Value,
+    secrets: &Secrets,
+    purpose: Purpose,
+) -> Result<serde_json::Value, Box<Diagnostic>> {
+    let called = params::named(value).unwrap_or_default();
+    let bad = |message: String, help: String| {
+        Box::new(Diagnostic::of_setup(&param.place, message).help(help))
+    };
+    match (purpose, secrets.get(called), secrets.source()) {
+        (Purpose::Check, ..) => Ok(SAMPLE.into()),
+        (Purpose::Machine, Some(secret), source) => params::check_secret(name, param, secret)
+            .map_err(|why| {
+                let source = source.unwrap_or_default();
+                bad(
+                    format!("the secret {called}: {why}"),
+                    format!("it comes from {source}"),
+                )
+            }),
+        (Purpose::Machine, None, Some(source)) => Err(bad(
+            format!("the param `{name}` is the secret {called}, which is not in {source}"),
+            format!("put it there: {called} = \"…\""),
+        )),
+        (Purpose::Machine, None, None) => Err(bad(
+            format!("the param `{name}` is the secret {called}, and no secrets are at hand"),
+            format!("give --secrets FILE, with {called} = \"…\" in it"),
+        )),
+    }
+}
+
+/// What all expressions of a role can read; secrets under this watch.
 pub fn context(
     part: &Part,
     inputs: &Inputs<'_>,
     facts: Value,
     params: BTreeMap<String, serde_json::Value>,
-) -> BTreeMap<&'static str, Value> {
+    watch: &Watch,
+) -> BTreeMap<String, Seen> {
     let fleet = Fleet {
         view: inputs.fleet.clone(),
         role: part.role.clone(),
@@ -82,12 +137,20 @@ pub fn context(
     let member = Membership {
         id: inputs.me.map(|me| me.id),
     };
-    BTreeMap::from([
-        ("params", Value::from(Serde(params))),
+    let params = params.into_iter().map(|(name, value)| {
+        let secret = part.params.get(&name).is_some_and(|param| param.secret);
+        let value = Value::from(Serde(value));
+        (name, Seen { value, secret })
+    });
+    [
+        ("params", Watched::table(params.collect(), watch)),
         ("facts", facts),
         ("fleet", Value::from_object(fleet)),
         ("member", Value::from_object(member)),
-    ])
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), Seen::plain(value)))
+    .collect()
 }
 
 /// `fleet`.

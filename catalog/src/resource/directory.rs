@@ -8,7 +8,7 @@ use super::{
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
-use crate::plan::claims::Claims;
+use crate::plan::ledger::Ledger;
 use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Change};
 use serde_json::{Value, json};
@@ -179,7 +179,7 @@ fn purged(
     if !directory.purge {
         return Vec::new();
     }
-    victims(&directory.path, &state.below, turn.claims)
+    victims(&directory.path, &state.below, turn)
         .into_iter()
         .map(|(victim, before)| {
             Change::new(&victim, Action::Remove)
@@ -190,7 +190,8 @@ fn purged(
 }
 
 /// Everything below that no resource claims, and that holds nothing which stays.
-fn victims(folder: &AbsPath, below: &[Below], claims: &Claims) -> Vec<(ResourceId, Value)> {
+fn victims(folder: &AbsPath, below: &[Below], turn: &Turn<'_>) -> Vec<(ResourceId, Value)> {
+    let claims = turn.claims;
     let mounts: Vec<&AbsPath> = below
         .iter()
         .filter(|b| matches!(b.what, BelowKind::Mount))
@@ -207,7 +208,7 @@ fn victims(folder: &AbsPath, below: &[Below], claims: &Claims) -> Vec<(ResourceI
     going
         .into_iter()
         .map(|below| {
-            let (kind, before) = victim(&below.what);
+            let (kind, before) = victim(below, turn.ledger);
             let named = claims.absent(&below.path).cloned();
             let id = named.unwrap_or_else(|| ResourceId::new(kind, below.path.as_str()));
             (id, before)
@@ -216,8 +217,13 @@ fn victims(folder: &AbsPath, below: &[Below], claims: &Claims) -> Vec<(ResourceI
 }
 
 /// How a victim is named and shown: a link or a device goes as a file does.
-fn victim(what: &BelowKind) -> (Kind, Value) {
-    match what {
+fn victim(below: &Below, ledger: &Ledger) -> (Kind, Value) {
+    let file = ResourceId::new(Kind::File, below.path.as_str());
+    match &below.what {
+        BelowKind::File(old) if ledger.sensitive.contains(&file) => (
+            Kind::File,
+            attributes::shown(&old.ownership, &[("sensitive", true.into())]),
+        ),
         BelowKind::File(old) => {
             let digest = old.digest.map(|digest| digest.to_string());
             (

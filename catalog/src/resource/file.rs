@@ -66,6 +66,16 @@ pub const NEW: Mode = Mode(0o644);
 /// The mode of a new sensitive file that nobody gave one.
 pub const NEW_SENSITIVE: Mode = Mode(0o600);
 
+/// Whether what it is to hold is shown nowhere.
+fn is_secret(resource: &Resource, file: &File) -> bool {
+    resource.sensitive || file.sensitive
+}
+
+/// Whether what stands there is shown nowhere: it may be of a time when the role had a secret in it.
+fn was_secret(resource: &Resource, file: &File, turn: &Turn<'_>) -> bool {
+    is_secret(resource, file) || turn.ledger.sensitive.contains(&resource.id)
+}
+
 /// What would bring the file about.
 pub(crate) fn diff(
     resource: &Resource,
@@ -76,15 +86,20 @@ pub(crate) fn diff(
     if let PathState::Unreadable { why } = state {
         return Err(Obstacle(why.clone()));
     }
-    let secret = resource.sensitive || file.sensitive;
     match (file.state, &file.content) {
-        (Presence::Absent, _) => removal(resource, state, secret),
+        (Presence::Absent, _) => removal(resource, file, state, turn),
         (Presence::Present, Some(content)) => filled(resource, file, content, state, turn),
         (Presence::Present, None) => attributes_alone(resource, file, state, turn),
     }
 }
 
-fn removal(resource: &Resource, state: &PathState, secret: bool) -> Result<Found, Obstacle> {
+fn removal(
+    resource: &Resource,
+    file: &File,
+    state: &PathState,
+    turn: &Turn<'_>,
+) -> Result<Found, Obstacle> {
+    let secret = was_secret(resource, file, turn);
     let change = Change::new(&resource.id, Action::Remove);
     let change = match state {
         PathState::Absent { .. } => return Ok(Found::default()),
@@ -112,7 +127,7 @@ fn filled(
     state: &PathState,
     turn: &Turn<'_>,
 ) -> Result<Found, Obstacle> {
-    let secret = resource.sensitive || file.sensitive;
+    let secret = is_secret(resource, file);
     let new_mode = if secret { NEW_SENSITIVE } else { NEW };
     let change = |action| Change::new(&resource.id, action);
     let (change, current) = match state {
@@ -155,7 +170,7 @@ fn rewritten(
     old: &FileState,
     turn: &Turn<'_>,
 ) -> Result<Found, Obstacle> {
-    let secret = resource.sensitive || file.sensitive;
+    let secret = is_secret(resource, file);
     let outcome = attributes::outcome(&file.attributes, Some(&old.ownership), NEW, turn.host);
     let digest = match old.digest {
         _ if file.create_only => old.digest,
@@ -168,7 +183,8 @@ fn rewritten(
             held: outcome.held,
         });
     }
-    let open = !secret
+    let old_secret = was_secret(resource, file, turn);
+    let open = !old_secret
         && digest != old.digest
         && attributes::public(old.ownership.mode)
         && attributes::public(outcome.after.mode);
@@ -181,8 +197,12 @@ fn rewritten(
             Change::new(&resource.id, Action::Update)
                 .with_diff(diff)
                 .showing(
-                    shown(&old.ownership, old.digest, secret),
-                    shown(&outcome.after, digest, secret),
+                    shown(&old.ownership, old.digest, old_secret),
+                    shown(
+                        &outcome.after,
+                        digest,
+                        secret || (old_secret && digest == old.digest),
+                    ),
                 ),
         ],
         held: outcome.held,
@@ -196,7 +216,7 @@ fn attributes_alone(
     state: &PathState,
     turn: &Turn<'_>,
 ) -> Result<Found, Obstacle> {
-    let secret = resource.sensitive || file.sensitive;
+    let secret = was_secret(resource, file, turn);
     match state {
         PathState::File(old) => {
             let outcome =

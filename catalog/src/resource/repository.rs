@@ -61,13 +61,14 @@ pub(crate) fn diff(
     repository: &Repository,
     state: &RepositoryState,
 ) -> Result<Found, Obstacle> {
+    let part = |wanted, state: &PathState| part(wanted, state, resource.sensitive);
     let sources = part(Digest::of(&repository.sources), &state.sources)?;
     let key = match (&repository.key, &state.key) {
         (None, _) => None,
         (Some(key), Some(seen)) => Some(part(key.digest, seen)?),
         (Some(_), None) => return Err(Obstacle("its key was not looked at".into())),
     };
-    let same = |part: &Part| part.before.as_ref() == Some(&part.after);
+    let same = |part: &Part| part.same;
     if same(&sources) && key.as_ref().is_none_or(same) {
         return Ok(Found::default());
     }
@@ -99,17 +100,24 @@ pub(crate) fn diff(
 
 /// One of the two files, as shown.
 struct Part {
+    same: bool,
     before: Option<Value>,
     after: Value,
 }
 
-fn part(wanted: Digest, state: &PathState) -> Result<Part, Obstacle> {
-    let shown = |mode: Mode, digest: Digest| json!({ "mode": mode.to_string(), "sha256": digest.to_string() });
+fn part(wanted: Digest, state: &PathState, sensitive: bool) -> Result<Part, Obstacle> {
+    let shown = |mode: Mode, digest: Digest| match sensitive {
+        true => json!({ "mode": mode.to_string(), "sensitive": true }),
+        false => json!({ "mode": mode.to_string(), "sha256": digest.to_string() }),
+    };
+    let mut same = false;
     let before = match state {
         PathState::Absent { .. } => None,
         PathState::File(old) => {
             let unread = || Obstacle("its file could not be read".into());
-            Some(shown(old.ownership.mode, old.digest.ok_or_else(unread)?))
+            let digest = old.digest.ok_or_else(unread)?;
+            same = digest == wanted && old.ownership.mode == MODE;
+            Some(shown(old.ownership.mode, digest))
         }
         PathState::Link(old) => Some(json!({ "target": old.target })),
         PathState::Directory(_) | PathState::Special | PathState::Unreadable { .. } => {
@@ -117,6 +125,7 @@ fn part(wanted: Digest, state: &PathState) -> Result<Part, Obstacle> {
         }
     };
     Ok(Part {
+        same,
         before,
         after: shown(MODE, wanted),
     })

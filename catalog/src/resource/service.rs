@@ -271,8 +271,12 @@ fn unit_file(
         return Ok(None);
     };
     let digest = Digest::of(&wanted.content);
-    let after = json!({ "sha256": digest.to_string(), "mode": "0644" });
     let open = !resource.sensitive;
+    let shown = |digest: Digest, mode: String| match open {
+        true => json!({ "sha256": digest.to_string(), "mode": mode }),
+        false => json!({ "sensitive": true, "mode": mode }),
+    };
+    let after = shown(digest, "0644".into());
     let (action, before, diff) = match &state.unit_file {
         None => return Err(Obstacle("its unit file was not looked at".into())),
         Some(PathState::Absent { .. }) => (
@@ -286,8 +290,7 @@ fn unit_file(
             if old_digest == digest && old.ownership.mode.0 == 0o644 {
                 return Ok(None);
             }
-            let mode = old.ownership.mode.to_string();
-            let before = json!({ "sha256": old_digest.to_string(), "mode": mode });
+            let before = shown(old_digest, old.ownership.mode.to_string());
             let old = old.content.as_deref();
             let diff = old.and_then(|old| textdiff::unified(old, &wanted.content));
             (Action::Update, before, diff)

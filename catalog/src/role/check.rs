@@ -13,6 +13,7 @@ use crate::text::declare::{KeyText, is_template};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::keys;
 use crate::text::remedy;
+use crate::text::secrets::Stand;
 use crate::text::shape::{Given, Shape};
 use crate::text::tree::{Node, NodeValue};
 use serde_json::Value;
@@ -91,6 +92,7 @@ impl Check<'_> {
             text: &resource.name,
             item,
             shell: false,
+            stand: Stand::Name,
             key: resource.at.place.clone(),
         };
         if is_template(&resource.name) {
@@ -98,7 +100,7 @@ impl Check<'_> {
         }
         for (key, text) in &resource.keys {
             if let Some(shape) = keys::shape(resource.kind, key) {
-                self.key(key, text, shape, item);
+                self.key(key, text, shape, Stand::Key(resource.kind, key), item);
             }
         }
         self.whole(resource);
@@ -107,7 +109,7 @@ impl Check<'_> {
     fn fleet_key(&mut self, key: &KeyText) {
         let name = &key.source.text[key.span.clone()];
         if let Some(row) = keys::FLEET.iter().find(|row| row.name == name) {
-            self.key(row.name, key, row.shape, None);
+            self.key(row.name, key, row.shape, Stand::Fleet(row.name), None);
         }
     }
 
@@ -117,7 +119,14 @@ impl Check<'_> {
     }
 
     /// `item`: whether there is one, and whether it comes from facts or fleet.
-    fn key(&mut self, name: &str, key: &KeyText, shape: Shape, item: Option<bool>) {
+    fn key(
+        &mut self,
+        name: &str,
+        key: &KeyText,
+        shape: Shape,
+        stand: Stand<'_>,
+        item: Option<bool>,
+    ) {
         if let Some(bad) = key.node.unusable() {
             let message = format!("`{name}` takes no {}", bad.kind().trim_start_matches("a "));
             return self.error(key, Diagnostic::error(key.source.spot(&bad.span), message));
@@ -132,7 +141,7 @@ impl Check<'_> {
         key.node
             .strings(&mut |text, _| templated |= is_template(text));
         if templated {
-            self.templates(key, shape, item);
+            self.templates(key, shape, stand, item);
         }
         let whole = key
             .node
@@ -148,7 +157,7 @@ impl Check<'_> {
             }
         }
         match shape {
-            Shape::Template | Shape::File | Shape::Tree => self.file(key, shape, item),
+            Shape::Template | Shape::File | Shape::Tree => self.file(key, shape, stand, item),
             Shape::References => self.references(name, key),
             _ => {}
         }
@@ -195,7 +204,7 @@ impl Check<'_> {
         }
     }
 
-    fn templates(&mut self, key: &KeyText, shape: Shape, item: Option<bool>) {
+    fn templates(&mut self, key: &KeyText, shape: Shape, stand: Stand<'_>, item: Option<bool>) {
         let mut texts = Vec::new();
         key.node.strings(&mut |text, node| texts.push((text, node)));
         for (text, node) in texts {
@@ -204,6 +213,7 @@ impl Check<'_> {
                 text,
                 item,
                 shell: shape == Shape::Shell && key.node.text().is_some(),
+                stand,
                 key: key.value_spot().place,
             };
             let spot = |range: &Range<usize>| key.source.spot_within(&span, range);
@@ -212,7 +222,7 @@ impl Check<'_> {
     }
 
     /// The files that a key names are there, and go into the part.
-    fn file(&mut self, key: &KeyText, shape: Shape, item: Option<bool>) {
+    fn file(&mut self, key: &KeyText, shape: Shape, stand: Stand<'_>, item: Option<bool>) {
         let Some(text) = key.node.text() else {
             return;
         };
@@ -240,7 +250,11 @@ impl Check<'_> {
         for path in found {
             if shape == Shape::Template {
                 let place = key.value_spot().place;
-                self.expressions.file(&path, item.is_some(), &place);
+                let stand = match stand {
+                    Stand::Key(Kind::File, _) => Stand::Key(Kind::File, "content"),
+                    _ => Stand::Unit,
+                };
+                self.expressions.file(&path, item.is_some(), stand, &place);
             }
             self.expressions.files.insert(path);
         }

@@ -3,11 +3,13 @@
 use super::files::Files;
 use super::include::Roles;
 use super::merge::MergedRole;
+use crate::id::Kind;
 use crate::render::engine::{self, Engine};
 use crate::render::scan::{self, Uses};
 use crate::resource::Place;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
+use crate::text::secrets::Stand;
 use crate::text::source::Source;
 use crate::text::tree::NodeValue;
 use std::collections::BTreeSet;
@@ -71,6 +73,8 @@ pub struct Text<'t> {
     pub item: Option<bool>,
     /// It is a command line.
     pub shell: bool,
+    /// Where it stands.
+    pub stand: Stand<'t>,
     /// Where the value of its key begins.
     pub key: Place,
 }
@@ -85,8 +89,8 @@ pub struct Expressions<'a> {
     pub reads: BTreeSet<String>,
     pub said: Vec<Place>,
     pub wrong: Diagnostics,
-    /// Template files looked at, with an item and without.
-    seen: BTreeSet<(String, bool)>,
+    /// Template files looked at: with an item or without, and whether secrets may be in them.
+    seen: BTreeSet<(String, bool, bool)>,
 }
 
 impl<'a> Expressions<'a> {
@@ -130,6 +134,7 @@ impl<'a> Expressions<'a> {
                         text,
                         item: None,
                         shell: false,
+                        stand: Stand::Key(Kind::File, "each"),
                         key: key.value_spot().place,
                     };
                     let spot = |range: &Range<usize>| key.source.spot_within(&span, range);
@@ -185,6 +190,7 @@ impl<'a> Expressions<'a> {
             }
         };
         self.names(&uses, text.item, &text.key, spot);
+        self.secrets(&uses, text.stand, &text.key, spot);
         for include in &uses.includes {
             let at = spot(&include.span);
             self.said.push(text.key.clone());
@@ -216,8 +222,9 @@ impl<'a> Expressions<'a> {
     }
 
     /// Looks at a template file and what it includes.
-    pub fn file(&mut self, path: &str, item: bool, from: &Place) {
-        if !self.seen.insert((path.to_owned(), item)) {
+    pub fn file(&mut self, path: &str, item: bool, stand: Stand<'_>, from: &Place) {
+        let key = (path.to_owned(), item, stand.takes_secrets());
+        if !self.seen.insert(key) {
             return;
         }
         self.files.insert(path.to_owned());
@@ -238,7 +245,7 @@ impl<'a> Expressions<'a> {
         let role = path.split('/').next().unwrap_or_default();
         let source = Source::new(role, path, text);
         match scan::template(text, path) {
-            Ok(uses) => self.file_uses(&uses, &source, item, from),
+            Ok(uses) => self.file_uses(&uses, &source, item, stand, from),
             Err(why) => {
                 let end = why.line().unwrap_or(1);
                 let span = why.range().unwrap_or_else(|| source.line_start(end));
@@ -250,9 +257,17 @@ impl<'a> Expressions<'a> {
         }
     }
 
-    fn file_uses(&mut self, uses: &Uses, source: &Source, item: bool, from: &Place) {
+    fn file_uses(
+        &mut self,
+        uses: &Uses,
+        source: &Source,
+        item: bool,
+        stand: Stand<'_>,
+        from: &Place,
+    ) {
         let spot = |span: &Range<usize>| source.spot(span);
         self.names(uses, item.then_some(false), from, &spot);
+        self.secrets(uses, stand, from, &spot);
         for include in &uses.includes {
             let at = source.spot(&include.span);
             let Some(name) = &include.name else {
@@ -263,7 +278,7 @@ impl<'a> Expressions<'a> {
             };
             let path = format!("{}/{name}", source.role);
             if self.catalog.get(&path).is_some() {
-                self.file(&path, item, from);
+                self.file(&path, item, stand, from);
                 continue;
             }
             self.said.push(from.clone());
@@ -314,6 +329,20 @@ impl<'a> Expressions<'a> {
         for diagnostic in wrong {
             self.said.push(key.clone());
             self.wrong.push(diagnostic);
+        }
+    }
+
+    /// Secrets by name where none may stand, in whatever branch; one that gets there in another way, rendering finds.
+    fn secrets(&mut self, uses: &Uses, stand: Stand<'_>, key: &Place, spot: SpotOf<'_>) {
+        if stand.takes_secrets() {
+            return;
+        }
+        let params = &self.role.params;
+        let secret = |name: &String| params.get(name).is_some_and(|param| param.secret);
+        for used in uses.params.iter().filter(|used| secret(&used.name)) {
+            let refusal = stand.refuse(|message| Diagnostic::error(spot(&used.span), message));
+            self.said.push(key.clone());
+            self.wrong.push(refusal);
         }
     }
 

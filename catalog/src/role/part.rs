@@ -8,6 +8,7 @@ use crate::release::FORMAT;
 use crate::release::nodes;
 use crate::release::part::{Declared, HealthDeclared, Key, Part};
 use crate::render::{self, Inputs, Purpose};
+use crate::secrets::Secrets;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::shape::Given;
@@ -110,6 +111,7 @@ fn try_out(
         me: Some(&sample::me(&role.own.name)),
         leaf: leaf.as_deref(),
         set: &set,
+        secrets: &Secrets::default(),
     };
     let value = sample::facts_value(&facts);
     let results = match render::render_for(part, &inputs, value, &texts.files, Purpose::Check) {

@@ -42,6 +42,8 @@ pub enum Fault {
     Catalog,
     /// The call's: a value of `--set`.
     Call,
+    /// That of what it was set up with: a secret is not at hand.
+    Setup,
 }
 
 /// One thing that is wrong.
@@ -91,6 +93,14 @@ impl Diagnostic {
         Self {
             fault: Fault::Call,
             ..Self::bare(message)
+        }
+    }
+
+    /// An error of what a run was set up with, which shows at a place.
+    pub fn of_setup(at: impl Into<Spot>, message: impl Into<String>) -> Self {
+        Self {
+            fault: Fault::Setup,
+            ..Self::error(at, message)
         }
     }
 
@@ -229,12 +239,13 @@ impl Diagnostics {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }
 
-    /// Whose fault it is that there are errors: the call's where nothing else is wrong.
+    /// Whose fault it is that there are errors: the catalog's, unless all are another's.
     pub fn fault(&self) -> Fault {
-        let mut errors = self.0.iter().filter(|d| d.severity == Severity::Error);
-        match errors.all(|error| error.fault == Fault::Call) {
-            true => Fault::Call,
-            false => Fault::Catalog,
+        let errors = self.0.iter().filter(|d| d.severity == Severity::Error);
+        let faults: Vec<Fault> = errors.map(|error| error.fault).collect();
+        match faults.first() {
+            Some(first) if faults.iter().all(|fault| fault == first) => *first,
+            _ => Fault::Catalog,
         }
     }
 

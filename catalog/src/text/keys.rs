@@ -98,7 +98,7 @@ const FILE: &[Key] = &[
     key("validate", Shape::Shell, NONE)
         .is("judges the new file, `%s` its path; where it fails the old one stays"),
     key("sensitive", Shape::Boolean, "`false`")
-        .is("its content is never shown, logged or reported"),
+        .is("its content is never shown, logged or reported; what reads a secret is so by itself"),
     key("create_only", Shape::Boolean, "`false`")
         .is("content counts only while there is no such file"),
     STATE,

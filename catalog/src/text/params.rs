@@ -1,6 +1,6 @@
 //! Params: how a role declares them, and which values they take.
 
-use super::diagnostic::{Diagnostic, Diagnostics};
+use super::diagnostic::{Diagnostic, Diagnostics, Spot};
 use super::names;
 use super::shape::kind_of;
 use super::source::Source;
@@ -61,6 +61,7 @@ pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Optio
     }
     let find = |name: &str| keys.iter().find(|key| key.key == name).map(|key| &key.node);
     let ty = ty(source, entry, find("type"), wrong)?;
+    let secret = find("secret").is_some_and(|node| secret(source, node, wrong));
     let mut param = Param {
         ty,
         default: None,
@@ -68,9 +69,14 @@ pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Optio
         max: find("max").and_then(|node| bound(source, ty, node, wrong)),
         choices: None,
         pattern: find("pattern").and_then(|node| pattern(source, ty, node, wrong)),
+        secret,
         place: source.place(&entry.span),
     };
-    param.choices = find("choices").and_then(|node| choices(source, &param, node, wrong));
+    if secret {
+        fits_secret(source, ty, keys, wrong);
+    }
+    let choices = find("choices").filter(|_| !secret);
+    param.choices = choices.and_then(|node| self::choices(source, &param, node, wrong));
     if let Some(node) = find("default") {
         param.default = self::value(source, &entry.key, &param, node, wrong);
     }
@@ -87,11 +93,28 @@ fn unknown(source: &Source, key: &Entry, wrong: &mut Diagnostics) {
             .among(&key.key, KEYS),
         );
     }
-    if key.key == "secret" && !matches!(key.node.value, NodeValue::Boolean(false)) {
-        wrong.push(Diagnostic::error(
-            source.spot(&key.span),
-            "secret params are not in this version",
-        ));
+}
+
+fn secret(source: &Source, node: &Node, wrong: &mut Diagnostics) -> bool {
+    match node.value {
+        NodeValue::Boolean(secret) => secret,
+        _ => {
+            let message = format!("expected a boolean, found {}", node.kind());
+            wrong.push(Diagnostic::error(source.spot(&node.span), message));
+            false
+        }
+    }
+}
+
+/// A secret is text, and what it can be is not told by the catalog.
+fn fits_secret(source: &Source, ty: ParamType, keys: &[Entry], wrong: &mut Diagnostics) {
+    for key in keys {
+        let message = match key.key.as_str() {
+            "type" if ty != ParamType::String => "a secret param is of the type string",
+            "choices" => "the choices of a secret param would tell what it can be",
+            _ => continue,
+        };
+        wrong.push(Diagnostic::error(source.spot(&key.span), message));
     }
 }
 
@@ -190,6 +213,10 @@ pub fn value(
     };
     match result {
         Ok(value) => Some(value),
+        Err(why) if param.secret => {
+            wrong.push(Diagnostic::error(masked(source.spot(&node.span)), why));
+            None
+        }
         Err(why) => {
             wrong.push(
                 Diagnostic::error(source.spot(&node.span), why).note(&param.place, "declared here"),
@@ -199,13 +226,41 @@ pub fn value(
     }
 }
 
+/// The same spot without what stands there: somebody may have written the secret itself.
+fn masked(mut spot: Spot) -> Spot {
+    const MASK: &str = "***";
+    let start = spot.place.column.saturating_sub(1) as usize;
+    let end = start + spot.width as usize;
+    let masked = |line: String| {
+        let before = line.chars().take(start);
+        before
+            .chain(MASK.chars())
+            .chain(line.chars().skip(end))
+            .collect()
+    };
+    spot.line = spot.line.map(masked);
+    spot.width = 3;
+    spot
+}
+
 /// The value as the param takes it: a float takes an integer too.
 ///
 /// # Errors
 /// With the reason why it does not do.
 pub fn check(name: &str, param: &Param, value: &Value) -> Result<Value, String> {
+    if param.secret {
+        // What stands there in its place is not said: it may be the secret itself.
+        return match named(value) {
+            Some(_) => Ok(value.clone()),
+            None => Err(format!(
+                "`{name}` is secret: its value here is {{ secret = \"NAME\" }}, and NAME stands in the file of --secrets"
+            )),
+        };
+    }
     if is_secret(value) {
-        return Err("secrets are not in this version".into());
+        return Err(format!(
+            "`{name}` takes no secret: it is not declared with secret = true"
+        ));
     }
     let right = match param.ty {
         ParamType::String => value.is_string(),
@@ -227,6 +282,21 @@ pub fn check(name: &str, param: &Param, value: &Value) -> Result<Value, String> 
     };
     limits(name, param, &value)?;
     Ok(value)
+}
+
+/// The value of a secret param, which a value in the catalog only names.
+///
+/// # Errors
+/// With the reason why it does not do, and nothing of the value.
+pub fn check_secret(name: &str, param: &Param, secret: &str) -> Result<Value, String> {
+    if let Some(pattern) = &param.pattern
+        && !whole(pattern)?.is_match(secret)
+    {
+        return Err(format!(
+            "it does not match the pattern of `{name}`, {pattern:?}"
+        ));
+    }
+    Ok(Value::from(secret))
 }
 
 fn limits(name: &str, param: &Param, value: &Value) -> Result<(), String> {
@@ -268,11 +338,23 @@ fn is_secret(value: &Value) -> bool {
         .is_some_and(|table| table.len() == 1 && table.contains_key("secret"))
 }
 
+/// The NAME of `{ secret = "NAME" }`.
+pub fn named(value: &Value) -> Option<&str> {
+    let name = value.as_object().filter(|_| is_secret(value))?;
+    let name = name.get("secret")?.as_str()?;
+    names::is_word(name).then_some(name)
+}
+
 /// What `--set NAME=TEXT` gives: the text read by the param's type.
 ///
 /// # Errors
 /// With the reason why it does not do.
 pub fn from_text(name: &str, param: &Param, text: &str) -> Result<Value, String> {
+    if param.secret {
+        return Err(format!(
+            "`{name}` is secret, and arguments can be seen by others: its value comes from --secrets FILE"
+        ));
+    }
     let wanted = |kind| format!("`{name}` is {kind}, which {text:?} is not");
     let value = match param.ty {
         ParamType::String => Value::from(text),

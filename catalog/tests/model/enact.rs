@@ -31,7 +31,10 @@ impl Machine {
         }
         let resource = plan.resource(desired, &change.resource).unwrap().clone();
         match &resource.body {
-            Body::File(file) => self.write_file(file),
+            Body::File(file) => self.write_file(&File {
+                sensitive: file.sensitive || resource.sensitive,
+                ..file.clone()
+            }),
             Body::Directory(directory) => {
                 self.node(
                     &directory.path,

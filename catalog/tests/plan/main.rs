@@ -8,4 +8,5 @@ mod ledger;
 mod model;
 mod orders;
 mod runs;
+mod secrets;
 mod tables;

@@ -8,7 +8,7 @@ use cfg_catalog::facts::Facts;
 use cfg_catalog::fleet::{FleetView, Me};
 use cfg_catalog::plan::Ledger;
 use cfg_catalog::resource::Desired;
-use cfg_catalog::{Catalog, CatalogFiles, Inputs, render};
+use cfg_catalog::{Catalog, CatalogFiles, Inputs, Secrets, render};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -125,6 +125,7 @@ impl Setting {
             me: me.as_ref(),
             leaf: None,
             set: &BTreeMap::new(),
+            secrets: &Secrets::default(),
         };
         render(part, &inputs, catalog.files()).unwrap_or_else(|wrong| panic!("\n{wrong}"))
     }

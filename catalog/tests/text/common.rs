@@ -9,7 +9,7 @@ use cfg_catalog::resource::package::Package;
 use cfg_catalog::resource::repository::Repository;
 use cfg_catalog::resource::service::Service;
 use cfg_catalog::resource::{Body, Desired};
-use cfg_catalog::{Catalog, CatalogFiles, Inputs, render};
+use cfg_catalog::{Catalog, CatalogFiles, Diagnostics, Inputs, Secrets, render};
 use std::collections::BTreeMap;
 
 pub fn files(all: &[(&str, &str)]) -> CatalogFiles {
@@ -72,6 +72,16 @@ pub fn in_catalog(
     leaf: Option<&str>,
     set: &[(&str, &str)],
 ) -> Result<Desired, String> {
+    with_secrets(catalog, leaf, set, &Secrets::default()).map_err(|wrong| wrong.to_string())
+}
+
+/// The same with secrets.
+pub fn with_secrets(
+    catalog: &Catalog,
+    leaf: Option<&str>,
+    set: &[(&str, &str)],
+    secrets: &Secrets,
+) -> Result<Desired, Diagnostics> {
     let fleet = FleetView {
         number: 1,
         roles: BTreeMap::from([
@@ -92,9 +102,9 @@ pub fn in_catalog(
             .iter()
             .map(|(k, v)| ((*k).into(), (*v).into()))
             .collect(),
+        secrets,
     };
-    let part = catalog.part("web").unwrap();
-    render(part, &inputs, catalog.files()).map_err(|wrong| wrong.to_string())
+    render(catalog.part("web").unwrap(), &inputs, catalog.files())
 }
 
 pub fn role(text: &str) -> Desired {

@@ -89,7 +89,7 @@ fn set_is_read_by_type() {
         ("f", "inf", "float"),
         ("l", "a", "`l`"),
         ("l", "{}", "`l` is a list, not a table"),
-        ("t", "{ secret = 'x' }", "not in this version"),
+        ("t", "{ secret = 'x' }", "takes no secret"),
         ("ss", "x", "has no param `ss`"),
     ] {
         let wrong = on_machine(&all, None, &[(key, value)]).unwrap_err();

@@ -9,6 +9,7 @@ mod common;
 mod laws;
 mod layers;
 mod rendering;
+mod secrets;
 mod shipped;
 mod stories;
 mod trees;

@@ -6,7 +6,7 @@ use crate::common::{
 use cfg_catalog::fleet::FleetView;
 use cfg_catalog::resource::Shell;
 use cfg_catalog::resource::package::Wanted;
-use cfg_catalog::{Catalog, Inputs, render};
+use cfg_catalog::{Catalog, Inputs, Secrets, render};
 use std::collections::BTreeMap;
 
 #[test]
@@ -178,6 +178,7 @@ fn without_a_fleet_what_reads_it_says_so() {
             me: None,
             leaf: None,
             set: &BTreeMap::new(),
+            secrets: &Secrets::default(),
         };
         let wrong = render(catalog.part("web").unwrap(), &inputs, catalog.files()).unwrap_err();
         let wrong = wrong.to_string();

@@ -3,7 +3,7 @@
 use crate::common::{facts, member, repository, text};
 use cfg_catalog::fleet::{FleetView, Me};
 use cfg_catalog::resource::{Body, Desired, Shell};
-use cfg_catalog::{Catalog, CatalogFiles, Inputs, render};
+use cfg_catalog::{Catalog, CatalogFiles, Inputs, Secrets, render};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -57,6 +57,7 @@ fn rendered(catalog: &Catalog, role: &str, ids: &[u32], set: &[(&str, &str)]) ->
         me: Some(&me),
         leaf: None,
         set: &set,
+        secrets: &Secrets::default(),
     };
     let part = catalog.part(role).unwrap();
     render(part, &inputs, catalog.files()).unwrap_or_else(|wrong| panic!("\n{wrong}"))

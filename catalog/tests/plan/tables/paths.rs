@@ -294,6 +294,23 @@ fn a_repository_is_one_change_of_two_files() {
         only(new).diff.as_deref(),
         Some("@@ -0,0 +1 @@\n+Types: deb\n")
     );
+    for (sources, wanted) in [
+        (good(), ""),
+        (absent(), "create"),
+        (stands("Types: x\n", owned(0o644)), "update"),
+    ] {
+        let hidden = judge(
+            &sensitive(repository("r")),
+            look(sources, None),
+            &Host::default(),
+        );
+        assert_eq!(words(&hidden), wanted);
+        let text = serde_json::to_string(&hidden.changes).unwrap();
+        assert!(
+            !text.contains("sha256") && !text.contains("Types"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

@@ -198,6 +198,13 @@ fn its_own_unit_file() {
         seen.unit_file = Some(file);
         let verdict = judged(&resource, &seen, &Ahead::nothing());
         assert_eq!(told(&verdict), expected);
+        let hidden = judged(&sensitive(resource.clone()), &seen, &Ahead::nothing());
+        assert_eq!(told(&hidden), expected);
+        let text = serde_json::to_string(&hidden.changes).unwrap();
+        assert!(
+            !text.contains("sha256") && !text.contains("[Unit]"),
+            "{text}"
+        );
     }
 }
 

@@ -1,0 +1,116 @@
+//! Who reads a secret is seen, whatever way it takes from there: through `set`, macros, filters, conditions.
+
+use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Notes that a secret was read.
+#[derive(Clone, Debug, Default)]
+pub struct Watch(Arc<AtomicBool>);
+
+impl Watch {
+    fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one was read since this was asked last.
+    pub fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// A value, and whether who reads it reads a secret.
+#[derive(Clone)]
+pub struct Seen {
+    pub value: Value,
+    pub secret: bool,
+}
+
+impl Seen {
+    /// A value that is no secret, though some may be in it.
+    pub fn plain(value: Value) -> Self {
+        Self {
+            value,
+            secret: false,
+        }
+    }
+}
+
+/// A table or a list that has secrets in it.
+pub struct Watched {
+    entries: Entries,
+    watch: Watch,
+}
+
+enum Entries {
+    Table(BTreeMap<String, Seen>),
+    List(Vec<Seen>),
+}
+
+impl Watched {
+    /// A table as expressions see it.
+    pub fn table(entries: BTreeMap<String, Seen>, watch: &Watch) -> Value {
+        Value::from_object(Self {
+            entries: Entries::Table(entries),
+            watch: watch.clone(),
+        })
+    }
+
+    /// A list as expressions see it.
+    pub fn list(items: Vec<Seen>, watch: &Watch) -> Value {
+        Value::from_object(Self {
+            entries: Entries::List(items),
+            watch: watch.clone(),
+        })
+    }
+
+    fn read(&self, seen: Option<&Seen>) -> Option<Value> {
+        let seen = seen?;
+        if seen.secret {
+            self.watch.note();
+        }
+        Some(seen.value.clone())
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(sensitive)")
+    }
+}
+
+impl Object for Watched {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        match &self.entries {
+            Entries::Table(_) => ObjectRepr::Map,
+            Entries::List(_) => ObjectRepr::Seq,
+        }
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match &self.entries {
+            Entries::Table(_) => self.get_value_by_str(key.as_str()?),
+            Entries::List(items) => self.read(items.get(key.as_usize()?)),
+        }
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        match &self.entries {
+            Entries::Table(entries) => self.read(entries.get(key)),
+            Entries::List(_) => None,
+        }
+    }
+
+    /// The keys alone: what they stand for is read, and seen, one by one.
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        match &self.entries {
+            Entries::Table(entries) => {
+                let keys = entries.keys().map(|key| Value::from(key.as_str()));
+                Enumerator::Values(keys.collect())
+            }
+            Entries::List(items) => Enumerator::Seq(items.len()),
+        }
+    }
+}
