@@ -65,6 +65,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             ledger,
             done: Done {
                 held: plan.held.clone(),
+                leftovers: plan.leftovers.clone(),
                 ..Done::default()
             },
             broken: BTreeMap::new(),

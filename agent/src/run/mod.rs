@@ -23,6 +23,7 @@ use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::document::{Document, Head};
+use cfg_catalog::plan::leftovers::Managed;
 use cfg_catalog::plan::order::closure;
 use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, inputs, plan, plan_within};
 use cfg_catalog::resource::Desired;
@@ -80,17 +81,11 @@ pub enum RunError {
 pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     let clock = Clock::start();
     let mut eyes = Eyes::new(context.root, context.desired);
-    let mut snapshot = look(context, &mut eyes)?;
-    let ledger = match context.state.ledger() {
-        Ok(ledger) => ledger,
-        Err(error) if context.root.caller() != Caller::Superuser => {
-            // Only root may read what starts have read; then their times tell.
-            tracing::debug!("{error:#}");
-            Ledger::default()
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let plan = draft(context, &mut snapshot, &ledger)?;
+    // Only root may read what starts have read, where their times tell then, and what was managed.
+    let managed = readable(context, context.state.managed())?;
+    let ledger = readable(context, context.state.ledger())?;
+    let mut snapshot = look(context, &mut eyes, &managed)?;
+    let plan = draft(context, &mut snapshot, &ledger, &managed)?;
     Ok(Document::of_plan(clock.head(context, None), &plan))
 }
 
@@ -125,10 +120,15 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         tracing::warn!("the index could not be refreshed whole: {complaint}");
     }
 
-    let mut snapshot = look(context, &mut whole)?;
+    let known_managed = context.state.managed()?;
+    let mut snapshot = look(context, &mut whole, &known_managed)?;
     let root = context.root.path();
     own::look_past(&made, root, context.desired, &mut snapshot.observed);
-    let plan = draft(context, &mut snapshot, &known)?;
+    let plan = draft(context, &mut snapshot, &known, &known_managed)?;
+    let managed = known_managed.begun(context.desired, &snapshot, scope(context).as_ref());
+    if managed != known_managed {
+        context.state.keep_managed(&managed)?;
+    }
     // From here on an interrupted run still restarts what it must: what starts have read is on disk.
     let ledger = begin(context.desired, &snapshot, &known);
     context.state.keep_ledger(&ledger)?;
@@ -169,12 +169,28 @@ fn settle_leftover(ledger: &mut Ledger, leftover: &Leftover) {
     }
 }
 
-fn look(context: &Context<'_>, site: &mut dyn Site) -> anyhow::Result<Snapshot> {
+/// What a dry run reads of what cfg remembers: nothing where only root may.
+fn readable<T: Default>(context: &Context<'_>, read: anyhow::Result<T>) -> anyhow::Result<T> {
+    match read {
+        Err(error) if context.root.caller() != Caller::Superuser => {
+            tracing::debug!("{error:#}");
+            Ok(T::default())
+        }
+        read => read,
+    }
+}
+
+fn look(context: &Context<'_>, site: &mut dyn Site, managed: &Managed) -> anyhow::Result<Snapshot> {
     let desired = context.desired;
     let listed = inputs::listed(desired);
+    let left = match context.only {
+        None => managed.left(desired),
+        Some(_) => Vec::new(),
+    };
     let wanted: Vec<Look<'_>> = desired
         .resources
         .iter()
+        .chain(&left)
         .map(|resource| Look {
             resource,
             listed: listed.contains(&resource.id),
@@ -188,22 +204,33 @@ fn look(context: &Context<'_>, site: &mut dyn Site) -> anyhow::Result<Snapshot> 
 }
 
 /// The plan. What apt says against it belongs to what was seen, and is heard only once it is known what moves.
-fn draft(context: &Context<'_>, snapshot: &mut Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {
-    let plan = unasked(context, snapshot, ledger)?;
-    match refused::hear(context, &plan, snapshot) {
-        false => Ok(plan),
-        true => unasked(context, snapshot, ledger),
+fn draft(
+    context: &Context<'_>,
+    snapshot: &mut Snapshot,
+    ledger: &Ledger,
+    managed: &Managed,
+) -> Result<Plan, Cycle> {
+    let mut plan = unasked(context, snapshot, ledger)?;
+    if refused::hear(context, &plan, snapshot) {
+        plan = unasked(context, snapshot, ledger)?;
     }
+    if context.only.is_none() {
+        plan.leftovers = managed.leftovers(context.desired, snapshot, &plan);
+    }
+    Ok(plan)
 }
 
 fn unasked(context: &Context<'_>, snapshot: &Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {
-    match context.only {
+    match scope(context) {
         None => plan(context.desired, snapshot, ledger),
-        Some(only) => {
-            let scope = closure(context.desired, only);
-            plan_within(context.desired, snapshot, ledger, &scope)
-        }
+        Some(scope) => plan_within(context.desired, snapshot, ledger, &scope),
     }
+}
+
+/// What of the role is applied; none where all is.
+fn scope(context: &Context<'_>) -> Option<BTreeSet<ResourceId>> {
+    let only = context.only?;
+    Some(closure(context.desired, only))
 }
 
 /// Sorts by time.

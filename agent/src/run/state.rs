@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::Ledger;
 use cfg_catalog::plan::document::Document;
+use cfg_catalog::plan::leftovers::Managed;
 use rustix::fs::FlockOperation;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -86,6 +87,22 @@ impl StateDir {
     /// Where it cannot be written.
     pub fn keep_ledger(&self, ledger: &Ledger) -> anyhow::Result<()> {
         self.write("ledger.json", ledger)
+    }
+
+    /// What cfg manages of the machine, or has managed.
+    ///
+    /// # Errors
+    /// Where it is there and cannot be read.
+    pub fn managed(&self) -> anyhow::Result<Managed> {
+        self.read("managed.json")
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn keep_managed(&self, managed: &Managed) -> anyhow::Result<()> {
+        self.write("managed.json", managed)
     }
 
     /// Services that were started and not yet seen to pass the role's health.

@@ -88,6 +88,11 @@ impl Claims {
                 .any(|above| self.purging.contains(&above))
     }
 
+    /// Whether a path is claimed, or leads to one that is.
+    pub fn needs(&self, path: &AbsPath) -> bool {
+        leads_to(&self.present, path) || self.absent.contains_key(path)
+    }
+
     /// The resource that says that nothing must stand here.
     pub fn absent(&self, path: &AbsPath) -> Option<&ResourceId> {
         self.absent.get(path)

@@ -138,6 +138,9 @@ impl Failure {
 pub struct Leftover {
     /// Which.
     pub resource: ResourceId,
+    /// The machine's role when it was managed last.
+    #[serde(default)]
+    pub role: String,
 }
 
 /// An effect that the plan did not have.
@@ -179,6 +182,8 @@ pub struct Done {
     pub held: Vec<Held>,
     /// What failed, the plan's own failures among it.
     pub failures: Vec<Failure>,
+    /// What the role names no more.
+    pub leftovers: Vec<Leftover>,
 }
 
 impl Document {
@@ -189,6 +194,7 @@ impl Document {
             unforeseen: Vec::new(),
             held: plan.held.clone(),
             failures: plan.failures.clone(),
+            leftovers: plan.leftovers.clone(),
         };
         Self {
             dry_run: true,
@@ -235,7 +241,7 @@ impl Document {
             changes: done.changes,
             held: done.held,
             failures: done.failures,
-            leftovers: Vec::new(),
+            leftovers: done.leftovers,
             unforeseen: done.unforeseen,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::ahead::Ahead;
 use super::claims::{Claims, by_path, own_path, path_of, presence};
-use super::document::{Failure, Held, Why};
+use super::document::{Failure, Held, Leftover, Why};
 use super::folders::{Folders, Outlook};
 use super::inputs::{self, Inputs};
 use super::ledger::{Ledger, begin};
@@ -30,6 +30,8 @@ pub struct Plan {
     pub held: Vec<Held>,
     /// What cannot be brought about, and what that skips.
     pub failures: Vec<Failure>,
+    /// What the role names no more; none where only some of it is applied. See [`super::leftovers`].
+    pub leftovers: Vec<Leftover>,
 }
 
 /// One turn with what is planned for it.

@@ -6,6 +6,7 @@ pub mod document;
 pub mod draft;
 pub mod inputs;
 pub mod ledger;
+pub mod leftovers;
 pub mod nobody;
 pub mod order;
 pub mod settle;

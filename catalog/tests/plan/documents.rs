@@ -5,7 +5,7 @@ use crate::model::enact::{dry, run};
 use crate::model::machine::Machine;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::plan::document::{
-    Document, Done, DryRun, Failure, Head, Held, Outcome, Unforeseen, Why,
+    Document, Done, DryRun, Failure, Head, Held, Leftover, Outcome, Unforeseen, Why,
 };
 use cfg_catalog::plan::show::{Style, line, summary, text};
 use cfg_catalog::plan::{Action, Certainty, Change, Ledger, Plan, plan};
@@ -48,6 +48,13 @@ fn held(resource: &str, why: Why) -> Held {
     }
 }
 
+fn left(resource: &str, role: &str) -> Leftover {
+    Leftover {
+        resource: id(resource),
+        role: role.into(),
+    }
+}
+
 #[test]
 fn the_keys_are_the_contracts() {
     let done = Done {
@@ -55,6 +62,7 @@ fn the_keys_are_the_contracts() {
         held: vec![held("file:/b", Why::Cohort)],
         failures: vec![Failure::of(&id("file:/c"), "no")],
         unforeseen: Vec::new(),
+        leftovers: vec![left("file:/d", "web")],
     };
     let json = serde_json::to_value(document(done)).unwrap();
     assert_eq!(
@@ -76,6 +84,7 @@ fn the_keys_are_the_contracts() {
             "version",
         ]
     );
+    assert_eq!(keys(&json["leftovers"][0]), ["resource", "role"]);
     assert_eq!(
         keys(&json["counts"]),
         [
@@ -150,6 +159,8 @@ fn the_worst_gives_the_result_and_the_exit_code() {
             changes,
             held,
             failures,
+            // What is left over is no reason to end otherwise.
+            leftovers: vec![left("file:/left", "web")],
             unforeseen: Vec::new(),
         });
         assert_eq!((document.result, document.exit_code()), (outcome, code));
@@ -226,6 +237,10 @@ fn rich() -> Document {
     let plan = plan(&desired, &machine.snapshot(&desired), &Ledger::default()).unwrap();
     let mut document = Document::of_plan(head(), &plan);
     document.held.push(held("file:/etc/held", Why::Cohort));
+    document.leftovers = vec![
+        left("file:/etc/old", "zookeeper"),
+        left("package:nginx", "web"),
+    ];
     document
 }
 
@@ -258,13 +273,36 @@ fn on_a_terminal() {
     ~ command:migrate  run (assumed: guards are asked at its turn)
     ~ service:zookeeper  enable, start
     = file:/etc/held  held: waiting for zookeeper: 2 of 3
+    · file:/etc/old  left over: the role names it no more
+    · package:nginx  left over from the role web
     ! package:nowhere  would fail
         no repository has a package nowhere
         skipped because of it: link:/etc/l
         to do: correct the name, or declare the repository that has it
 
-    11 to change (1 assumed), 1 in sync, 1 failed, 1 skipped
+    11 to change (1 assumed), 1 in sync, 1 failed, 1 skipped, 2 left over
     ");
+}
+
+#[test]
+fn not_all_of_another_role_is_named() {
+    let left: Vec<Leftover> = (0..23)
+        .map(|n| left(&format!("file:/{n}"), "web"))
+        .collect();
+    let page = text(
+        &document(Done {
+            leftovers: left,
+            ..Done::default()
+        }),
+        Style::Plain,
+        80,
+    );
+    assert!(
+        page.contains("file:/19 ") && !page.contains("file:/20"),
+        "{page}"
+    );
+    assert!(page.contains("and 3 more"), "{page}");
+    assert!(page.contains("23 left over"), "{page}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod build;
 mod documents;
 mod laws;
 mod ledger;
+mod leftovers;
 #[path = "../model/mod.rs"]
 mod model;
 mod orders;

@@ -14,6 +14,9 @@ use crate::id::ResourceId;
 use paint::Ink;
 use std::collections::BTreeSet;
 
+/// So many leftovers are named: a machine may have had another role.
+const MOST_LEFT: usize = 20;
+
 /// Under the line of a resource.
 const INDENT: &str = "    ";
 
@@ -31,14 +34,7 @@ pub fn text(document: &Document, style: Style, width: usize) -> String {
     for held in &document.held {
         page.held(held);
     }
-    for leftover in &document.leftovers {
-        page.head(
-            Ink::Faint,
-            "·",
-            &leftover.resource.to_string(),
-            "left over: the role names it no more",
-        );
-    }
+    page.leftovers(document);
     let failed = failures::groups(document);
     for group in &failed {
         page.failure(group, document.dry_run);
@@ -99,6 +95,9 @@ pub fn summary(document: &Document) -> String {
         if count > 0 {
             words.push(format!("{count} {word}"));
         }
+    }
+    if !document.leftovers.is_empty() {
+        words.push(format!("{} left over", document.leftovers.len()));
     }
     words.join(", ")
 }
@@ -165,7 +164,8 @@ impl Page {
         let title = escape(&words.join(" · "));
         let title = self.style.paint(Ink::Title, &title);
         self.line("", &title);
-        if !document.changes.is_empty() || document.exit_code() != 0 {
+        let empty = document.changes.is_empty() && document.leftovers.is_empty();
+        if !empty || document.exit_code() != 0 {
             self.line("", "");
         }
     }
@@ -259,6 +259,22 @@ impl Page {
         }
         for words in group.words() {
             self.wrapped(Ink::Faint, &escape(&words));
+        }
+    }
+
+    fn leftovers(&mut self, document: &Document) {
+        for leftover in document.leftovers.iter().take(MOST_LEFT) {
+            let words = match &document.role {
+                Some(role) if *role != leftover.role => {
+                    format!("left over from the role {}", leftover.role)
+                }
+                _ => "left over: the role names it no more".into(),
+            };
+            self.head(Ink::Faint, "·", &leftover.resource.to_string(), &words);
+        }
+        let more = document.leftovers.len().saturating_sub(MOST_LEFT);
+        if more > 0 {
+            self.head(Ink::Faint, "·", &format!("and {more} more"), "left over");
         }
     }
 

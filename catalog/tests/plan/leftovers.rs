@@ -1,0 +1,163 @@
+//! What leaves a role, and is there still, is left over.
+
+use crate::build::*;
+use crate::model::machine::{Machine, What};
+use cfg_catalog::plan::leftovers::Managed;
+use cfg_catalog::plan::{Ledger, Snapshot, plan};
+use cfg_catalog::resource::package::PackagePresence;
+use cfg_catalog::resource::service::Activity;
+use cfg_catalog::resource::{Desired, Presence, Resource};
+use std::collections::BTreeSet;
+
+/// What a run sees: the role's resources, and what it names no more.
+fn seen(machine: &Machine, desired: &Desired, managed: &Managed) -> Snapshot {
+    let mut all = desired.clone();
+    all.resources.extend(managed.left(desired));
+    all.resources.sort_by(|a, b| a.id.cmp(&b.id));
+    machine.snapshot(&all)
+}
+
+/// The machine after a run of this role, as far as the record goes.
+fn begun(machine: &Machine, desired: &Desired, managed: &Managed) -> Managed {
+    managed.begun(desired, &seen(machine, desired, managed), None)
+}
+
+fn left(machine: &Machine, desired: &Desired, managed: &Managed) -> Vec<String> {
+    let snapshot = seen(machine, desired, managed);
+    let plan = plan(desired, &snapshot, &Ledger::default()).unwrap();
+    let leftovers = managed.leftovers(desired, &snapshot, &plan);
+    let words = leftovers.iter().map(|left| left.resource.to_string());
+    words.collect()
+}
+
+fn machine() -> Machine {
+    let mut machine = Machine::blank();
+    machine.write("/srv/f", "f");
+    machine.put("/srv/d", What::Directory);
+    machine.put("/srv/l", What::Link("f".into()));
+    machine.groups.insert("g".into(), 2000);
+    machine
+}
+
+fn everything() -> Vec<Resource> {
+    vec![
+        file("/srv/f", "f"),
+        directory("/srv/d"),
+        link("/srv/l", "f"),
+        group("g", None, Presence::Present),
+        group("never-made", None, Presence::Present),
+        until("c", "/srv/f"),
+        no_file("/srv/nothing"),
+        package("not-installed", "*"),
+        no_package("gone", PackagePresence::Absent),
+        user("never-made"),
+        service_with("nowhere", |service| service.state = Some(Activity::Stopped)),
+    ]
+}
+
+#[test]
+fn what_is_there_still_is_left_over_until_it_is_gone_or_comes_back() {
+    let mut machine = machine();
+    let all = role(everything());
+    let managed = begun(&machine, &all, &Managed::default());
+    assert!(left(&machine, &all, &managed).is_empty());
+    let none = role(Vec::new());
+    let words = ["group:g", "directory:/srv/d", "file:/srv/f", "link:/srv/l"];
+    assert_eq!(left(&machine, &none, &managed), words);
+    // Again, after a run without them.
+    let after = begun(&machine, &none, &managed);
+    assert_eq!(left(&machine, &none, &after), words);
+    assert!(left(&machine, &all, &after).is_empty(), "they came back");
+    machine.nodes.remove(&path("/srv/f"));
+    machine.write("/srv/l", "a file now");
+    assert_eq!(
+        left(&machine, &none, &after),
+        ["group:g", "directory:/srv/d"]
+    );
+    let after = begun(&machine, &none, &after);
+    machine.write("/srv/f", "of somebody else");
+    assert_eq!(
+        left(&machine, &none, &after),
+        ["group:g", "directory:/srv/d"],
+        "what was gone is forgotten"
+    );
+}
+
+#[test]
+fn what_the_role_names_otherwise_or_removes_is_not_left_over() {
+    let machine = machine();
+    let managed = begun(&machine, &role(everything()), &Managed::default());
+    for (now, words) in [
+        (
+            vec![file("/srv/d/x", "x")],
+            vec!["group:g", "file:/srv/f", "link:/srv/l"],
+        ),
+        (
+            vec![no_file("/srv/f")],
+            vec!["group:g", "directory:/srv/d", "link:/srv/l"],
+        ),
+        (vec![purged("/srv")], vec!["group:g"]),
+        (
+            vec![link("/srv/f", "x")],
+            vec!["group:g", "directory:/srv/d", "link:/srv/l"],
+        ),
+    ] {
+        assert_eq!(
+            left(&machine, &role(now.clone()), &managed),
+            words,
+            "{now:?}"
+        );
+    }
+}
+
+#[test]
+fn a_part_of_a_role_puts_no_more_on_record_and_forgets_nothing() {
+    let machine = machine();
+    let all = role(everything());
+    let scope: BTreeSet<_> = [id("file:/srv/f")].into();
+    let snapshot = machine.snapshot(&all);
+    let managed = Managed::default().begun(&all, &snapshot, Some(&scope));
+    let none = role(Vec::new());
+    assert_eq!(left(&machine, &none, &managed), ["file:/srv/f"]);
+    let empty = Snapshot::default();
+    assert_eq!(
+        managed.begun(&none, &empty, Some(&BTreeSet::new())),
+        managed
+    );
+}
+
+#[test]
+fn a_service_is_left_over_while_it_starts_or_is_masked_and_its_unit_file_while_it_stands() {
+    let mut machine = Machine::blank();
+    let all = role(vec![own_unit("own", "[Unit]\n"), running("other", &[])]);
+    let managed = begun(&machine, &all, &Managed::default());
+    let text = serde_json::to_string(&managed).unwrap();
+    assert_eq!(
+        text,
+        r#"{"service:other":{"role":"test"},"service:own":{"role":"test","unit":true}}"#
+    );
+    assert_eq!(serde_json::from_str::<Managed>(&text).unwrap(), managed);
+    let none = role(Vec::new());
+    assert!(left(&machine, &none, &managed).is_empty(), "no such units");
+    for unit in ["own", "other"] {
+        machine.write(&format!("/etc/systemd/system/{unit}.service"), "[Unit]\n");
+    }
+    assert_eq!(left(&machine, &none, &managed), ["service:own"]);
+    for (enabled, masked, running) in [
+        (true, false, false),
+        (false, true, false),
+        (false, false, true),
+    ] {
+        let mut machine = machine.clone();
+        if running {
+            machine.start_by_hand("other.service");
+        }
+        let unit = machine.units.entry("other.service".into()).or_default();
+        (unit.enabled, unit.masked) = (enabled, masked);
+        assert_eq!(
+            left(&machine, &none, &managed),
+            ["service:other", "service:own"],
+            "{enabled} {masked} {running}"
+        );
+    }
+}
