@@ -1,7 +1,9 @@
 //! Runs without a server on real hosts: packages and their daemons, restarts as a state, and an agent that is killed.
 
 mod killed;
+mod leftovers;
 mod machine;
 mod packages;
+mod secrets;
 mod services;
 mod units;
