@@ -9,10 +9,10 @@ use crate::machine::{BlobSource, Caller, Hands, Machine, Root};
 use crate::resource::{command, package, service};
 use crate::systemd::Systemd;
 use anyhow::Context as _;
-use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
 use cfg_catalog::plan::{Change, Ledger};
-use cfg_catalog::resource::service::{Active, Activity, Service};
+use cfg_catalog::resource::service::{Active, Activity};
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -349,7 +349,8 @@ impl Hand for Whole<'_> {
         let Body::Service(service) = &resource.body else {
             return None;
         };
-        let journal = !reads_secrets(self.desired, resource, service);
+        // Nobody but the daemon knows which files it reads, and prints.
+        let journal = !self.desired.resources.iter().any(|other| other.sensitive);
         self.eyes.systemd.last_words(&service.unit, journal)
     }
 
@@ -369,19 +370,6 @@ impl Hand for Whole<'_> {
     fn clock(&mut self) -> Duration {
         self.began.elapsed()
     }
-}
-
-/// Whether what a service prints may be what nobody may see: it is sensitive, or something that it reads.
-fn reads_secrets(desired: &Desired, resource: &Resource, service: &Service) -> bool {
-    let read = service.restart_on.iter().chain(&service.reload_on);
-    let read: BTreeSet<&ResourceId> = read.chain(&service.template).collect();
-    let below = |path: &str| {
-        let folders = read.iter().filter(|id| id.kind == Kind::Directory);
-        let mut rests = folders.filter_map(|folder| path.strip_prefix(folder.name.as_str()));
-        rests.any(|rest| rest.starts_with('/'))
-    };
-    let mut secrets = desired.resources.iter().filter(|other| other.sensitive);
-    resource.sensitive || secrets.any(|other| read.contains(&other.id) || below(&other.id.name))
 }
 
 fn ask_health(root: &Root, health: &Health, place: Where) -> anyhow::Result<Healthy> {

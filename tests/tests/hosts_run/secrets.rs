@@ -87,3 +87,37 @@ fn a_secret_is_where_the_role_puts_it_and_nowhere_else() -> Result<()> {
         Ok(())
     })
 }
+
+/// Nothing in the role says that the daemon reads the file.
+const TELLTALE: &str = r#"
+[params]
+key = { type = "string", secret = true, default = { secret = "web-key" } }
+
+[file."/etc/app.key"]
+content = "{{ params.key }}\n"
+
+[file."/etc/systemd/system/telltale.service"]
+content = "[Service]\nExecStart=/bin/sh -c 'cat /etc/app.key; exit 3'\n"
+
+[service.telltale]
+state = "running"
+"#;
+
+#[test]
+fn a_daemon_that_prints_a_secret_is_not_quoted() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let machine = Machine::boot(sandbox, TELLTALE)?;
+        let host = &machine.host;
+        host.write_file("/root/secrets.toml", format!("web-key = \"{CANARY}\"\n"))?;
+        host.run(["chmod", "600", "/root/secrets.toml"])?;
+        let (code, done) = machine.apply(&["--secrets", "/root/secrets.toml"])?;
+        ensure!(code == 1, "{done:#}");
+        let failure = &done["failures"][0];
+        ensure!(failure["resource"] == "service:telltale", "{done:#}");
+        let message = failure["message"].as_str().unwrap_or_default();
+        ensure!(message.contains("exit"), "systemd's word: {message}");
+        ensure!(!done.to_string().contains(CANARY), "{done:#}");
+        host.sh("journalctl --unit telltale | grep -q Kanari")?;
+        Ok(())
+    })
+}
