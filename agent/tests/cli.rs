@@ -357,3 +357,13 @@ fn a_token_is_asked_for_and_never_more_than_one() {
     assert!(desk.path("token").exists(), "an unspent token stays");
     assert!(!text(&output.stderr).contains("secret"));
 }
+
+#[test]
+fn editors_are_given_schemas() {
+    let desk = Desk::new();
+    let (code, role) = desk.json("schema");
+    assert_eq!((code, &role["title"]), (0, &"role.toml".into()));
+    assert!(role["$defs"]["file"]["properties"]["mode"]["description"].is_string());
+    let (code, fleet) = desk.json("schema --fleet");
+    assert_eq!((code, &fleet["title"]), (0, &"fleet.toml".into()));
+}

@@ -27,9 +27,6 @@ pub enum Later {
     Resume(Rest),
     /// Not in this version.
     #[command(hide = true)]
-    Schema(Rest),
-    /// Not in this version.
-    #[command(hide = true)]
     Preview(Rest),
     /// Not in this version.
     #[command(hide = true)]
@@ -61,7 +58,6 @@ impl Later {
             Later::Explain(rest) => ("explain", rest),
             Later::Pause(rest) => ("pause", rest),
             Later::Resume(rest) => ("resume", rest),
-            Later::Schema(rest) => ("schema", rest),
             Later::Preview(rest) => ("preview", rest),
             Later::Rollout(rest) => ("rollout", rest),
             Later::Secret(rest) => ("secret", rest),

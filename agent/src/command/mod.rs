@@ -14,6 +14,7 @@ mod output;
 mod place;
 mod publish;
 mod render;
+mod schema;
 mod shown;
 mod start;
 mod status;
@@ -59,6 +60,8 @@ enum Verb {
     Facts(facts::Facts),
     /// Checks a catalog: every role, with sample facts.
     Check(check::Check),
+    /// Prints the JSON Schema of role.toml, by which editors complete and check it.
+    Schema(schema::Schema),
     /// Shows what a role makes of this machine's facts.
     Render(render::Render),
     /// This desk's own access to the server.
@@ -118,6 +121,7 @@ fn run(cli: Cli) -> Result<Exit, Error> {
         Verb::Facts(verb) => verb.run(&call),
         Verb::Check(verb) => verb.run(),
         Verb::Render(verb) => verb.run(&call),
+        Verb::Schema(verb) => verb.run(),
         Verb::Operator(verb) => verb.run(),
         Verb::Publish(verb) => verb.run(),
         Verb::Token(verb) => verb.run(),
@@ -178,7 +182,6 @@ mod tests {
             "explain file:/etc/hosts",
             "pause --for 2h --why x",
             "resume",
-            "schema",
             "preview roles",
             "rollout status",
             "secret set NAME",

@@ -11,6 +11,7 @@ pub(crate) mod names;
 pub(crate) mod near;
 pub(crate) mod params;
 pub(crate) mod remedy;
+pub mod schema;
 pub(crate) mod shape;
 pub(crate) mod source;
 pub(crate) mod tree;
