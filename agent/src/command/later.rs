@@ -18,9 +18,6 @@ pub enum Later {
     Undo(Rest),
     /// Not in this version.
     #[command(hide = true)]
-    Explain(Rest),
-    /// Not in this version.
-    #[command(hide = true)]
     Pause(Rest),
     /// Not in this version.
     #[command(hide = true)]
@@ -55,7 +52,6 @@ impl Later {
             Later::History(rest) => ("history", rest),
             Later::Show(rest) => ("show", rest),
             Later::Undo(rest) => ("undo", rest),
-            Later::Explain(rest) => ("explain", rest),
             Later::Pause(rest) => ("pause", rest),
             Later::Resume(rest) => ("resume", rest),
             Later::Preview(rest) => ("preview", rest),

@@ -4,6 +4,8 @@ mod agent;
 mod apply;
 mod check;
 mod enroll;
+mod explain;
+mod explained;
 mod facts;
 mod fleet;
 mod later;
@@ -58,6 +60,8 @@ enum Verb {
     Status(status::Status),
     /// What cfg finds out about this machine.
     Facts(facts::Facts),
+    /// Where a resource is declared, what it comes to, what it waits for, and whether it would change.
+    Explain(explain::Explain),
     /// Checks a catalog: every role, with sample facts.
     Check(check::Check),
     /// Prints the JSON Schema of role.toml, by which editors complete and check it.
@@ -119,6 +123,7 @@ fn run(cli: Cli) -> Result<Exit, Error> {
         Verb::Enroll(verb) => verb.run(&call),
         Verb::Status(verb) => verb.run(&call),
         Verb::Facts(verb) => verb.run(&call),
+        Verb::Explain(verb) => verb.run(&call),
         Verb::Check(verb) => verb.run(),
         Verb::Render(verb) => verb.run(&call),
         Verb::Schema(verb) => verb.run(),
@@ -179,7 +184,6 @@ mod tests {
             "history",
             "show 12",
             "undo 12 --yes",
-            "explain file:/etc/hosts",
             "pause --for 2h --why x",
             "resume",
             "preview roles",

@@ -8,7 +8,7 @@ pub(crate) mod fleet;
 pub mod keys;
 pub(crate) mod literal;
 pub(crate) mod names;
-pub(crate) mod near;
+pub mod near;
 pub(crate) mod params;
 pub(crate) mod remedy;
 pub mod schema;
