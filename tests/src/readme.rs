@@ -28,18 +28,13 @@ impl Readme {
         }
     }
 
-    /// The first table below this heading.
+    /// All between this heading and the next one.
     ///
     /// # Panics
-    /// Where there is no such heading, or no table below it.
-    pub fn rows(&self, heading: &str) -> Vec<Vec<String>> {
-        let (from, to) = place(&self.wanted, heading);
-        let rows = self.wanted[from..to].lines().skip(2);
-        rows.map(|row| {
-            let row = row.trim_matches('|');
-            row.split('|').map(|cell| cell.trim().to_owned()).collect()
-        })
-        .collect()
+    /// Where there is no such heading.
+    pub fn section(&self, heading: &str) -> &str {
+        let (from, to) = section(&self.text, heading);
+        &self.text[from..to]
     }
 
     /// The first table below this heading is to be this one.
@@ -89,25 +84,27 @@ impl Readme {
     }
 }
 
-/// From where to where the first table below a heading goes.
-fn place(text: &str, heading: &str) -> (usize, usize) {
+/// From where to where what stands below a heading goes.
+fn section(text: &str, heading: &str) -> (usize, usize) {
     let line = format!("\n{heading}\n");
     let Some(start) = text.find(&line) else {
         panic!("README.md has no heading \"{heading}\"");
     };
     let below = start + line.len();
-    let end = text[below..]
-        .find("\n#")
-        .map_or(text.len(), |at| below + at + 1);
+    let end = text[below..].find("\n#");
+    (below, end.map_or(text.len(), |at| below + at + 1))
+}
+
+/// From where to where the first table below a heading goes.
+fn place(text: &str, heading: &str) -> (usize, usize) {
+    let (below, end) = section(text, heading);
     let Some(from) = text[below..end].find("\n|").map(|at| below + at + 1) else {
         panic!("README.md has no table below \"{heading}\"");
     };
-    let mut to = from;
-    for line in text[from..].split_inclusive('\n') {
-        if !line.starts_with('|') {
-            break;
-        }
-        to += line.len();
-    }
-    (from, to)
+    let rows = text[from..].split_inclusive('\n');
+    let length: usize = rows
+        .take_while(|row| row.starts_with('|'))
+        .map(str::len)
+        .sum();
+    (from, from + length)
 }

@@ -21,6 +21,8 @@ mod shown;
 mod start;
 mod status;
 mod token;
+#[cfg(test)]
+mod told;
 
 pub use output::note;
 
@@ -38,6 +40,7 @@ use std::process::ExitCode;
     name = "cfg",
     version,
     max_term_width = 100,
+    after_help = Exit::help(),
     subcommand_required = true
 )]
 struct Cli {
@@ -83,6 +86,11 @@ enum Verb {
     Fleet(fleet::Fleet),
     #[command(flatten)]
     Later(later::Later),
+}
+
+/// All that `cfg` can be called with, for what describes it.
+pub fn definition() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// What every verb is called with.

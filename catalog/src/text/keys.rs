@@ -46,7 +46,7 @@ impl Key {
 /// Without the key, what is there is left as it is.
 const NOT_MANAGED: &str = "not managed";
 /// Without the key, there is none.
-const NONE: &str = "none";
+pub const NONE: &str = "none";
 /// Without the key, the resource is an error.
 const NEEDED: &str = "must be given";
 
@@ -201,7 +201,8 @@ pub struct Word {
     pub meaning: &'static str,
 }
 
-const fn word(name: &'static str, takes: &'static str, default: &'static str) -> Word {
+/// A row without its meaning, which [`Word::is`] gives.
+pub const fn word(name: &'static str, takes: &'static str, default: &'static str) -> Word {
     Word {
         name,
         takes,
@@ -211,9 +212,23 @@ const fn word(name: &'static str, takes: &'static str, default: &'static str) ->
 }
 
 impl Word {
-    const fn is(self, meaning: &'static str) -> Word {
+    /// The same with its meaning.
+    pub const fn is(self, meaning: &'static str) -> Word {
         Word { meaning, ..self }
     }
+}
+
+/// The rows for the help of a program: `name = default`, and the meaning below.
+pub fn help(title: &str, rows: &[Word]) -> String {
+    let mut text = format!("{title}:\n");
+    for row in rows {
+        let plain = |markdown: &str| markdown.replace('`', "");
+        let (name, default) = (row.name, plain(row.default));
+        text.push_str(&format!("  {name}  [without it: {default}]\n"));
+        text.push_str(&format!("          {}\n", plain(row.meaning)));
+    }
+    text.truncate(text.trim_end().len());
+    text
 }
 
 /// Keys of a role beside its resources.
