@@ -456,3 +456,25 @@ fn what_cannot_be_explained_is_said() {
         assert!(text(&output.stderr).contains(says), "{output:?}");
     }
 }
+
+#[test]
+fn a_run_that_fails_tells_why_and_what_to_do() {
+    let desk = Desk::new();
+    desk.write(
+        "roles/web/role.toml",
+        "[file.\"/etc/app.conf\"]\ncontent = \"x\"\n[file.\"/etc/fine\"]\ncontent = \"fine\\n\"\n\
+         [file.\"/etc/later\"]\ncontent = \"later\\n\"\nafter = [\"file:/etc/app.conf\"]\n\
+         [link.\"/srv/full\"]\ntarget = \"x\"\n",
+    );
+    desk.write("root/etc/app.conf/of/things", "x");
+    desk.write("root/srv/full/of/things", "x");
+    let call = "apply --catalog roles --role web --root root";
+    let (code, output) = desk.cfg(call);
+    assert_eq!(code, 1, "{output:?}");
+    let said = text(&output.stdout);
+    let (_, rest) = said.split_once('\n').unwrap();
+    insta::assert_snapshot!("failed_run", rest);
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let (_, output) = desk.cfg(&format!("{call} --dry-run"));
+    assert!(text(&output.stdout).contains("! link:/srv/full  would fail\n"));
+}
