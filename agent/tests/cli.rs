@@ -436,6 +436,19 @@ fn what_is_sensitive_is_not_explained() {
 }
 
 #[test]
+fn what_is_explained_steers_no_terminal() {
+    let desk = Desk::new();
+    desk.write(
+        "roles/web/role.toml",
+        "[link.\"/etc/\\u202Eevil\"]\ntarget = \"a\\u202Eb\"\n",
+    );
+    let call = "explain link:/etc/\u{202e}evil --catalog roles --role web --root root";
+    let (code, output) = desk.cfg(call);
+    assert_eq!(code, 0, "{output:?}");
+    assert!(!text(&output.stdout).contains('\u{202e}'), "{output:?}");
+}
+
+#[test]
 fn what_cannot_be_explained_is_said() {
     let desk = layered();
     for (resource, says) in [

@@ -6,6 +6,7 @@ use crate::job::Document;
 use anyhow::Context as _;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::explain::{Tie, Ties, ties};
+use cfg_catalog::plan::show::escape;
 use cfg_catalog::release::part::{Declared, Part};
 use cfg_catalog::resource::{Desired, Place};
 use serde_json::{Map, Value, json};
@@ -98,7 +99,7 @@ impl Explained {
     pub fn text(&self) -> Result<String, Error> {
         let mut text = format!(
             "{} of the role {}, {}\n",
-            self.id,
+            escape(&self.id.to_string()),
             self.role,
             at(&self.place)
         );
@@ -117,7 +118,8 @@ impl Explained {
                 text.push_str(&format!("\n{title}\n"));
             }
             for (id, why) in ties {
-                text.push_str(&format!("  {id}  ({})\n", why.words()));
+                let id = escape(&id.to_string());
+                text.push_str(&format!("{INDENT}{id}  ({})\n", why.words()));
             }
         }
         let now = output::body(&self.plan, INDENT.len());
@@ -176,11 +178,7 @@ fn at(place: &Place) -> String {
 fn value(value: &Value) -> Result<Vec<String>, Error> {
     if let Some(text) = value.as_str().filter(|text| text.trim_end().contains('\n')) {
         let mut lines: Vec<String> = vec!["\"\"\"".into()];
-        lines.extend(
-            text.lines()
-                .take(LINES)
-                .map(cfg_catalog::plan::show::escape),
-        );
+        lines.extend(text.lines().take(LINES).map(escape));
         match text.lines().count().saturating_sub(LINES) {
             0 => lines.push("\"\"\"".into()),
             more => lines.push(format!("… and {more} lines more")),
@@ -188,5 +186,5 @@ fn value(value: &Value) -> Result<Vec<String>, Error> {
         return Ok(lines);
     }
     let value = toml::Value::try_from(value).context("printing a value")?;
-    Ok(vec![value.to_string()])
+    Ok(vec![escape(&value.to_string())])
 }
