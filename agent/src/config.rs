@@ -2,6 +2,7 @@
 
 use crate::address::ServerUrl;
 use crate::error::Error;
+use cfg_catalog::text::keys::{Word, word};
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,27 @@ pub enum Mode {
     /// It plans and reports, and never enacts.
     Observe,
 }
+
+/// The keys of agent.toml, for people.
+pub const KEYS: &[Word] = &[
+    word("server", "URL", "where the machine enrolled").is("`https://HOST` or `https://HOST:PORT`"),
+    word("enrol", "URL", "the port after the server's").is("where it takes enrolments"),
+    word("node", "string", "the host name").is("the machine's name in the fleet"),
+    word("state", "path", "`/var/lib/cfg`").is("what the agent keeps"),
+    word("identity", "path", "`identity` in `state`").is("its key and certificate"),
+    word("interval", "duration", "`\"5m\"`").is("between two runs of the daemon"),
+    word("splay", "duration", "a fifth of `interval`").is("up to this much is added, at random"),
+    word("mode", "`\"enforce\"`, `\"observe\"`", "`\"enforce\"`")
+        .is("`observe` plans and reports, and changes nothing"),
+    word(
+        "address",
+        "IP address",
+        "the source of the route to the server",
+    )
+    .is("what others see as its address"),
+    word("index_max_age", "duration", "`\"1d\"`")
+        .is("how old apt's lists may be before packages change"),
+];
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,6 +181,37 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cfg_tests::readme::Readme;
+
+    #[test]
+    fn every_key_is_told_of() {
+        let unknown = toml::from_str::<Raw>("nothing = 1")
+            .err()
+            .unwrap()
+            .to_string();
+        let taken = |key: &&Word| unknown.contains(&format!("`{}`", key.name));
+        assert_eq!(KEYS.iter().filter(taken).count(), KEYS.len());
+        let words = unknown.split("expected").nth(1).unwrap();
+        assert_eq!(words.matches('`').count(), 2 * KEYS.len(), "{words}");
+        let mut readme =
+            Readme::read("UPDATE=1 cargo test -p cfg-agent --lib every_key_is_told_of");
+        let row = |key: &Word| {
+            let name = format!("`{}`", key.name);
+            vec![
+                name,
+                key.takes.into(),
+                key.default.into(),
+                key.meaning.into(),
+            ]
+        };
+        let rows: Vec<Vec<String>> = KEYS.iter().map(row).collect();
+        readme.table(
+            "## agent.toml",
+            &["key", "type", "default", "meaning"],
+            &rows,
+        );
+        readme.compare();
+    }
 
     fn parse(text: &str) -> Result<Config, String> {
         Config::parse(text, "/etc/cfg".into())

@@ -107,6 +107,37 @@ pub enum Exit {
     Config = 78,
 }
 
+impl Exit {
+    /// All of them, with what each means to whoever called.
+    pub const ALL: [(Exit, &'static str); 10] = [
+        (Exit::Done, "converged, or all applied"),
+        (
+            Exit::Failed,
+            "a resource failed, or would (also in a dry run)",
+        ),
+        (Exit::Changes, "a dry run found changes"),
+        (
+            Exit::Held,
+            "something is held; what was not held is done, or in a dry run shown",
+        ),
+        (
+            Exit::Usage,
+            "wrong usage, or something that is not in this version",
+        ),
+        (Exit::Catalog, "bad catalog"),
+        (Exit::Away, "no server, and no role kept"),
+        (Exit::Busy, "another run is under way"),
+        (Exit::NeedsRoot, "needs root"),
+        (Exit::Config, "bad configuration, or not enrolled"),
+    ];
+
+    /// The same for the help.
+    pub fn help() -> String {
+        let rows = Self::ALL.map(|(exit, means)| format!("  {:2}  {means}", exit as u8));
+        format!("Exit codes:\n{}", rows.join("\n"))
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)

@@ -84,6 +84,15 @@ impl ResourceId {
             name: name.into(),
         }
     }
+
+    /// The same with its name in its one spelling, as a person may have written it in another.
+    ///
+    /// # Errors
+    /// With the reason why it can be no name.
+    pub fn in_one_spelling(&self) -> Result<Self, String> {
+        let name = crate::text::names::canonical(self.kind, &self.name)?;
+        Ok(Self::new(self.kind, name))
+    }
 }
 
 /// A text that is not `kind:name`.

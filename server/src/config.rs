@@ -1,6 +1,7 @@
 //! `/etc/cfg/server.toml`. Every key has a default that works.
 
 use anyhow::Context;
+use cfg_catalog::text::keys::{self, NONE, Word, word};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,36 @@ pub struct StoreConfig {
     pub key_file: Option<PathBuf>,
     /// Another place than `https://ACCOUNT.blob.core.windows.net`, such as an Azurite.
     pub endpoint: Option<String>,
+}
+
+/// The keys of server.toml, for people.
+pub const KEYS: &[Word] = &[
+    word("data", "path", "`/var/lib/cfg-server`")
+        .is("the server's folder; `pki` in it holds the CA"),
+    word("listen", "address", "`0.0.0.0:7443`").is("machines and operators"),
+    word("enrol_listen", "address", "`0.0.0.0:7444`").is("enrolment, and the agent's download"),
+    word("names", "array of strings", "`[]`")
+        .is("names and addresses of the server, beside its host name"),
+    word("url", "URL", "the first of `names`, or the host name")
+        .is("what machines and operators are told"),
+    word("agent_binary", "path", "`cfg` beside `cfg-server`").is("what cloud-init fetches"),
+    word("certificate_days", "number", "`30`")
+        .is("how long a certificate lasts, 1 to 3650. Agents renew theirs after two thirds"),
+];
+
+/// The keys of `[store]`.
+pub const STORE_KEYS: &[Word] = &[
+    word("url", "string", "`file://` and `store` in `data`")
+        .is("`file:///FOLDER`, or `azure://CONTAINER` with or without `/PREFIX`"),
+    word("account", "string", "`AZURE_STORAGE_ACCOUNT_NAME`").is("the storage account"),
+    word("key_file", "path", NONE).is("a file with the account's key"),
+    word("endpoint", "URL", "the public cloud's").is("another place, such as an Azurite"),
+];
+
+/// All keys for the help.
+pub fn help() -> String {
+    let store = keys::help("In [store]", STORE_KEYS);
+    format!("{}\n\n{store}", keys::help("Keys of server.toml", KEYS))
 }
 
 impl Default for Config {
@@ -193,6 +224,48 @@ pub fn host_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cfg_tests::readme::Readme;
+    use serde::de::DeserializeOwned;
+
+    /// The keys of a table are those that it takes.
+    fn taken<T: DeserializeOwned>(keys: &[Word], tables: &[&str]) {
+        let unknown = toml::from_str::<T>("nothing = 1")
+            .err()
+            .unwrap()
+            .to_string();
+        let words = unknown.split("expected").nth(1).unwrap();
+        for name in keys
+            .iter()
+            .map(|key| key.name)
+            .chain(tables.iter().copied())
+        {
+            assert!(words.contains(&format!("`{name}`")), "{name}: {words}");
+        }
+        let count = keys.len() + tables.len();
+        assert_eq!(words.matches('`').count(), 2 * count, "{words}");
+    }
+
+    #[test]
+    fn every_key_is_told_of() {
+        taken::<Config>(KEYS, &["store"]);
+        taken::<StoreConfig>(STORE_KEYS, &[]);
+        let mut readme =
+            Readme::read("UPDATE=1 cargo test -p cfg-server --lib every_key_is_told_of");
+        for (heading, keys) in [("## server.toml", KEYS), ("### [store]", STORE_KEYS)] {
+            let row = |key: &Word| {
+                let name = format!("`{}`", key.name);
+                vec![
+                    name,
+                    key.takes.into(),
+                    key.default.into(),
+                    key.meaning.into(),
+                ]
+            };
+            let rows: Vec<Vec<String>> = keys.iter().map(row).collect();
+            readme.table(heading, &["key", "type", "default", "meaning"], &rows);
+        }
+        readme.compare();
+    }
 
     #[test]
     fn nothing_is_enough() {

@@ -23,6 +23,8 @@ mod http;
 mod image;
 mod installation;
 mod local;
+pub mod pages;
+pub mod readme;
 mod sandbox;
 mod wait;
 

@@ -4,12 +4,14 @@ use super::place::Place;
 use super::{Call, is_root};
 use crate::daemon;
 use crate::error::{Error, Exit};
+use cfg_catalog::text::keys;
 use clap::Args;
 use std::path::PathBuf;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 #[derive(Args, Debug)]
+#[command(after_help = keys::help("Keys of agent.toml", crate::config::KEYS))]
 pub struct Agent {
     /// Take this folder for `/`.
     #[arg(long, value_name = "DIR")]

@@ -86,7 +86,7 @@ impl Apply {
     async fn enrolled(&self, config: &Config, place: &Place) -> Result<Exit, Error> {
         let mut session = Session::open(config, &place.state)?;
         let mut record = Record::load(&place.state).map_err(|e| Error::of_files(e.into()))?;
-        let (assignment, memory) = self.fetch(&session, &mut record).await?;
+        let (assignment, memory) = fetch(&session, &mut record, self.manner()).await?;
         let contact = record.contact.as_ref();
         let reached = contact.is_some_and(|contact| contact.standing == Standing::Current);
         // A machine without the daemon has nobody else who would.
@@ -130,45 +130,6 @@ impl Apply {
         }
     }
 
-    /// The role as the server has it; as it was kept, where the server is away.
-    async fn fetch(
-        &self,
-        session: &Session,
-        record: &mut Record,
-    ) -> Result<
-        (
-            crate::client::assignment::Assignment,
-            crate::contents::Memory,
-        ),
-        Error,
-    > {
-        let whose = session.whose();
-        let asked = if self.dry_run {
-            sync::look(&session.server, whose, &session.kept).await
-        } else {
-            let updated = sync::update(&session.server, whose, &session.kept).await;
-            updated.map(|assignment| (assignment, Default::default()))
-        };
-        record.asked(clock::now(), asked.as_ref().map(|_| ()), session.peer());
-        let error = match asked {
-            Ok(fetched) => return Ok(fetched),
-            Err(SyncError::Kept(error)) => return Err(Error::of_files(error.into())),
-            Err(error) => anyhow::Error::new(error),
-        };
-        match session.kept.load(whose) {
-            Ok(Some(assignment)) => {
-                output::note(&format!(
-                    "warning: {}; going on with release {} as it was kept",
-                    chain(error.as_ref()),
-                    assignment.envelope.sequence
-                ));
-                Ok((assignment, Default::default()))
-            }
-            Ok(None) => Err(Error::Away(error.context("no role is kept, and none came"))),
-            Err(kept) => Err(Error::Away(error.context(chain(&kept)))),
-        }
-    }
-
     fn job(&self, config: &Config, place: &Place, role: Role, contents: Contents) -> Job {
         Job {
             role,
@@ -195,5 +156,44 @@ fn perform(job: &Job, dry_run: DryRun) -> Result<Document, Error> {
     match dry_run {
         DryRun::Yes => job.dry_run(),
         DryRun::No => job.apply(),
+    }
+}
+
+/// The role as the server has it; as it was kept, where the server is away.
+pub(super) async fn fetch(
+    session: &Session,
+    record: &mut Record,
+    dry_run: DryRun,
+) -> Result<
+    (
+        crate::client::assignment::Assignment,
+        crate::contents::Memory,
+    ),
+    Error,
+> {
+    let whose = session.whose();
+    let asked = if dry_run == DryRun::Yes {
+        sync::look(&session.server, whose, &session.kept).await
+    } else {
+        let updated = sync::update(&session.server, whose, &session.kept).await;
+        updated.map(|assignment| (assignment, Default::default()))
+    };
+    record.asked(clock::now(), asked.as_ref().map(|_| ()), session.peer());
+    let error = match asked {
+        Ok(fetched) => return Ok(fetched),
+        Err(SyncError::Kept(error)) => return Err(Error::of_files(error.into())),
+        Err(error) => anyhow::Error::new(error),
+    };
+    match session.kept.load(whose) {
+        Ok(Some(assignment)) => {
+            output::note(&format!(
+                "warning: {}; going on with release {} as it was kept",
+                chain(error.as_ref()),
+                assignment.envelope.sequence
+            ));
+            Ok((assignment, Default::default()))
+        }
+        Ok(None) => Err(Error::Away(error.context("no role is kept, and none came"))),
+        Err(kept) => Err(Error::Away(error.context(chain(&kept)))),
     }
 }

@@ -18,16 +18,10 @@ pub enum Later {
     Undo(Rest),
     /// Not in this version.
     #[command(hide = true)]
-    Explain(Rest),
-    /// Not in this version.
-    #[command(hide = true)]
     Pause(Rest),
     /// Not in this version.
     #[command(hide = true)]
     Resume(Rest),
-    /// Not in this version.
-    #[command(hide = true)]
-    Schema(Rest),
     /// Not in this version.
     #[command(hide = true)]
     Preview(Rest),
@@ -58,10 +52,8 @@ impl Later {
             Later::History(rest) => ("history", rest),
             Later::Show(rest) => ("show", rest),
             Later::Undo(rest) => ("undo", rest),
-            Later::Explain(rest) => ("explain", rest),
             Later::Pause(rest) => ("pause", rest),
             Later::Resume(rest) => ("resume", rest),
-            Later::Schema(rest) => ("schema", rest),
             Later::Preview(rest) => ("preview", rest),
             Later::Rollout(rest) => ("rollout", rest),
             Later::Secret(rest) => ("secret", rest),

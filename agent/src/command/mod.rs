@@ -4,6 +4,8 @@ mod agent;
 mod apply;
 mod check;
 mod enroll;
+mod explain;
+mod explained;
 mod facts;
 mod fleet;
 mod later;
@@ -14,10 +16,13 @@ mod output;
 mod place;
 mod publish;
 mod render;
+mod schema;
 mod shown;
 mod start;
 mod status;
 mod token;
+#[cfg(test)]
+mod told;
 
 pub use output::note;
 
@@ -35,6 +40,7 @@ use std::process::ExitCode;
     name = "cfg",
     version,
     max_term_width = 100,
+    after_help = Exit::help(),
     subcommand_required = true
 )]
 struct Cli {
@@ -57,8 +63,12 @@ enum Verb {
     Status(status::Status),
     /// What cfg finds out about this machine.
     Facts(facts::Facts),
+    /// Where a resource is declared, what it comes to, what it waits for, and whether it would change.
+    Explain(explain::Explain),
     /// Checks a catalog: every role, with sample facts.
     Check(check::Check),
+    /// Prints the JSON Schema of role.toml, by which editors complete and check it.
+    Schema(schema::Schema),
     /// Shows what a role makes of this machine's facts.
     Render(render::Render),
     /// This desk's own access to the server.
@@ -76,6 +86,11 @@ enum Verb {
     Fleet(fleet::Fleet),
     #[command(flatten)]
     Later(later::Later),
+}
+
+/// All that `cfg` can be called with, for what describes it.
+pub fn definition() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// What every verb is called with.
@@ -116,8 +131,10 @@ fn run(cli: Cli) -> Result<Exit, Error> {
         Verb::Enroll(verb) => verb.run(&call),
         Verb::Status(verb) => verb.run(&call),
         Verb::Facts(verb) => verb.run(&call),
+        Verb::Explain(verb) => verb.run(&call),
         Verb::Check(verb) => verb.run(),
         Verb::Render(verb) => verb.run(&call),
+        Verb::Schema(verb) => verb.run(),
         Verb::Operator(verb) => verb.run(),
         Verb::Publish(verb) => verb.run(),
         Verb::Token(verb) => verb.run(),
@@ -174,10 +191,8 @@ mod tests {
             "history",
             "show 12",
             "undo 12 --yes",
-            "explain file:/etc/hosts",
             "pause --for 2h --why x",
             "resume",
-            "schema",
             "preview roles",
             "rollout status",
             "secret set NAME",

@@ -92,16 +92,23 @@ fn say(error: &Error) {
 
 /// A plan or a run for a person at this terminal.
 pub fn run(document: &Document) -> String {
-    let stdout = io::stdout();
-    let style = match anstream::AutoStream::choice(&stdout) {
+    show::text(document, style(), width())
+}
+
+/// What it has on resources alone, for a place that is this much indented.
+pub fn body(document: &Document, indent: usize) -> String {
+    show::body(document, style(), width().saturating_sub(indent))
+}
+
+fn style() -> Style {
+    match anstream::AutoStream::choice(&io::stdout()) {
         anstream::ColorChoice::Never => Style::Plain,
         _ => Style::Colour,
-    };
-    show::text(document, style, width())
+    }
 }
 
 /// The terminal's width; 80 where there is none.
-fn width() -> usize {
+pub fn width() -> usize {
     let asked = std::env::var("COLUMNS")
         .ok()
         .and_then(|columns| columns.parse().ok());

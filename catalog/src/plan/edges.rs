@@ -36,8 +36,10 @@ pub enum Why {
     Member,
     /// `on` names it.
     On,
-    /// `restart_on` or `reload_on` names it.
-    Input,
+    /// `restart_on` names it.
+    Restart,
+    /// `reload_on` names it.
+    Reload,
     /// It brings the template of this instance.
     Template,
     /// It is the socket of this service.
@@ -55,7 +57,8 @@ impl Why {
             Why::Group => "its group",
             Why::Member => "must have no members first",
             Why::On => "`on`",
-            Why::Input => "`restart_on` or `reload_on`",
+            Why::Restart => "`restart_on`",
+            Why::Reload => "`reload_on`",
             Why::Template => "its template",
             Why::Socket => "its socket",
         }
@@ -156,9 +159,11 @@ impl<'a> Graph<'a> {
                 }
             }
             Body::Service(service) => {
-                let read = service.restart_on.iter().chain(&service.reload_on);
-                for first in read {
-                    self.needs(id, first, Why::Input);
+                for first in &service.restart_on {
+                    self.needs(id, first, Why::Restart);
+                }
+                for first in &service.reload_on {
+                    self.needs(id, first, Why::Reload);
                 }
                 if let Some(template) = &service.template {
                     self.needs(id, template, Why::Template);

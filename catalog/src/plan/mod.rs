@@ -4,6 +4,7 @@ pub mod ahead;
 pub mod claims;
 pub mod document;
 pub mod draft;
+pub mod explain;
 pub mod inputs;
 pub mod ledger;
 pub mod leftovers;

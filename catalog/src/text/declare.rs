@@ -187,7 +187,7 @@ impl Reading {
         let spot = self.source.spot(&entry.span);
         self.wrong.push(
             Diagnostic::error(spot, format!("unknown key or kind `{word}`"))
-                .among(word, keys::ROLE.iter().copied().chain(kinds)),
+                .among(word, keys::ROLE.iter().map(|row| row.name).chain(kinds)),
         );
     }
 

@@ -46,7 +46,7 @@ impl Key {
 /// Without the key, what is there is left as it is.
 const NOT_MANAGED: &str = "not managed";
 /// Without the key, there is none.
-const NONE: &str = "none";
+pub const NONE: &str = "none";
 /// Without the key, the resource is an error.
 const NEEDED: &str = "must be given";
 
@@ -89,7 +89,9 @@ const REPOSITORY: &[Key] = &[
 const FILE: &[Key] = &[
     key("content", Shape::Text, NOT_MANAGED).is("what it holds"),
     key("template", Shape::Template, NOT_MANAGED).is("the same, from a file that is rendered"),
-    key("source", Shape::File, NOT_MANAGED).is("the same, from a file as it is"),
+    key("source", Shape::File, NOT_MANAGED).is(
+        "the same, from a file as it is; whether that is executable does not count, `mode` says it",
+    ),
     later("url"),
     later("sha256"),
     key("mode", Shape::Mode, NOT_MANAGED).is("a new one gets `0644`, or `0600` if sensitive"),
@@ -109,7 +111,8 @@ const DIRECTORY: &[Key] = &[
     key("owner", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
     key("group", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
     key("source", Shape::Tree, NONE).is(
-        "each file of the tree becomes a `file:` resource below, with this owner and group; new ones get `0644`",
+        "each file of the tree becomes a `file:` resource below, and each folder in it a `directory:`, with this \
+         owner and group",
     ),
     key("purge", Shape::Boolean, "`false`").is(
         "what lies in it and no resource claims is removed, each thing named in the plan. It stops at mounts, and is \
@@ -128,7 +131,8 @@ const SERVICE: &[Key] = &[
     key("enabled", Shape::Boolean, NOT_MANAGED).is("whether it starts at boot"),
     key("masked", Shape::Boolean, NOT_MANAGED)
         .is("whether nothing can start it; enacted before packages"),
-    key("unit", Shape::Template, NONE).is("its unit file, written to `/etc/systemd/system/`"),
+    key("unit", Shape::Template, NONE)
+        .is("its unit file, written to `/etc/systemd/system/` before the first service is touched"),
     key("restart_on", Shape::References, "`[]`")
         .is("files, directories, packages: restarted when one is not what it started with"),
     key("reload_on", Shape::References, "`[]`")
@@ -184,18 +188,161 @@ pub const FLEET: &[Key] = &[
     later("gone_after"),
 ];
 
-/// Keys of a role beside its resources, and whether this version has them.
-pub const ROLE: &[&str] = &[
-    "description",
-    "include",
-    "partial",
-    "params",
-    "set",
-    "fleet",
+/// A key whose value is no resource's: a row of the tables around them.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    /// As it is written.
+    pub name: &'static str,
+    /// What it takes, in words that `schema` knows too.
+    pub takes: &'static str,
+    /// What holds without it.
+    pub default: &'static str,
+    /// What it means, in Markdown of one line.
+    pub meaning: &'static str,
+}
+
+/// A row without its meaning, which [`Word::is`] gives.
+pub const fn word(name: &'static str, takes: &'static str, default: &'static str) -> Word {
+    Word {
+        name,
+        takes,
+        default,
+        meaning: "",
+    }
+}
+
+impl Word {
+    /// The same with its meaning.
+    pub const fn is(self, meaning: &'static str) -> Word {
+        Word { meaning, ..self }
+    }
+}
+
+/// The rows for the help of a program: `name = default`, and the meaning below.
+pub fn help(title: &str, rows: &[Word]) -> String {
+    let mut text = format!("{title}:\n");
+    for row in rows {
+        let plain = |markdown: &str| markdown.replace('`', "");
+        let (name, default) = (row.name, plain(row.default));
+        text.push_str(&format!("  {name}  [without it: {default}]\n"));
+        text.push_str(&format!("          {}\n", plain(row.meaning)));
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// Keys of a role beside its resources.
+pub const ROLE: &[Word] = &[
+    word("description", "text", NONE).is("for people"),
+    word("include", "array of roles", "`[]`").is("roles that this one is made of, beside itself"),
+    word("partial", "boolean", "`false`")
+        .is("only included: no machine can have it, and it is checked within its includers"),
+    word("params", "table", NONE)
+        .is("what can be set from outside, see [params](#params-and-their-layers)"),
+    word("set", "table", NONE).is("values for params of included roles"),
+    word("fleet", "table", NONE).is("see [fleet](#fleet)"),
 ];
 
 /// Keys of a role that a later version brings.
 pub const ROLE_LATER: &[&str] = &["leftovers", "confirm"];
+
+/// Keys of a param.
+pub const PARAM: &[Word] = &[
+    word("type", "type", NEEDED).is("a wrong value is an error at check, not on a machine"),
+    word("default", "a value of that type", NONE).is("without one, a value must be given"),
+    word("min", "number", NONE).is("for `integer` and `float`"),
+    word("max", "number", NONE).is("for `integer` and `float`"),
+    word("choices", "array", NONE).is("the only values"),
+    word("pattern", "regular expression", NONE).is("for `string`; it must match the whole"),
+    word("secret", "boolean", "`false`").is("for `string`; see [secrets](#secrets)"),
+];
+
+/// What a param can be.
+pub const PARAM_TYPES: [&str; 6] = ["string", "integer", "float", "boolean", "list", "table"];
+
+/// Tables of `fleet.toml`.
+pub const FLEET_FILE: &[Word] = &[
+    word("params", "values", NONE).is("for all roles"),
+    word("role", "values by name", NONE)
+        .is("`[role.NAME]`: for included roles, then for the machine's own"),
+    word("node", "values by name", NONE).is("`[node.\"NAME\"]`: for one machine alone"),
+];
+
+/// The types that the tables name, and what each is.
+pub const TYPES: &[(&str, &str)] = &[
+    ("line", "a string without line breaks, not empty"),
+    ("text", "a string"),
+    ("boolean", "`true` or `false`"),
+    ("number", "a whole number from 0 to 4294967294"),
+    (
+        "mode",
+        "a string of octal digits: `\"0644\"`; a bare number is an error",
+    ),
+    ("account", "the name or the number of a user or group"),
+    (
+        "path",
+        "an absolute path; `//` and a trailing `/` make no difference, `..` is refused",
+    ),
+    ("file", "a path inside the role's folder; taken as it is"),
+    ("template", "a path inside the role's folder; rendered"),
+    ("tree", "a folder inside the role's folder"),
+    ("shell", "an array is argv; a string is for `/bin/sh -c`"),
+    ("duration", "`\"90s\"`, `\"2m\"`, `\"1h\"`, `\"1d\"`"),
+    (
+        "expression",
+        "bare, without `{{ }}`: `\"params.port > 1024\"`",
+    ),
+    (
+        "references",
+        "an array of `kind:name`, or globs over names: `\"file:/etc/web/*\"`",
+    ),
+];
+
+impl Shape {
+    /// What the tables call it.
+    pub fn word(self) -> String {
+        match self {
+            Shape::Expression => "expression".into(),
+            Shape::Each => "array or expression".into(),
+            Shape::References => "references".into(),
+            Shape::Line => "line".into(),
+            Shape::Text => "text".into(),
+            Shape::Words(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+                words.join(", ")
+            }
+            Shape::Boolean => "boolean".into(),
+            Shape::Number => "number".into(),
+            Shape::Account => "account".into(),
+            Shape::Accounts => "array of groups".into(),
+            Shape::Mode => "mode".into(),
+            Shape::Lines => "array of lines".into(),
+            Shape::Shell => "shell".into(),
+            Shape::Path => "path".into(),
+            Shape::Template => "template".into(),
+            Shape::File => "file".into(),
+            Shape::Tree => "tree".into(),
+            Shape::Environment => "table of strings".into(),
+            Shape::Duration => "duration".into(),
+            Shape::Later => "not in this version".into(),
+        }
+    }
+}
+
+/// What a kind is, in one sentence.
+pub fn about(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Repository => "A source for apt",
+        Kind::Group => "A group of the system",
+        Kind::User => "A user of the system",
+        Kind::Package => "A Debian package",
+        Kind::Directory => "A directory",
+        Kind::File => "A file",
+        Kind::Link => "A symbolic link",
+        Kind::Command => "A command, run while its guards let it",
+        Kind::Service => "A systemd unit",
+    }
+}
 
 /// The keys of this kind alone.
 pub fn own(kind: Kind) -> &'static [Key] {
@@ -234,7 +381,18 @@ pub fn slot(kind: Kind, key: &str) -> &str {
 mod tests {
     use super::*;
     use crate::text::shape::Given;
-    use crate::text::tree;
+    use crate::text::{params, tree};
+
+    #[test]
+    fn what_is_told_of_params_is_what_they_take() {
+        for row in PARAM {
+            assert!(params::KEYS.contains(&row.name), "{}", row.name);
+        }
+        for key in params::KEYS {
+            assert!(PARAM.iter().any(|row| row.name == key), "{key}");
+        }
+        assert_eq!(params::TYPES.map(|(word, _)| word), PARAM_TYPES);
+    }
 
     #[test]
     fn a_row_says_all_that_people_are_told() {

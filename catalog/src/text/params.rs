@@ -9,7 +9,7 @@ use crate::release::part::{Param, ParamType};
 use regex_lite::Regex;
 use serde_json::Value;
 
-const TYPES: [(&str, ParamType); 6] = [
+pub(super) const TYPES: [(&str, ParamType); 6] = [
     ("string", ParamType::String),
     ("integer", ParamType::Integer),
     ("float", ParamType::Float),
@@ -18,7 +18,7 @@ const TYPES: [(&str, ParamType); 6] = [
     ("table", ParamType::Table),
 ];
 
-const KEYS: [&str; 7] = [
+pub(super) const KEYS: [&str; 7] = [
     "type", "default", "min", "max", "choices", "pattern", "secret",
 ];
 

@@ -1,8 +1,9 @@
 //! The order of a run.
 
 use crate::build::*;
+use cfg_catalog::plan::explain::ties;
 use cfg_catalog::plan::order::{closure, order};
-use cfg_catalog::plan::{Phase, Step};
+use cfg_catalog::plan::{Phase, Step, Why};
 use cfg_catalog::resource::{Desired, Presence, Resource};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -230,12 +231,40 @@ fn a_cycle_is_named() {
     let cycle = order(&desired).unwrap_err();
     assert_eq!(
         cycle.to_string(),
-        "a cycle: file:/a comes after service:s (`after`), which comes after file:/b (`restart_on` or `reload_on`), which comes after file:/a (`after`)"
+        "a cycle: file:/a comes after service:s (`after`), which comes after file:/b (`restart_on`), which comes after file:/a (`after`)"
     );
     let alone = role(vec![after(file("/a", ""), &["file:/a"])]);
     assert_eq!(
         order(&alone).unwrap_err().to_string(),
         "a cycle: file:/a comes after file:/a (`after`)"
+    );
+}
+
+#[test]
+fn the_neighbours_of_a_resource() {
+    let desired = role(vec![
+        file("/d/a", ""),
+        file_with("/d/b", |file| file.attributes = owner("u")),
+        directory("/d"),
+        user("u"),
+        after(link("/l", "x"), &["file:/d/a"]),
+        running("s", &["file:/d/a"]),
+        on("c", &["file:/d/a"]),
+    ]);
+    let a = ties(&desired, &id("file:/d/a"));
+    assert_eq!(a.after, [(id("directory:/d"), Why::Folder)]);
+    assert_eq!(a.before, [(id("link:/l"), Why::After)]);
+    assert_eq!(
+        a.wakes,
+        [(id("command:c"), Why::On), (id("service:s"), Why::Restart)]
+    );
+    let b = ties(&desired, &id("file:/d/b"));
+    assert_eq!(
+        b.after,
+        [
+            (id("user:u"), Why::Owner),
+            (id("directory:/d"), Why::Folder)
+        ]
     );
 }
 

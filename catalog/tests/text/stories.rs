@@ -6,14 +6,14 @@
 use cfg_catalog::{Catalog, CatalogFiles};
 use std::path::Path;
 
-struct Story {
+pub struct Story {
     /// All before `-- said --`.
     head: String,
-    files: CatalogFiles,
+    pub files: CatalogFiles,
     said: String,
 }
 
-fn story(text: &str) -> Story {
+pub fn story(text: &str) -> Story {
     let mut files = CatalogFiles::default();
     let (head, said) = text.split_once("-- said --\n").unwrap_or((text, ""));
     let mut path = None;

@@ -5,7 +5,7 @@ mod init;
 mod operator_token;
 mod run;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::log::Log;
 use crate::pki::ca::Ca;
 use crate::store::Store;
@@ -45,6 +45,7 @@ enum Command {
     /// Makes the fleet: its CA, and a token for the first operator. Once.
     Init(init::Init),
     /// Serves, until it is stopped.
+    #[command(after_help = config::help())]
     Run,
     /// Prints the whole user-data for machines of a role.
     CloudInit(cloud_init::CloudInit),
@@ -148,6 +149,12 @@ mod tests {
     #[test]
     fn calls_are_well_formed() {
         Call::command().debug_assert();
+    }
+
+    #[test]
+    fn manuals_and_completions_are_as_the_definitions_say() {
+        let remedy = "UPDATE=1 cargo test -p cfg-server --lib manuals";
+        cfg_tests::pages::compare(&Call::command(), "server/pages", remedy);
     }
 
     #[test]

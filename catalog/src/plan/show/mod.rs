@@ -28,17 +28,8 @@ pub fn text(document: &Document, style: Style, width: usize) -> String {
         width: width.max(20),
     };
     page.title(document);
-    for group in groups(document) {
-        page.group(&group, document);
-    }
-    for held in &document.held {
-        page.held(held);
-    }
-    page.leftovers(document);
     let failed = failures::groups(document);
-    for group in &failed {
-        page.failure(group, document.dry_run);
-    }
+    page.body(document, &failed);
     if !page.text.is_empty() {
         page.line("", "");
     }
@@ -55,6 +46,17 @@ pub fn text(document: &Document, style: Style, width: usize) -> String {
             "Run it again when that is mended: what is done stays done.",
         );
     }
+    page.text
+}
+
+/// What a document has on resources, without its title and its summary.
+pub fn body(document: &Document, style: Style, width: usize) -> String {
+    let mut page = Page {
+        text: String::new(),
+        style,
+        width: width.max(20),
+    };
+    page.body(document, &failures::groups(document));
     page.text
 }
 
@@ -167,6 +169,20 @@ impl Page {
         let empty = document.changes.is_empty() && document.leftovers.is_empty();
         if !empty || document.exit_code() != 0 {
             self.line("", "");
+        }
+    }
+
+    /// Changes, what is held and left over, and last what failed.
+    fn body(&mut self, document: &Document, failed: &[failures::Group<'_>]) {
+        for group in groups(document) {
+            self.group(&group, document);
+        }
+        for held in &document.held {
+            self.held(held);
+        }
+        self.leftovers(document);
+        for group in failed {
+            self.failure(group, document.dry_run);
         }
     }
 

@@ -1,0 +1,108 @@
+//! `cfg explain`
+
+use super::explained::Explained;
+use super::place::Place;
+use super::{Call, apply, local, output, runtime};
+use crate::client::record::Record;
+use crate::client::session::Session;
+use crate::config::Config;
+use crate::contents::Contents;
+use crate::error::{Error, Exit};
+use crate::job::{Job, Role};
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::document::DryRun;
+use cfg_catalog::release::part::Declared;
+use cfg_catalog::resource::Desired;
+use cfg_catalog::text::near::nearest;
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// Which, as in file:/etc/hosts.
+    #[arg(value_name = "RESOURCE")]
+    resource: ResourceId,
+    /// As one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// Take this folder for `/`.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Without a server: the catalog.
+    #[arg(long, value_name = "DIR", requires = "role")]
+    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    choice: local::Choice,
+}
+
+impl Explain {
+    pub fn run(self, call: &Call) -> Result<Exit, Error> {
+        let config = call.config()?;
+        let place = Place::of(&config, self.root.as_deref())?;
+        let (role, contents) = match &self.catalog {
+            Some(catalog) => runtime()?.block_on(self.choice.role(catalog, &config))?,
+            None => runtime()?.block_on(enrolled(&config, &place))?,
+        };
+        let desired = role.render(&contents)?;
+        let id = self.known(&role, &desired)?;
+        let job = Job {
+            role,
+            contents,
+            root: place.root,
+            state: place.state,
+            // All of it: what others do first has a say in what is left to do here.
+            only: Vec::new(),
+            index_max_age: config.index_max_age,
+            told: &output::note,
+        };
+        let plan = job.dry_run()?;
+        let explained = Explained::of(&id, &desired, &job.role.part, plan);
+        let Some(explained) = explained else {
+            return Err(missing(&id, &desired));
+        };
+        if self.json {
+            output::print_json(&explained.json())?;
+        } else {
+            output::print(&explained.text()?)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// The resource, if the role has it on this machine.
+    fn known(&self, role: &Role, desired: &Desired) -> Result<ResourceId, Error> {
+        let id = self.resource.in_one_spelling().map_err(Error::usage)?;
+        if desired.get(&id).is_some() {
+            return Ok(id);
+        }
+        let off = |declared: &&Declared| {
+            let declared = ResourceId::new(declared.kind, declared.name.as_str());
+            declared.in_one_spelling().is_ok_and(|other| other == id)
+        };
+        match role.part.resources.iter().find(off) {
+            Some(declared) => Err(Error::usage(format!(
+                "{id} is not for this machine: its `when` is false here ({}:{})",
+                declared.place.file, declared.place.line
+            ))),
+            None => Err(missing(&id, desired)),
+        }
+    }
+}
+
+fn missing(id: &ResourceId, desired: &Desired) -> Error {
+    let names: Vec<String> = desired.resources.iter().map(|r| r.id.to_string()).collect();
+    let near = nearest(&id.to_string(), names.iter().map(String::as_str));
+    let meant = near.map_or(String::new(), |name| format!("; did you mean {name}?"));
+    Error::usage(format!(
+        "role {} has no {id} on this machine{meant}",
+        desired.role
+    ))
+}
+
+/// The role that the server has for this machine, or that was kept.
+async fn enrolled(config: &Config, place: &Place) -> Result<(Role, Contents), Error> {
+    let session = Session::open(config, &place.state)?;
+    let mut record = Record::load(&place.state).map_err(|e| Error::of_files(e.into()))?;
+    let (assignment, memory) = apply::fetch(&session, &mut record, DryRun::Yes).await?;
+    let role = Role::of(assignment, session.facts().await?);
+    Ok((role, Contents::kept(session.kept.clone(), memory)))
+}

@@ -1,0 +1,190 @@
+//! One resource explained: where it is said, what it comes to, what it has to do with others, and whether it would change.
+
+use super::{output, shown};
+use crate::error::Error;
+use crate::job::Document;
+use anyhow::Context as _;
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::explain::{Tie, Ties, ties};
+use cfg_catalog::plan::show::escape;
+use cfg_catalog::release::part::{Declared, Part};
+use cfg_catalog::resource::{Desired, Place};
+use serde_json::{Map, Value, json};
+
+/// So many lines of a text are shown.
+const LINES: usize = 20;
+
+/// Before each line of a list.
+const INDENT: &str = "  ";
+
+pub struct Explained {
+    id: ResourceId,
+    role: String,
+    place: Place,
+    keys: Vec<Key>,
+    ties: Ties,
+    /// The plan, with nothing in it but what is about this resource.
+    plan: Document,
+}
+
+/// A key with its value as rendered.
+struct Key {
+    name: String,
+    value: Value,
+    /// Where it is written, under which name; none where it is nowhere but what holds without it.
+    written: Option<(String, Place)>,
+}
+
+impl Explained {
+    /// None where the role has no such resource. `plan` is a dry run of the whole role.
+    pub fn of(id: &ResourceId, desired: &Desired, part: &Part, mut plan: Document) -> Option<Self> {
+        let resource = desired.get(id)?;
+        let declared = part.resources.iter().find(|d| d.place == resource.place);
+        let keys = shown::keys(resource).into_iter();
+        let about = |other: &ResourceId| other == id;
+        plan.changes.retain(|change| about(&change.resource));
+        plan.held.retain(|held| about(&held.resource));
+        plan.failures.retain(|failure| {
+            failure.resource.as_ref().is_some_and(about) || failure.skipped.iter().any(about)
+        });
+        Some(Self {
+            id: id.clone(),
+            role: desired.role.clone(),
+            place: resource.place.clone(),
+            keys: keys
+                .map(|(name, value)| Key {
+                    written: declared.and_then(|declared| written(declared, &name)),
+                    name,
+                    value,
+                })
+                .collect(),
+            ties: ties(desired, id),
+            plan,
+        })
+    }
+
+    /// As one JSON document.
+    pub fn json(&self) -> Value {
+        let place =
+            |place: &Place| json!({"role": place.role, "file": place.file, "line": place.line});
+        let keys = self.keys.iter().map(|key| {
+            let mut shown = json!({ "value": key.value });
+            if let Some((name, at)) = &key.written {
+                shown["key"] = name.as_str().into();
+                shown["place"] = place(at);
+            }
+            (key.name.clone(), shown)
+        });
+        let tied = |ties: &[Tie]| -> Vec<Value> {
+            let ties = ties.iter();
+            ties.map(|(id, why)| json!({"resource": id, "why": why.words()}))
+                .collect()
+        };
+        json!({
+            "version": 1,
+            "resource": self.id,
+            "role": self.role,
+            "place": place(&self.place),
+            "keys": Map::from_iter(keys),
+            "after": tied(&self.ties.after),
+            "before": tied(&self.ties.before),
+            "wakes": tied(&self.ties.wakes),
+            "changes": self.plan.changes,
+            "held": self.plan.held,
+            "failures": self.plan.failures,
+        })
+    }
+
+    /// For a person at this terminal.
+    pub fn text(&self) -> Result<String, Error> {
+        let mut text = format!(
+            "{} of the role {}, {}\n",
+            escape(&self.id.to_string()),
+            self.role,
+            at(&self.place)
+        );
+        if !self.keys.is_empty() {
+            text.push('\n');
+        }
+        for key in &self.keys {
+            text.push_str(&key.text()?);
+        }
+        for (title, ties) in [
+            ("It comes after", &self.ties.after),
+            ("After it come", &self.ties.before),
+            ("When it changes, it wakes", &self.ties.wakes),
+        ] {
+            if !ties.is_empty() {
+                text.push_str(&format!("\n{title}\n"));
+            }
+            for (id, why) in ties {
+                let id = escape(&id.to_string());
+                text.push_str(&format!("{INDENT}{id}  ({})\n", why.words()));
+            }
+        }
+        let now = output::body(&self.plan, INDENT.len());
+        text.push_str(match now.is_empty() {
+            true => "\nNow nothing of it would change.\n",
+            false => "\nNow\n",
+        });
+        for line in now.lines() {
+            text.push_str(&format!("{INDENT}{line}\n"));
+        }
+        Ok(text)
+    }
+}
+
+impl Key {
+    /// The value, with where it is written beside it, or below where there is no room.
+    fn text(&self) -> Result<String, Error> {
+        let written = match &self.written {
+            Some((name, place)) if *name == self.name => at(place),
+            Some((name, place)) => format!("`{name}`, {}", at(place)),
+            None => "what holds without a word".into(),
+        };
+        let lines = value(&self.value)?;
+        let text = format!(
+            "{INDENT}{} = {}",
+            self.name,
+            lines.join(&format!("\n{INDENT}"))
+        );
+        let room =
+            output::width().saturating_sub(text.chars().count() + written.chars().count() + 4);
+        Ok(match room > 0 && lines.len() == 1 {
+            true => format!("{text}  # {written}\n"),
+            false => format!("{text}\n{INDENT}{INDENT}# {written}\n"),
+        })
+    }
+}
+
+/// Where a key of the rendered resource is written: its content by one of several keys.
+fn written(declared: &Declared, name: &str) -> Option<(String, Place)> {
+    let names: &[&str] = match name {
+        "content" | "sha256" | "size" => &["content", "template", "source"],
+        "sources" => &["uris"],
+        name => &[name],
+    };
+    names.iter().find_map(|name| {
+        let key = declared.keys.get(*name)?;
+        Some(((*name).to_owned(), key.place.clone()))
+    })
+}
+
+fn at(place: &Place) -> String {
+    format!("{}:{}", place.file, place.line)
+}
+
+/// A value as TOML; the lines of a text one by one.
+fn value(value: &Value) -> Result<Vec<String>, Error> {
+    if let Some(text) = value.as_str().filter(|text| text.trim_end().contains('\n')) {
+        let mut lines: Vec<String> = vec!["\"\"\"".into()];
+        lines.extend(text.lines().take(LINES).map(escape));
+        match text.lines().count().saturating_sub(LINES) {
+            0 => lines.push("\"\"\"".into()),
+            more => lines.push(format!("… and {more} lines more")),
+        }
+        return Ok(lines);
+    }
+    let value = toml::Value::try_from(value).context("printing a value")?;
+    Ok(vec![escape(&value.to_string())])
+}

@@ -1,0 +1,224 @@
+//! JSON Schemas (draft 2020-12) of role.toml and fleet.toml, by which editors complete and check: made from the one table
+//! of kinds and keys.
+//!
+//! They know the form of each value and not what a whole role comes to: what `cfg check` lets pass, they let pass too.
+
+use super::keys::{self, Key, Shape, Word};
+use crate::id::Kind;
+use serde_json::{Map, Value, json};
+
+const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// A string that has a template in it: what comes of it is nobody's to say here.
+const TEMPLATE: &str = r"\{[{%#]";
+
+/// The schema of role.toml.
+pub fn role() -> Value {
+    let mut properties = Map::new();
+    for row in keys::ROLE {
+        properties.insert(
+            row.name.into(),
+            described(top(row), row.meaning, row.default),
+        );
+    }
+    for kind in Kind::ALL {
+        let one = json!({ "$ref": format!("#/$defs/{}", kind.word()) });
+        let table = json!({
+            "description": format!("{}, by its name.", keys::about(kind)),
+            "type": "object",
+            "additionalProperties": one,
+        });
+        properties.insert(kind.word().into(), table);
+    }
+    let kinds = Kind::ALL.map(|kind| (kind.word().to_owned(), resource(kind)));
+    json!({
+        "$schema": DRAFT,
+        "title": "role.toml",
+        "description": "A role of cfg: what one kind of machine must be.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+        "$defs": Map::from_iter(kinds),
+    })
+}
+
+/// The schema of fleet.toml.
+pub fn fleet() -> Value {
+    let rows = keys::FLEET_FILE.iter();
+    let properties = rows.map(|row| {
+        (
+            row.name.to_owned(),
+            described(top(row), row.meaning, row.default),
+        )
+    });
+    json!({
+        "$schema": DRAFT,
+        "title": "fleet.toml",
+        "description": "Values for the params of roles: for all, for a role, for a machine.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": Map::from_iter(properties),
+    })
+}
+
+/// The same with what it means and, where that is a value, what holds without it.
+fn described(mut schema: Value, meaning: &str, default: &str) -> Value {
+    schema["description"] = plain(meaning).into();
+    let literal = default.strip_prefix('`').and_then(|d| d.strip_suffix('`'));
+    if let Some(value) = literal.and_then(|text| super::tree::value(text).ok()) {
+        schema["default"] = value.json();
+    }
+    schema
+}
+
+/// Links of Markdown lead nowhere in an editor.
+fn plain(meaning: &str) -> String {
+    match (meaning.find('['), meaning.find("](#")) {
+        (Some(open), Some(close)) if open < close => {
+            format!("{}{}", &meaning[..open], &meaning[open + 1..close])
+        }
+        _ => meaning.to_owned(),
+    }
+}
+
+fn table(rows: impl Iterator<Item = (&'static str, Value)>) -> Value {
+    let rows = rows.map(|(name, schema)| (name.to_owned(), schema));
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": Map::from_iter(rows),
+    })
+}
+
+fn rows<'a>(rows: impl Iterator<Item = &'a Key>) -> Value {
+    table(rows.filter(|row| row.is_here()).map(|row| {
+        (
+            row.name,
+            described(shape(row.shape), row.meaning, row.default),
+        )
+    }))
+}
+
+fn resource(kind: Kind) -> Value {
+    let mut keys = rows(keys::of(kind));
+    if kind != Kind::Package {
+        return keys;
+    }
+    // The rest of a dotted name: `python3.11 = "*"`.
+    keys["patternProperties"] = json!({ "^[0-9]": { "$ref": "#/$defs/package" } });
+    let version = json!({ "type": "string", "minLength": 1 });
+    json!({ "anyOf": [version, keys] })
+}
+
+fn top(row: &Word) -> Value {
+    match (row.name, row.takes) {
+        ("params", "table") => named(param()),
+        ("set", _) | (_, "values") => named(json!(true)),
+        ("fleet", _) => rows(keys::FLEET.iter()),
+        (_, "values by name") => {
+            json!({ "type": "object", "additionalProperties": named(json!(true)) })
+        }
+        (_, "array of roles") => {
+            json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true })
+        }
+        (_, "type") => json!({ "enum": keys::PARAM_TYPES }),
+        (_, "boolean") => json!({ "type": "boolean" }),
+        (_, "number") => json!({ "type": "number" }),
+        (_, "array") => json!({ "type": "array", "minItems": 1 }),
+        (_, "text" | "regular expression") => json!({ "type": "string" }),
+        _ => json!({}),
+    }
+}
+
+/// A table of params by their names.
+fn named(of: Value) -> Value {
+    json!({
+        "type": "object",
+        "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$" },
+        "additionalProperties": of,
+    })
+}
+
+fn param() -> Value {
+    let rows = keys::PARAM.iter();
+    let rows = rows.map(|row| (row.name, described(top(row), row.meaning, row.default)));
+    let mut param = table(rows);
+    param["required"] = json!(["type"]);
+    param
+}
+
+fn shape(shape: Shape) -> Value {
+    // A string that is wholly one expression keeps the type of what that gives.
+    let or_computed = |value: Value| json!({ "anyOf": [value, { "type": "string", "pattern": r"^\{\{(.|\n)*\}\}$" }] });
+    let text =
+        |pattern: &str| json!({ "type": "string", "pattern": format!("{pattern}|{TEMPLATE}") });
+    let line = json!({ "type": "string", "minLength": 1 });
+    let lines = |item: &Value| or_computed(json!({ "type": "array", "items": item }));
+    match shape {
+        Shape::Expression => json!({ "type": ["string", "boolean"] }),
+        Shape::Each => json!({ "type": ["array", "string"] }),
+        Shape::References => {
+            let kinds = Kind::ALL.map(Kind::word).join("|");
+            lines(&text(&format!("^({kinds}):.")))
+        }
+        Shape::Line => line,
+        Shape::Text => json!({ "type": "string" }),
+        Shape::Words(words) => {
+            json!({ "anyOf": [{ "enum": words }, { "type": "string", "pattern": TEMPLATE }] })
+        }
+        Shape::Boolean => or_computed(json!({ "type": "boolean" })),
+        Shape::Number => {
+            or_computed(json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX - 1 }))
+        }
+        Shape::Account => {
+            json!({ "anyOf": [text("^[A-Za-z_0-9]"), { "type": "integer", "minimum": 0 }] })
+        }
+        Shape::Accounts => lines(&text("^[A-Za-z_]")),
+        Shape::Mode => text("^[0-7]{3,5}$"),
+        Shape::Lines => lines(&line),
+        Shape::Shell => {
+            json!({ "anyOf": [line, { "type": "array", "items": { "type": "string" }, "minItems": 1 }] })
+        }
+        Shape::Path => text("^/"),
+        Shape::Template | Shape::File | Shape::Tree => text("^[^/]"),
+        Shape::Environment => or_computed(json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
+            "additionalProperties": { "type": "string" },
+        })),
+        Shape::Duration => text("^[0-9]{1,9}[smhd]$"),
+        Shape::Later => json!(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_of_the_tables_around_resources_has_a_form() {
+        let words = [keys::ROLE, keys::PARAM, keys::FLEET_FILE].concat();
+        for row in words.iter().filter(|row| row.name != "default") {
+            assert_ne!(top(row), json!({}), "{}", row.name);
+            assert!(crate::text::names::is_word(row.name));
+        }
+    }
+
+    #[test]
+    fn descriptions_are_for_editors() {
+        let text = role().to_string();
+        assert!(!text.contains("](#"), "a link");
+        let mode = &role()["$defs"]["file"]["properties"]["mode"];
+        assert_eq!(
+            mode["description"],
+            "a new one gets `0644`, or `0600` if sensitive"
+        );
+        let purge = &role()["$defs"]["directory"]["properties"]["purge"];
+        assert_eq!(purge["default"], false);
+        assert!(
+            role()["$defs"]["file"]["properties"]
+                .get("url")
+                .is_none_or(|url| url.is_object())
+        );
+    }
+}
