@@ -20,6 +20,7 @@ pub mod job;
 mod journal;
 pub mod machine;
 pub mod operator;
+mod proxy;
 pub mod resource;
 pub mod run;
 pub mod run_as;

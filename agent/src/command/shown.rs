@@ -6,6 +6,7 @@ use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::resource::account::{Group, User};
 use cfg_catalog::resource::command::Command;
+use cfg_catalog::resource::debconf::PASSWORD;
 use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::package::{Package, PackagePresence, Wanted};
@@ -25,7 +26,7 @@ pub fn keys(resource: &Resource) -> Map<String, Value> {
         Body::Repository(repository) => keys.repository(repository),
         Body::Group(group) => keys.group(group),
         Body::User(user) => keys.user(user),
-        Body::Package(package) => keys.package(package),
+        Body::Package(package) => keys.package(package, resource.sensitive),
         Body::Directory(directory) => keys.directory(directory),
         Body::File(file) => keys.file(file, resource.sensitive),
         Body::Link(link) => {
@@ -113,7 +114,7 @@ impl Keys {
         self.put("password_hash", user.password_hash.as_ref().map(|_| HIDDEN));
     }
 
-    fn package(&mut self, package: &Package) {
+    fn package(&mut self, package: &Package, sensitive: bool) {
         self.put(
             "state",
             match package.state {
@@ -131,6 +132,17 @@ impl Keys {
             }),
         );
         self.put("hold", package.hold);
+        let answers: Map<String, Value> = package
+            .debconf
+            .iter()
+            .map(|answer| {
+                let hidden = sensitive || answer.kind == PASSWORD;
+                let value = if hidden { HIDDEN } else { &answer.value };
+                let shown = json!({ "type": answer.kind, "value": value });
+                (answer.question.clone(), shown)
+            })
+            .collect();
+        self.put("debconf", (!answers.is_empty()).then_some(answers));
     }
 
     fn directory(&mut self, directory: &Directory) {

@@ -2,10 +2,12 @@
 
 use crate::apt::get::{Downgrades, Install, Transaction};
 use crate::apt::status::{Entry, Status};
-use crate::apt::{Apt, available, status};
+use crate::apt::{Apt, available, debconf, status};
 use crate::run::site::{PackageMove, Stage};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::{Action, Change};
+use cfg_catalog::resource::Body;
+use cfg_catalog::resource::debconf::{Answer, Answers};
 use cfg_catalog::resource::package::{DpkgState, Package, PackagePresence, PackageState, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -30,6 +32,12 @@ pub fn observe(
         .filter(|package| asks_index(package, &states[&package.name].dpkg))
         .map(|package| package.name.as_str())
         .collect();
+    if packages.iter().any(|package| !package.debconf.is_empty()) {
+        let answers = debconf::answers(root);
+        for state in states.values_mut() {
+            state.debconf = answers.clone();
+        }
+    }
     let versions = match (available::versions(root, &asked), stage) {
         (Ok(versions), _) => versions,
         (Err(error), Stage::Turn) => return Err(error),
@@ -65,6 +73,7 @@ fn state(status: &Status, automatic: &[(String, String)], package: &Package) -> 
         held: entry.is_some_and(Entry::is_held),
         auto: entry.is_some_and(auto),
         available: None,
+        debconf: Answers::default(),
     }
 }
 
@@ -121,7 +130,17 @@ pub fn enact(
         .filter(|one| one.held)
         .map(|one| one.resource.id.name.clone())
         .collect();
+    apt.answer(&answers(moves))?;
     let mut failed = apt.transact(&transaction(moves), &held)?;
+    for one in moves.iter().filter(|one| one.changes.iter().any(amends)) {
+        let name = &one.resource.id.name;
+        if failed.contains_key(name) {
+            continue;
+        }
+        if let Err(error) = apt.reconfigure(name) {
+            failed.insert(name.clone(), cfg_catalog::chain(error.as_ref()));
+        }
+    }
     for (action, word) in [
         (Action::Update, "manual"),
         (Action::Unhold, "unhold"),
@@ -129,7 +148,7 @@ pub fn enact(
     ] {
         let marked: Vec<String> = moves
             .iter()
-            .filter(|one| one.changes.iter().any(|change| change.action == action))
+            .filter(|one| one.changes.iter().any(|change| marks(change, action)))
             .map(|one| one.resource.id.name.clone())
             .filter(|name| !failed.contains_key(name))
             .collect();
@@ -142,6 +161,30 @@ pub fn enact(
         .into_iter()
         .map(|(name, told)| (ResourceId::new(cfg_catalog::id::Kind::Package, name), told))
         .collect())
+}
+
+/// The answers of packages that are to be configured by them.
+fn answers<'a>(moves: &[PackageMove<'a>]) -> Vec<(&'a str, &'a [Answer])> {
+    let given = |change: &Change| change.action == Action::Install || amends(change);
+    let all = moves
+        .iter()
+        .filter(|one| one.changes.iter().any(given))
+        .filter_map(|one| match &one.resource.body {
+            Body::Package(package) => Some((package.name.as_str(), package.debconf.as_slice())),
+            _ => None,
+        });
+    all.collect()
+}
+
+/// Whether this change gives an installed package other answers.
+fn amends(change: &Change) -> bool {
+    change.action == Action::Update && change.after.get("debconf").is_some()
+}
+
+/// Whether apt-mark is to do this.
+fn marks(change: &Change, action: Action) -> bool {
+    let marked = action != Action::Update || change.after.get("auto").is_some();
+    change.action == action && marked
 }
 
 fn transaction(moves: &[PackageMove<'_>]) -> Transaction {

@@ -126,7 +126,7 @@ fn package(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Package {
         },
         version: keys.read("version", version).unwrap_or(Wanted::Any),
         hold: keys.read("hold", Given::boolean),
-        debconf: Vec::new(),
+        debconf: keys.read("debconf", Given::debconf).unwrap_or_default(),
     }
 }
 

@@ -57,7 +57,11 @@ const CONTRADICTIONS: &[(Case, &[(&str, Test)])] = &[
             "state",
             &[Test::Word("absent"), Test::Word("purged")],
         ),
-        &[("version", Test::Any), ("hold", Test::Yes)],
+        &[
+            ("version", Test::Any),
+            ("hold", Test::Yes),
+            ("debconf", Test::Any),
+        ],
     ),
     (
         (Kind::Service, "masked", &[Test::Yes]),

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod attributes;
 pub mod command;
+pub mod debconf;
 pub mod directory;
 pub mod file;
 pub mod link;

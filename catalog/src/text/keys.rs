@@ -16,7 +16,7 @@ const PACKAGE: &[(&str, Shape)] = &[
     ("version", Shape::Line),
     ("state", Shape::Words(&["present", "absent", "purged"])),
     ("hold", Shape::Boolean),
-    ("debconf", Shape::Later),
+    ("debconf", Shape::Debconf),
 ];
 
 const REPOSITORY: &[(&str, Shape)] = &[

@@ -2,9 +2,20 @@
 
 use super::names;
 use crate::path::AbsPath;
+use crate::resource::debconf::Answer;
 use crate::resource::{Mode, Shell};
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// The types of debconf's questions that have answers.
+const TYPES: &[&str] = &[
+    "boolean",
+    "multiselect",
+    "password",
+    "select",
+    "string",
+    "text",
+];
 
 /// A value on its way into a resource.
 #[derive(Clone, Debug)]
@@ -56,6 +67,8 @@ pub enum Shape {
     Environment,
     /// 90s, 2m, 1h.
     Duration,
+    /// Questions of debconf with their answers.
+    Debconf,
     /// Known to the format, not to this version.
     Later,
 }
@@ -100,6 +113,7 @@ impl Shape {
             Shape::Template | Shape::File | Shape::Tree => given.role_path().map(drop),
             Shape::Environment => given.environment().map(drop),
             Shape::Duration => given.duration().map(drop),
+            Shape::Debconf => given.debconf().map(drop),
         }
     }
 }
@@ -249,6 +263,57 @@ impl Given {
         Ok(env)
     }
 
+    pub fn debconf(&self) -> Result<Vec<Answer>, String> {
+        let table = self.value.as_object();
+        let table = table.ok_or_else(|| unlike("a table", &self.value))?;
+        let answer = |(question, value): (&String, &Value)| {
+            let answer = self.part(value).answer(question);
+            answer.map_err(|why| format!("{question}: {why}"))
+        };
+        table.iter().map(answer).collect()
+    }
+
+    /// The answer to one question: a string, a boolean or a number, or a table with its type.
+    fn answer(&self, question: &str) -> Result<Answer, String> {
+        let good = question.contains('/')
+            && !question.starts_with('#')
+            && question.chars().all(|c| c.is_ascii_graphic());
+        if !good {
+            return Err("no name of a question, as \"postfix/main_mailer_type\"".into());
+        }
+        let none = Value::Null;
+        let (kind, value) = match &self.value {
+            Value::Object(table) => {
+                if let Some(key) = table.keys().find(|key| *key != "type" && *key != "value") {
+                    return Err(format!("unknown key `{key}` of an answer"));
+                }
+                (table.get("type"), table.get("value").unwrap_or(&none))
+            }
+            value => (None, value),
+        };
+        let (usual, value) = match value {
+            Value::Bool(_) => ("boolean", value.to_string()),
+            Value::Number(_) => ("string", value.to_string()),
+            Value::String(text) => ("string", text.clone()),
+            other => return Err(unlike("a string, a boolean or a number", other)),
+        };
+        if value.chars().any(char::is_control) {
+            return Err("a control character in the answer".into());
+        }
+        if value.trim() != value || value.ends_with('\\') {
+            return Err("debconf keeps no space around an answer, and no `\\` at its end".into());
+        }
+        let kind = match kind {
+            Some(kind) => self.part(kind).word(TYPES)?,
+            None => usual,
+        };
+        Ok(Answer {
+            question: question.to_owned(),
+            kind: kind.to_owned(),
+            value,
+        })
+    }
+
     pub fn duration(&self) -> Result<u64, String> {
         let text = self.text()?;
         let bad = || format!("expected a duration, as \"90s\", \"2m\" or \"1h\", found {text:?}");
@@ -351,6 +416,42 @@ mod tests {
             (Shape::Duration, json!("0s"), Err("duration")),
             (Shape::Duration, json!("2"), Err("duration")),
             (Shape::Duration, json!("ä"), Err("duration")),
+            (
+                Shape::Debconf,
+                json!({"a/b": "c", "a/d": true, "a/e": 1}),
+                Ok(()),
+            ),
+            (
+                Shape::Debconf,
+                json!({"a/b": {"type": "select", "value": ""}}),
+                Ok(()),
+            ),
+            (
+                Shape::Debconf,
+                json!({"b": "c"}),
+                Err("no name of a question"),
+            ),
+            (Shape::Debconf, json!({"a /b": "c"}), Err("no name")),
+            (Shape::Debconf, json!({"#a/b": "c"}), Err("no name")),
+            (Shape::Debconf, json!({"a/b": "c\nd"}), Err("control")),
+            (Shape::Debconf, json!({"a/b": "c\\"}), Err("at its end")),
+            (Shape::Debconf, json!({"a/b": " c"}), Err("no space")),
+            (Shape::Debconf, json!({"a/b": ["c"]}), Err("found an array")),
+            (
+                Shape::Debconf,
+                json!({"a/b": {"type": "text"}}),
+                Err("none"),
+            ),
+            (
+                Shape::Debconf,
+                json!({"a/b": {"type": "seen", "value": "x"}}),
+                Err("\"boolean\", "),
+            ),
+            (
+                Shape::Debconf,
+                json!({"a/b": {"kind": "text"}}),
+                Err("unknown key `kind`"),
+            ),
             (Shape::Line, json!("a\nb"), Err("line break")),
             (Shape::Line, json!("a\u{1b}b"), Err("control character")),
             (Shape::Text, json!("a\0b"), Err("NUL")),

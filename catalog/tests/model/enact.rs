@@ -171,6 +171,11 @@ impl Machine {
     }
 
     fn apt(&mut self, package: &Package, change: &Change) {
+        if change.after.get("debconf").is_some() {
+            let answers = package.debconf.iter().cloned();
+            self.debconf
+                .extend(answers.map(|answer| (answer.question, answer.value)));
+        }
         match change.action {
             Action::Install | Action::Upgrade | Action::Downgrade => {
                 let exact = change.after["version"].as_str().unwrap().to_owned();

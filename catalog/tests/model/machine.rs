@@ -7,6 +7,7 @@ use cfg_catalog::plan::inputs::listed;
 use cfg_catalog::plan::{Host, Power, Snapshot};
 use cfg_catalog::resource::account::{GroupState, Present, UserState};
 use cfg_catalog::resource::command::{Command, CommandState, Guards};
+use cfg_catalog::resource::debconf::Answers;
 use cfg_catalog::resource::package::{DpkgState, Package, PackageState, Wanted};
 use cfg_catalog::resource::service::{Active, Enabled, Load, Service, ServiceState, Start};
 use cfg_catalog::resource::{
@@ -24,6 +25,8 @@ pub struct Machine {
     /// What the index has.
     pub debs: BTreeMap<String, Deb>,
     pub dpkg: BTreeMap<String, Installed>,
+    /// What debconf has.
+    pub debconf: BTreeMap<String, String>,
     pub units: BTreeMap<String, Unit>,
     /// Commands that touch a path when they run, by name.
     pub touches: BTreeMap<String, AbsPath>,
@@ -265,12 +268,14 @@ impl Machine {
                 held: installed.held,
                 auto: installed.auto,
                 available,
+                debconf: Answers::Known(self.debconf.clone()),
             },
             None => PackageState {
                 dpkg: DpkgState::Absent,
                 held: false,
                 auto: false,
                 available,
+                debconf: Answers::Known(self.debconf.clone()),
             },
         }
     }

@@ -7,7 +7,10 @@ use cfg_catalog::resource::package::DpkgState;
 
 /// What is on a machine, without what is as on every other.
 pub fn told(machine: &Machine) -> Told {
-    let mut told = Told::default();
+    let mut told = Told {
+        debconf: machine.debconf.clone(),
+        ..Told::default()
+    };
     for (path, node) in &machine.nodes {
         path_told(machine, path, node, &mut told);
     }
