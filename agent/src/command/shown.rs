@@ -33,6 +33,10 @@ pub fn keys(resource: &Resource) -> Map<String, Value> {
             keys.presence(link.state);
             keys.put("target", link.target.as_ref());
         }
+        Body::Sysctl(sysctl) => {
+            keys.presence(sysctl.state);
+            keys.put("value", sysctl.value.as_ref());
+        }
         Body::Command(command) => keys.command(command, resource.sensitive),
         Body::Service(service) => keys.service(service),
     }

@@ -18,6 +18,7 @@ mod repository;
 mod resource;
 mod root;
 mod spared;
+mod sysctl;
 mod temporary;
 #[cfg(test)]
 mod tests;

@@ -70,7 +70,7 @@ impl Ahead {
                     self.paths.insert(path);
                 }
             }
-            Kind::User | Kind::Group | Kind::Service => {}
+            Kind::User | Kind::Group | Kind::Sysctl | Kind::Service => {}
         }
     }
 

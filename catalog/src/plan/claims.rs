@@ -47,6 +47,11 @@ impl Claims {
                     self.present.insert(path);
                 }
             }
+            Body::Sysctl(sysctl) => {
+                if let Ok(path) = sysctl.file() {
+                    self.claim(resource, &path, sysctl.state);
+                }
+            }
             Body::Command(command) => self.present.extend(command.creates.clone()),
             Body::User(user) if user.authorized_keys.is_some() => {
                 let home = match observed {
@@ -130,6 +135,7 @@ pub(crate) fn presence(body: &Body) -> Presence {
         Body::File(file) => file.state,
         Body::Directory(directory) => directory.state,
         Body::Link(link) => link.state,
+        Body::Sysctl(sysctl) => sysctl.state,
         Body::User(user) => user.state,
         Body::Group(group) => group.state,
         _ => Presence::Present,

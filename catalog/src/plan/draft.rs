@@ -475,6 +475,8 @@ fn missing<'o>(resource: &Resource, observed: Option<&'o Observed>) -> Vec<&'o [
         (_, Some(Observed::Repository(state))) => {
             std::iter::once(&state.sources).chain(&state.key).collect()
         }
+        (Body::Sysctl(sysctl), _) if sysctl.state == Presence::Absent => Vec::new(),
+        (_, Some(Observed::Sysctl(state))) => vec![&state.file],
         (_, Some(Observed::Service(state))) => state.unit_file.iter().collect(),
         _ => Vec::new(),
     };

@@ -152,6 +152,7 @@ fn written(resource: &Resource) -> Vec<crate::path::AbsPath> {
             .filter_map(|path| path.parse().ok())
             .collect(),
         Body::Service(service) => service.unit_path().into_iter().collect(),
+        Body::Sysctl(sysctl) => sysctl.file().into_iter().collect(),
         body => own_path(body).cloned().into_iter().collect(),
     }
 }

@@ -36,6 +36,12 @@ pub(crate) fn by(
                 .filter_map(|(path, digest)| file(path.parse().ok(), digest))
                 .collect()
         }
+        Body::Sysctl(sysctl) => match (sysctl.file(), change.action) {
+            (Ok(path), Action::Remove) => vec![(path, Move::Away)],
+            (path, _) => file(path.ok(), Digest::of(&sysctl.line()))
+                .into_iter()
+                .collect(),
+        },
         Body::Service(service) => of_unit(service, change.action),
         Body::User(user) if change.action == Action::Create || user.authorized_keys.is_some() => {
             keys(user, observed).into_iter().map(open).collect()

@@ -10,6 +10,7 @@ use crate::resource::file::{Content, File};
 use crate::resource::link::Link;
 use crate::resource::package::{Package, PackagePresence, Wanted};
 use crate::resource::service::{Activity, Service, UnitFile};
+use crate::resource::sysctl::Sysctl;
 use crate::resource::{Attributes, Body, Place, Presence, Shell};
 use crate::text::names;
 use crate::text::shape::Given;
@@ -42,6 +43,11 @@ pub fn build(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Built> {
             path: path(id)?,
             state: presence(keys),
             target: keys.read("target", Given::line),
+        }),
+        Kind::Sysctl => Body::Sysctl(Sysctl {
+            name: id.name.clone(),
+            state: presence(keys),
+            value: keys.read("value", Given::setting),
         }),
         Kind::Command => Body::Command(command(keys, id)?),
         Kind::Service => Body::Service(service(keys, id)?),

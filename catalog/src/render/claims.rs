@@ -103,6 +103,11 @@ fn claims(body: &Body, arch: &str) -> Vec<String> {
             std::iter::once(name).chain(keys).collect()
         }
         Body::Group(group) => vec![format!("the group {}", group.name)],
+        Body::Sysctl(sysctl) => {
+            let file = sysctl.file().ok().map(|p| path(p.as_str()));
+            let name = format!("the setting {}", sysctl.name);
+            std::iter::once(name).chain(file).collect()
+        }
         Body::Command(command) => vec![format!("the command {}", command.name)],
     }
 }

@@ -48,6 +48,10 @@ const CONTRADICTIONS: &[(Case, &[(&str, Test)])] = &[
         &[("source", Test::Any), ("purge", Test::Yes)],
     ),
     (
+        (Kind::Sysctl, "state", &[Test::Word("absent")]),
+        &[("value", Test::Any)],
+    ),
+    (
         (Kind::Link, "state", &[Test::Word("absent")]),
         &[("target", Test::Any)],
     ),
@@ -155,6 +159,7 @@ impl Sayings {
         };
         match self.kind {
             Kind::Link => demand(!absent && !has("target"), need("target")),
+            Kind::Sysctl => demand(!absent && !has("value"), need("value")),
             Kind::Repository => {
                 demand(!has("uris"), need("uris"));
                 demand(!has("suites"), need("suites"));

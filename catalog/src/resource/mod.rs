@@ -12,6 +12,7 @@ pub mod link;
 pub mod package;
 pub mod repository;
 pub mod service;
+pub mod sysctl;
 
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
@@ -62,6 +63,8 @@ pub enum Body {
     File(file::File),
     /// A link.
     Link(link::Link),
+    /// A setting of the kernel.
+    Sysctl(sysctl::Sysctl),
     /// A command.
     Command(command::Command),
     /// A service.
@@ -79,6 +82,7 @@ impl Body {
             Body::Directory(_) => Kind::Directory,
             Body::File(_) => Kind::File,
             Body::Link(_) => Kind::Link,
+            Body::Sysctl(_) => Kind::Sysctl,
             Body::Command(_) => Kind::Command,
             Body::Service(_) => Kind::Service,
         }
@@ -273,6 +277,8 @@ pub enum Observed {
     Group(account::GroupState),
     /// For service.
     Service(service::ServiceState),
+    /// For sysctl.
+    Sysctl(sysctl::SysctlState),
     /// For command.
     Command(command::CommandState),
     /// Looking failed; a failure of the resource.

@@ -273,14 +273,15 @@ impl Reading {
             span: entry.span.clone(),
             keys: BTreeMap::new(),
         };
-        if kind == Kind::Package && entry.node.text().is_some() {
-            let version = self.key(entry);
-            resource.keys.insert("version".into(), version);
+        if let Some(short) = short(kind, &entry.node) {
+            let value = self.key(entry);
+            resource.keys.insert(short.into(), value);
             return self.named(resource);
         }
         let Some(keys) = entry.node.entries() else {
             let wanted = match kind {
                 Kind::Package => "a version or a table".to_owned(),
+                Kind::Sysctl => "a value or a table".to_owned(),
                 _ => format!("the table of a {}", kind.word()),
             };
             return self.expected(&wanted, &entry.node);
@@ -288,7 +289,7 @@ impl Reading {
         let inline = self.is_inline(&entry.node);
         let mut joined = 0;
         for key in keys {
-            if kind == Kind::Package && !inline && self.continues(key) {
+            if !inline && continues(kind, key) {
                 joined += 1;
                 let name = format!("{}.{}", resource.name, key.key);
                 self.resource(kind, name, key);
@@ -299,14 +300,6 @@ impl Reading {
         if joined == 0 || !resource.keys.is_empty() {
             self.named(resource);
         }
-    }
-
-    /// Whether a key under a package is the rest of the package's dotted name: `python3.11 = "*"`.
-    fn continues(&self, key: &Entry) -> bool {
-        let words = keys::of(Kind::Package).map(|(word, _)| *word);
-        keys::shape(Kind::Package, &key.key).is_none()
-            && matches!(key.node.value, NodeValue::String(_) | NodeValue::Table(_))
-            && super::near::nearest(&key.key, words).is_none()
     }
 
     fn is_inline(&self, node: &Node) -> bool {
@@ -349,4 +342,23 @@ impl Reading {
         }
         self.role.resources.push(resource);
     }
+}
+
+/// The key that a value stands for where a kind's resource is written without a table.
+fn short(kind: Kind, node: &Node) -> Option<&'static str> {
+    match (kind, &node.value) {
+        (Kind::Package, NodeValue::String(_)) => Some("version"),
+        (Kind::Sysctl, NodeValue::String(_) | NodeValue::Integer(_)) => Some("value"),
+        _ => None,
+    }
+}
+
+/// Whether a key is the rest of a dotted name: `python3.11 = "*"`, `net.ipv4.ip_forward = 1`.
+fn continues(kind: Kind, key: &Entry) -> bool {
+    let words = keys::of(kind).map(|(word, _)| *word);
+    let dotted = matches!(kind, Kind::Package | Kind::Sysctl);
+    dotted
+        && keys::shape(kind, &key.key).is_none()
+        && (short(kind, &key.node).is_some() || key.node.entries().is_some())
+        && super::near::nearest(&key.key, words).is_none()
 }

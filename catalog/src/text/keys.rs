@@ -53,6 +53,8 @@ const DIRECTORY: &[(&str, Shape)] = &[
 
 const LINK: &[(&str, Shape)] = &[("target", Shape::Line), ("state", PRESENCE)];
 
+const SYSCTL: &[(&str, Shape)] = &[("value", Shape::Setting), ("state", PRESENCE)];
+
 const SERVICE: &[(&str, Shape)] = &[
     ("state", Shape::Words(&["running", "stopped"])),
     ("enabled", Shape::Boolean),
@@ -102,6 +104,7 @@ fn own(kind: Kind) -> &'static [(&'static str, Shape)] {
         Kind::Directory => DIRECTORY,
         Kind::File => FILE,
         Kind::Link => LINK,
+        Kind::Sysctl => SYSCTL,
         Kind::Command => COMMAND,
         Kind::Service => SERVICE,
     }

@@ -25,6 +25,7 @@ pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
             short.unwrap_or(&unit).to_owned()
         }),
         Kind::Repository => repository(name).map(|()| name.to_owned()),
+        Kind::Sysctl => sysctl(name),
         Kind::Command => command(name).map(|()| name.to_owned()),
     }
 }
@@ -121,6 +122,36 @@ fn repository(name: &str) -> Result<(), String> {
     }
 }
 
+/// With dots between its parts and a `/` for each dot in one, as sysctl has it: the first of the two separates.
+fn sysctl(name: &str) -> Result<String, String> {
+    let swap = |c| match c {
+        '.' => '/',
+        '/' => '.',
+        other => other,
+    };
+    let slashes = name
+        .find(['.', '/'])
+        .is_some_and(|at| name[at..].starts_with('/'));
+    let spelling: String = match slashes {
+        true => name.chars().map(swap).collect(),
+        false => name.to_owned(),
+    };
+    let part = |part: &str| {
+        let good = |c: char| c.is_ascii_alphanumeric() || "_-:@/".contains(c);
+        !part.is_empty() && part != "/" && part != "//" && part.chars().all(good)
+    };
+    let good = spelling.contains('.')
+        && spelling.split('.').all(part)
+        && !spelling.starts_with('-')
+        && spelling.len() <= 200;
+    match good {
+        true => Ok(spelling),
+        false => Err(format!(
+            "{name:?} cannot be the name of a kernel setting, as net.ipv4.ip_forward"
+        )),
+    }
+}
+
 fn command(name: &str) -> Result<(), String> {
     if name.starts_with('-') || name.chars().any(char::is_control) || name.len() > 200 {
         return Err(format!("{name:?} cannot be the name of a command"));
@@ -163,6 +194,18 @@ mod tests {
             (Kind::Package, "python3.11", "python3.11"),
             (Kind::Package, "libc6:i386", "libc6:i386"),
             (Kind::User, "_apt", "_apt"),
+            (Kind::Sysctl, "net.ipv4.ip_forward", "net.ipv4.ip_forward"),
+            (Kind::Sysctl, "net/ipv4/ip_forward", "net.ipv4.ip_forward"),
+            (
+                Kind::Sysctl,
+                "net/ipv4/conf/eth0.100/forwarding",
+                "net.ipv4.conf.eth0/100.forwarding",
+            ),
+            (
+                Kind::Sysctl,
+                "net.ipv4.conf.eth0/100.forwarding",
+                "net.ipv4.conf.eth0/100.forwarding",
+            ),
             (Kind::Command, "Make the keys", "Make the keys"),
         ] {
             assert_eq!(canonical(kind, name).as_deref(), Ok(spelling));
@@ -191,6 +234,14 @@ mod tests {
             (Kind::Service, "a/b"),
             (Kind::Service, "a b"),
             (Kind::Repository, "../x"),
+            (Kind::Sysctl, "ip_forward"),
+            (Kind::Sysctl, "net.//.ip_forward"),
+            (Kind::Sysctl, "net/../kernel/x"),
+            (Kind::Sysctl, "net..x"),
+            (Kind::Sysctl, "/net/x"),
+            (Kind::Sysctl, "net.x y"),
+            (Kind::Sysctl, "net.*"),
+            (Kind::Sysctl, "-net.x"),
             (Kind::Command, "-x"),
             (Kind::Command, ""),
         ] {

@@ -3,7 +3,7 @@
 use super::names;
 use crate::path::AbsPath;
 use crate::resource::debconf::Answer;
-use crate::resource::{Mode, Shell};
+use crate::resource::{Mode, Shell, sysctl};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -67,6 +67,8 @@ pub enum Shape {
     Environment,
     /// 90s, 2m, 1h.
     Duration,
+    /// A value of the kernel: words, or a number.
+    Setting,
     /// Questions of debconf with their answers.
     Debconf,
     /// Known to the format, not to this version.
@@ -113,6 +115,7 @@ impl Shape {
             Shape::Template | Shape::File | Shape::Tree => given.role_path().map(drop),
             Shape::Environment => given.environment().map(drop),
             Shape::Duration => given.duration().map(drop),
+            Shape::Setting => given.setting().map(drop),
             Shape::Debconf => given.debconf().map(drop),
         }
     }
@@ -263,6 +266,22 @@ impl Given {
         Ok(env)
     }
 
+    /// With one space between its fields.
+    pub fn setting(&self) -> Result<String, String> {
+        let text = match &self.value {
+            Value::Number(number) if !number.is_f64() => number.to_string(),
+            Value::String(_) => self.text()?,
+            other => return Err(unlike("a string or an integer", other)),
+        };
+        if text.chars().any(|c| c.is_control() && c != '\t') {
+            return Err("a control character in the value".into());
+        }
+        match sysctl::plain(&text) {
+            plain if plain.is_empty() => Err("empty".into()),
+            plain => Ok(plain),
+        }
+    }
+
     pub fn debconf(&self) -> Result<Vec<Answer>, String> {
         let table = self.value.as_object();
         let table = table.ok_or_else(|| unlike("a table", &self.value))?;
@@ -377,6 +396,20 @@ mod tests {
     fn shapes() {
         let cases: &[(Shape, Value, Result<(), &str>)] = &[
             (Shape::Mode, json!("0644"), Ok(())),
+            (Shape::Setting, json!(1), Ok(())),
+            (Shape::Setting, json!("1 2\t3"), Ok(())),
+            (Shape::Setting, json!(" "), Err("empty")),
+            (Shape::Setting, json!("1\n2"), Err("control")),
+            (
+                Shape::Setting,
+                json!(true),
+                Err("or an integer, found a bool"),
+            ),
+            (
+                Shape::Setting,
+                json!(0.5),
+                Err("or an integer, found a float"),
+            ),
             (Shape::Mode, json!("755"), Ok(())),
             (Shape::Mode, json!("04755"), Ok(())),
             (Shape::Mode, json!("77777"), Err("octal digits")),

@@ -61,6 +61,20 @@ impl Machine {
             }
             Body::Package(package) => self.apt(package, change),
             Body::Service(service) => self.systemctl(service, change.action),
+            Body::Sysctl(sysctl) => {
+                let path = sysctl.file().unwrap();
+                if change.action == Action::Remove {
+                    self.nodes.remove(&path);
+                    self.touch_parent(&path);
+                    return;
+                }
+                let none = Attributes::default();
+                self.node(&path, What::File(sysctl.line()), &none, 0o644);
+                if self.kernel.contains_key(&sysctl.name) {
+                    let value = sysctl.value.clone().unwrap();
+                    self.kernel.insert(sysctl.name.clone(), value);
+                }
+            }
             Body::Command(command) => {
                 if let Some(path) = self.touches.get(&command.name).cloned() {
                     self.write(path.as_str(), "");

@@ -10,6 +10,7 @@ use cfg_catalog::resource::command::{Command, CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
 use cfg_catalog::resource::package::{DpkgState, Package, PackageState, Wanted};
 use cfg_catalog::resource::service::{Active, Enabled, Load, Service, ServiceState, Start};
+use cfg_catalog::resource::sysctl::{KernelValue, SysctlState};
 use cfg_catalog::resource::{
     Below, BelowKind, Body, Desired, DirectoryState, FileState, LinkState, Mode, Observed,
     Ownership, PathState, Resource, Shell,
@@ -25,6 +26,8 @@ pub struct Machine {
     /// What the index has.
     pub debs: BTreeMap<String, Deb>,
     pub dpkg: BTreeMap<String, Installed>,
+    /// Settings of the kernel.
+    pub kernel: BTreeMap<String, String>,
     /// What debconf has.
     pub debconf: BTreeMap<String, String>,
     pub units: BTreeMap<String, Unit>,
@@ -169,6 +172,14 @@ impl Machine {
             }
             Body::Package(package) => Observed::Package(self.package(package)),
             Body::Service(service) => Observed::Service(self.service(service)),
+            Body::Sysctl(sysctl) => Observed::Sysctl(SysctlState {
+                file: self.path(&sysctl.file().unwrap(), false),
+                kernel: match self.kernel.get(&sysctl.name) {
+                    _ if self.host.power != Power::Root => KernelValue::Unjudged,
+                    Some(value) => KernelValue::Is(value.clone()),
+                    None => KernelValue::Missing,
+                },
+            }),
             Body::Command(command) => Observed::Command(CommandState {
                 guards: self.guards(command),
             }),

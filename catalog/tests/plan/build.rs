@@ -10,6 +10,7 @@ use cfg_catalog::resource::link::Link;
 use cfg_catalog::resource::package::{Package, PackagePresence, Wanted};
 use cfg_catalog::resource::repository::Repository;
 use cfg_catalog::resource::service::{Activity, Service, UnitFile};
+use cfg_catalog::resource::sysctl::Sysctl;
 use cfg_catalog::resource::{Attributes, Body, Desired, Mode, Place, Presence, Resource, Shell};
 
 pub fn id(text: &str) -> ResourceId {
@@ -264,4 +265,22 @@ pub fn group(name: &str, gid: Option<u32>, state: Presence) -> Resource {
         system: false,
     };
     resource(Kind::Group, name, Body::Group(group))
+}
+
+pub fn sysctl(name: &str, value: &str) -> Resource {
+    let sysctl = Sysctl {
+        name: name.into(),
+        state: Presence::Present,
+        value: Some(value.into()),
+    };
+    resource(Kind::Sysctl, name, Body::Sysctl(sysctl))
+}
+
+pub fn no_sysctl(name: &str) -> Resource {
+    let sysctl = Sysctl {
+        name: name.into(),
+        state: Presence::Absent,
+        value: None,
+    };
+    resource(Kind::Sysctl, name, Body::Sysctl(sysctl))
 }

@@ -8,6 +8,7 @@ use cfg_catalog::resource::package::DpkgState;
 /// What is on a machine, without what is as on every other.
 pub fn told(machine: &Machine) -> Told {
     let mut told = Told {
+        kernel: machine.kernel.clone(),
         debconf: machine.debconf.clone(),
         ..Told::default()
     };

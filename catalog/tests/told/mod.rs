@@ -37,6 +37,9 @@ pub struct Told {
     pub index: BTreeMap<String, Offer>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub package: BTreeMap<String, Package>,
+    /// Settings of the kernel.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kernel: BTreeMap<String, String>,
     /// What debconf has, by question.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub debconf: BTreeMap<String, String>,

@@ -19,6 +19,7 @@ impl Told {
         for (name, package) in &self.package {
             package.onto(name, machine);
         }
+        machine.kernel.extend(self.kernel.clone());
         machine.debconf.extend(self.debconf.clone());
         for (name, command) in &self.command {
             let touches = command.touches.parse().unwrap();

@@ -1,3 +1,4 @@
 //! Kinds and keys of a role that only a real host can prove, each by a role of its own.
 
 mod debconf;
+mod sysctl;

@@ -11,6 +11,7 @@ mod laws;
 mod ordinary;
 mod paths;
 mod races;
+mod sysctls;
 
 use super::{BlobSource, EnactError, Hands, Machine, Root, Wanted};
 use cfg_catalog::digest::Digest;

@@ -4,6 +4,7 @@ mod accounts;
 mod packages;
 mod paths;
 mod services;
+mod sysctls;
 
 use crate::build::*;
 use crate::model::machine::{Machine, What};
@@ -172,6 +173,7 @@ fn what_was_not_seen_is_a_failure() {
             Kind::Directory => directory("/p"),
             Kind::File => file("/p", ""),
             Kind::Link => link("/p", "/a"),
+            Kind::Sysctl => sysctl("net.ipv4.ip_forward", "1"),
             Kind::Command => until("c", "/x"),
             Kind::Service => running("s", &[]),
         };
