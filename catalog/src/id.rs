@@ -24,6 +24,8 @@ pub enum Kind {
     Link,
     /// A setting of the kernel.
     Sysctl,
+    /// A file system.
+    Mount,
     /// A command run under a guard.
     Command,
     /// A systemd unit.
@@ -32,7 +34,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which a run goes through them.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Repository,
         Kind::Group,
         Kind::User,
@@ -41,12 +43,13 @@ impl Kind {
         Kind::File,
         Kind::Link,
         Kind::Sysctl,
+        Kind::Mount,
         Kind::Command,
         Kind::Service,
     ];
 
     /// Kinds of the role format that a later version brings; refused with "not in this version".
-    pub const LATER: [&'static str; 3] = ["edit", "mount", "archive"];
+    pub const LATER: [&'static str; 2] = ["edit", "archive"];
 
     /// The word in role.toml and before the colon.
     pub fn word(self) -> &'static str {
@@ -59,6 +62,7 @@ impl Kind {
             Kind::File => "file",
             Kind::Link => "link",
             Kind::Sysctl => "sysctl",
+            Kind::Mount => "mount",
             Kind::Command => "command",
             Kind::Service => "service",
         }

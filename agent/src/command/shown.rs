@@ -9,6 +9,7 @@ use cfg_catalog::resource::command::Command;
 use cfg_catalog::resource::debconf::PASSWORD;
 use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::mount::{Mount, MountPresence};
 use cfg_catalog::resource::package::{Package, PackagePresence, Wanted};
 use cfg_catalog::resource::repository::Repository;
 use cfg_catalog::resource::service::{Activity, Service};
@@ -37,6 +38,7 @@ pub fn keys(resource: &Resource) -> Map<String, Value> {
             keys.presence(sysctl.state);
             keys.put("value", sysctl.value.as_ref());
         }
+        Body::Mount(mount) => keys.mount(mount),
         Body::Command(command) => keys.command(command, resource.sensitive),
         Body::Service(service) => keys.service(service),
     }
@@ -167,6 +169,25 @@ impl Keys {
         self.put("validate", file.validate.as_ref());
         self.flag("create_only", file.create_only);
         self.flag("sensitive", sensitive || file.sensitive);
+    }
+
+    fn mount(&mut self, mount: &Mount) {
+        self.put(
+            "state",
+            match mount.state {
+                MountPresence::Mounted => None,
+                MountPresence::Present => Some("present"),
+                MountPresence::Unmounted => Some("unmounted"),
+                MountPresence::Absent => Some("absent"),
+            },
+        );
+        if let Some(entry) = &mount.entry {
+            self.put("device", Some(&entry.device));
+            self.put("fstype", Some(&entry.fstype));
+            self.put("options", Some(&entry.options));
+            self.put("dump", Some(entry.dump).filter(|number| *number != 0));
+            self.put("pass", Some(entry.pass).filter(|number| *number != 0));
+        }
     }
 
     fn command(&mut self, command: &Command, sensitive: bool) {

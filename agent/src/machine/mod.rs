@@ -11,6 +11,7 @@ mod file;
 mod hands;
 mod keep;
 mod link;
+mod mount;
 mod observe;
 mod read;
 mod remove;

@@ -70,6 +70,8 @@ impl Ahead {
                     self.paths.insert(path);
                 }
             }
+            // What is in it nobody can tell.
+            Kind::Mount => self.brings = true,
             Kind::User | Kind::Group | Kind::Sysctl | Kind::Service => {}
         }
     }

@@ -4,6 +4,7 @@ use super::Snapshot;
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::resource::account::UserState;
+use crate::resource::mount::MountPresence;
 use crate::resource::{Body, Desired, Observed, Presence, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +52,9 @@ impl Claims {
                 if let Ok(path) = sysctl.file() {
                     self.claim(resource, &path, sysctl.state);
                 }
+            }
+            Body::Mount(mount) => {
+                self.present.insert(mount.point.clone());
             }
             Body::Command(command) => self.present.extend(command.creates.clone()),
             Body::User(user) if user.authorized_keys.is_some() => {
@@ -136,6 +140,7 @@ pub(crate) fn presence(body: &Body) -> Presence {
         Body::Directory(directory) => directory.state,
         Body::Link(link) => link.state,
         Body::Sysctl(sysctl) => sysctl.state,
+        Body::Mount(mount) if mount.state == MountPresence::Absent => Presence::Absent,
         Body::User(user) => user.state,
         Body::Group(group) => group.state,
         _ => Presence::Present,

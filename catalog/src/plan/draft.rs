@@ -15,6 +15,7 @@ use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::directory::Directory;
+use crate::resource::mount::{Mount, MountState};
 use crate::resource::service::Input;
 use crate::resource::{Attributes, Body, Desired, Observed, PathState, Presence, Resource};
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,6 +118,8 @@ struct Draft<'a> {
     /// Folders that are to stand where a link or a file stands, and links that are to lead elsewhere: what was seen
     /// below them is not what will be there.
     moved: BTreeMap<AbsPath, Certainty>,
+    /// Where file systems are to be mounted or unmounted: what was seen there, and below, is not what will be.
+    mounts: BTreeSet<AbsPath>,
     /// What failed or is skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
     plan: Plan,
@@ -139,6 +142,7 @@ impl<'a> Draft<'a> {
             ahead: Ahead::of_a_plan(),
             homes: BTreeMap::new(),
             moved: BTreeMap::new(),
+            mounts: BTreeSet::new(),
             broken: BTreeMap::new(),
             plan: Plan::default(),
         }
@@ -246,7 +250,11 @@ impl<'a> Draft<'a> {
     /// Plans the folders that are missing above a resource; gives the ones it needs.
     fn parents(&mut self, resource: &Resource, observed: Option<&Observed>) -> Vec<ResourceId> {
         let mut needs = Vec::new();
-        for missing in missing(resource, observed) {
+        for mut missing in missing(resource, observed) {
+            if let Body::Mount(mount) = &resource.body {
+                // The folder of the role at this place is the one that will be mounted: another is made to mount it on.
+                missing.retain(|path| *path != mount.point || !self.declared.contains_key(path));
+            }
             // A home comes with all that leads to it.
             let home = missing
                 .iter()
@@ -337,6 +345,9 @@ impl<'a> Draft<'a> {
             (Body::Directory(body), Action::Update) if !stays => {
                 self.moved.insert(body.path.clone(), Certainty::Certain);
             }
+            (Body::Mount(body), _) if change.after.get("by").is_some() => {
+                self.mounts.insert(body.point.clone());
+            }
             (Body::Link(body), Action::Create | Action::Update) => {
                 self.moved.insert(body.path.clone(), Certainty::Assumed);
             }
@@ -349,6 +360,9 @@ impl<'a> Draft<'a> {
         let Some(path) = own_path(&resource.body) else {
             return (None, Certainty::Certain);
         };
+        if self.mounts.iter().any(|point| path.is_within(point)) {
+            return (Some(nothing()), Certainty::Assumed);
+        }
         let mut between: Vec<AbsPath> = Vec::new();
         for above in path.ancestors() {
             match self.moved.get(&above) {
@@ -468,7 +482,10 @@ fn nothing() -> Observed {
 }
 
 /// The folders that do not exist above what a resource is about to write, outermost first, one list a path.
-fn missing<'o>(resource: &Resource, observed: Option<&'o Observed>) -> Vec<&'o [AbsPath]> {
+fn missing(resource: &Resource, observed: Option<&Observed>) -> Vec<Vec<AbsPath>> {
+    if let (Body::Mount(mount), Some(Observed::Mount(state))) = (&resource.body, observed) {
+        return of_mount(mount, state);
+    }
     let states: Vec<&PathState> = match (&resource.body, observed) {
         (Body::File(file), _) if file.content.is_none() => Vec::new(),
         (_, Some(Observed::Path(state))) => vec![state],
@@ -485,8 +502,23 @@ fn missing<'o>(resource: &Resource, observed: Option<&'o Observed>) -> Vec<&'o [
         .filter_map(|state| match state {
             PathState::Absent {
                 missing_parents, ..
-            } => Some(missing_parents.as_slice()),
+            } => Some(missing_parents.clone()),
             _ => None,
         })
         .collect()
+}
+
+/// The folders that lead to a mount point and to the table; the mount point itself is one.
+fn of_mount(mount: &Mount, state: &MountState) -> Vec<Vec<AbsPath>> {
+    let lists = [(&state.point, Some(&mount.point)), (&state.table, None)];
+    let absent = lists.into_iter().filter_map(|(seen, itself)| match seen {
+        PathState::Absent {
+            missing_parents, ..
+        } if mount.line().is_some() => {
+            let all = missing_parents.iter().chain(itself);
+            Some(all.cloned().collect())
+        }
+        _ => None,
+    });
+    absent.collect()
 }

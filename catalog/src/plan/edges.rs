@@ -2,6 +2,8 @@
 
 use super::claims::{by_path, own_path, presence};
 use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use crate::resource::mount::Mount;
 use crate::resource::{Attributes, Body, Desired, Presence, Resource};
 use std::collections::BTreeMap;
 
@@ -37,6 +39,7 @@ pub(crate) fn edges(desired: &Desired) -> Edges<'_> {
             .collect(),
     };
     graph.paths();
+    graph.mounts();
     for resource in &desired.resources {
         for first in &resource.after {
             graph.needs(&resource.id, first);
@@ -87,6 +90,40 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// What stands in a file system comes after its mount, and so does the folder that it is mounted on: it is the one
+    /// of the file system that a role means. What is unmounted comes after all that is unmounted within it.
+    fn mounts(&mut self) {
+        let desired = self.desired;
+        let mounts: BTreeMap<&AbsPath, (&Resource, &Mount)> = desired
+            .resources
+            .iter()
+            .filter_map(|resource| match &resource.body {
+                Body::Mount(mount) => Some((&mount.point, (resource, mount))),
+                _ => None,
+            })
+            .collect();
+        for resource in &desired.resources {
+            let own = match &resource.body {
+                Body::Mount(mount) => Some(mount),
+                _ => None,
+            };
+            for path in written(resource) {
+                let itself = own.is_none().then(|| path.clone());
+                let mut places = itself.into_iter().chain(path.ancestors());
+                let Some((first, outer)) = places.find_map(|place| mounts.get(&place)) else {
+                    continue;
+                };
+                let gone = |mount: &Mount| mount.state.mounted() == Some(false);
+                match own {
+                    Some(inner) if gone(inner) && gone(outer) => {
+                        self.needs(&first.id, &resource.id)
+                    }
+                    _ => self.needs(&resource.id, &first.id),
+                }
+            }
+        }
+    }
+
     fn body(&mut self, resource: &'a Resource) {
         let id = &resource.id;
         match &resource.body {
@@ -97,6 +134,7 @@ impl<'a> Graph<'a> {
                     self.account(id, Kind::Group, group);
                 }
             }
+            Body::Mount(mount) => self.device(id, mount),
             Body::Group(group) if group.state == Presence::Absent => self.emptied(id),
             Body::Command(command) => {
                 for first in &command.on {
@@ -112,6 +150,19 @@ impl<'a> Graph<'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A folder or file of the role that is mounted at another place.
+    fn device(&mut self, id: &'a ResourceId, mount: &Mount) {
+        let device = mount.entry.as_ref().map(|entry| entry.device.parse());
+        let Some(Ok(device)): Option<Result<AbsPath, _>> = device else {
+            return;
+        };
+        let by_path = by_path(self.desired);
+        let mut places = std::iter::once(device.clone()).chain(device.ancestors());
+        if let Some(first) = places.find_map(|place| by_path.get(&place)) {
+            self.needs(id, &first.id);
         }
     }
 
@@ -152,6 +203,7 @@ fn written(resource: &Resource) -> Vec<crate::path::AbsPath> {
             .filter_map(|path| path.parse().ok())
             .collect(),
         Body::Service(service) => service.unit_path().into_iter().collect(),
+        Body::Mount(mount) => vec![mount.point.clone()],
         Body::Sysctl(sysctl) => sysctl.file().into_iter().collect(),
         body => own_path(body).cloned().into_iter().collect(),
     }

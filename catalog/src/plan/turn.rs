@@ -14,7 +14,7 @@ use crate::id::ResourceId;
 use crate::resource::service::Load;
 use crate::resource::{
     Body, Desired, Observed, Obstacle, PathState, Resource, account, attributes, command,
-    directory, file, link, package, repository, service, sysctl,
+    directory, file, link, mount, package, repository, service, sysctl,
 };
 use serde_json::Value;
 
@@ -140,6 +140,7 @@ fn of_kind(
         (Body::File(body), Observed::Path(state)) => file::diff(resource, body, state, turn),
         (Body::Link(body), Observed::Path(state)) => link::diff(resource, body, state),
         (Body::Sysctl(body), Observed::Sysctl(state)) => sysctl::diff(resource, body, state, turn),
+        (Body::Mount(body), Observed::Mount(state)) => mount::diff(resource, body, state),
         (Body::Command(body), Observed::Command(state)) => {
             Ok(command::diff(resource, body, state, turn))
         }

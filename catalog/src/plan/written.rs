@@ -6,6 +6,7 @@ use super::{Action, Certainty, Change};
 use crate::digest::Digest;
 use crate::path::AbsPath;
 use crate::resource::account::{User, UserState};
+use crate::resource::fstab::FSTAB;
 use crate::resource::service::Service;
 use crate::resource::{Body, Observed, Resource};
 
@@ -42,6 +43,10 @@ pub(crate) fn by(
                 .into_iter()
                 .collect(),
         },
+        Body::Mount(mount) => std::iter::once(mount.point.clone())
+            .chain(FSTAB.parse().ok())
+            .map(open)
+            .collect(),
         Body::Service(service) => of_unit(service, change.action),
         Body::User(user) if change.action == Action::Create || user.authorized_keys.is_some() => {
             keys(user, observed).into_iter().map(open).collect()

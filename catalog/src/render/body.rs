@@ -7,7 +7,9 @@ use crate::resource::account::{Group, User};
 use crate::resource::command::Command;
 use crate::resource::directory::Directory;
 use crate::resource::file::{Content, File};
+use crate::resource::fstab::Entry;
 use crate::resource::link::Link;
+use crate::resource::mount::{Mount, MountPresence};
 use crate::resource::package::{Package, PackagePresence, Wanted};
 use crate::resource::service::{Activity, Service, UnitFile};
 use crate::resource::sysctl::Sysctl;
@@ -49,6 +51,7 @@ pub fn build(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Built> {
             state: presence(keys),
             value: keys.read("value", Given::setting),
         }),
+        Kind::Mount => Body::Mount(mount(keys, path(id)?)),
         Kind::Command => Body::Command(command(keys, id)?),
         Kind::Service => Body::Service(service(keys, id)?),
     };
@@ -203,6 +206,36 @@ fn validate(given: &Given) -> Result<Shell, String> {
     match there {
         true => Ok(shell),
         false => Err("`%s`, the new file, is not in the command".into()),
+    }
+}
+
+fn mount(keys: &mut Keys<'_, '_>, point: AbsPath) -> Mount {
+    let states = |given: &Given| given.word(&["mounted", "present", "unmounted", "absent"]);
+    let device = keys.read("device", Given::line);
+    let fstype = keys.read("fstype", |given| match given.line()? {
+        swap if swap == "swap" => Err("swap has no mount point, and is not in this version".into()),
+        fstype => Ok(fstype),
+    });
+    let options = keys.read("options", Given::line);
+    let (dump, pass) = (
+        keys.read("dump", Given::number),
+        keys.read("pass", Given::number),
+    );
+    Mount {
+        point,
+        state: match keys.read("state", states) {
+            Some("present") => MountPresence::Present,
+            Some("unmounted") => MountPresence::Unmounted,
+            Some("absent") => MountPresence::Absent,
+            _ => MountPresence::Mounted,
+        },
+        entry: device.zip(fstype).map(|(device, fstype)| Entry {
+            device,
+            fstype,
+            options: options.unwrap_or_else(|| "defaults".into()),
+            dump: dump.unwrap_or_default(),
+            pass: pass.unwrap_or_default(),
+        }),
     }
 }
 

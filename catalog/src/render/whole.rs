@@ -48,6 +48,16 @@ const CONTRADICTIONS: &[(Case, &[(&str, Test)])] = &[
         &[("source", Test::Any), ("purge", Test::Yes)],
     ),
     (
+        (Kind::Mount, "state", &[Test::Word("absent")]),
+        &[
+            ("device", Test::Any),
+            ("fstype", Test::Any),
+            ("options", Test::Any),
+            ("dump", Test::Any),
+            ("pass", Test::Any),
+        ],
+    ),
+    (
         (Kind::Sysctl, "state", &[Test::Word("absent")]),
         &[("value", Test::Any)],
     ),
@@ -160,6 +170,10 @@ impl Sayings {
         match self.kind {
             Kind::Link => demand(!absent && !has("target"), need("target")),
             Kind::Sysctl => demand(!absent && !has("value"), need("value")),
+            Kind::Mount => {
+                demand(!absent && !has("device"), need("device"));
+                demand(!absent && !has("fstype"), need("fstype"));
+            }
             Kind::Repository => {
                 demand(!has("uris"), need("uris"));
                 demand(!has("suites"), need("suites"));

@@ -8,7 +8,9 @@ pub mod command;
 pub mod debconf;
 pub mod directory;
 pub mod file;
+pub mod fstab;
 pub mod link;
+pub mod mount;
 pub mod package;
 pub mod repository;
 pub mod service;
@@ -65,6 +67,8 @@ pub enum Body {
     Link(link::Link),
     /// A setting of the kernel.
     Sysctl(sysctl::Sysctl),
+    /// A file system.
+    Mount(mount::Mount),
     /// A command.
     Command(command::Command),
     /// A service.
@@ -83,6 +87,7 @@ impl Body {
             Body::File(_) => Kind::File,
             Body::Link(_) => Kind::Link,
             Body::Sysctl(_) => Kind::Sysctl,
+            Body::Mount(_) => Kind::Mount,
             Body::Command(_) => Kind::Command,
             Body::Service(_) => Kind::Service,
         }
@@ -279,6 +284,8 @@ pub enum Observed {
     Service(service::ServiceState),
     /// For sysctl.
     Sysctl(sysctl::SysctlState),
+    /// For mount.
+    Mount(mount::MountState),
     /// For command.
     Command(command::CommandState),
     /// Looking failed; a failure of the resource.

@@ -55,6 +55,18 @@ const LINK: &[(&str, Shape)] = &[("target", Shape::Line), ("state", PRESENCE)];
 
 const SYSCTL: &[(&str, Shape)] = &[("value", Shape::Setting), ("state", PRESENCE)];
 
+const MOUNT: &[(&str, Shape)] = &[
+    ("device", Shape::Line),
+    ("fstype", Shape::Line),
+    ("options", Shape::Line),
+    ("dump", Shape::Number),
+    ("pass", Shape::Number),
+    (
+        "state",
+        Shape::Words(&["mounted", "present", "unmounted", "absent"]),
+    ),
+];
+
 const SERVICE: &[(&str, Shape)] = &[
     ("state", Shape::Words(&["running", "stopped"])),
     ("enabled", Shape::Boolean),
@@ -105,6 +117,7 @@ fn own(kind: Kind) -> &'static [(&'static str, Shape)] {
         Kind::File => FILE,
         Kind::Link => LINK,
         Kind::Sysctl => SYSCTL,
+        Kind::Mount => MOUNT,
         Kind::Command => COMMAND,
         Kind::Service => SERVICE,
     }

@@ -17,7 +17,7 @@ pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
         return Err(format!("a {} needs a name", kind.word()));
     }
     match kind {
-        Kind::File | Kind::Directory | Kind::Link => path(kind, name),
+        Kind::File | Kind::Directory | Kind::Link | Kind::Mount => path(kind, name),
         Kind::Package => package(name).map(|()| name.to_owned()),
         Kind::User | Kind::Group => account(name).map(|()| name.to_owned()),
         Kind::Service => unit(name).map(|unit| {
@@ -242,6 +242,8 @@ mod tests {
             (Kind::Sysctl, "net.x y"),
             (Kind::Sysctl, "net.*"),
             (Kind::Sysctl, "-net.x"),
+            (Kind::Mount, "/"),
+            (Kind::Mount, "none"),
             (Kind::Command, "-x"),
             (Kind::Command, ""),
         ] {

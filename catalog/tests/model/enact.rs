@@ -6,11 +6,13 @@ use cfg_catalog::plan::document::{Document, Done, Failure, Head, Unforeseen};
 use cfg_catalog::plan::draft::Fate;
 use cfg_catalog::plan::inputs::inputs;
 use cfg_catalog::plan::{
-    Action, Change, Ledger, Plan, PlannedStep, Snapshot, Standing, Turn, Verdict, ahead::Ahead,
-    begin, plan, settle, turn,
+    Action, Change, Ledger, Plan, PlannedStep, Power, Snapshot, Standing, Turn, Verdict,
+    ahead::Ahead, begin, plan, settle, turn,
 };
 use cfg_catalog::resource::account::{Present, User};
 use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::fstab;
+use cfg_catalog::resource::mount::Mount;
 use cfg_catalog::resource::package::{DpkgState, Package};
 use cfg_catalog::resource::service::{Service, Start};
 use cfg_catalog::resource::{Attributes, Body, Desired, Observed, Resource};
@@ -75,6 +77,7 @@ impl Machine {
                     self.kernel.insert(sysctl.name.clone(), value);
                 }
             }
+            Body::Mount(mount) => self.mount_it(mount),
             Body::Command(command) => {
                 if let Some(path) = self.touches.get(&command.name).cloned() {
                     self.write(path.as_str(), "");
@@ -90,6 +93,28 @@ impl Machine {
                 }
             }
         }
+    }
+
+    fn mount_it(&mut self, mount: &Mount) {
+        match mount.state.mounted() {
+            _ if self.host.power != Power::Root => {}
+            Some(true) => {
+                let entry = mount.entry.clone().unwrap();
+                self.mounted.insert(mount.point.clone(), entry);
+            }
+            Some(false) => {
+                self.mounted.remove(&mount.point);
+            }
+            None => {}
+        }
+        if mount.line().is_some() && !self.nodes.contains_key(&mount.point) {
+            let none = Attributes::default();
+            self.node(&mount.point, What::Directory, &none, 0o755);
+        }
+        let table = fstab::with(&self.fstab(), &mount.point, mount.line());
+        let path = fstab::FSTAB.parse().unwrap();
+        let what = What::File(table.into_bytes());
+        self.node(&path, what, &Attributes::default(), 0o644);
     }
 
     fn account(&mut self, user: &User, action: Action) {

@@ -8,6 +8,8 @@ use cfg_catalog::plan::{Host, Power, Snapshot};
 use cfg_catalog::resource::account::{GroupState, Present, UserState};
 use cfg_catalog::resource::command::{Command, CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
+use cfg_catalog::resource::fstab::{self, Entry, FSTAB};
+use cfg_catalog::resource::mount::{Live, Mount, MountState};
 use cfg_catalog::resource::package::{DpkgState, Package, PackageState, Wanted};
 use cfg_catalog::resource::service::{Active, Enabled, Load, Service, ServiceState, Start};
 use cfg_catalog::resource::sysctl::{KernelValue, SysctlState};
@@ -28,6 +30,8 @@ pub struct Machine {
     pub dpkg: BTreeMap<String, Installed>,
     /// Settings of the kernel.
     pub kernel: BTreeMap<String, String>,
+    /// Devices by where they are mounted, with their options.
+    pub mounted: BTreeMap<AbsPath, Entry>,
     /// What debconf has.
     pub debconf: BTreeMap<String, String>,
     pub units: BTreeMap<String, Unit>,
@@ -180,6 +184,7 @@ impl Machine {
                     None => KernelValue::Missing,
                 },
             }),
+            Body::Mount(mount) => Observed::Mount(self.mount(mount)),
             Body::Command(command) => Observed::Command(CommandState {
                 guards: self.guards(command),
             }),
@@ -268,6 +273,39 @@ impl Machine {
                 },
             })
             .collect()
+    }
+
+    pub fn fstab(&self) -> String {
+        match self
+            .nodes
+            .get(&FSTAB.parse().unwrap())
+            .map(|node| &node.what)
+        {
+            Some(What::File(bytes)) => String::from_utf8(bytes.clone()).unwrap(),
+            _ => String::new(),
+        }
+    }
+
+    fn mount(&self, mount: &Mount) -> MountState {
+        let live = self.mounted.get(&mount.point);
+        MountState {
+            point: self.path(&mount.point, false),
+            table: self.path(&FSTAB.parse().unwrap(), false),
+            entries: fstab::entries(&self.fstab(), &mount.point),
+            live: match live {
+                _ if self.host.power != Power::Root => Live::Unjudged,
+                None => Live::No,
+                Some(live) => Live::Yes {
+                    device: live.device.clone(),
+                    fstype: live.fstype.clone(),
+                    flags: live.options.split(',').map(str::to_owned).collect(),
+                    same: mount
+                        .entry
+                        .as_ref()
+                        .is_none_or(|entry| entry.device == live.device),
+                },
+            },
+        }
     }
 
     fn package(&self, package: &Package) -> PackageState {

@@ -6,7 +6,9 @@ use cfg_catalog::resource::account::{Group, User};
 use cfg_catalog::resource::command::Command;
 use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::fstab::Entry;
 use cfg_catalog::resource::link::Link;
+use cfg_catalog::resource::mount::{Mount, MountPresence};
 use cfg_catalog::resource::package::{Package, PackagePresence, Wanted};
 use cfg_catalog::resource::repository::Repository;
 use cfg_catalog::resource::service::{Activity, Service, UnitFile};
@@ -283,4 +285,20 @@ pub fn no_sysctl(name: &str) -> Resource {
         value: None,
     };
     resource(Kind::Sysctl, name, Body::Sysctl(sysctl))
+}
+
+pub fn mount_with(point: &str, change: impl FnOnce(&mut Mount)) -> Resource {
+    let mut mount = Mount {
+        point: path(point),
+        state: MountPresence::Mounted,
+        entry: Some(Entry {
+            device: "/dev/b".into(),
+            fstype: "ext4".into(),
+            options: "defaults".into(),
+            dump: 0,
+            pass: 2,
+        }),
+    };
+    change(&mut mount);
+    resource(Kind::Mount, point, Body::Mount(mount))
 }

@@ -40,6 +40,9 @@ pub struct Told {
     /// Settings of the kernel.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kernel: BTreeMap<String, String>,
+    /// What is mounted, by where.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub mounted: BTreeMap<String, Mounted>,
     /// What debconf has, by question.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub debconf: BTreeMap<String, String>,
@@ -127,6 +130,14 @@ pub struct Package {
     /// Marked as installed for others only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub auto: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mounted {
+    pub device: String,
+    pub fstype: String,
+    pub options: String,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

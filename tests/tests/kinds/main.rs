@@ -1,4 +1,5 @@
 //! Kinds and keys of a role that only a real host can prove, each by a role of its own.
 
 mod debconf;
+mod mount;
 mod sysctl;

@@ -54,6 +54,7 @@ pub(super) fn differences(change: &Change) -> Vec<String> {
         }
         _ => {}
     }
+    words.extend(change.after.get("by").map(text));
     words.extend(unseen(change).map(str::to_owned));
     words
 }
@@ -73,7 +74,7 @@ fn answers(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Strin
 }
 
 /// Keys that stand for content or that the action says already; words say more than they do.
-const SAID: [&str; 4] = ["sha256", "sensitive", "version", "held"];
+const SAID: [&str; 5] = ["sha256", "sensitive", "version", "held", "by"];
 
 /// What new things have that nobody said anything about.
 const USUAL: [(&str, &[&str]); 3] = [

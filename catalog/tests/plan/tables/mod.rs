@@ -1,6 +1,7 @@
 //! What each kind makes of each state: desired, observed, verdict.
 
 mod accounts;
+mod mounts;
 mod packages;
 mod paths;
 mod services;
@@ -174,6 +175,7 @@ fn what_was_not_seen_is_a_failure() {
             Kind::File => file("/p", ""),
             Kind::Link => link("/p", "/a"),
             Kind::Sysctl => sysctl("net.ipv4.ip_forward", "1"),
+            Kind::Mount => mount_with("/p", |_| {}),
             Kind::Command => until("c", "/x"),
             Kind::Service => running("s", &[]),
         };
