@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 pub mod contents;
 pub mod daemon;
+mod download;
 mod durable;
 pub mod effect;
 pub mod error;

@@ -165,6 +165,10 @@ impl Keys {
             Some(_) if sensitive || file.sensitive => self.put("content", Some(HIDDEN)),
             Some(Content::Text(bytes)) => self.bytes("content", bytes),
             Some(Content::Blob { digest, size }) => self.blob(digest, *size),
+            Some(Content::Url { url, digest }) => {
+                self.put("url", Some(url));
+                self.put("sha256", Some(digest));
+            }
         }
         self.put("validate", file.validate.as_ref());
         self.flag("create_only", file.create_only);

@@ -151,6 +151,14 @@ pub enum EnactError {
         /// What is wrong with it.
         why: String,
     },
+    /// What is at a URL could not be fetched, or is something else; what stood there stands.
+    #[error("{path} is left as it was: {why}")]
+    Download {
+        /// Where it belongs.
+        path: String,
+        /// The whole reason.
+        why: String,
+    },
     /// `validate` refused the new file; the old one stands.
     #[error("{path} is left as it was: its validate command {said}")]
     Invalid {

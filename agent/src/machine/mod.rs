@@ -23,7 +23,7 @@ mod sysctl;
 mod temporary;
 #[cfg(test)]
 mod tests;
-mod tool;
+pub(crate) mod tool;
 mod validate;
 mod walk;
 

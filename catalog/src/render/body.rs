@@ -188,6 +188,10 @@ fn content(keys: &mut Keys<'_, '_>) -> Option<Content> {
         let text = keys.reader.file(&name, &place, keys.item)?;
         return Some(Content::Text(text));
     }
+    if let Some(url) = keys.read("url", Given::url) {
+        let digest = keys.read("sha256", Given::sha256)?;
+        return Some(Content::Url { url, digest });
+    }
     let name = keys.role_path("source")?;
     let place = keys.place("source");
     let blob = keys.reader.blob(&name, &place)?;

@@ -39,6 +39,7 @@ const CONTRADICTIONS: &[(Case, &[(&str, Test)])] = &[
             ("content", Test::Any),
             ("template", Test::Any),
             ("source", Test::Any),
+            ("url", Test::Any),
             ("validate", Test::Any),
             ("create_only", Test::Yes),
         ],
@@ -168,6 +169,13 @@ impl Sayings {
             }
         };
         match self.kind {
+            Kind::File => {
+                demand(
+                    has("url") && !has("sha256"),
+                    "`url` needs sha256, by which what is fetched is believed".into(),
+                );
+                demand(has("sha256") && !has("url"), "`sha256` needs url".into());
+            }
             Kind::Link => demand(!absent && !has("target"), need("target")),
             Kind::Sysctl => demand(!absent && !has("value"), need("value")),
             Kind::Mount => {

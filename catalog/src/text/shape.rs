@@ -1,6 +1,7 @@
 //! The forms that values of keys take, read from JSON after rendering, or before where no template is in them.
 
 use super::names;
+use crate::digest::Digest;
 use crate::path::AbsPath;
 use crate::resource::debconf::Answer;
 use crate::resource::{Mode, Shell, sysctl};
@@ -67,6 +68,10 @@ pub enum Shape {
     Environment,
     /// 90s, 2m, 1h.
     Duration,
+    /// Where something is fetched from.
+    Url,
+    /// What it must hash to.
+    Sha256,
     /// A value of the kernel: words, or a number.
     Setting,
     /// Questions of debconf with their answers.
@@ -115,6 +120,8 @@ impl Shape {
             Shape::Template | Shape::File | Shape::Tree => given.role_path().map(drop),
             Shape::Environment => given.environment().map(drop),
             Shape::Duration => given.duration().map(drop),
+            Shape::Url => given.url().map(drop),
+            Shape::Sha256 => given.sha256().map(drop),
             Shape::Setting => given.setting().map(drop),
             Shape::Debconf => given.debconf().map(drop),
         }
@@ -266,6 +273,28 @@ impl Given {
         Ok(env)
     }
 
+    pub fn url(&self) -> Result<String, String> {
+        let text = self.line()?;
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+        match host {
+            None | Some("") => Err(format!("expected http:// or https://, found {text:?}")),
+            Some(host) if host.contains('@') => Err("a user has no place in a URL".into()),
+            Some(_) if !text.chars().all(|c| c.is_ascii_graphic()) => {
+                Err("what is no letter, digit or sign in a URL is written as %XX".into())
+            }
+            Some(_) => Ok(text),
+        }
+    }
+
+    pub fn sha256(&self) -> Result<Digest, String> {
+        let text = self.text()?.to_ascii_lowercase();
+        let bad = |_| "expected 64 hexadecimal digits, as sha256sum prints them".to_owned();
+        text.parse().map_err(bad)
+    }
+
     /// With one space between its fields.
     pub fn setting(&self) -> Result<String, String> {
         let text = match &self.value {
@@ -396,6 +425,15 @@ mod tests {
     fn shapes() {
         let cases: &[(Shape, Value, Result<(), &str>)] = &[
             (Shape::Mode, json!("0644"), Ok(())),
+            (Shape::Url, json!("https://h/x?y"), Ok(())),
+            (Shape::Url, json!("ftp://h/"), Err("expected http")),
+            (Shape::Url, json!("https:///x"), Err("expected http")),
+            (Shape::Url, json!("https://u:p@h/"), Err("a user")),
+            (Shape::Url, json!("https://h/a b"), Err("%XX")),
+            (Shape::Sha256, json!("0".repeat(64)), Ok(())),
+            (Shape::Sha256, json!("A".repeat(64)), Ok(())),
+            (Shape::Sha256, json!("0".repeat(63)), Err("64 hex")),
+            (Shape::Sha256, json!("g".repeat(64)), Err("64 hex")),
             (Shape::Setting, json!(1), Ok(())),
             (Shape::Setting, json!("1 2\t3"), Ok(())),
             (Shape::Setting, json!(" "), Err("empty")),

@@ -1,6 +1,7 @@
 //! The machine in memory does what it is told, and a run over it as the agent's engine has it.
 
 use super::machine::{Installed, Machine, Node, What};
+use cfg_catalog::digest::Digest;
 use cfg_catalog::plan::claims::Claims;
 use cfg_catalog::plan::document::{Document, Done, Failure, Head, Unforeseen};
 use cfg_catalog::plan::draft::Fate;
@@ -167,6 +168,11 @@ impl Machine {
             (Some(_), Some(there)) if file.create_only => there,
             (Some(Content::Text(bytes)), _) => bytes.clone(),
             (Some(Content::Blob { digest, .. }), _) => self.host.blobs[digest].clone(),
+            (Some(Content::Url { url, digest }), _) => {
+                let there = self.web[url].clone().into_bytes();
+                assert_eq!(Digest::of(&there), *digest, "{url}");
+                there
+            }
             (None, there) => there.expect("something to set attributes of"),
         };
         let mode = if file.sensitive { 0o600 } else { 0o644 };

@@ -28,6 +28,8 @@ pub struct Machine {
     /// What the index has.
     pub debs: BTreeMap<String, Deb>,
     pub dpkg: BTreeMap<String, Installed>,
+    /// What is at a URL.
+    pub web: BTreeMap<String, String>,
     /// Settings of the kernel.
     pub kernel: BTreeMap<String, String>,
     /// Devices by where they are mounted, with their options.

@@ -37,6 +37,9 @@ pub struct Told {
     pub index: BTreeMap<String, Offer>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub package: BTreeMap<String, Package>,
+    /// What is at a URL.
+    #[serde(skip_serializing)]
+    pub web: BTreeMap<String, String>,
     /// Settings of the kernel.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kernel: BTreeMap<String, String>,

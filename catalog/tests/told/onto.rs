@@ -30,6 +30,7 @@ impl Told {
             };
             machine.mounted.insert(point.parse().unwrap(), entry);
         }
+        machine.web.extend(self.web.clone());
         machine.kernel.extend(self.kernel.clone());
         machine.debconf.extend(self.debconf.clone());
         for (name, command) in &self.command {

@@ -3,3 +3,4 @@
 mod debconf;
 mod mount;
 mod sysctl;
+mod url;
