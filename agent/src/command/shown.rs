@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::resource::account::{Group, User};
+use cfg_catalog::resource::archive::Archive;
 use cfg_catalog::resource::command::Command;
 use cfg_catalog::resource::debconf::PASSWORD;
 use cfg_catalog::resource::directory::Directory;
@@ -39,6 +40,7 @@ pub fn keys(resource: &Resource) -> Map<String, Value> {
             keys.put("value", sysctl.value.as_ref());
         }
         Body::Mount(mount) => keys.mount(mount),
+        Body::Archive(archive) => keys.archive(archive, resource.sensitive),
         Body::Command(command) => keys.command(command, resource.sensitive),
         Body::Service(service) => keys.service(service),
     }
@@ -173,6 +175,22 @@ impl Keys {
         self.put("validate", file.validate.as_ref());
         self.flag("create_only", file.create_only);
         self.flag("sensitive", sensitive || file.sensitive);
+    }
+
+    fn archive(&mut self, archive: &Archive, sensitive: bool) {
+        self.presence(archive.state);
+        match &archive.content {
+            None => {}
+            Some(_) if sensitive => self.put("url", Some(HIDDEN)),
+            Some(Content::Text(bytes)) => self.bytes("content", bytes),
+            Some(Content::Blob { digest, size }) => self.blob(digest, *size),
+            Some(Content::Url { url, digest }) => {
+                self.put("url", Some(url));
+                self.put("sha256", Some(digest));
+            }
+        }
+        self.put("strip", Some(archive.strip).filter(|count| *count != 0));
+        self.attributes(&archive.attributes);
     }
 
     fn mount(&mut self, mount: &Mount) {

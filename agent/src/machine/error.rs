@@ -159,6 +159,14 @@ pub enum EnactError {
         /// The whole reason.
         why: String,
     },
+    /// An archive holds what it must not, or is none; what stood there stands.
+    #[error("{path} is left as it was: the archive is not unpacked, since {why}")]
+    Archive {
+        /// Where it belongs.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// `validate` refused the new file; the old one stands.
     #[error("{path} is left as it was: its validate command {said}")]
     Invalid {

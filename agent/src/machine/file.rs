@@ -121,7 +121,7 @@ impl Hands<'_> {
     }
 
     /// Streams the content, and knows at the end that it was the right one.
-    fn pour(
+    pub(crate) fn pour(
         &self,
         file: &File,
         content: &Content,

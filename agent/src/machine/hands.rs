@@ -78,6 +78,7 @@ impl<'a> Hands<'a> {
             Body::Link(link) => self.link(link),
             Body::Repository(repository) => self.repository(repository),
             Body::Sysctl(sysctl) => self.sysctl(sysctl),
+            Body::Archive(archive) => self.archive(archive),
             Body::User(user) => self.user(user),
             Body::Group(group) => self.group(group),
             Body::Package(_) | Body::Mount(_) | Body::Command(_) | Body::Service(_) => {

@@ -3,6 +3,7 @@
 //! A [`Machine`] can only look. [`Hands`] can change it, and a dry run never has any.
 
 mod account;
+mod archive;
 mod attributes;
 mod below;
 mod directory;
@@ -24,6 +25,7 @@ mod temporary;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tool;
+mod unpack;
 mod validate;
 mod walk;
 

@@ -42,6 +42,7 @@ impl Machine {
             Body::Repository(repository) => Some(Observed::Repository(self.repository(repository))),
             Body::Sysctl(sysctl) => Some(Observed::Sysctl(self.sysctl(sysctl))),
             Body::Mount(mount) => Some(seen(self.mount(mount).map(Observed::Mount))),
+            Body::Archive(archive) => Some(seen(self.archive(archive).map(Observed::Archive))),
             Body::User(user) => Some(seen(self.observe_user(user).map(Observed::User))),
             Body::Group(group) => Some(seen(self.observe_group(group).map(Observed::Group))),
             Body::Package(_) | Body::Command(_) | Body::Service(_) => None,

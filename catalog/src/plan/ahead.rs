@@ -71,7 +71,7 @@ impl Ahead {
                 }
             }
             // What is in it nobody can tell.
-            Kind::Mount => self.brings = true,
+            Kind::Mount | Kind::Archive => self.brings = true,
             Kind::User | Kind::Group | Kind::Sysctl | Kind::Service => {}
         }
     }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Claims {
     present: BTreeSet<AbsPath>,
     absent: BTreeMap<AbsPath, ResourceId>,
-    /// Directories with a purge of their own: what is in them is theirs to remove.
+    /// Directories with a purge of their own, and archives: what is in them is theirs to remove.
     purging: BTreeSet<AbsPath>,
 }
 
@@ -52,6 +52,11 @@ impl Claims {
                 if let Ok(path) = sysctl.file() {
                     self.claim(resource, &path, sysctl.state);
                 }
+            }
+            // What is in it is its own, and goes with it.
+            Body::Archive(archive) => {
+                self.present.insert(archive.path.clone());
+                self.purging.insert(archive.path.clone());
             }
             Body::Mount(mount) => {
                 self.present.insert(mount.point.clone());
@@ -139,6 +144,7 @@ pub(crate) fn presence(body: &Body) -> Presence {
         Body::File(file) => file.state,
         Body::Directory(directory) => directory.state,
         Body::Link(link) => link.state,
+        Body::Archive(archive) => archive.state,
         Body::Sysctl(sysctl) => sysctl.state,
         Body::Mount(mount) if mount.state == MountPresence::Absent => Presence::Absent,
         Body::User(user) => user.state,

@@ -40,6 +40,7 @@ pub(crate) fn edges(desired: &Desired) -> Edges<'_> {
     };
     graph.paths();
     graph.mounts();
+    graph.archives();
     for resource in &desired.resources {
         for first in &resource.after {
             graph.needs(&resource.id, first);
@@ -135,6 +136,7 @@ impl<'a> Graph<'a> {
                 }
             }
             Body::Mount(mount) => self.device(id, mount),
+            Body::Archive(archive) => self.owners(id, &archive.attributes),
             Body::Group(group) if group.state == Presence::Absent => self.emptied(id),
             Body::Command(command) => {
                 for first in &command.on {
@@ -150,6 +152,33 @@ impl<'a> Graph<'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What stands in an archive comes after it: it comes and goes whole. One that goes, after what goes from it.
+    fn archives(&mut self) {
+        let desired = self.desired;
+        let archives: BTreeMap<&AbsPath, &Resource> = desired
+            .resources
+            .iter()
+            .filter_map(|resource| match &resource.body {
+                Body::Archive(archive) => Some((&archive.path, resource)),
+                _ => None,
+            })
+            .collect();
+        if archives.is_empty() {
+            return;
+        }
+        for resource in &desired.resources {
+            for path in written(resource) {
+                let Some(archive) = path.ancestors().find_map(|above| archives.get(&above)) else {
+                    continue;
+                };
+                match (presence(&archive.body), presence(&resource.body)) {
+                    (Presence::Absent, Presence::Absent) => self.needs(&archive.id, &resource.id),
+                    _ => self.needs(&resource.id, &archive.id),
+                }
+            }
         }
     }
 
@@ -204,6 +233,7 @@ fn written(resource: &Resource) -> Vec<crate::path::AbsPath> {
             .collect(),
         Body::Service(service) => service.unit_path().into_iter().collect(),
         Body::Mount(mount) => vec![mount.point.clone()],
+        Body::Archive(archive) => vec![archive.path.clone()],
         Body::Sysctl(sysctl) => sysctl.file().into_iter().collect(),
         body => own_path(body).cloned().into_iter().collect(),
     }

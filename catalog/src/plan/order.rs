@@ -1,7 +1,7 @@
 //! The order of a run. It comes from the role alone, so it is the same on every machine and in every run.
 //!
 //! By kind first: repositories and /etc/apt, groups, users, masks, packages, directories, files, links, sysctl,
-//! mounts, commands, services; by name within. What something comes after overrides that, and packages stay together as far as it
+//! mounts, archives, commands, services; by name within. What something comes after overrides that, and packages stay together as far as it
 //! lets them, since each gathering of packages is one transaction of apt.
 
 use super::edges::{Bond, Edges, edges};
@@ -107,6 +107,7 @@ enum Rank {
     Link,
     Sysctl,
     Mount,
+    Archive,
     Command,
     Service,
 }
@@ -127,6 +128,7 @@ fn rank(resource: &Resource) -> Rank {
             Kind::Link => Rank::Link,
             Kind::Sysctl => Rank::Sysctl,
             Kind::Mount => Rank::Mount,
+            Kind::Archive => Rank::Archive,
             Kind::Command => Rank::Command,
             Kind::Service => Rank::Service,
         },

@@ -13,7 +13,7 @@ use super::{Action, Change, Host, Power};
 use crate::id::ResourceId;
 use crate::resource::service::Load;
 use crate::resource::{
-    Body, Desired, Observed, Obstacle, PathState, Resource, account, attributes, command,
+    Body, Desired, Observed, Obstacle, PathState, Resource, account, archive, attributes, command,
     directory, file, link, mount, package, repository, service, sysctl,
 };
 use serde_json::Value;
@@ -141,6 +141,7 @@ fn of_kind(
         (Body::Link(body), Observed::Path(state)) => link::diff(resource, body, state),
         (Body::Sysctl(body), Observed::Sysctl(state)) => sysctl::diff(resource, body, state, turn),
         (Body::Mount(body), Observed::Mount(state)) => mount::diff(resource, body, state),
+        (Body::Archive(body), Observed::Archive(state)) => archive::diff(resource, body, state),
         (Body::Command(body), Observed::Command(state)) => {
             Ok(command::diff(resource, body, state, turn))
         }

@@ -43,6 +43,10 @@ pub(crate) fn by(
                 .into_iter()
                 .collect(),
         },
+        Body::Archive(archive) if change.action == Action::Remove => {
+            vec![(archive.path.clone(), Move::Away)]
+        }
+        Body::Archive(archive) => vec![open(archive.path.clone())],
         Body::Mount(mount) => std::iter::once(mount.point.clone())
             .chain(FSTAB.parse().ok())
             .map(open)

@@ -4,6 +4,7 @@ use super::reader::Keys;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::account::{Group, User};
+use crate::resource::archive::Archive;
 use crate::resource::command::Command;
 use crate::resource::directory::Directory;
 use crate::resource::file::{Content, File};
@@ -52,6 +53,13 @@ pub fn build(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Built> {
             value: keys.read("value", Given::setting),
         }),
         Kind::Mount => Body::Mount(mount(keys, path(id)?)),
+        Kind::Archive => Body::Archive(Archive {
+            path: path(id)?,
+            state: presence(keys),
+            content: content(keys),
+            strip: keys.read("strip", Given::number).unwrap_or_default(),
+            attributes: attributes(keys),
+        }),
         Kind::Command => Body::Command(command(keys, id)?),
         Kind::Service => Body::Service(service(keys, id)?),
     };

@@ -135,6 +135,7 @@ fn claims(body: &Body, arch: &str) -> Vec<String> {
             let name = format!("the setting {}", sysctl.name);
             std::iter::once(name).chain(file).collect()
         }
+        Body::Archive(archive) => vec![path(archive.path.as_str())],
         Body::Mount(mount) => vec![format!("the mount point {}", mount.point)],
         Body::Command(command) => vec![format!("the command {}", command.name)],
     }

@@ -49,6 +49,16 @@ const CONTRADICTIONS: &[(Case, &[(&str, Test)])] = &[
         &[("source", Test::Any), ("purge", Test::Yes)],
     ),
     (
+        (Kind::Archive, "state", &[Test::Word("absent")]),
+        &[
+            ("url", Test::Any),
+            ("source", Test::Any),
+            ("strip", Test::Any),
+            ("owner", Test::Any),
+            ("group", Test::Any),
+        ],
+    ),
+    (
         (Kind::Mount, "state", &[Test::Word("absent")]),
         &[
             ("device", Test::Any),
@@ -169,7 +179,11 @@ impl Sayings {
             }
         };
         match self.kind {
-            Kind::File => {
+            Kind::File | Kind::Archive => {
+                demand(
+                    self.kind == Kind::Archive && !absent && !has("url") && !has("source"),
+                    "an archive needs `url` or `source`".into(),
+                );
                 demand(
                     has("url") && !has("sha256"),
                     "`url` needs sha256, by which what is fetched is believed".into(),

@@ -3,6 +3,7 @@
 //! `diff(desired, observed) -> changes` is total and cannot fail; empty is the definition of converged.
 
 pub mod account;
+pub mod archive;
 pub mod attributes;
 pub mod command;
 pub mod debconf;
@@ -69,6 +70,8 @@ pub enum Body {
     Sysctl(sysctl::Sysctl),
     /// A file system.
     Mount(mount::Mount),
+    /// An archive.
+    Archive(archive::Archive),
     /// A command.
     Command(command::Command),
     /// A service.
@@ -88,6 +91,7 @@ impl Body {
             Body::Link(_) => Kind::Link,
             Body::Sysctl(_) => Kind::Sysctl,
             Body::Mount(_) => Kind::Mount,
+            Body::Archive(_) => Kind::Archive,
             Body::Command(_) => Kind::Command,
             Body::Service(_) => Kind::Service,
         }
@@ -286,6 +290,8 @@ pub enum Observed {
     Sysctl(sysctl::SysctlState),
     /// For mount.
     Mount(mount::MountState),
+    /// For archive.
+    Archive(archive::ArchiveState),
     /// For command.
     Command(command::CommandState),
     /// Looking failed; a failure of the resource.

@@ -201,6 +201,12 @@ pub(crate) fn diff(
     Ok(vec![Change::new(&resource.id, action).showing(before.into(), after.into())].into())
 }
 
+/// Whether a planned change leaves something else at the mount point than was seen there.
+pub(crate) fn renews(change: &Change) -> bool {
+    let by = change.after.get("by");
+    by.is_some_and(|by| by != Step::Remount.words())
+}
+
 /// Whether something can be mounted on what stands there, or on what will be made there.
 fn stands_at(point: &PathState) -> Result<(), Obstacle> {
     match point {

@@ -119,7 +119,7 @@ fn resource(
         }
         merged.insert((*key).to_owned(), (*text).clone());
     }
-    if kind == Kind::File && !merged.contains_key("url") {
+    if !merged.contains_key("url") {
         // It belonged to a URL whose place other content has taken.
         let of_url = |key: &KeyText| {
             let mut others = counted.iter().filter_map(|one| one.keys.get("url"));

@@ -67,6 +67,16 @@ const MOUNT: &[(&str, Shape)] = &[
     ),
 ];
 
+const ARCHIVE: &[(&str, Shape)] = &[
+    ("url", Shape::Url),
+    ("sha256", Shape::Sha256),
+    ("source", Shape::File),
+    ("strip", Shape::Number),
+    ("owner", Shape::Account),
+    ("group", Shape::Account),
+    ("state", PRESENCE),
+];
+
 const SERVICE: &[(&str, Shape)] = &[
     ("state", Shape::Words(&["running", "stopped"])),
     ("enabled", Shape::Boolean),
@@ -118,6 +128,7 @@ fn own(kind: Kind) -> &'static [(&'static str, Shape)] {
         Kind::Link => LINK,
         Kind::Sysctl => SYSCTL,
         Kind::Mount => MOUNT,
+        Kind::Archive => ARCHIVE,
         Kind::Command => COMMAND,
         Kind::Service => SERVICE,
     }
@@ -135,10 +146,12 @@ pub fn shape(kind: Kind, key: &str) -> Option<Shape> {
         .map(|(_, shape)| *shape)
 }
 
-/// What a key is merged under: the ways to give a file its bytes are one.
+/// What a key is merged under: the ways to give a file or an archive its bytes are one.
 pub fn slot(kind: Kind, key: &str) -> &str {
     match (kind, key) {
-        (Kind::File, "template" | "source" | "url") => "content",
+        (Kind::File, "template" | "source" | "url") | (Kind::Archive, "source" | "url") => {
+            "content"
+        }
         _ => key,
     }
 }

@@ -14,10 +14,10 @@ const UNITS: [&str; 8] = [
 /// With the reason why it can be no name.
 pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
     if name.is_empty() {
-        return Err(format!("a {} needs a name", kind.word()));
+        return Err(format!("{} needs a name", kind.one()));
     }
     match kind {
-        Kind::File | Kind::Directory | Kind::Link | Kind::Mount => path(kind, name),
+        Kind::File | Kind::Directory | Kind::Link | Kind::Mount | Kind::Archive => path(kind, name),
         Kind::Package => package(name).map(|()| name.to_owned()),
         Kind::User | Kind::Group => account(name).map(|()| name.to_owned()),
         Kind::Service => unit(name).map(|unit| {
@@ -33,7 +33,7 @@ pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
 fn path(kind: Kind, name: &str) -> Result<String, String> {
     let path: AbsPath = name.parse().map_err(|why| format!("{why}: {name:?}"))?;
     if path == AbsPath::root() && kind != Kind::Directory {
-        return Err(format!("`/` cannot be a {}", kind.word()));
+        return Err(format!("`/` cannot be {}", kind.one()));
     }
     Ok(path.to_string())
 }
@@ -244,6 +244,7 @@ mod tests {
             (Kind::Sysctl, "-net.x"),
             (Kind::Mount, "/"),
             (Kind::Mount, "none"),
+            (Kind::Archive, "/"),
             (Kind::Command, "-x"),
             (Kind::Command, ""),
         ] {

@@ -11,6 +11,7 @@ use cfg_catalog::plan::{
     ahead::Ahead, begin, plan, settle, turn,
 };
 use cfg_catalog::resource::account::{Present, User};
+use cfg_catalog::resource::archive::MARKER;
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::fstab;
 use cfg_catalog::resource::mount::Mount;
@@ -79,6 +80,17 @@ impl Machine {
                 }
             }
             Body::Mount(mount) => self.mount_it(mount),
+            Body::Archive(archive) => {
+                self.nodes.retain(|path, _| !path.is_within(&archive.path));
+                self.touch_parent(&archive.path);
+                if let Some(marker) = archive.marker() {
+                    let folder = What::Directory;
+                    self.node(&archive.path, folder, &Attributes::default(), 0o755);
+                    let path = archive.path.join(MARKER).unwrap();
+                    let marker = What::File(marker.into_bytes());
+                    self.node(&path, marker, &Attributes::default(), 0o644);
+                }
+            }
             Body::Command(command) => {
                 if let Some(path) = self.touches.get(&command.name).cloned() {
                     self.write(path.as_str(), "");

@@ -6,6 +6,7 @@ use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::inputs::listed;
 use cfg_catalog::plan::{Host, Power, Snapshot};
 use cfg_catalog::resource::account::{GroupState, Present, UserState};
+use cfg_catalog::resource::archive::{ArchiveState, MARKER};
 use cfg_catalog::resource::command::{Command, CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
 use cfg_catalog::resource::fstab::{self, Entry, FSTAB};
@@ -187,6 +188,16 @@ impl Machine {
                 },
             }),
             Body::Mount(mount) => Observed::Mount(self.mount(mount)),
+            Body::Archive(archive) => Observed::Archive(ArchiveState {
+                path: self.path(&archive.path, false),
+                marker: match self.nodes.get(&archive.path.join(MARKER).unwrap()) {
+                    Some(Node {
+                        what: What::File(bytes),
+                        ..
+                    }) => Some(String::from_utf8(bytes.clone()).unwrap()),
+                    _ => None,
+                },
+            }),
             Body::Command(command) => Observed::Command(CommandState {
                 guards: self.guards(command),
             }),

@@ -1,8 +1,10 @@
 //! Roles by hand.
 
+use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::account::{Group, User};
+use cfg_catalog::resource::archive::Archive;
 use cfg_catalog::resource::command::Command;
 use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::file::{Content, File};
@@ -301,4 +303,29 @@ pub fn mount_with(point: &str, change: impl FnOnce(&mut Mount)) -> Resource {
     };
     change(&mut mount);
     resource(Kind::Mount, point, Body::Mount(mount))
+}
+
+pub fn archive(name: &str, content: &str) -> Resource {
+    let archive = Archive {
+        path: path(name),
+        state: Presence::Present,
+        content: Some(Content::Url {
+            url: "https://example.org/x.tar".into(),
+            digest: Digest::of(content.as_bytes()),
+        }),
+        strip: 1,
+        attributes: Attributes::default(),
+    };
+    resource(Kind::Archive, name, Body::Archive(archive))
+}
+
+pub fn no_archive(name: &str) -> Resource {
+    let archive = Archive {
+        path: path(name),
+        state: Presence::Absent,
+        content: None,
+        strip: 0,
+        attributes: Attributes::default(),
+    };
+    resource(Kind::Archive, name, Body::Archive(archive))
 }

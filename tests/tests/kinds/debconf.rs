@@ -104,7 +104,7 @@ fn apt_goes_by_the_proxy_that_is_configured() -> Result<()> {
         )?;
         let run = local.apply("asks")?.expect(1)?;
         ensure!(
-            run.document.to_string().contains("10.77.0.1 9"),
+            run.document.to_string().contains("10.77.0.1:9 "),
             "{:#}",
             run.document
         );
@@ -112,7 +112,7 @@ fn apt_goes_by_the_proxy_that_is_configured() -> Result<()> {
         let words = local.words("asks", &["--json"]).join(" ");
         let said = host.exec(["sh", "-c", &format!("http_proxy={nobody} {words}")])?;
         ensure!(
-            said.status == 1 && said.stdout.contains("10.77.0.1"),
+            said.status == 1 && said.stdout.contains("10.77.0.1:9 "),
             "{said}"
         );
         let said = host.exec([

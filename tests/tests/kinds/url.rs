@@ -22,6 +22,8 @@ import socket, socketserver, threading
 class Proxy(socketserver.StreamRequestHandler):
     def handle(self):
         asked = self.rfile.readline().decode().split()
+        if not asked:
+            return
         while self.rfile.readline().strip():
             pass
         with open('/srv/asked', 'a') as note:

@@ -3,6 +3,7 @@
 //! Run as root they make owners as they need them; what an ordinary user sees is tried in a child that is one.
 
 mod accounts;
+mod archives;
 mod carried;
 mod directories;
 mod downloads;

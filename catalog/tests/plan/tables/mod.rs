@@ -1,6 +1,7 @@
 //! What each kind makes of each state: desired, observed, verdict.
 
 mod accounts;
+mod archives;
 mod mounts;
 mod packages;
 mod paths;
@@ -176,6 +177,7 @@ fn what_was_not_seen_is_a_failure() {
             Kind::Link => link("/p", "/a"),
             Kind::Sysctl => sysctl("net.ipv4.ip_forward", "1"),
             Kind::Mount => mount_with("/p", |_| {}),
+            Kind::Archive => archive("/p", "x"),
             Kind::Command => until("c", "/x"),
             Kind::Service => running("s", &[]),
         };
