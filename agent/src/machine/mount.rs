@@ -41,9 +41,9 @@ impl Machine {
             return Ok(Live::Unjudged);
         }
         let list = mounts()?;
-        let here = list.lines().filter_map(Mounted::parse);
+        let mut here = list.lines().filter_map(Mounted::parse).rev();
         // What was mounted last lies on top.
-        let top = here.filter(|one| one.point == mount.point.as_str()).last();
+        let top = here.find(|one| one.point == mount.point.as_str());
         Ok(top.map_or(Live::No, |one| Live::Yes {
             same: is_meant(mount, &one),
             device: one.device,

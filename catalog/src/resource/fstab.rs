@@ -168,7 +168,7 @@ tmpfs /srv/data/ tmpfs size=1m,mode=0700 0 0";
         let old = "  /dev/sdb1\t/srv/my\\040data   xfs\tnoatime\n";
         let changed = with(TABLE, &at, Some(&new));
         assert_eq!(changed, TABLE.replace(old, line));
-        assert_eq!(entries(&changed, &at), [new.clone()]);
+        assert_eq!(entries(&changed, &at), std::slice::from_ref(&new));
         assert_eq!(with(TABLE, &at, None), TABLE.replace(old, ""));
         let other = point("/opt");
         let added = with(TABLE, &other, Some(&new));

@@ -235,9 +235,9 @@ fn lines(old: Option<&Entry>, new: Option<&Entry>) -> (Map<String, Value>, Map<S
         let all = of.iter().flatten();
         let differs = |(key, value): &&(&str, Value)| {
             // A number that is as usual is not worth a word where the whole line comes or goes.
-            let usual = other.is_none() && *value == Value::from(0);
+            let usual = other.is_none() && *value == 0;
             let same = |(name, other): &(&str, Value)| name == key && other == value;
-            !usual && !other.iter().flatten().any(|field| same(field))
+            !usual && !other.iter().flatten().any(same)
         };
         all.filter(differs)
             .map(|(key, value)| ((*key).to_owned(), value.clone()))
