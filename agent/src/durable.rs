@@ -1,29 +1,65 @@
 //! Files of cfg's own that are there whole or not at all, also after a power cut.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Replaces this file; only its owner may read it.
+/// Replaces this file in one step; only its owner may read it.
 ///
 /// # Errors
 /// Where it cannot be written; then the old one stands.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let draft = path.with_extension("new");
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::Error::other("a file without a folder or a name"));
+    };
+    // Another process may be writing the same file: each has a draft of its own.
+    let mut draft_name = OsString::from(".");
+    draft_name.push(name);
+    draft_name.push(format!(".{}", std::process::id()));
+    let draft = folder.join(draft_name);
+    let written = write_draft(&draft, bytes).and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        // The old content stands; a leftover of the new would only be clutter.
+        let _ = fs::remove_file(&draft);
+    }
+    written?;
+    File::open(folder)?.sync_all()
+}
+
+fn write_draft(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&draft)?;
+        .open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&draft, path)?;
-    let folder = path
-        .parent()
-        .ok_or_else(|| io::Error::other("a file without a folder"))?;
-    File::open(folder)?.sync_all()
+    file.sync_all()
+}
+
+/// A file's content; none where there is no such file.
+///
+/// # Errors
+/// Of the file system, but for that one.
+pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a file; that there is none is as good.
+///
+/// # Errors
+/// Of the file system, but for that one.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a folder that its owner alone may enter, and the folders that lead to it as any others: 0755. Gives those that
@@ -44,7 +80,7 @@ pub fn private_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
             Err(error) => return Err(error),
         }
         if path != folder {
-            std::fs::set_permissions(path, Permissions::from_mode(0o755))?;
+            fs::set_permissions(path, Permissions::from_mode(0o755))?;
         }
         made.push(path.to_owned());
     }
@@ -76,13 +112,28 @@ mod tests {
     }
 
     #[test]
-    fn replaces() {
+    fn replaced_whole_and_private() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ledger.json");
+        assert_eq!(super::read(&file).unwrap(), None);
         super::write(&file, b"one").unwrap();
         super::write(&file, b"two").unwrap();
-        assert_eq!(std::fs::read(&file).unwrap(), b"two");
+        assert_eq!(super::read(&file).unwrap().unwrap(), b"two");
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        super::remove(&file).unwrap();
+        super::remove(&file).unwrap();
         assert!(super::write(&folder.path().join("none/x"), b"").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_stands_and_nothing_lies_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("taken");
+        std::fs::create_dir(&taken).unwrap();
+        assert!(super::write(&taken, b"x").is_err());
+        assert!(taken.is_dir());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

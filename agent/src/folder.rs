@@ -1,13 +1,13 @@
 //! Reads a catalog's folder into memory, and only what lies in it.
 
-use cfg_catalog::CatalogFiles;
 use cfg_catalog::text::MAX_FILE;
+use cfg_catalog::{CatalogFiles, Diagnostic, Diagnostics};
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// So deep may folders lie in one another.
@@ -31,16 +31,21 @@ pub enum BadFolder {
         why: std::io::Error,
     },
     /// Neither a file, a directory nor a link to one.
-    #[error("{}: neither a file nor a directory", .0.display())]
-    Special(PathBuf),
-    /// A link that leads out of the catalog, or nowhere.
-    #[error("{}: a link that leads out of the catalog or nowhere", .0.display())]
+    #[error("{}: neither a file nor a directory, but {}", .path.display(), .what)]
+    Special {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A link that leads out of its role's folder, or nowhere.
+    #[error("{}: a link that leads out of the role's folder, or nowhere", .0.display())]
     Link(PathBuf),
     /// A name that is not UTF-8.
     #[error("{}: the name is not UTF-8", .0.display())]
     Name(PathBuf),
     /// Too large.
-    #[error("{}: larger than {} MiB", .0.display(), MAX_FILE >> 20)]
+    #[error("{}: larger than {} MiB, the most for a file", .0.display(), MAX_FILE >> 20)]
     Large(PathBuf),
     /// Folders in folders without end.
     #[error("{}: more than {MOST_DEEP} folders deep", .0.display())]
@@ -50,24 +55,71 @@ pub enum BadFolder {
     Much(PathBuf),
 }
 
+impl BadFolder {
+    /// What to do about it.
+    fn help(&self) -> Option<&'static str> {
+        match self {
+            BadFolder::Unreadable { why, .. } if why.kind() == ErrorKind::PermissionDenied => Some(
+                "give it back to whoever reads the catalog: chown, or chmod u+r (u+rx a folder)",
+            ),
+            BadFolder::Unreadable { .. } => None,
+            BadFolder::Special { .. } => Some("take it out of the catalog"),
+            BadFolder::Link(_) => {
+                Some("put a copy of the file there: a role is whole only with its own")
+            }
+            BadFolder::Name(_) => Some("give it another name"),
+            BadFolder::Large(path) if path.ends_with("role.toml") => {
+                Some("a role.toml is a text of 1 MiB at most")
+            }
+            BadFolder::Large(_) => Some("put it into a package: machines get it from there"),
+            BadFolder::Deep(_) => Some("does a link lead to a folder that it lies in?"),
+            BadFolder::Much(_) => Some("is this the folder of roles, and not one above it?"),
+        }
+    }
+
+    /// Whether it makes no sense to go on.
+    fn is_last(&self) -> bool {
+        matches!(self, BadFolder::Deep(_) | BadFolder::Much(_))
+    }
+}
+
 /// Everything in a catalog's folder by its path below it. Hidden files at the top (`.git`) and what editors
 /// leave behind (`x~`, `.x.swp`) are no part of it; hidden files of a role are.
 ///
 /// # Errors
-/// Where something in it cannot be read, is no file, leads outside, or is too large.
-pub fn read_catalog(dir: &Path) -> Result<CatalogFiles, BadFolder> {
+/// All that cannot be read, is no file, leads outside, or is too large.
+pub fn read_catalog(dir: &Path) -> Result<CatalogFiles, Diagnostics> {
+    read(dir).map_err(|mut bad| {
+        bad.sort_by_key(ToString::to_string);
+        let mut wrong = Diagnostics::new();
+        for bad in bad {
+            let mut diagnostic = Diagnostic::bare(bad.to_string());
+            diagnostic.help = bad.help().map(str::to_owned);
+            wrong.push(diagnostic);
+        }
+        wrong
+    })
+}
+
+fn read(dir: &Path) -> Result<CatalogFiles, Vec<BadFolder>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::open(dir, flags, Mode::empty());
-    let root = root.map_err(|why| unreadable(dir, why))?;
+    let root = root.map_err(|why| vec![unreadable(dir, why)])?;
     let mut reading = Reading {
         dir,
         root: root.as_fd(),
-        files: BTreeMap::new(),
+        files: CatalogFiles::default(),
         entries: 0,
         bytes: 0,
+        bad: Vec::new(),
     };
-    reading.folder("", 0)?;
-    Ok(CatalogFiles(reading.files))
+    if let Err(last) = reading.folder("", 0) {
+        reading.bad.push(last);
+    }
+    match reading.bad.is_empty() {
+        true => Ok(reading.files),
+        false => Err(reading.bad),
+    }
 }
 
 fn unreadable(path: &Path, why: impl Into<std::io::Error>) -> BadFolder {
@@ -80,9 +132,11 @@ fn unreadable(path: &Path, why: impl Into<std::io::Error>) -> BadFolder {
 struct Reading<'a> {
     dir: &'a Path,
     root: BorrowedFd<'a>,
-    files: BTreeMap<String, Vec<u8>>,
+    files: CatalogFiles,
     entries: usize,
     bytes: u64,
+    /// What is wrong so far.
+    bad: Vec<BadFolder>,
 }
 
 impl Reading<'_> {
@@ -90,18 +144,36 @@ impl Reading<'_> {
         self.dir.join(below)
     }
 
-    /// Opens something below the root; links are followed as long as they stay there.
+    /// Opens something below the root; links are followed as long as they stay in the folder of their role.
     fn open(&self, below: &str) -> Result<OwnedFd, BadFolder> {
+        match below.split_once('/') {
+            None => self.open_in(self.root, below, below),
+            Some((role, rest)) => {
+                let folder = self.open_in(self.root, role, role)?;
+                self.open_in(folder.as_fd(), rest, below)
+            }
+        }
+    }
+
+    fn open_in(
+        &self,
+        folder: BorrowedFd<'_>,
+        name: &str,
+        below: &str,
+    ) -> Result<OwnedFd, BadFolder> {
         // A FIFO would wait for a writer without NONBLOCK.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        let name = if below.is_empty() { "." } else { below };
-        openat2(self.root, name, flags, Mode::empty(), resolve).map_err(|why| {
+        let name = if name.is_empty() { "." } else { name };
+        openat2(folder, name, flags, Mode::empty(), resolve).map_err(|why| {
             let path = self.path(below);
             match why {
                 Errno::XDEV | Errno::LOOP => BadFolder::Link(path),
                 Errno::NOENT if path.is_symlink() => BadFolder::Link(path),
-                Errno::NXIO => BadFolder::Special(path),
+                Errno::NXIO => BadFolder::Special {
+                    path,
+                    what: "a socket",
+                },
                 why => unreadable(&path, why),
             }
         })
@@ -119,7 +191,9 @@ impl Reading<'_> {
                 Ok(name) => name,
                 Err(_) => {
                     let name = entry.file_name().to_string_lossy();
-                    return Err(BadFolder::Name(self.path(below).join(&*name)));
+                    let path = self.path(below).join(&*name);
+                    self.bad.push(BadFolder::Name(path));
+                    continue;
                 }
             };
             if is_ignored(name, depth) {
@@ -129,7 +203,10 @@ impl Reading<'_> {
                 "" => name.to_owned(),
                 below => format!("{below}/{name}"),
             };
-            self.entry(&below, depth)?;
+            match self.entry(&below, depth) {
+                Err(bad) if !bad.is_last() => self.bad.push(bad),
+                ended => ended?,
+            }
         }
         Ok(())
     }
@@ -148,18 +225,24 @@ impl Reading<'_> {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => self.folder(below, depth + 1),
             FileType::RegularFile => self.file(below),
-            _ => Err(BadFolder::Special(path())),
+            other => Err(BadFolder::Special {
+                path: path(),
+                what: kind(other),
+            }),
         }
     }
 
     fn file(&mut self, below: &str) -> Result<(), BadFolder> {
         let path = self.path(below);
         let open = File::from(self.open(below)?);
-        let size = open.metadata().map_err(|why| unreadable(&path, why))?;
-        if !size.is_file() {
-            return Err(BadFolder::Special(path));
+        let found = open.metadata().map_err(|why| unreadable(&path, why))?;
+        if !found.is_file() {
+            return Err(BadFolder::Special {
+                path,
+                what: "something else by now",
+            });
         }
-        if size.len() > MAX_FILE {
+        if found.len() > MAX_FILE {
             return Err(BadFolder::Large(path));
         }
         let mut bytes = Vec::new();
@@ -172,8 +255,20 @@ impl Reading<'_> {
         if self.bytes > MOST_BYTES {
             return Err(BadFolder::Much(path));
         }
-        self.files.insert(below.to_owned(), bytes);
+        if found.mode() & Mode::XUSR.bits() != 0 {
+            self.files.executable.insert(below.to_owned());
+        }
+        self.files.bytes.insert(below.to_owned(), bytes);
         Ok(())
+    }
+}
+
+fn kind(of: FileType) -> &'static str {
+    match of {
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        _ => "something else",
     }
 }
 
@@ -186,7 +281,8 @@ fn is_ignored(name: &str, depth: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     fn catalog() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -197,7 +293,7 @@ mod tests {
     }
 
     fn paths(dir: &Path) -> Vec<String> {
-        read_catalog(dir).unwrap().0.into_keys().collect()
+        read_catalog(dir).unwrap().bytes.into_keys().collect()
     }
 
     #[test]
@@ -207,7 +303,7 @@ mod tests {
         std::fs::write(dir.path().join(".git/config"), "").unwrap();
         std::fs::write(dir.path().join("web/role.toml~"), "").unwrap();
         symlink("role.toml", dir.path().join("web/same")).unwrap();
-        symlink("../web/files", dir.path().join("web/again")).unwrap();
+        symlink("files", dir.path().join("web/again")).unwrap();
         assert_eq!(
             paths(dir.path()),
             [
@@ -220,19 +316,38 @@ mod tests {
     }
 
     #[test]
+    fn of_modes_only_what_the_owner_may_execute_counts() {
+        let dir = catalog();
+        for (name, mode) in [("a", 0o755), ("b", 0o500), ("c", 0o655), ("d", 0o644)] {
+            let path = dir.path().join("web/files").join(name);
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        }
+        symlink("files/a", dir.path().join("web/same")).unwrap();
+        let read = read_catalog(dir.path()).unwrap();
+        assert_eq!(
+            read.executable.into_iter().collect::<Vec<_>>(),
+            ["web/files/a", "web/files/b", "web/same"]
+        );
+    }
+
+    #[test]
     fn refuses_what_leads_out() {
         for target in [
             "/etc/passwd",
             "../../../../../etc/passwd",
+            "../db/role.toml",
             "nowhere",
             "loop",
             "/",
         ] {
             let dir = catalog();
+            std::fs::create_dir(dir.path().join("db")).unwrap();
+            std::fs::write(dir.path().join("db/role.toml"), "").unwrap();
             symlink(target, dir.path().join("web/loop")).unwrap();
-            let refused = read_catalog(dir.path());
+            let refused = read(dir.path()).unwrap_err();
             assert!(
-                matches!(refused, Err(BadFolder::Link(_))),
+                matches!(refused[..], [BadFolder::Link(_)]),
                 "{target}: {refused:?}"
             );
         }
@@ -242,7 +357,8 @@ mod tests {
     fn a_folder_in_itself_ends() {
         let dir = catalog();
         symlink(".", dir.path().join("web/round")).unwrap();
-        assert!(matches!(read_catalog(dir.path()), Err(BadFolder::Deep(_))));
+        let refused = read(dir.path()).unwrap_err();
+        assert!(matches!(refused[..], [BadFolder::Deep(_)]));
     }
 
     #[test]
@@ -250,9 +366,10 @@ mod tests {
         let dir = catalog();
         let fifo = dir.path().join("web/fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let refused = read(dir.path()).unwrap_err();
         assert!(matches!(
-            read_catalog(dir.path()),
-            Err(BadFolder::Special(_))
+            refused[..],
+            [BadFolder::Special { what: "a FIFO", .. }]
         ));
     }
 
@@ -261,7 +378,8 @@ mod tests {
         let dir = catalog();
         let file = File::create(dir.path().join("web/large")).unwrap();
         file.set_len(MAX_FILE + 1).unwrap();
-        assert!(matches!(read_catalog(dir.path()), Err(BadFolder::Large(_))));
+        let refused = read(dir.path()).unwrap_err();
+        assert!(matches!(refused[..], [BadFolder::Large(_)]));
     }
 
     #[test]

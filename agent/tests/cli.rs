@@ -150,10 +150,12 @@ fn with_json_an_error_is_one_document_too() {
             64,
             "not in this version",
         ),
+        ("apply --json --dry-run --catalog none --role r", 65, "none"),
         ("check none --json", 65, "none"),
     ] {
         let (ended, document) = desk.json(line);
         assert_eq!(ended, code, "{line}");
+        assert_eq!(document["dry_run"], line.contains("--dry-run"), "{line}");
         assert_eq!(document["version"], 1);
         assert_eq!(document["result"], "failed");
         let started = document["started"].as_str().unwrap();

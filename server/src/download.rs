@@ -1,9 +1,9 @@
 //! `GET /cfg`: the agent's program, for machines that have nothing yet. They check its SHA-256.
 
+use crate::listen::Caller;
 use crate::server::Server;
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::fs::File;
@@ -11,12 +11,12 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 use tonic::body::Body as Outgoing;
 use tonic::codegen::http;
-use tracing::{info, warn};
 
-const CHUNK: usize = 64 * 1024;
+/// What one download holds in memory is a few of these.
+const CHUNK: usize = 16 * 1024;
 
 /// The program, from the disk as it is read.
-pub async fn agent(server: &Server, address: SocketAddr) -> http::Response<Outgoing> {
+pub async fn agent(server: &Server, caller: &Caller) -> http::Response<Outgoing> {
     let path = &server.agent;
     let opened = async {
         let file = File::open(path).await?;
@@ -25,7 +25,7 @@ pub async fn agent(server: &Server, address: SocketAddr) -> http::Response<Outgo
     };
     match opened.await {
         Ok((file, size)) => {
-            info!("{address} downloads the agent");
+            caller.note(format_args!("downloads the agent"));
             let mut response = http::Response::new(Outgoing::new(Chunks::of(file)));
             let headers = response.headers_mut();
             headers.insert(http::header::CONTENT_LENGTH, size.into());
@@ -34,7 +34,8 @@ pub async fn agent(server: &Server, address: SocketAddr) -> http::Response<Outgo
             response
         }
         Err(error) => {
-            warn!("{address} wants the agent, but {}: {error}", path.display());
+            let path = path.display();
+            caller.warn(format_args!("wants the agent, but {path}: {error}"));
             let mut response = http::Response::new(Outgoing::empty());
             *response.status_mut() = http::StatusCode::NOT_FOUND;
             response

@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::config::Config;
 use crate::log::Log;
-use crate::pki::ca::Ca;
+use crate::pki::ca::{self, Ca};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::state::event::{Event, Purpose};
@@ -40,7 +40,7 @@ pub async fn found(config: &Config, fleet: &str) -> anyhow::Result<Founded> {
     }
     let ca = match Ca::exists(&config.data) {
         true => Ca::load(&config.data),
-        false => Ca::create(&config.data, &fleet),
+        false => Ca::create(&config.data, &fleet, ca::LIFE),
     };
     let ca = ca.context("the CA")?;
     let token = Secret::new()?;

@@ -1,5 +1,6 @@
 //! A whole server: opened from its configuration, started on its two ports.
 
+use crate::clock;
 use crate::config::Config;
 use crate::listen::Port;
 use crate::listen::tls::{self, Door, Tls};
@@ -10,21 +11,26 @@ use crate::reports::Reports;
 use crate::service::held::Held;
 use crate::state::Fleet;
 use crate::store::Store;
+use crate::told::Told;
 use anyhow::{Context, bail};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+const DAY_S: u64 = 24 * 3600;
+/// So long before the CA's end an operator is warned at each start.
+const CA_NEAR_ITS_END_S: u64 = 366 * DAY_S;
 /// Uploads that are in memory at a time.
 const UPLOADS: usize = 8;
 /// An agent has one stream; a second while the first is not known to be dead; more is a fault.
 const STREAMS: usize = 4;
-/// An agent and a person at the same machine; no member uses up the server's descriptors.
-const CONNECTIONS: usize = 32;
+/// An agent and people at the same machine; no member uses up the server's descriptors or memory.
+const CONNECTIONS: usize = 8;
 
 /// What the services share.
 pub struct Server {
@@ -36,8 +42,8 @@ pub struct Server {
     pub store: Store,
     /// What signs.
     pub ca: Arc<Ca>,
-    /// How long a certificate lasts.
-    pub certificate_days: u32,
+    /// How long a machine's certificate lasts.
+    pub certificate_life: Duration,
     /// Releases that are in use.
     pub releases: Releases,
     /// What machines reported.
@@ -46,6 +52,8 @@ pub struct Server {
     pub watching: Held,
     /// Who is connected.
     pub connections: Held,
+    /// What the log is told of callers.
+    pub told: Told,
     /// Turns at uploading.
     pub uploads: Semaphore,
     /// The agent's program, for downloads.
@@ -67,6 +75,7 @@ impl Server {
             );
         };
         let ca = Ca::load(&config.data).context("the CA")?;
+        still_lasts(&ca)?;
         if ca.digest() != fleet.ca {
             bail!(
                 "the store {} is of a fleet with another CA than {}",
@@ -81,13 +90,36 @@ impl Server {
             reports: Reports::new(store.clone()),
             store,
             ca: Arc::new(ca),
-            certificate_days: config.certificate_days,
+            certificate_life: Duration::from_secs(u64::from(config.certificate_days) * DAY_S),
             watching: Held::new("streams", STREAMS),
             connections: Held::new("connections", CONNECTIONS),
+            told: Told::default(),
             uploads: Semaphore::new(UPLOADS),
             agent: config.agent(),
         })
     }
+}
+
+/// That the CA has not run out, with a warning in its last year: then every machine wants a new one.
+fn still_lasts(ca: &Ca) -> anyhow::Result<()> {
+    let (now, end) = (clock::now(), ca.expires());
+    let day = i64::try_from(end)
+        .ok()
+        .and_then(|end| jiff::Timestamp::from_second(end).ok())
+        .unwrap_or_default();
+    if end <= now {
+        bail!(
+            "the fleet's CA ran out on {day}: no certificate of it counts any more; found a new fleet \
+             (cfg-server init with another data and store) and enrol the machines there"
+        );
+    }
+    if end - now < CA_NEAR_ITS_END_S {
+        warn!(
+            "the fleet's CA runs out on {day}, and no certificate of it lasts longer: before that, found a new \
+             fleet and enrol the machines there"
+        );
+    }
+    Ok(())
 }
 
 /// A server on its ports. Dropping it stops it.
@@ -107,8 +139,21 @@ impl Running {
     /// # Errors
     /// Where it cannot be opened, or a port cannot be had.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
-        let server = Arc::new(Server::open(config).await?);
-        let tls = Tls::new(server.ca.clone(), config.certificate_names(), tls::LIFE)
+        let server = Server::open(config).await?;
+        Self::start_with(server, config, tls::LIFE).await
+    }
+
+    /// The same with an open server, whose own certificate lasts so long.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn start_with(
+        server: Server,
+        config: &Config,
+        life: Duration,
+    ) -> anyhow::Result<Self> {
+        let server = Arc::new(server);
+        let tls = Tls::new(server.ca.clone(), config.certificate_names(), life)
             .context("the server's certificate")?;
         let tls = Arc::new(tls);
         let members = listen(config.listen).await?;
@@ -125,6 +170,7 @@ impl Running {
             tasks.spawn(port.serve());
         }
         tasks.spawn(async move { tls.keep_fresh().await });
+        tasks.spawn(server.told.clone().sum_up());
         let (fleet, store) = (&server.fleet, server.store.name());
         info!("fleet {} from {store}, CA {}", fleet.name, fleet.ca);
         info!("machines and operators at {address}, enrolment at {enrol_address}");

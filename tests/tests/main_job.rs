@@ -87,6 +87,32 @@ fn a_host_boots_with_user_data_alone_and_lives() -> Result<()> {
     })
 }
 
+#[test]
+fn a_first_boot_that_is_cut_short_is_taken_up_by_the_next() -> Result<()> {
+    const SCRIPT: &str = "/var/lib/cloud/scripts/per-boot/cfg-bootstrap";
+    Sandbox::run(|sandbox| {
+        let installation = Installation::start(sandbox)?;
+        let catalog = Catalog::shipped(sandbox)?;
+        installation.publish(catalog.dir())?;
+        let user_data = installation.server(&["cloud-init", "--role", "demo"])?;
+        installation.stop_server()?;
+        let host = sandbox.host("vm-1", "10.77.0.11")?;
+        host.set_user_data(&user_data)?;
+        host.start()?;
+        eventually("it looks for its server", MINUTES, || {
+            host.sh(&format!("pgrep -f {SCRIPT}"))
+        })?;
+        host.power_cut()?;
+        sandbox.step("the power was cut while it waited");
+        installation.start_server()?;
+        host.boot()?;
+        eventually("it converges", MINUTES, || converged(&host))?;
+        ensure!(!host.exists("/etc/cfg/token")?, "the token is erased");
+        ensure!(!host.exists(SCRIPT)?, "the script has done its work");
+        Ok(())
+    })
+}
+
 /// The daemon at rest: memory, and processor time over ten seconds.
 fn idle(sandbox: &Sandbox, host: &Host) -> Result<()> {
     let pid = host.run(["systemctl", "show", "-P", "MainPID", "cfg-agent"])?;

@@ -154,6 +154,68 @@ fn a_foreign_policy_is_asked_and_left_as_it_was() -> Result<()> {
 }
 
 #[test]
+fn what_apt_refuses_is_told_before_and_removes_nothing_and_the_rest_comes() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = sandbox.host("vm-1", "10.77.0.11")?;
+        let local = blank(&host)?;
+        // Never fetched: apt refuses them before.
+        let stanza = |name: &str, words: &str| {
+            format!(
+                "Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: m\n{words}\n\
+                 Filename: ./{name}.deb\nSize: 1\nSHA256: {:064}\nDescription: d\n\n",
+                0
+            )
+        };
+        let index = [
+            stanza("rival", "Conflicts: probe-daemon"),
+            stanza("needy", "Depends: nowhere"),
+        ];
+        host.write_file("/srv/more/Packages", index.concat())?;
+        host.write_file(
+            "/etc/apt/sources.list.d/more.list",
+            "deb [trusted=yes] file:/srv/more ./\n",
+        )?;
+        local.write("probe/role.toml", probe("1.0", "one"))?;
+        local.converge("probe")?;
+
+        let refused = "\n[package]\nprobe-daemon = '1.0'\nhello = '*'\nrival = '*'\nneedy = '*'\n\
+                       [package.perl]\nstate = 'absent'\n\
+                       [file.'/etc/rival']\ncontent = ''\nafter = ['package:rival']\n";
+        local.write("probe/role.toml", refused)?;
+        for run in [local.dry_run("probe")?, local.apply("probe")?] {
+            let run = run.expect(1)?;
+            assert_eq!(run.changes(), ["package:hello install"]);
+            let failures = run.document["failures"].as_array();
+            let told: Vec<String> = failures
+                .into_iter()
+                .flatten()
+                .map(|failure| format!("{}: {}", failure["resource"], failure["message"]))
+                .collect();
+            for (told, (resource, why)) in told.iter().zip([
+                (
+                    "needy",
+                    "needy : Depends: nowhere but it is not installable",
+                ),
+                (
+                    "perl",
+                    "needed by probe-daemon, which apt would remove as well",
+                ),
+                ("rival", "probe-daemon"),
+            ]) {
+                let named = told.starts_with(&format!("\"package:{resource}\": "));
+                ensure!(named && told.contains(why), "{told}");
+            }
+            ensure!(told.len() == 3, "{told:?}");
+            let skipped = failures.into_iter().flatten().map(|f| f["skipped"].clone());
+            let skipped: Vec<String> = skipped.map(|skipped| skipped.to_string()).collect();
+            assert_eq!(skipped, ["[]", "[]", "[\"file:/etc/rival\"]"]);
+        }
+        assert_eq!(answer(&host)?, "1.0 one");
+        Ok(())
+    })
+}
+
+#[test]
 fn what_was_interrupted_while_it_was_unpacked_is_unpacked_again() -> Result<()> {
     Sandbox::run(|sandbox| {
         let host = sandbox.host("vm-1", "10.77.0.11")?;

@@ -39,7 +39,7 @@ pub fn versions(root: &Path, packages: &[&str]) -> anyhow::Result<BTreeMap<Strin
 }
 
 /// Looks into another root, and never writes a cache: a dry run must leave nothing behind.
-fn options(root: &Path) -> Vec<String> {
+pub(super) fn options(root: &Path) -> Vec<String> {
     let mut options = vec![
         "-o".into(),
         "Dir::Cache::pkgcache=".into(),

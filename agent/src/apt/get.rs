@@ -57,6 +57,18 @@ impl Transaction {
             .chain(self.purge.iter().map(String::as_str))
     }
 
+    /// Both in one.
+    #[must_use]
+    pub fn and(mut self, other: &Transaction) -> Self {
+        self.install.extend_from_slice(&other.install);
+        self.remove.extend_from_slice(&other.remove);
+        self.purge.extend_from_slice(&other.purge);
+        if other.downgrades == Downgrades::Listed {
+            self.downgrades = Downgrades::Listed;
+        }
+        self
+    }
+
     /// The same, a package at a time.
     pub fn one_by_one(&self) -> Vec<Transaction> {
         let mut singles = Vec::new();
@@ -264,6 +276,10 @@ mod tests {
         };
         let singles = whole.one_by_one();
         assert!(singles.iter().all(|single| single.packages().count() == 1));
+        let again = singles
+            .iter()
+            .fold(Transaction::default(), Transaction::and);
+        assert_eq!(again, whole);
         let all: Vec<_> = singles.iter().flat_map(Transaction::packages).collect();
         assert_eq!(all, whole.packages().collect::<Vec<_>>());
     }

@@ -25,7 +25,15 @@ pub struct Index<'a> {
     pub stamp: PathBuf,
 }
 
-impl Index<'_> {
+impl<'a> Index<'a> {
+    /// The index of this root; cfg remembers things of it in `state`.
+    pub fn of(root: &'a Path, state: &Path) -> Self {
+        Self {
+            root,
+            stamp: state.join("apt-refreshed"),
+        }
+    }
+
     /// Whether, and why, a refresh is due.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ pub mod debconf;
 pub mod get;
 pub mod index;
 pub mod policy;
+pub mod refused;
 pub mod status;
 pub mod words;
 
@@ -119,10 +120,7 @@ impl Apt<'_> {
 
     /// The index of this root.
     pub fn index(&self) -> Index<'_> {
-        Index {
-            root: &self.root,
-            stamp: self.state.join("apt-refreshed"),
-        }
+        Index::of(&self.root, &self.state)
     }
 
     /// Refreshes the index where it is stale or `missing` says that it lacks a wanted version. Gives apt's complaint where

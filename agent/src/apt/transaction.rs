@@ -1,7 +1,8 @@
 //! One transaction, retried package by package where it fails before dpkg is touched.
 
 use super::get::{self, Transaction};
-use super::{Apt, unheld, words};
+use super::refused::{all, complaint, unlisted};
+use super::{Apt, unheld};
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,7 +88,7 @@ impl Apt<'_> {
             }
             let ended = self.call(call)?;
             if !ended.outcome.is_success() {
-                return Ok(Some(complaint(&ended)));
+                return Ok(Some(complaint(transaction, &ended.output, &ended.outcome)));
             }
         }
         Ok(None)
@@ -104,19 +105,9 @@ impl Apt<'_> {
         }
         let ended = self.call(get::simulated(call))?;
         if !ended.outcome.is_success() {
-            return Ok(Some(complaint(&ended)));
+            return Ok(Some(complaint(transaction, &ended.output, &ended.outcome)));
         }
-        let listed: BTreeSet<&str> = transaction
-            .remove
-            .iter()
-            .chain(&transaction.purge)
-            .map(|name| name.split_once(':').map_or(name.as_str(), |(name, _)| name))
-            .collect();
-        let also: Vec<String> = words::removals(&ended.output)
-            .into_iter()
-            .filter(|name| !listed.contains(name.as_str()))
-            .collect();
-        Ok((!also.is_empty()).then(|| refusal(&also)))
+        Ok(unlisted(transaction, transaction, &ended.output))
     }
 
     /// What dpkg's database is now; another value means that dpkg was at work.
@@ -127,30 +118,5 @@ impl Apt<'_> {
             read => read.with_context(|| format!("cannot read {}", file.display()))?,
         };
         Ok(Digest::of(&bytes))
-    }
-}
-
-fn all(transaction: &Transaction, complaint: &str) -> Failed {
-    transaction
-        .packages()
-        .map(|package| (package.to_owned(), complaint.to_owned()))
-        .collect()
-}
-
-fn refusal(also: &[String]) -> String {
-    format!(
-        "apt would also remove {}; declare what may go with state = \"absent\"",
-        also.join(", ")
-    )
-}
-
-fn complaint(ended: &crate::effect::Ended) -> String {
-    let removed: Vec<String> = words::would_remove(&ended.output).into_iter().collect();
-    if ended.output.contains("remove is disabled") && !removed.is_empty() {
-        return refusal(&removed);
-    }
-    match words::complaint(&ended.output) {
-        told if told.is_empty() => ended.outcome.to_string(),
-        told => told,
     }
 }

@@ -4,8 +4,8 @@
 //! and token, which the server knows for the same request.
 
 use super::channel::{self, CallError, Peer};
-use super::identity::{self, Identity, IdentityError};
-use super::tls::{self, TlsError};
+use super::identity::{self, CertificateError, Identity};
+use super::tls;
 use crate::address::ServerUrl;
 use cfg_catalog::digest::Digest;
 use cfg_wire::enrolment_client::EnrolmentClient;
@@ -44,26 +44,6 @@ pub enum Who {
     Operator,
 }
 
-/// Why there is no certificate.
-#[derive(Debug, thiserror::Error)]
-pub enum EnrolError {
-    /// The identity's folder.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// TLS.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The key could not sign.
-    #[error("the certificate request")]
-    Request(#[from] rcgen::Error),
-    /// The server.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// The answer is not what was asked for.
-    #[error("the server's answer is not believed: {0}")]
-    Answer(String),
-}
-
 /// Enrols, and keeps the new identity in the folder in the place of the old one.
 ///
 /// # Errors
@@ -73,7 +53,7 @@ pub async fn enrol(
     terms: &Terms<'_>,
     who: Who,
     peer: Peer,
-) -> Result<Identity, EnrolError> {
+) -> Result<Identity, CertificateError> {
     let key = identity::pending_key(folder)?;
     let certificate = ask(terms, who.clone(), &key, peer).await?;
     let kind = match who {
@@ -101,7 +81,7 @@ async fn ask(
     who: Who,
     key: &KeyPair,
     peer: Peer,
-) -> Result<Certificate, EnrolError> {
+) -> Result<Certificate, CertificateError> {
     let channel = channel::open(terms.enrol, tls::pinned(terms.ca)?, peer);
     let mut client =
         EnrolmentClient::new(channel).max_decoding_message_size(channel::MESSAGE_LIMIT);
@@ -133,8 +113,8 @@ fn check(
     terms: &Terms<'_>,
     kind: &str,
     key: &KeyPair,
-) -> Result<(), EnrolError> {
-    let no = |why: &str| Err(EnrolError::Answer(why.into()));
+) -> Result<(), CertificateError> {
+    let no = |why: &str| Err(CertificateError::Answer(why.into()));
     if Digest::of(&tls::certificate("CA certificate", &answer.ca)?) != terms.ca {
         return no("it names another CA");
     }

@@ -1,8 +1,9 @@
 //! Who this machine, or this desk, is to the server: one file, so that key and certificate change together.
 
-use super::disk;
+use super::channel::CallError;
 use super::tls::{TlsError, certificate};
 use crate::address::{NotAServer, ServerUrl};
+use crate::durable;
 use cfg_catalog::digest::Digest;
 use rcgen::KeyPair;
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,26 @@ pub enum IdentityError {
     Tls(#[from] TlsError),
 }
 
+/// Why there is no certificate, or no new one: then the old one stands.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    /// The identity's folder.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// TLS, or a certificate that is none.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The key cannot sign.
+    #[error("the certificate request")]
+    Request(#[from] rcgen::Error),
+    /// The server.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The answer is not what was asked for.
+    #[error("the server's certificate is not believed: {0}")]
+    Answer(String),
+}
+
 /// What a certificate says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stated {
@@ -91,7 +112,7 @@ impl Identity {
     /// Where there is none, or it is damaged.
     pub fn load(folder: &Path) -> Result<Self, IdentityError> {
         let path = folder.join(FILE);
-        let bytes = disk::read(&path)
+        let bytes = durable::read(&path)
             .map_err(|source| IdentityError::Disk {
                 path: path.clone(),
                 source,
@@ -122,9 +143,9 @@ impl Identity {
             path: path.clone(),
             why: error.to_string(),
         })?;
-        disk::private_folder(folder)
-            .and_then(|()| disk::replace(&path, text.as_bytes()))
-            .and_then(|()| disk::remove(&folder.join(PENDING)))
+        durable::private_folder(folder)
+            .and_then(|_made| durable::write(&path, text.as_bytes()))
+            .and_then(|()| durable::remove(&folder.join(PENDING)))
             .map_err(|source| IdentityError::Disk { path, source })
     }
 
@@ -159,12 +180,12 @@ pub fn pending_key(folder: &Path) -> Result<KeyPair, IdentityError> {
         path: path.clone(),
         why: error.to_string(),
     };
-    if let Some(pem) = disk::read(&path).map_err(failed)? {
+    if let Some(pem) = durable::read(&path).map_err(failed)? {
         return KeyPair::from_pem(&String::from_utf8_lossy(&pem)).map_err(bad);
     }
     let key = KeyPair::generate().map_err(bad)?;
-    disk::private_folder(folder)
-        .and_then(|()| disk::replace(&path, key.serialize_pem().as_bytes()))
+    durable::private_folder(folder)
+        .and_then(|_made| durable::write(&path, key.serialize_pem().as_bytes()))
         .map_err(failed)?;
     Ok(key)
 }

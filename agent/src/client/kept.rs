@@ -1,7 +1,7 @@
 //! What the agent keeps of the server's answers: the last good role in one file, and its blobs beside it.
 
 use super::assignment::{Assignment, Documents, For, Rejection};
-use super::disk;
+use crate::durable;
 use cfg_catalog::digest::Digest;
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -65,7 +65,7 @@ impl Kept {
     /// Where it cannot be read, or is no longer what was kept.
     pub fn load(&self, whose: For<'_>) -> Result<Option<Assignment>, KeptError> {
         let path = self.current();
-        let Some(bytes) = disk::read(&path).map_err(|source| failed(&path, source))? else {
+        let Some(bytes) = durable::read(&path).map_err(|source| failed(&path, source))? else {
             return Ok(None);
         };
         let damaged = |why: String| KeptError::Damaged {
@@ -87,7 +87,7 @@ impl Kept {
     pub async fn lock(&self) -> Result<File, KeptError> {
         let path = self.state.join("sync.lock");
         let failed = |source| failed(&path, source);
-        disk::private_folder(&self.state).map_err(failed)?;
+        durable::private_folder(&self.state).map_err(failed)?;
         let file = File::create(&path).map_err(failed)?;
         loop {
             match file.try_lock() {
@@ -109,12 +109,12 @@ impl Kept {
             path: path.clone(),
             why: error.to_string(),
         })?;
-        let unchanged = disk::read(&path).is_ok_and(|kept| kept.as_deref() == Some(&bytes[..]));
+        let unchanged = durable::read(&path).is_ok_and(|kept| kept.as_deref() == Some(&bytes[..]));
         if unchanged {
             return Ok(());
         }
-        disk::private_folder(&self.state)
-            .and_then(|()| disk::replace(&path, &bytes))
+        durable::private_folder(&self.state)
+            .and_then(|_made| durable::write(&path, &bytes))
             .map_err(|source| failed(&path, source))?;
         self.sweep(blobs)
     }
@@ -125,7 +125,7 @@ impl Kept {
     /// Of the file system.
     pub fn forget(&self) -> Result<(), KeptError> {
         let path = self.current();
-        disk::remove(&path).map_err(|source| failed(&path, source))
+        durable::remove(&path).map_err(|source| failed(&path, source))
     }
 
     /// Removes every blob but these, and what a crash left half-written.
@@ -142,7 +142,7 @@ impl Kept {
                 .file_name()
                 .and_then(|name| name.to_str()?.parse().ok());
             if digest.is_none_or(|digest: Digest| !wanted.contains(&digest)) {
-                disk::remove(&path).map_err(|source| failed(&path, source))?;
+                durable::remove(&path).map_err(|source| failed(&path, source))?;
             }
         }
         Ok(())
@@ -159,8 +159,8 @@ impl Kept {
     /// Of the file system.
     pub fn put(&self, digest: &Digest, content: &[u8]) -> Result<(), KeptError> {
         let path = self.blob(digest);
-        disk::private_folder(&self.blobs())
-            .and_then(|()| disk::replace(&path, content))
+        durable::private_folder(&self.blobs())
+            .and_then(|_made| durable::write(&path, content))
             .map_err(|source| failed(&path, source))
     }
 
@@ -172,7 +172,7 @@ impl Kept {
         let path = self.blob(digest);
         let mut file = File::open(&path)?;
         if digest_of(&mut file)? != *digest {
-            disk::remove(&path)?;
+            durable::remove(&path)?;
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!("the kept content {digest} was damaged; it will be fetched again"),

@@ -3,7 +3,6 @@
 pub mod assignment;
 pub mod backoff;
 pub mod channel;
-pub mod disk;
 pub mod enrol;
 pub mod identity;
 pub mod kept;

@@ -1,8 +1,8 @@
 //! What `cfg status` tells of the past: the last contact with the server and the last run.
 
-use super::disk;
 use super::sync::SyncError;
 use crate::client::channel::CallError;
+use crate::durable;
 use cfg_catalog::chain;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ impl Record {
     /// # Errors
     /// Where it may not be read.
     pub fn load(state: &Path) -> io::Result<Self> {
-        let bytes = disk::read(&Self::path(state))?;
+        let bytes = durable::read(&Self::path(state))?;
         Ok(bytes
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default())
@@ -96,8 +96,8 @@ impl Record {
     /// # Errors
     /// Of the file system.
     pub fn store(&self, state: &Path) -> io::Result<()> {
-        disk::private_folder(state)?;
-        disk::replace(&Self::path(state), &serde_json::to_vec_pretty(self)?)
+        durable::private_folder(state)?;
+        durable::write(&Self::path(state), &serde_json::to_vec_pretty(self)?)
     }
 
     /// Notes how the server stood.

@@ -1,31 +1,13 @@
-//! A new certificate, with a new key, when two thirds of the old one's life are over.
+//! A new certificate when two thirds of the old one's life are over: a machine's with a new key, an operator's with the
+//! key of the desk.
 
-use super::channel::CallError;
-use super::identity::{self, Identity, IdentityError};
+use super::identity::{self, CertificateError, Identity};
 use super::server::Server;
 use super::tls::TlsError;
+use cfg_wire::Certificate;
+use rcgen::KeyPair;
 use std::path::Path;
 use std::time::SystemTime;
-
-/// Why there is no new certificate. The old one stands.
-#[derive(Debug, thiserror::Error)]
-pub enum RenewError {
-    /// The identity's folder.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// A certificate that is none.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The key could not sign.
-    #[error("the certificate request")]
-    Request(#[from] rcgen::Error),
-    /// The server.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// The answer is not what was asked for.
-    #[error("the server's new certificate is not believed: {0}")]
-    Answer(&'static str),
-}
 
 /// Whether it is time.
 ///
@@ -43,16 +25,30 @@ pub async fn renew(
     folder: &Path,
     identity: &Identity,
     server: &Server,
-) -> Result<Identity, RenewError> {
+) -> Result<Identity, CertificateError> {
     let key = identity::pending_key(folder)?;
     let csr = identity::request(&key, &identity.name)?;
     let answer = server.renew(csr).await?;
-    if !identity::is_for(&answer.certificate, &key)? {
-        return Err(RenewError::Answer("it is for another key"));
+    keep(folder, identity, &key, answer)
+}
+
+/// Keeps the answer to a renewal with its key, in the place of the old certificate.
+///
+/// # Errors
+/// Where it is not what was asked for, or cannot be written.
+pub fn keep(
+    folder: &Path,
+    identity: &Identity,
+    key: &KeyPair,
+    answer: Certificate,
+) -> Result<Identity, CertificateError> {
+    let no = |why: &str| Err(CertificateError::Answer(why.into()));
+    if !identity::is_for(&answer.certificate, key)? {
+        return no("it is for another key");
     }
     let (old, new) = (identity.stated()?, identity::stated(&answer.certificate)?);
     if person(&new.uri) != person(&old.uri) {
-        return Err(RenewError::Answer("it names somebody else"));
+        return no("it names somebody else");
     }
     let renewed = Identity {
         certificate: answer.certificate,

@@ -2,7 +2,7 @@
 
 use super::assignment::For;
 use super::channel::Peer;
-use super::identity::{Identity, IdentityError};
+use super::identity::{CertificateError, Identity, IdentityError};
 use super::kept::Kept;
 use super::record::Record;
 use super::renew;
@@ -99,7 +99,7 @@ impl Session {
     ///
     /// # Errors
     /// Where it is time and could not be done: the old one goes on.
-    pub async fn renew_when_due(&mut self) -> Result<bool, renew::RenewError> {
+    pub async fn renew_when_due(&mut self) -> Result<bool, CertificateError> {
         if !renew::is_due(&self.identity, SystemTime::now())? {
             return Ok(false);
         }

@@ -1,6 +1,6 @@
 //! Reports that the server could not take yet: bounded, in order, and still there after a restart.
 
-use super::disk;
+use crate::durable;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -105,7 +105,7 @@ impl Spool {
     /// # Errors
     /// Of the file system.
     pub fn push(&self, document: &[u8], weight: Weight) -> io::Result<()> {
-        disk::private_folder(&self.folder)?;
+        durable::private_folder(&self.folder)?;
         let mut places = self.places()?;
         let place = match places.last() {
             Some(last) if last.weight == Weight::Quiet && weight == Weight::Quiet => *last,
@@ -114,10 +114,10 @@ impl Spool {
                 weight,
             },
         };
-        disk::replace(&self.folder.join(place.file()), document)?;
+        durable::write(&self.folder.join(place.file()), document)?;
         places.retain(|other| *other != place);
         for oldest in places.iter().take((places.len() + 1).saturating_sub(MOST)) {
-            disk::remove(&self.folder.join(oldest.file()))?;
+            durable::remove(&self.folder.join(oldest.file()))?;
         }
         Ok(())
     }
@@ -128,7 +128,7 @@ impl Spool {
     /// Of the file system.
     pub fn first(&self) -> io::Result<Option<Waiting>> {
         for place in self.places()? {
-            if let Some(document) = disk::read(&self.folder.join(place.file()))? {
+            if let Some(document) = durable::read(&self.folder.join(place.file()))? {
                 return Ok(Some(Waiting { place, document }));
             }
         }
@@ -140,7 +140,7 @@ impl Spool {
     /// # Errors
     /// Of the file system.
     pub fn done(&self, waiting: &Waiting) -> io::Result<()> {
-        disk::remove(&self.folder.join(waiting.place.file()))
+        durable::remove(&self.folder.join(waiting.place.file()))
     }
 }
 

@@ -40,7 +40,7 @@ impl Fleet {
 /// Every node.
 pub fn ask() -> Result<FleetReply, Error> {
     runtime()?.block_on(async {
-        let desk = Desk::open()?;
+        let desk = Desk::open().await?;
         let mut calls = desk.calls();
         desk.answer(calls.fleet(FleetRequest {})).await
     })

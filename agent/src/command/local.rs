@@ -98,7 +98,7 @@ impl Choice {
 
 /// Reads and checks a catalog; warnings go to stderr.
 pub fn load(folder: &Path, set: &BTreeMap<String, String>) -> Result<Catalog, Error> {
-    let files = read_catalog(folder).map_err(|error| Error::Catalog(error.into()))?;
+    let files = read_catalog(folder).map_err(|wrong| Error::Catalog(wrong.into()))?;
     let (catalog, warnings) = Catalog::load_with(&files, set).map_err(Error::of_diagnostics)?;
     if !warnings.is_empty() {
         output::note(warnings.coloured().trim_end());

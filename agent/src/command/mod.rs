@@ -19,6 +19,8 @@ mod start;
 mod status;
 mod token;
 
+pub use output::note;
+
 use crate::config::Config;
 use crate::error::{Error, Exit};
 use clap::error::ErrorKind;
@@ -100,7 +102,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(error) => {
-            output::show_error(&error, output::wants_json(&arguments));
+            output::show_error(&error, &arguments);
             error.exit().into()
         }
     }

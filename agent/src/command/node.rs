@@ -78,7 +78,7 @@ impl Revoke {
     fn run(self) -> Result<Exit, Error> {
         let name = self.name.clone();
         runtime()?.block_on(async {
-            let desk = Desk::open()?;
+            let desk = Desk::open().await?;
             let mut calls = desk.calls();
             desk.answer(calls.revoke_node(RevokeNodeRequest { name }))
                 .await

@@ -3,7 +3,8 @@
 use super::{output, runtime};
 use crate::address::ServerUrl;
 use crate::client::channel::Peer;
-use crate::client::enrol::{EnrolError, Terms, Who, enrol};
+use crate::client::enrol::{Terms, Who, enrol};
+use crate::client::identity::CertificateError;
 use crate::error::{Error, Exit};
 use crate::operator::{folder, of_call};
 use cfg_catalog::digest::Digest;
@@ -79,7 +80,7 @@ impl TokenSource {
         let Some(path) = &self.token_file else {
             return Ok(());
         };
-        crate::client::disk::remove(path).map_err(|error| {
+        crate::durable::remove(path).map_err(|error| {
             let context = format!("removing the spent token {}", path.display());
             Error::of_files(anyhow::Error::new(error).context(context))
         })
@@ -125,10 +126,10 @@ impl Init {
 }
 
 /// What a failed enrolment means for the call.
-pub fn of_enrolment(error: EnrolError) -> Error {
+pub fn of_enrolment(error: CertificateError) -> Error {
     match error {
-        EnrolError::Call(error) => of_call(error),
-        EnrolError::Identity(error) => Error::of_files(error.into()),
+        CertificateError::Call(error) => of_call(error),
+        CertificateError::Identity(error) => Error::of_files(error.into()),
         error => Error::Failed(error.into()),
     }
 }

@@ -49,16 +49,16 @@ pub fn wrong_usage(error: &clap::Error) -> Error {
     Error::usage(text.trim_end())
 }
 
-/// Whether these arguments ask for JSON; also when they are otherwise wrong.
-pub fn wants_json(arguments: &[OsString]) -> bool {
+/// Whether this flag is among these arguments; also when they are otherwise wrong.
+fn has(arguments: &[OsString], flag: &str) -> bool {
     arguments
         .iter()
         .take_while(|argument| *argument != "--")
-        .any(|argument| argument == "--json")
+        .any(|argument| argument == flag)
 }
 
-/// Says why a call ended.
-pub fn show_error(error: &Error, json: bool) {
+/// Says why a call with these arguments ended.
+pub fn show_error(error: &Error, arguments: &[OsString]) {
     match error {
         // Diagnostics say "error:" themselves, each at its place.
         Error::Catalog(wrong) | Error::Usage(wrong) => match wrong.downcast_ref::<Diagnostics>() {
@@ -67,13 +67,17 @@ pub fn show_error(error: &Error, json: bool) {
         },
         _ => say(error),
     }
-    if json {
+    if has(arguments, "--json") {
+        let dry_run = match has(arguments, "--dry-run") {
+            true => DryRun::Yes,
+            false => DryRun::No,
+        };
         let head = Head {
             host: facts::hostname().unwrap_or_default(),
             started: crate::clock::now().to_string(),
             ..Head::default()
         };
-        let document = Document::of_error(head, DryRun::No, error.to_string());
+        let document = Document::of_error(head, dry_run, error.to_string());
         if let Err(error) = print_json(&document) {
             note(&error.to_string());
         }
@@ -169,10 +173,10 @@ mod tests {
     }
 
     #[test]
-    fn json_is_seen_before_the_call_is_understood() {
+    fn flags_are_seen_before_the_call_is_understood() {
         let args = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert!(wants_json(&args("cfg aply --json")));
-        assert!(!wants_json(&args("cfg apply -- --json")));
+        assert!(has(&args("cfg aply --json"), "--json"));
+        assert!(!has(&args("cfg apply -- --json"), "--json"));
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Publish {
             Overwrite::WhatWasSeen
         };
         let published = runtime()?.block_on(async {
-            let desk = Desk::open()?;
+            let desk = Desk::open().await?;
             publish(&desk, &release, overwrite).await
         })?;
         let digest = Digest::of(&release.manifest);

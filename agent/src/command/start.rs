@@ -28,7 +28,7 @@ pub fn install_and_start(config: Option<&Path>) -> Result<(), Error> {
     }
     let installed = std::fs::read_to_string(PATH).unwrap_or_default();
     if installed != unit {
-        crate::client::disk::replace(Path::new(PATH), unit.as_bytes())
+        crate::durable::write(Path::new(PATH), unit.as_bytes())
             .and_then(|()| std::fs::set_permissions(PATH, Permissions::from_mode(0o644)))
             .context(PATH)?;
         systemctl(&["daemon-reload"])?;

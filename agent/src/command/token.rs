@@ -87,7 +87,7 @@ impl Create {
             ttl_seconds: self.ttl.as_secs(),
         };
         let made = runtime()?.block_on(async {
-            let desk = Desk::open()?;
+            let desk = Desk::open().await?;
             let mut calls = desk.calls();
             desk.answer(calls.create_token(request)).await
         })?;
@@ -107,7 +107,7 @@ impl Create {
 impl List {
     fn run(self) -> Result<Exit, Error> {
         let reply = runtime()?.block_on(async {
-            let desk = Desk::open()?;
+            let desk = Desk::open().await?;
             let mut calls = desk.calls();
             desk.answer(calls.list_tokens(ListTokensRequest {})).await
         })?;
@@ -165,7 +165,7 @@ impl Revoke {
     fn run(self) -> Result<Exit, Error> {
         let id = self.id.clone();
         runtime()?.block_on(async {
-            let desk = Desk::open()?;
+            let desk = Desk::open().await?;
             let mut calls = desk.calls();
             desk.answer(calls.revoke_token(RevokeTokenRequest { id }))
                 .await

@@ -1,5 +1,6 @@
 //! Running the tools of the system: by argv, in a bare environment, with a bound on time and on what they print.
 
+use crate::resource::command::last_lines;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsStr;
 use std::io::{Read, Write};
@@ -9,8 +10,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// What a tool's output is kept up to.
-const MOST_SAID: usize = 8 * 1024;
+/// How much of a tool's output is kept: its end, where the reason stands.
+const MOST_SAID: usize = 64 * 1024;
 
 /// How a tool ended.
 #[derive(Debug)]
@@ -42,14 +43,14 @@ impl Ended {
     /// How it ended and what it printed, for a person.
     pub(crate) fn told(&self) -> String {
         let said = if self.err.trim().is_empty() {
-            self.out.trim()
+            last_lines(&self.out)
         } else {
-            self.err.trim()
+            last_lines(&self.err)
         };
-        if said.is_empty() {
-            self.verdict()
-        } else {
-            format!("{}: {said}", self.verdict())
+        match said.lines().count() {
+            0 => self.verdict(),
+            1 => format!("{}: {said}", self.verdict()),
+            _ => format!("{}, and said last:\n{said}", self.verdict()),
         }
     }
 }
@@ -123,7 +124,7 @@ struct Kept {
     ended: Receiver<()>,
 }
 
-/// Reads all that is printed, so that nobody blocks, and keeps the beginning.
+/// Reads all that is printed, so that nobody blocks, and keeps the end.
 fn keep(mut pipe: impl Read + Send + 'static) -> Kept {
     let bytes = Arc::new(Mutex::new(Vec::new()));
     let (end, ended) = channel();
@@ -132,8 +133,9 @@ fn keep(mut pipe: impl Read + Send + 'static) -> Kept {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = pipe.read(&mut buffer) {
             let mut kept = kept.lock().unwrap_or_else(|broken| broken.into_inner());
-            let room = MOST_SAID.saturating_sub(kept.len());
-            kept.extend_from_slice(&buffer[..count.min(room)]);
+            kept.extend_from_slice(&buffer[..count]);
+            let over = kept.len().saturating_sub(MOST_SAID);
+            kept.drain(..over);
         }
         // Nobody listens any more where the tool is given up.
         let _unheard = end.send(());

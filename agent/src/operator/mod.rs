@@ -4,11 +4,15 @@ pub mod publish;
 
 use crate::address::ServerUrl;
 use crate::client::channel::{self, CallError, Peer};
-use crate::client::identity::{Identity, IdentityError};
-use crate::client::tls;
+use crate::client::identity::{self, CertificateError, Identity, IdentityError};
+use crate::client::{renew, tls};
+use crate::command::note;
 use crate::error::Error;
+use cfg_catalog::chain;
+use cfg_wire::RenewRequest;
 use cfg_wire::operators_client::OperatorsClient;
-use std::path::PathBuf;
+use rcgen::KeyPair;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tonic::transport::Channel;
 use tonic::{Response, Status};
@@ -42,12 +46,14 @@ pub fn folder() -> Result<PathBuf, Error> {
 }
 
 impl Desk {
-    /// Opens it. Nobody is called.
+    /// Opens it. The server is called only where two thirds of the certificate's life are over, for a new one.
     ///
     /// # Errors
-    /// [`Error::Config`] where this operator has no identity, or it has run out.
-    pub fn open() -> Result<Self, Error> {
-        let identity = Identity::load(&folder()?).map_err(|error| match error {
+    /// [`Error::Config`] where this operator has no identity, or it has run out; [`Error::Away`] where a new
+    /// certificate is due and the server cannot be reached.
+    pub async fn open() -> Result<Self, Error> {
+        let folder = folder()?;
+        let identity = Identity::load(&folder).map_err(|error| match error {
             IdentityError::None(_) => Error::config(format!(
                 "{error}; `cfg operator init` makes this desk known to a server, with the token of `cfg-server init`"
             )),
@@ -65,7 +71,36 @@ impl Desk {
         let calls = OperatorsClient::new(channel::open(&url, tls, Peer::default()))
             .max_decoding_message_size(channel::MESSAGE_LIMIT)
             .max_encoding_message_size(channel::SEND_LIMIT);
-        Ok(Self { url, calls })
+        let desk = Self { url, calls };
+        if stated.renew_at() <= SystemTime::now() {
+            match desk.renew(&folder, &identity).await {
+                Ok(_renewed) => {}
+                // What the call is for would fare no better.
+                Err(CertificateError::Call(error @ CallError::Away { .. })) => {
+                    return Err(of_call(error));
+                }
+                // The old one is good for this call.
+                Err(error) => note(&format!(
+                    "warning: this operator's certificate was not renewed: {}",
+                    chain(&error)
+                )),
+            }
+        }
+        Ok(desk)
+    }
+
+    /// A new certificate for the key of this desk, kept in the place of the old one.
+    async fn renew(
+        &self,
+        folder: &Path,
+        identity: &Identity,
+    ) -> Result<Identity, CertificateError> {
+        let key = KeyPair::from_pem(&identity.key)?;
+        let csr = identity::request(&key, &identity.name)?;
+        let mut calls = self.calls();
+        let answer = channel::within(PATIENCE, calls.renew(RenewRequest { csr })).await;
+        let answer = answer.map_err(|status| CallError::of(&self.url, &status))?;
+        renew::keep(folder, identity, &key, answer.into_inner())
     }
 
     /// The calls that there are.

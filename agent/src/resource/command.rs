@@ -131,12 +131,13 @@ pub fn enact(
     };
     match (ended.outcome, told.is_empty()) {
         (Outcome::NotStarted, false) => bail!("{told}"),
-        (outcome, false) => bail!("{outcome}: {told}"),
+        (outcome, false) if !told.contains('\n') => bail!("{outcome}: {told}"),
+        (outcome, false) => bail!("{outcome}, and said last:\n{told}"),
         (outcome, true) => bail!("{outcome}"),
     }
 }
 
-/// The end of an output, each line at most 500 characters.
+/// The end of an output: its last lines with anything on them, each at most 500 characters.
 pub fn last_lines(output: &str) -> String {
     let lines: Vec<String> = output
         .lines()

@@ -1,10 +1,11 @@
 //! Packages: what dpkg and apt say of them, and their changes as one transaction.
 
 use crate::apt::get::{Downgrades, Install, Transaction};
+use crate::apt::refused::Question;
 use crate::apt::status::{Entry, Status};
 use crate::apt::{Apt, available, debconf, status};
 use crate::run::site::{PackageMove, Stage};
-use cfg_catalog::id::ResourceId;
+use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Change};
 use cfg_catalog::resource::Body;
 use cfg_catalog::resource::debconf::{Answer, Answers};
@@ -74,6 +75,7 @@ fn state(status: &Status, automatic: &[(String, String)], package: &Package) -> 
         auto: entry.is_some_and(auto),
         available: None,
         debconf: Answers::default(),
+        refusal: None,
     }
 }
 
@@ -125,13 +127,8 @@ pub fn enact(
     apt: &Apt<'_>,
     moves: &[PackageMove<'_>],
 ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
-    let held: BTreeSet<String> = moves
-        .iter()
-        .filter(|one| one.held)
-        .map(|one| one.resource.id.name.clone())
-        .collect();
     apt.answer(&answers(moves))?;
-    let mut failed = apt.transact(&transaction(moves), &held)?;
+    let mut failed = apt.transact(&transaction(moves), &held(moves))?;
     for one in moves.iter().filter(|one| one.changes.iter().any(amends)) {
         let name = &one.resource.id.name;
         if failed.contains_key(name) {
@@ -157,10 +154,35 @@ pub fn enact(
             failed.extend(marked.into_iter().map(|name| (name, told.clone())));
         }
     }
-    Ok(failed
-        .into_iter()
-        .map(|(name, told)| (ResourceId::new(cfg_catalog::id::Kind::Package, name), told))
-        .collect())
+    Ok(by_id(failed))
+}
+
+/// Those of them that are on hold.
+fn held(moves: &[PackageMove<'_>]) -> BTreeSet<String> {
+    let held = moves.iter().filter(|one| one.held);
+    held.map(|one| one.resource.id.name.clone()).collect()
+}
+
+/// What apt says against these moves; nothing where dpkg was interrupted, since a run ends that first.
+///
+/// # Errors
+/// Where dpkg's database cannot be read or apt cannot be asked.
+pub fn refused(
+    root: &Path,
+    moves: &[PackageMove<'_>],
+) -> anyhow::Result<BTreeMap<ResourceId, String>> {
+    if Status::read(root)?.is_interrupted() {
+        return Ok(BTreeMap::new());
+    }
+    let held = held(moves);
+    let question = Question { root, held: &held };
+    Ok(by_id(question.refused(&transaction(moves))?))
+}
+
+fn by_id(told: BTreeMap<String, String>) -> BTreeMap<ResourceId, String> {
+    told.into_iter()
+        .map(|(name, told)| (ResourceId::new(Kind::Package, name), told))
+        .collect()
 }
 
 /// The answers of packages that are to be configured by them.

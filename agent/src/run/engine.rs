@@ -10,8 +10,8 @@ use cfg_catalog::plan::document::{Done, Failure, Unforeseen};
 use cfg_catalog::plan::draft::Fate;
 use cfg_catalog::plan::inputs::{self, Inputs};
 use cfg_catalog::plan::{
-    Change, Due, Ledger, Phase, Plan, PlannedStep, Snapshot, Standing, Step, Turn, Verdict, settle,
-    turn,
+    Action, Change, Due, Ledger, Phase, Plan, PlannedStep, Snapshot, Standing, Step, Turn, Verdict,
+    settle, turn,
 };
 use cfg_catalog::resource::{Desired, Resource};
 use std::collections::{BTreeMap, BTreeSet};
@@ -340,6 +340,9 @@ pub(super) fn difference(left: &Verdict) -> Option<String> {
 
 fn words(change: &Change) -> String {
     let word = change.action.word();
+    if change.action == Action::Run {
+        return "its guard would have it run again".into();
+    }
     if change.before.is_null() && change.after.is_null() {
         return format!("{word} {}", change.resource);
     }

@@ -6,6 +6,7 @@ mod machine;
 mod own;
 mod packages;
 mod partly;
+mod refused;
 mod services;
 pub mod site;
 mod state;
@@ -79,7 +80,7 @@ pub enum RunError {
 pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     let clock = Clock::start();
     let mut eyes = Eyes::new(context.root, context.desired);
-    let snapshot = look(context, &mut eyes)?;
+    let mut snapshot = look(context, &mut eyes)?;
     let ledger = match context.state.ledger() {
         Ok(ledger) => ledger,
         Err(error) if context.root.caller() != Caller::Superuser => {
@@ -89,7 +90,7 @@ pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
         }
         Err(error) => return Err(error.into()),
     };
-    let plan = draft(context, &snapshot, &ledger)?;
+    let plan = draft(context, &mut snapshot, &ledger)?;
     Ok(Document::of_plan(clock.head(context, None), &plan))
 }
 
@@ -127,7 +128,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     let mut snapshot = look(context, &mut whole)?;
     let root = context.root.path();
     own::look_past(&made, root, context.desired, &mut snapshot.observed);
-    let plan = draft(context, &snapshot, &known)?;
+    let plan = draft(context, &mut snapshot, &known)?;
     // From here on an interrupted run still restarts what it must: what starts have read is on disk.
     let ledger = begin(context.desired, &snapshot, &known);
     context.state.keep_ledger(&ledger)?;
@@ -186,7 +187,16 @@ fn look(context: &Context<'_>, site: &mut dyn Site) -> anyhow::Result<Snapshot> 
     Ok(Snapshot { observed, host })
 }
 
-fn draft(context: &Context<'_>, snapshot: &Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {
+/// The plan. What apt says against it belongs to what was seen, and is heard only once it is known what moves.
+fn draft(context: &Context<'_>, snapshot: &mut Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {
+    let plan = unasked(context, snapshot, ledger)?;
+    match refused::hear(context, &plan, snapshot) {
+        false => Ok(plan),
+        true => unasked(context, snapshot, ledger),
+    }
+}
+
+fn unasked(context: &Context<'_>, snapshot: &Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {
     match context.only {
         None => plan(context.desired, snapshot, ledger),
         Some(only) => {

@@ -2,6 +2,7 @@
 
 use crate::enrolled;
 use crate::peer::Peer;
+use cfg_agent::client::identity::Identity;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::fleet::Me;
 use cfg_catalog::release::{Envelope, FORMAT, nodes};
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Role `web` with one file of this content, as release number `sequence`.
 fn role(sequence: u64, content: &str) -> AssignmentReply {
     let text = format!("[file.\"/etc/motd\"]\ncontent = \"{content}\\n\"\n");
-    let files = CatalogFiles([("web/role.toml".to_string(), text.into_bytes())].into());
+    let files = CatalogFiles::from_iter([("web/role.toml".to_string(), text.into_bytes())]);
     let (catalog, _) = Catalog::load(&files).unwrap();
     let release = catalog.release();
     let envelope = Envelope {
@@ -205,6 +206,26 @@ async fn without_its_server_it_goes_on_with_its_last_role_also_after_a_restart()
     until("reports that wait", || spooled(&state) > 0).await;
     let status = world.status().await;
     assert_eq!(status["contact"]["standing"], "away");
+    stop(agent).await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_due_is_renewed_and_the_line_goes_on_with_it() {
+    let world = World::new("interval = \"1s\"").await;
+    let identity = world.folder.path().join("identity");
+    let hour = Duration::from_secs(3600);
+    *world.peer.script.life.lock().unwrap() = (hour, hour * 3 / 4);
+    let old = enrolled(&world.peer, &identity).await;
+    *world.peer.script.life.lock().unwrap() = (hour, Duration::ZERO);
+    world.offer(1, "one");
+    let agent = world.agent();
+    world.wait_for_motd("one").await;
+    let new = Identity::load(&identity).unwrap();
+    assert_ne!((&new.key, &new.certificate), (&old.key, &old.certificate));
+    world.offer(2, "two");
+    world.wait_for_motd("two").await;
+    // Renewed once, not at every interval.
+    assert_eq!(world.peer.script.keys.lock().unwrap().len(), 3);
     stop(agent).await;
 }
 

@@ -3,8 +3,8 @@
 use crate::peer::{Chain, Peer, der};
 use crate::{enrolled, server};
 use cfg_agent::client::channel::{CallError, Peer as Reached};
-use cfg_agent::client::enrol::{EnrolError, Terms, Who, enrol};
-use cfg_agent::client::identity::{Identity, IdentityError};
+use cfg_agent::client::enrol::{Terms, Who, enrol};
+use cfg_agent::client::identity::{CertificateError, Identity, IdentityError};
 use cfg_agent::client::renew;
 use cfg_agent::client::server::Server;
 use cfg_catalog::digest::Digest;
@@ -17,7 +17,7 @@ async fn try_enrol(
     token: &str,
     ca: Digest,
     who: Who,
-) -> Result<Identity, EnrolError> {
+) -> Result<Identity, CertificateError> {
     let terms = Terms {
         server: &peer.agents.parse().unwrap(),
         enrol: &peer.enrolment.parse().unwrap(),
@@ -66,7 +66,7 @@ async fn an_answer_that_was_lost_is_asked_for_with_the_same_key() {
     let lost = try_enrol(&peer, folder.path(), "good", peer.ca_sha256, node()).await;
     assert!(matches!(
         lost,
-        Err(EnrolError::Call(CallError::Away { .. }))
+        Err(CertificateError::Call(CallError::Away { .. }))
     ));
     assert!(matches!(
         Identity::load(folder.path()),

@@ -1,6 +1,7 @@
 //! The agent against a server that follows a script.
 
 mod daemon;
+mod desk;
 mod enrolment;
 mod peer;
 mod role;

@@ -3,6 +3,7 @@
 use cfg_catalog::digest::Digest;
 use cfg_wire::agents_server::{Agents, AgentsServer};
 use cfg_wire::enrolment_server::{Enrolment, EnrolmentServer};
+use cfg_wire::operators_server::OperatorsServer;
 use cfg_wire::{
     AssignmentReply, AssignmentRequest, Certificate, Chunk, EnrollOperatorRequest, EnrollRequest,
     FetchRequest, News, RenewRequest, ReportReply, ReportRequest, WatchRequest,
@@ -43,6 +44,8 @@ pub struct Script {
     pub facts: Mutex<Vec<Vec<u8>>>,
     /// Puts another name in certificates.
     pub misnames: Mutex<Option<String>>,
+    /// What desks are told instead of a new certificate.
+    pub refuses_renewal: Mutex<Option<Status>>,
 }
 
 /// What the peer does in a handshake.
@@ -76,8 +79,8 @@ impl Drop for Stop {
 }
 
 #[derive(Clone)]
-struct Service {
-    script: Arc<Script>,
+pub struct Service {
+    pub script: Arc<Script>,
     ca: Arc<CertifiedIssuer<'static, KeyPair>>,
 }
 
@@ -107,6 +110,7 @@ impl Peer {
             life: Mutex::new((Duration::from_secs(3600), Duration::ZERO)),
             facts: Mutex::default(),
             misnames: Mutex::default(),
+            refuses_renewal: Mutex::default(),
         });
         let service = Service {
             script: script.clone(),
@@ -115,7 +119,18 @@ impl Peer {
         let enrolment = serve(tls(&ca, chain, None), EnrolmentServer::new(service.clone()));
         let mut roots = rustls::RootCertStore::empty();
         roots.add(ca.der().clone()).unwrap();
-        let agents = serve(tls(&ca, chain, Some(roots)), AgentsServer::new(service));
+        let agents = AgentsServer::new(service.clone());
+        let operators = OperatorsServer::new(service);
+        let members = tower::service_fn(move |request: http::Request<tonic::body::Body>| {
+            let (mut agents, mut operators) = (agents.clone(), operators.clone());
+            async move {
+                match request.uri().path().starts_with("/cfg.v1.Operators/") {
+                    true => tower::Service::call(&mut operators, request).await,
+                    false => tower::Service::call(&mut agents, request).await,
+                }
+            }
+        });
+        let agents = serve(tls(&ca, chain, Some(roots)), members);
         let ((enrolment, first), (agents, second)) = (enrolment.await, agents.await);
         Self {
             script,
@@ -202,7 +217,7 @@ where
 }
 
 impl Service {
-    fn certificate(&self, csr: &[u8], uri: String) -> Result<Certificate, Status> {
+    pub fn certificate(&self, csr: &[u8], uri: String) -> Result<Certificate, Status> {
         let der = rustls::pki_types::CertificateSigningRequestDer::from(csr.to_vec());
         let mut request = rcgen::CertificateSigningRequestParams::from_der(&der)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;

@@ -413,9 +413,11 @@ impl<'a> Draft<'a> {
         self.input_moves(&change.resource, digest, change.certainty);
     }
 
-    /// What the role does not wholly determine, the packages that move before may change too.
+    /// What the role does not wholly determine, the packages that move before and the commands may change too. What it
+    /// does determine they may not: a command that rewrites that fights the role, and one that moves packages does what
+    /// the role should say. That is told as unforeseen, and not assumed of every service whenever any command is run.
     fn loosen(&mut self, input: &ResourceId) {
-        if !self.ahead.moves_packages() {
+        if !self.ahead.moves_packages() && !self.ahead.runs_commands() {
             return;
         }
         match self.desired.get(input).map(|resource| &resource.body) {

@@ -17,6 +17,48 @@ pub(crate) struct Edge<'a> {
     pub(crate) first: &'a ResourceId,
     /// What its failure means.
     pub(crate) bond: Bond,
+    /// Where the edge comes from.
+    pub(crate) why: Why,
+}
+
+/// Why one resource comes after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// `after` names it.
+    After,
+    /// It is the folder that this lies in.
+    Folder,
+    /// It lies in this folder, which must go.
+    Emptied,
+    /// It is, or holds, what this mounts.
+    Device,
+    /// It is the owner, or who runs this.
+    Owner,
+    /// It is the group of this, or one that this user is in.
+    Group,
+    /// Its primary group is this one, which must go.
+    Member,
+    /// `on` names it.
+    On,
+    /// `restart_on` or `reload_on` names it.
+    Input,
+}
+
+impl Why {
+    /// The same in a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Why::After => "`after`",
+            Why::Folder => "lies in it",
+            Why::Emptied => "must be empty first",
+            Why::Device => "its `device`",
+            Why::Owner => "its owner",
+            Why::Group => "its group",
+            Why::Member => "must have no members first",
+            Why::On => "`on`",
+            Why::Input => "`restart_on` or `reload_on`",
+        }
+    }
 }
 
 /// What the failure of what comes first means for what comes after it.
@@ -43,7 +85,7 @@ pub(crate) fn edges(desired: &Desired) -> Edges<'_> {
     graph.archives();
     for resource in &desired.resources {
         for first in &resource.after {
-            graph.needs(&resource.id, first);
+            graph.needs(&resource.id, first, Why::After);
         }
         graph.body(resource);
     }
@@ -56,20 +98,22 @@ struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    fn needs(&mut self, after: &'a ResourceId, first: &ResourceId) {
-        self.edge(after, first, Bond::Needs);
+    fn needs(&mut self, after: &'a ResourceId, first: &ResourceId, why: Why) {
+        self.edge(after, first, Bond::Needs, why);
     }
 
-    fn edge(&mut self, after: &'a ResourceId, first: &ResourceId, bond: Bond) {
+    fn edge(&mut self, after: &'a ResourceId, first: &ResourceId, bond: Bond, why: Why) {
         let Some(first) = self.desired.get(first) else {
             return;
         };
         let edge = Edge {
             first: &first.id,
             bond,
+            why,
         };
         let edges = self.edges.entry(after).or_default();
-        if !edges.contains(&edge) {
+        let same = |other: &Edge<'_>| other.first == edge.first && other.bond == edge.bond;
+        if !edges.iter().any(same) {
             edges.push(edge);
         }
     }
@@ -82,8 +126,10 @@ impl<'a> Graph<'a> {
                 let folder = path.ancestors().find_map(|above| by_path.get(&above));
                 let Some(folder) = folder else { continue };
                 match (presence(&folder.body), presence(&resource.body)) {
-                    (Presence::Absent, Presence::Absent) => self.needs(&folder.id, &resource.id),
-                    (Presence::Present, _) => self.needs(&resource.id, &folder.id),
+                    (Presence::Absent, Presence::Absent) => {
+                        self.needs(&folder.id, &resource.id, Why::Emptied)
+                    }
+                    (Presence::Present, _) => self.needs(&resource.id, &folder.id, Why::Folder),
                     // The role contradicts itself; the folder fails, since it does not become empty.
                     (Presence::Absent, Presence::Present) => {}
                 }
@@ -117,9 +163,9 @@ impl<'a> Graph<'a> {
                 let gone = |mount: &Mount| mount.state.mounted() == Some(false);
                 match own {
                     Some(inner) if gone(inner) && gone(outer) => {
-                        self.needs(&first.id, &resource.id)
+                        self.needs(&first.id, &resource.id, Why::Emptied)
                     }
-                    _ => self.needs(&resource.id, &first.id),
+                    _ => self.needs(&resource.id, &first.id, Why::Folder),
                 }
             }
         }
@@ -140,7 +186,7 @@ impl<'a> Graph<'a> {
             Body::Group(group) if group.state == Presence::Absent => self.emptied(id),
             Body::Command(command) => {
                 for first in &command.on {
-                    self.needs(id, first);
+                    self.needs(id, first, Why::On);
                 }
                 if let Some(user) = &command.user {
                     self.account(id, Kind::User, user);
@@ -148,7 +194,7 @@ impl<'a> Graph<'a> {
             }
             Body::Service(service) => {
                 for first in service.restart_on.iter().chain(&service.reload_on) {
-                    self.needs(id, first);
+                    self.needs(id, first, Why::Input);
                 }
             }
             _ => {}
@@ -175,8 +221,10 @@ impl<'a> Graph<'a> {
                     continue;
                 };
                 match (presence(&archive.body), presence(&resource.body)) {
-                    (Presence::Absent, Presence::Absent) => self.needs(&archive.id, &resource.id),
-                    _ => self.needs(&resource.id, &archive.id),
+                    (Presence::Absent, Presence::Absent) => {
+                        self.needs(&archive.id, &resource.id, Why::Emptied);
+                    }
+                    _ => self.needs(&resource.id, &archive.id, Why::Folder),
                 }
             }
         }
@@ -191,7 +239,7 @@ impl<'a> Graph<'a> {
         let by_path = by_path(self.desired);
         let mut places = std::iter::once(device.clone()).chain(device.ancestors());
         if let Some(first) = places.find_map(|place| by_path.get(&place)) {
-            self.needs(id, &first.id);
+            self.needs(id, &first.id, Why::Device);
         }
     }
 
@@ -208,7 +256,11 @@ impl<'a> Graph<'a> {
         let account = ResourceId::new(kind, name);
         let made = self.desired.get(&account);
         if made.is_some_and(|made| presence(&made.body) == Presence::Present) {
-            self.needs(id, &account);
+            let why = match kind {
+                Kind::Group => Why::Group,
+                _ => Why::Owner,
+            };
+            self.needs(id, &account, why);
         }
     }
 
@@ -217,7 +269,7 @@ impl<'a> Graph<'a> {
         for other in &self.desired.resources {
             let goes = presence(&other.body) == Presence::Absent;
             if other.id.kind == Kind::User && goes {
-                self.edge(group, &other.id, Bond::Follows);
+                self.edge(group, &other.id, Bond::Follows, Why::Member);
             }
         }
     }

@@ -20,6 +20,7 @@ mod missing;
 mod written;
 
 pub use draft::{Plan, PlannedStep, plan, plan_within};
+pub use edges::Why;
 pub use ledger::{Ledger, begin};
 pub use order::{Cycle, Phase, Step, order};
 pub use settle::{Due, Settled, Standing, settle};
@@ -189,6 +190,12 @@ impl Change {
 }
 
 impl Action {
+    /// Whether a package comes, goes or changes its version by it.
+    pub fn moves(self) -> bool {
+        use Action::{Downgrade, Install, Purge, Remove, Upgrade};
+        matches!(self, Install | Upgrade | Downgrade | Remove | Purge)
+    }
+
     /// The word in JSON.
     pub fn word(self) -> &'static str {
         match self {

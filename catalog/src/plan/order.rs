@@ -4,7 +4,7 @@
 //! mounts, archives, commands, services; by name within. What something comes after overrides that, and packages stay together as far as it
 //! lets them, since each gathering of packages is one transaction of apt.
 
-use super::edges::{Bond, Edges, edges};
+use super::edges::{Bond, Edges, Why, edges};
 use crate::id::{Kind, ResourceId};
 use crate::resource::{Body, Desired, Resource};
 use std::cmp::Reverse;
@@ -36,20 +36,22 @@ pub enum Phase {
 /// Resources that each come after the next, and the last after the first.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Cycle {
-    /// In that order; a resource that comes after itself stands alone.
-    pub path: Vec<ResourceId>,
+    /// In that order, each with why it comes after the next; a resource that comes after itself stands alone.
+    pub path: Vec<(ResourceId, Why)>,
 }
 
 impl fmt::Display for Cycle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a cycle: ")?;
-        for id in &self.path {
-            write!(f, "{id} comes after ")?;
+        let firsts = self.path.iter().skip(1).chain(self.path.first());
+        for (at, ((id, why), (first, _))) in self.path.iter().zip(firsts).enumerate() {
+            match at {
+                0 => write!(f, "{id}")?,
+                _ => f.write_str(", which")?,
+            }
+            write!(f, " comes after {first} ({})", why.words())?;
         }
-        match self.path.first() {
-            Some(first) => write!(f, "{first}"),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -153,8 +155,11 @@ fn sorted<'a>(edges: &Edges<'a>) -> Result<Vec<&'a ResourceId>, Cycle> {
             };
             way.push((id, walked + 1));
             if let Some(at) = way.iter().position(|(on_way, _)| *on_way == edge.first) {
-                let path = way[at..].iter().map(|(id, _)| (*id).clone()).collect();
-                return Err(Cycle { path });
+                let why = |(id, walked): &(&ResourceId, usize)| edges[*id][walked - 1].why;
+                let path = way[at..].iter().map(|on| (on.0.clone(), why(on)));
+                return Err(Cycle {
+                    path: path.collect(),
+                });
             }
             if !done.contains(edge.first) {
                 way.push((edge.first, 0));

@@ -37,13 +37,16 @@ impl Part {
     }
 }
 
-/// A file by content.
+/// A file of the catalog, by content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blob {
     /// Its SHA-256.
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
+    /// Its owner may execute it in the catalog; counts for what comes by a directory's tree.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executable: bool,
 }
 
 /// A param as its role declares it.

@@ -88,6 +88,12 @@ fn twice(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
                 Some(first) => {
                     let (first, second) = (&first.resource, &instance.resource);
                     let message = match first.id == second.id {
+                        true if first.place == second.place => {
+                            format!(
+                                "{} is declared twice: two items of `each` name it",
+                                second.id
+                            )
+                        }
                         true => format!("{} is declared twice", second.id),
                         false => format!("{} and {} both claim {claim}", first.id, second.id),
                     };

@@ -13,13 +13,20 @@ pub fn check(desired: &Desired, wrong: &mut Diagnostics) {
         return;
     };
     loop {
-        let on_it = |resource: &Resource| cycle.path.contains(&resource.id);
+        let on_it = |resource: &Resource| cycle.path.iter().any(|(id, _)| *id == resource.id);
         let message = cycle.to_string();
-        let first = rest.resources.iter().find(|resource| on_it(resource));
-        wrong.push(match first {
-            Some(resource) => Diagnostic::error(&resource.place, message),
+        let mut places = cycle
+            .path
+            .iter()
+            .filter_map(|(id, _)| Some((id, &rest.get(id)?.place)));
+        let mut diagnostic = match places.next() {
+            Some((_, first)) => Diagnostic::error(first, message),
             None => Diagnostic::bare(message),
-        });
+        };
+        for (id, place) in places {
+            diagnostic = diagnostic.note(place, id.to_string());
+        }
+        wrong.push(diagnostic.help("one of them must come first: take away what makes it wait"));
         let before = rest.resources.len();
         rest.resources.retain(|resource| !on_it(resource));
         match order(&rest) {

@@ -17,9 +17,11 @@ const FUEL: u64 = 1_000_000;
 #[derive(Debug)]
 pub struct Trouble {
     /// In the template file where it happened.
-    pub file: Option<Spot>,
+    pub file: Option<Box<Spot>>,
     /// What happened.
     pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
 }
 
 impl Trouble {
@@ -28,6 +30,7 @@ impl Trouble {
         Self {
             file: None,
             message: message.into(),
+            help: None,
         }
     }
 }
@@ -80,7 +83,7 @@ impl Engine {
         let compiled = self.env.compile_expression(text).map_err(explain)?;
         let value = compiled.eval(context.clone()).map_err(explain)?;
         if value.is_undefined() {
-            return Err(Trouble::new(format!("`{}` is undefined", text.trim())));
+            return Err(undefined(text.trim()));
         }
         json(&value)
     }
@@ -137,13 +140,16 @@ impl Engine {
             .and_then(|name| Some((name, self.known.get(name)?)));
         let text = file.map_or(text, |(_, text)| text.as_str());
         let range = inner.range().map(|range| scan::whole_range(text, range));
-        let mut message = message(inner);
-        if inner.kind() == ErrorKind::UndefinedError
-            && let Some(piece) = range.clone().and_then(|range| text.get(range))
-            && !piece.trim().is_empty()
-        {
-            message = format!("`{}` is undefined", piece.trim());
-        }
+        let piece = range.clone().and_then(|range| text.get(range));
+        let piece = piece.map(str::trim).filter(|piece| !piece.is_empty());
+        let trouble = match (inner.kind(), piece) {
+            (ErrorKind::UndefinedError, Some(piece)) => undefined(piece),
+            // In a file, the place says which expression it is.
+            (kind, Some(piece)) if file.is_none() && is_of_expression(kind) => {
+                Trouble::new(format!("`{piece}`: {}", message(inner)))
+            }
+            _ => Trouble::new(message(inner)),
+        };
         let spot = |(name, text): (&str, &String)| {
             let role = name.split('/').next().unwrap_or_default();
             let source = Source::new(role, name, text.as_str());
@@ -151,8 +157,8 @@ impl Engine {
             source.spot(&range.clone().unwrap_or(line))
         };
         Trouble {
-            file: file.map(spot),
-            message,
+            file: file.map(spot).map(Box::new),
+            ..trouble
         }
     }
 
@@ -196,6 +202,21 @@ impl Engine {
     }
 }
 
+/// An expression that gives nothing.
+fn undefined(piece: &str) -> Trouble {
+    Trouble {
+        help: Some(format!(
+            "if it may be missing, say what then: {piece} | default(…)"
+        )),
+        ..Trouble::new(format!("`{piece}` is undefined"))
+    }
+}
+
+/// Whether such an error is one expression's, and not the whole template's.
+fn is_of_expression(kind: ErrorKind) -> bool {
+    !matches!(kind, ErrorKind::SyntaxError | ErrorKind::OutOfFuel)
+}
+
 /// The value as JSON, as resources hold it.
 fn json(value: &Value) -> Result<serde_json::Value, Trouble> {
     serde_json::to_value(value)
@@ -215,7 +236,15 @@ fn innermost(error: &Error) -> &Error {
 pub fn message(error: &Error) -> String {
     let inner = innermost(error);
     match (inner.kind(), inner.detail()) {
-        (ErrorKind::OutOfFuel, _) => "too much work for one template".to_owned(),
+        (ErrorKind::OutOfFuel, _) => {
+            "too much work for one template: does a loop in it go on and on?".to_owned()
+        }
+        (ErrorKind::SyntaxError, Some(detail)) if detail.contains("recursion limit") => {
+            "nested too deeply".to_owned()
+        }
+        (_, Some(detail)) if detail.contains("recursion limit") => {
+            "too deep: does the file include itself, or a macro call itself?".to_owned()
+        }
         (ErrorKind::InvalidOperation, Some(detail)) => detail.to_owned(),
         (ErrorKind::UndefinedError, Some(detail)) => detail.to_owned(),
         (kind, Some(detail)) => format!("{kind}: {detail}"),

@@ -19,7 +19,8 @@ use crate::facts::Facts;
 use crate::fleet::{FleetView, Me};
 use crate::release::part::{HealthDeclared, Part};
 use crate::resource::{Desired, Health};
-use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
+use crate::text::source::Source;
 use minijinja::value::{Serde, Value};
 use std::collections::BTreeMap;
 
@@ -97,12 +98,20 @@ pub(crate) fn render_for(
     };
     cycles::check(&desired, &mut wrong);
     if wrong.has_errors() {
-        return Err(wrong.finish(|spot| spot.clone()));
+        return Err(wrong.finish(|spot| filled(part, blobs, spot)));
     }
     Ok(Rendered {
         desired,
         warnings: wrong,
     })
+}
+
+/// The spot with its source line, where the text is at hand: templates are files of the part, role.toml is not.
+fn filled(part: &Part, blobs: &dyn Blobs, spot: &Spot) -> Spot {
+    match reader::text_of(part, blobs, &spot.place.file) {
+        Ok(text) => Source::new(spot.place.role.clone(), &spot.place.file, text).filled(spot),
+        Err(_) => spot.clone(),
+    }
 }
 
 fn health(declared: &HealthDeclared, reader: &mut reader::Reader<'_>) -> Option<Health> {

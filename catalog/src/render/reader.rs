@@ -58,10 +58,11 @@ impl<'a> Reader<'a> {
             self.open = true;
             return;
         }
-        let diagnostic = match trouble.file {
-            Some(at) => Diagnostic::error(at, trouble.message).note(place, "for this key"),
+        let mut diagnostic = match trouble.file {
+            Some(at) => Diagnostic::error(*at, trouble.message).note(place, "for this key"),
             None => Diagnostic::error(place, trouble.message),
         };
+        diagnostic.help = trouble.help;
         self.wrong.push(diagnostic);
     }
 
@@ -226,11 +227,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn text_of(part: &Part, blobs: &dyn Blobs, name: &str) -> Result<String, String> {
+pub(super) fn text_of(part: &Part, blobs: &dyn Blobs, name: &str) -> Result<String, String> {
     let blob = part.files.get(name);
     let blob = blob.ok_or_else(|| format!("no such file: {name}"))?;
     if blob.size > MAX_TEXT as u64 {
-        return Err(format!("{name} is too large for a template"));
+        return Err(format!(
+            "{name} is larger than {} KiB, the most for a template",
+            MAX_TEXT / 1024
+        ));
     }
     let bytes = blobs.get(&blob.digest);
     let bytes = bytes.ok_or_else(|| format!("the content of {name} is not at hand"))?;

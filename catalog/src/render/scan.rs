@@ -103,7 +103,10 @@ pub fn expression(text: &str) -> Result<(Uses, bool), Error> {
 
 /// The whole expression that minijinja means by a range of a text.
 pub fn whole_range(text: &str, range: Range<usize>) -> Range<usize> {
-    let uses = template(text, "").or_else(|_| expression(text).map(|(uses, _)| uses));
+    let uses = match crate::text::declare::is_template(text) {
+        true => template(text, ""),
+        false => expression(text).map(|(uses, _)| uses),
+    };
     let extents = uses.map(|uses| uses.extents).unwrap_or_default();
     extents
         .into_iter()

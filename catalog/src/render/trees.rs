@@ -1,18 +1,19 @@
-//! A directory's `source`: a tree of the role, one file resource a file.
+//! A directory's `source`: a tree of the role, one resource a file and one a folder in it.
 
 use super::instances::{Instance, Instances};
 use super::reader::Keys;
-use crate::digest::Digest;
-use crate::id::{Kind, ResourceId};
+use crate::id::ResourceId;
+use crate::path::{AbsPath, BadPath};
+use crate::plan::claims::own_path;
 use crate::release::part::Part;
-use crate::resource::directory::Directory;
+use crate::resource::directory::{Directory, TreeFile};
 use crate::resource::file::{Content, File};
 use crate::resource::{Attributes, Body, Presence, Resource};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The files below the folder that `source` names: path below it, digest, size.
-pub fn files(keys: &mut Keys<'_, '_>) -> Vec<(String, Digest, u64)> {
+/// The files below the folder that `source` names.
+pub fn files(keys: &mut Keys<'_, '_>) -> Vec<TreeFile> {
     let Some(folder) = keys.role_path("source") else {
         return Vec::new();
     };
@@ -23,8 +24,12 @@ pub fn files(keys: &mut Keys<'_, '_>) -> Vec<(String, Digest, u64)> {
         .files
         .iter()
         .filter_map(|(path, blob)| {
-            let below = path.strip_prefix(&prefix)?;
-            Some((below.to_owned(), blob.digest, blob.size))
+            Some(TreeFile {
+                path: path.strip_prefix(&prefix)?.to_owned(),
+                digest: blob.digest,
+                size: blob.size,
+                executable: blob.executable,
+            })
         })
         .collect();
     if files.is_empty() {
@@ -36,10 +41,11 @@ pub fn files(keys: &mut Keys<'_, '_>) -> Vec<(String, Digest, u64)> {
     files
 }
 
-/// Adds a file resource for each file of each directory's tree. One that the role declares itself wins, and
-/// takes from the tree what it does not say.
+/// Adds a resource for each file of each directory's tree, and for each folder in it. One that the role declares
+/// itself wins, and takes from the tree what it does not say.
 pub fn expand(part: &Part, instances: &mut Instances, wrong: &mut Diagnostics) {
-    let mut added = entries(instances, wrong);
+    let mut added = folders(instances);
+    added.extend(entries(instances, wrong));
     let mut declared: BTreeMap<ResourceId, &mut Instance> = BTreeMap::new();
     for instance in &mut instances.on {
         declared
@@ -48,8 +54,8 @@ pub fn expand(part: &Part, instances: &mut Instances, wrong: &mut Diagnostics) {
     }
     // Each declared file does so once: the same path in another tree stays, and is found to be claimed twice.
     added.retain(|entry| match declared.remove(&entry.resource.id) {
-        Some(file) => {
-            complete(&mut file.resource.body, &entry.resource.body);
+        Some(instance) => {
+            complete(&mut instance.resource, &entry.resource.body);
             false
         }
         None => true,
@@ -67,17 +73,76 @@ pub fn expand(part: &Part, instances: &mut Instances, wrong: &mut Diagnostics) {
     without_content(instances, wrong);
 }
 
+/// The folders that lie in trees and that the role does not declare. Those that it does are completed here, before
+/// what lies in a tree of their own takes after them.
+fn folders(instances: &mut Instances) -> Vec<Instance> {
+    let mut declared: BTreeMap<AbsPath, usize> = BTreeMap::new();
+    for (at, instance) in instances.on.iter().enumerate() {
+        if let Some(path) = own_path(&instance.resource.body) {
+            declared.entry(path.clone()).or_insert(at);
+        }
+    }
+    let mut found = BTreeMap::new();
+    // Where a tree lies in another, the inner one has the last word.
+    for at in declared.values() {
+        let Body::Directory(tree) = &instances.on[*at].resource.body else {
+            continue;
+        };
+        for folder in tree.folders() {
+            match declared.get(&folder.path) {
+                // A link may stand for a folder; a file there is found to be in the way of what lies in it.
+                Some(other) => {
+                    complete(&mut instances.on[*other].resource, &Body::Directory(folder));
+                }
+                None => {
+                    let path = folder.path.clone();
+                    let folder = of_tree(&path, Body::Directory(folder), &instances.on[*at]);
+                    found.insert(path, folder);
+                }
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+impl Directory {
+    /// The folders in its tree, with its attributes.
+    fn folders(&self) -> Vec<Directory> {
+        let files = self.source.iter().filter_map(|file| {
+            // One whose name cannot be a path is told of as a file.
+            self.path.join(&file.path).ok()
+        });
+        let paths: BTreeSet<AbsPath> = files
+            .flat_map(|path| {
+                path.ancestors()
+                    .take_while(|above| *above != self.path)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let folder = |path| Directory {
+            path,
+            state: Presence::Present,
+            attributes: self.attributes.clone(),
+            purge: false,
+            source: Vec::new(),
+        };
+        paths.into_iter().map(folder).collect()
+    }
+}
+
 fn entries(instances: &Instances, wrong: &mut Diagnostics) -> Vec<Instance> {
     let mut entries = Vec::new();
     for instance in &instances.on {
         let Body::Directory(directory) = &instance.resource.body else {
             continue;
         };
-        for (below, digest, size) in &directory.source {
-            match file(directory, below, *digest, *size, instance) {
-                Ok(file) => entries.push(file),
+        for file in &directory.source {
+            match entry(directory, file) {
+                Ok(file) => {
+                    entries.push(of_tree(&file.path.clone(), Body::File(file), instance));
+                }
                 Err(why) => {
-                    let message = format!("{below}: {why}");
+                    let message = format!("{}: {why}", file.path);
                     wrong.push(Diagnostic::error(&instance.resource.place, message));
                 }
             }
@@ -86,18 +151,62 @@ fn entries(instances: &Instances, wrong: &mut Diagnostics) -> Vec<Instance> {
     entries
 }
 
-/// What a declared file does not say is as the tree has it.
-fn complete(declared: &mut Body, entry: &Body) {
-    let (Body::File(file), Body::File(entry)) = (declared, entry) else {
-        return;
-    };
-    if file.state == Presence::Absent {
-        return;
+fn entry(directory: &Directory, file: &TreeFile) -> Result<File, BadPath> {
+    Ok(File {
+        path: directory.path.join(&file.path)?,
+        state: Presence::Present,
+        content: Some(Content::Blob {
+            digest: file.digest,
+            size: file.size,
+        }),
+        attributes: Attributes {
+            mode: Some(file.mode()),
+            ..directory.attributes.clone()
+        },
+        validate: None,
+        sensitive: false,
+        create_only: false,
+    })
+}
+
+/// A resource that stands where its tree does.
+fn of_tree(path: &AbsPath, body: Body, tree: &Instance) -> Instance {
+    Instance {
+        resource: Resource {
+            id: ResourceId::new(body.kind(), path.as_str()),
+            place: tree.resource.place.clone(),
+            after: Vec::new(),
+            sensitive: false,
+            body,
+        },
+        references: BTreeMap::new(),
     }
-    if file.content.is_none() {
-        file.content.clone_from(&entry.content);
+}
+
+/// What a declared file or folder does not say is as the tree has it.
+fn complete(declared: &mut Resource, entry: &Body) {
+    let secret = declared.sensitive;
+    match (&mut declared.body, entry) {
+        (Body::File(file), Body::File(entry)) if file.state == Presence::Present => {
+            if file.content.is_none() {
+                file.content.clone_from(&entry.content);
+            }
+            let mode = file.attributes.mode;
+            attributes(&mut file.attributes, &entry.attributes);
+            if file.sensitive || secret {
+                // A tree's files are for everybody to read.
+                file.attributes.mode = mode;
+            }
+        }
+        (Body::Directory(folder), Body::Directory(entry)) if folder.state == Presence::Present => {
+            attributes(&mut folder.attributes, &entry.attributes);
+        }
+        _ => {}
     }
-    let (own, tree) = (&mut file.attributes, &entry.attributes);
+}
+
+fn attributes(own: &mut Attributes, tree: &Attributes) {
+    own.mode = own.mode.or(tree.mode);
     own.owner = own.owner.take().or_else(|| tree.owner.clone());
     own.group = own.group.take().or_else(|| tree.group.clone());
 }
@@ -112,35 +221,4 @@ fn without_content(instances: &Instances, wrong: &mut Diagnostics) {
             wrong.push(Diagnostic::error(&resource.place, message));
         }
     }
-}
-
-fn file(
-    directory: &Directory,
-    below: &str,
-    digest: Digest,
-    size: u64,
-    from: &Instance,
-) -> Result<Instance, crate::path::BadPath> {
-    let path = directory.path.join(below)?;
-    Ok(Instance {
-        resource: Resource {
-            id: ResourceId::new(Kind::File, path.as_str()),
-            place: from.resource.place.clone(),
-            after: Vec::new(),
-            sensitive: false,
-            body: Body::File(File {
-                path,
-                state: Presence::Present,
-                content: Some(Content::Blob { digest, size }),
-                attributes: Attributes {
-                    mode: None,
-                    ..directory.attributes.clone()
-                },
-                validate: None,
-                sensitive: false,
-                create_only: false,
-            }),
-        },
-        references: BTreeMap::new(),
-    })
 }

@@ -142,7 +142,10 @@ impl Sayings {
             && let Some(purge) = self.keys.get("purge").filter(|said| Test::Yes.holds(said))
         {
             let message = format!("`purge` is refused on {}", self.name);
-            wrong.push(Diagnostic::error(purge.at.clone(), message));
+            wrong.push(
+                Diagnostic::error(purge.at.clone(), message)
+                    .help("too much lies there that is no role's: purge a folder below it"),
+            );
         }
     }
 

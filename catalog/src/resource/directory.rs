@@ -25,9 +25,32 @@ pub struct Directory {
     pub attributes: Attributes,
     /// Everything below that no resource of the role claims is removed.
     pub purge: bool,
-    /// A tree of the role: relative path to digest and size, sorted. The expansion into `file:` resources
-    /// happens at rendering, so this is kept only to know that `below` must be observed.
-    pub source: Vec<(String, Digest, u64)>,
+    /// A tree of the role, sorted by path. It becomes `file:` and `directory:` resources at rendering, so this is kept
+    /// only to know that `below` must be observed.
+    pub source: Vec<TreeFile>,
+}
+
+/// A file of a tree of the role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeFile {
+    /// Below the tree's folder: `css/site.css`.
+    pub path: String,
+    /// What it holds.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+    /// Whether its owner may execute it in the role's folder.
+    pub executable: bool,
+}
+
+impl TreeFile {
+    /// The mode that it comes with.
+    pub fn mode(&self) -> Mode {
+        match self.executable {
+            true => Mode(0o755),
+            false => super::file::NEW,
+        }
+    }
 }
 
 /// The mode of a new directory that nobody gave one.

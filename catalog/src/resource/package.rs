@@ -60,6 +60,17 @@ pub struct PackageState {
     pub available: Option<Vec<String>>,
     /// What debconf has of the questions that the role answers.
     pub debconf: Answers,
+    /// What apt says against the move that is due; asked only for plans, once it is known what else moves.
+    pub refusal: Option<Refusal>,
+}
+
+/// That apt would not make a move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its word, for a person.
+    pub why: String,
+    /// Assumed where a run may hear another word, since it refreshes the index first.
+    pub certainty: Certainty,
 }
 
 /// What dpkg has of a package.
@@ -128,6 +139,24 @@ pub fn compare(a: &str, b: &str) -> Ordering {
 
 /// What would bring the package about.
 pub(crate) fn diff(
+    resource: &Resource,
+    package: &Package,
+    state: &PackageState,
+    turn: &Turn<'_>,
+) -> Result<Found, Obstacle> {
+    let mut found = wanted(resource, package, state, turn)?;
+    if let Some(refusal) = &state.refusal {
+        for change in found.changes.iter_mut().filter(|c| c.action.moves()) {
+            if refusal.certainty == Certainty::Certain {
+                return Err(Obstacle(refusal.why.clone()));
+            }
+            change.certainty = Certainty::Assumed;
+        }
+    }
+    Ok(found)
+}
+
+fn wanted(
     resource: &Resource,
     package: &Package,
     state: &PackageState,

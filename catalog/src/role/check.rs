@@ -12,6 +12,7 @@ use crate::resource::Place;
 use crate::text::declare::{KeyText, is_template};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::keys;
+use crate::text::remedy;
 use crate::text::shape::{Given, Shape};
 use crate::text::tree::{Node, NodeValue};
 use serde_json::Value;
@@ -105,9 +106,8 @@ impl Check<'_> {
 
     fn fleet_key(&mut self, key: &KeyText) {
         let name = &key.source.text[key.span.clone()];
-        let shape = keys::FLEET.iter().find(|(known, _)| *known == name);
-        if let Some((name, shape)) = shape {
-            self.key(name, key, *shape, None);
+        if let Some(row) = keys::FLEET.iter().find(|row| row.name == name) {
+            self.key(row.name, key, row.shape, None);
         }
     }
 
@@ -144,13 +144,54 @@ impl Check<'_> {
                 computed: false,
             };
             if let Err(why) = shape.check(&given) {
-                return self.error(key, Diagnostic::error(key.value_spot(), why));
+                return self.misfit(key, shape, why);
             }
         }
         match shape {
             Shape::Template | Shape::File | Shape::Tree => self.file(key, shape, item),
             Shape::References => self.references(name, key),
             _ => {}
+        }
+    }
+
+    /// A value of another form than the key takes; what is wrong with parts of it, at each of them.
+    fn misfit(&mut self, key: &KeyText, shape: Shape, why: String) {
+        let mut parts: Vec<(&Range<usize>, &Node, String)> = Vec::new();
+        let alone = |value: Value| {
+            let computed = false;
+            shape.check(&Given { value, computed }).err()
+        };
+        match &key.node.value {
+            NodeValue::Array(items) => {
+                for item in items {
+                    let why = alone(Value::Array(vec![item.json()])).unwrap_or_default();
+                    if let Some(why) = why.strip_prefix("item 1: ") {
+                        parts.push((&item.span, item, why.to_owned()));
+                    }
+                }
+            }
+            NodeValue::Table(entries) => {
+                for entry in entries {
+                    let table = [(entry.key.clone(), entry.node.json())];
+                    if let Some(why) = alone(Value::Object(table.into_iter().collect())) {
+                        parts.push((&entry.span, &entry.node, why));
+                    }
+                }
+            }
+            _ => {}
+        }
+        if parts.is_empty() {
+            parts.push((&key.node.span, &key.node, why));
+        }
+        for (span, node, why) in parts {
+            let shape = match std::ptr::eq(node, &key.node) {
+                true => shape,
+                false => Shape::Line,
+            };
+            let written = key.source.text.get(node.span.clone()).unwrap_or_default();
+            let mut diagnostic = Diagnostic::error(key.source.spot(span), why);
+            diagnostic.help = remedy::of(shape, node, written);
+            self.error(key, diagnostic);
         }
     }
 
@@ -217,7 +258,19 @@ impl Check<'_> {
             }
             _ => format!("no file {text:?} beside role.toml of {role}"),
         };
-        let diagnostic = Diagnostic::error(key.value_spot(), message).near(text, names);
+        let mut diagnostic = Diagnostic::error(key.value_spot(), message).near(text, names);
+        if diagnostic.help.is_none() {
+            let elsewhere = |member: &&String| {
+                let path = format!("{member}/{}", text.trim_end_matches('/'));
+                self.files.get(&path).is_some() || self.files.below(&path).next().is_some()
+            };
+            diagnostic = diagnostic.help(match self.role.closure.iter().find(elsewhere) {
+                Some(other) => format!(
+                    "the role {other} has one, but a path is looked for in the folder of the role that says it"
+                ),
+                None => format!("it would be {role}/{text} in the catalog"),
+            });
+        }
         self.error(key, diagnostic);
     }
 

@@ -224,7 +224,9 @@ impl<'a> Expressions<'a> {
         let Some(text) = self.catalog.text(path) else {
             self.said.push(from.clone());
             let message = format!("{path} is not UTF-8, which a template must be");
-            self.wrong.push(Diagnostic::error(from, message));
+            let help =
+                "save it as UTF-8 (iconv -f latin1 -t utf8), or take it as it is: source = …";
+            self.wrong.push(Diagnostic::error(from, message).help(help));
             return;
         };
         if text.len() > crate::text::MAX_TEXT {
@@ -280,7 +282,7 @@ impl<'a> Expressions<'a> {
             if !self.role.params.contains_key(&used.name) {
                 let words = self.role.params.keys().map(String::as_str);
                 let message = format!("unknown param `{}`", used.name);
-                wrong.push(Diagnostic::error(spot(&used.span), message).near(&used.name, words));
+                wrong.push(Diagnostic::error(spot(&used.span), message).among(&used.name, words));
             }
         }
         for used in &uses.facts {
@@ -297,7 +299,7 @@ impl<'a> Expressions<'a> {
         for used in &uses.variables {
             let message = format!("unknown variable or function `{}`", used.name);
             let words = VARIABLES.into_iter().chain(item.map(|_| "item"));
-            wrong.push(Diagnostic::error(spot(&used.span), message).near(&used.name, words));
+            wrong.push(Diagnostic::error(spot(&used.span), message).among(&used.name, words));
         }
         self.filters(uses, spot, &mut wrong);
         if item.is_none() {
@@ -348,7 +350,7 @@ impl<'a> Expressions<'a> {
                         let words = self.roles.values().filter(|role| !role.partial);
                         let message = format!("no role `{name}`");
                         let words = words.map(|role| role.name.as_str());
-                        wrong.push(Diagnostic::error(at, message).near(name, words));
+                        wrong.push(Diagnostic::error(at, message).among(name, words));
                     }
                     Some(role) if role.partial => wrong.push(Diagnostic::error(
                         at,
@@ -369,12 +371,12 @@ fn unknown_fact(path: &str, at: Spot) -> Option<Diagnostic> {
     let Some((_, below)) = FACTS.iter().find(|(name, _)| *name == first) else {
         let message = format!("unknown fact `{first}`");
         let words = FACTS.iter().map(|(name, _)| *name);
-        return Some(Diagnostic::error(at, message).near(first, words));
+        return Some(Diagnostic::error(at, message).among(first, words));
     };
     let next = parts.next()?;
     if below == &["*"] || below.contains(&next) || below.is_empty() {
         return None;
     }
     let message = format!("unknown fact `{first}.{next}`");
-    Some(Diagnostic::error(at, message).near(next, below.iter().copied()))
+    Some(Diagnostic::error(at, message).among(next, below.iter().copied()))
 }

@@ -17,7 +17,7 @@ impl Files {
     /// All files that lie in a role's folder, without the role.toml.
     pub fn of(catalog: &CatalogFiles) -> Self {
         let mut files = Self::default();
-        for (path, bytes) in &catalog.0 {
+        for (path, bytes) in &catalog.bytes {
             let Some((_, below)) = path.split_once('/') else {
                 continue;
             };
@@ -26,7 +26,12 @@ impl Files {
             }
             let digest = Digest::of(bytes);
             let size = bytes.len() as u64;
-            files.by_path.insert(path.clone(), Blob { digest, size });
+            let blob = Blob {
+                digest,
+                size,
+                executable: catalog.executable.contains(path),
+            };
+            files.by_path.insert(path.clone(), blob);
             files
                 .by_digest
                 .entry(digest)

@@ -26,7 +26,7 @@ impl Includes {
                 if !roles.contains_key(name) {
                     let message = format!("no role `{name}`");
                     wrong.push(
-                        Diagnostic::error(role.source.spot(span), message).near(name, names()),
+                        Diagnostic::error(role.source.spot(span), message).among(name, names()),
                     );
                 }
             }
@@ -51,20 +51,25 @@ impl Includes {
             includes.closures.insert(name.clone(), walk.closure);
         }
         for cycle in cycles {
-            let role = &roles[&cycle[0]];
-            let next = &cycle[1 % cycle.len()];
-            let at = role.include.iter().find(|(name, _)| name == next);
-            let spot = at.map(|(_, span)| role.source.spot(span));
+            let mut spots = (0..cycle.len()).filter_map(|at| {
+                let (role, next) = (&roles[&cycle[at]], &cycle[(at + 1) % cycle.len()]);
+                let (_, span) = role.include.iter().find(|(name, _)| name == next)?;
+                Some(role.source.spot(span))
+            });
             let names: Vec<&str> = cycle
                 .iter()
                 .chain(cycle.first())
                 .map(String::as_str)
                 .collect();
             let message = format!("a cycle: {}", names.join(" includes "));
-            wrong.push(match spot {
+            let mut diagnostic = match spots.next() {
                 Some(spot) => Diagnostic::error(spot, message),
                 None => Diagnostic::bare(message),
-            });
+            };
+            for (spot, next) in spots.zip(cycle.iter().skip(2).chain(cycle.first())) {
+                diagnostic = diagnostic.note(spot, format!("includes {next}"));
+            }
+            wrong.push(diagnostic);
         }
         includes
     }

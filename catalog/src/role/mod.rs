@@ -131,7 +131,7 @@ impl Texts {
             fleet: FleetText::default(),
             files: Files::of(catalog),
         };
-        for (path, bytes) in &catalog.0 {
+        for (path, bytes) in &catalog.bytes {
             if path == "fleet.toml" {
                 match tree::text_of("", path, bytes) {
                     Ok(source) => texts.fleet = fleet::fleet(source, wrong),
@@ -168,10 +168,10 @@ impl Texts {
     /// Folders without a role.toml are hardly meant.
     fn strangers(&self, catalog: &CatalogFiles, wrong: &mut Diagnostics) {
         let folders: BTreeSet<&str> = catalog
-            .0
+            .bytes
             .keys()
             .filter_map(|path| Some(path.split_once('/')?.0))
-            .filter(|folder| !catalog.0.contains_key(&format!("{folder}/role.toml")))
+            .filter(|folder| !catalog.bytes.contains_key(&format!("{folder}/role.toml")))
             .collect();
         for folder in folders {
             let mut warning = Diagnostic::bare(format!("the folder {folder} has no role.toml"));
@@ -179,7 +179,7 @@ impl Texts {
             wrong.push(warning);
         }
         if self.roles.is_empty() && !wrong.has_errors() {
-            let help = match catalog.0.contains_key("role.toml") {
+            let help = match catalog.bytes.contains_key("role.toml") {
                 true => "this is the folder of one role: give the one above it",
                 false => "a role is a folder with a role.toml: roles/NAME/role.toml",
             };

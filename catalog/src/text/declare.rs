@@ -187,7 +187,7 @@ impl Reading {
         let spot = self.source.spot(&entry.span);
         self.wrong.push(
             Diagnostic::error(spot, format!("unknown key or kind `{word}`"))
-                .near(word, kinds.into_iter().chain(keys::ROLE.iter().copied())),
+                .among(word, keys::ROLE.iter().copied().chain(kinds)),
         );
     }
 
@@ -235,21 +235,21 @@ impl Reading {
             return self.expected("a table", node);
         };
         for entry in entries {
-            match keys::FLEET.iter().find(|(key, _)| *key == entry.key) {
-                Some((key, Shape::Later)) => {
-                    let message = format!("`{key}` of [fleet] is not in this version");
+            match keys::FLEET.iter().find(|row| row.name == entry.key) {
+                Some(row) if !row.is_here() => {
+                    let message = format!("`{}` of [fleet] is not in this version", row.name);
                     self.error(&entry.span, message);
                 }
-                Some((key, _)) => {
+                Some(row) => {
                     let text = self.key(entry);
-                    self.role.fleet.insert((*key).to_owned(), text);
+                    self.role.fleet.insert(row.name.to_owned(), text);
                 }
                 None => {
                     let spot = self.source.spot(&entry.span);
                     let message = format!("unknown key `{}` of [fleet]", entry.key);
-                    let words = keys::FLEET.iter().map(|(key, _)| *key);
+                    let words = here(keys::FLEET.iter());
                     self.wrong
-                        .push(Diagnostic::error(spot, message).near(&entry.key, words));
+                        .push(Diagnostic::error(spot, message).among(&entry.key, words));
                 }
             }
         }
@@ -284,7 +284,19 @@ impl Reading {
                 Kind::Sysctl => "a value or a table".to_owned(),
                 _ => format!("the table of {}", kind.one()),
             };
-            return self.expected(&wanted, &entry.node);
+            let found = entry.node.kind();
+            let at = self.source.spot(&entry.node.span);
+            let written = match is_plain(&resource.name) {
+                true => resource.name.clone(),
+                false => format!("{:?}", resource.name),
+            };
+            self.wrong.push(
+                Diagnostic::error(at, format!("expected {wanted}, found {found}")).help(format!(
+                    "begin it with [{}.{written}], its keys below",
+                    kind.word()
+                )),
+            );
+            return;
         };
         let inline = self.is_inline(&entry.node);
         let mut joined = 0;
@@ -327,7 +339,7 @@ impl Reading {
                     Some(_) => diagnostic.help(format!(
                         "if {whole:?} is the name, quote it: [{word}.{whole:?}]"
                     )),
-                    None => diagnostic.near(&entry.key, keys::of(kind).map(|(key, _)| *key)),
+                    None => diagnostic.among(&entry.key, here(keys::of(kind))),
                 });
             }
         }
@@ -355,10 +367,21 @@ fn short(kind: Kind, node: &Node) -> Option<&'static str> {
 
 /// Whether a key is the rest of a dotted name: `python3.11 = "*"`, `net.ipv4.ip_forward = 1`.
 fn continues(kind: Kind, key: &Entry) -> bool {
-    let words = keys::of(kind).map(|(word, _)| *word);
+    let words = keys::of(kind).map(|row| row.name);
     let dotted = matches!(kind, Kind::Package | Kind::Sysctl);
     dotted
         && keys::shape(kind, &key.key).is_none()
         && (short(kind, &key.node).is_some() || key.node.entries().is_some())
         && super::near::nearest(&key.key, words).is_none()
+}
+
+/// Whether TOML takes a key without quotes.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    !name.is_empty() && name.chars().all(plain)
+}
+
+/// The names of the keys that this version has.
+fn here<'a>(rows: impl Iterator<Item = &'a keys::Key>) -> impl Iterator<Item = &'a str> {
+    rows.filter(|row| row.is_here()).map(|row| row.name)
 }

@@ -116,6 +116,21 @@ impl Diagnostic {
         }
     }
 
+    /// The same with the word that was meant, else with all that could be, where those are few: `there is a, b and c`.
+    pub fn among<'a>(self, written: &str, words: impl IntoIterator<Item = &'a str>) -> Self {
+        let words: Vec<&str> = words.into_iter().collect();
+        match (
+            super::near::nearest(written, words.iter().copied()),
+            &words[..],
+        ) {
+            (None, [rest @ .., last]) if words.len() <= MOST_LISTED => self.help(match rest {
+                [] => format!("there is {last}"),
+                rest => format!("there are {} and {last}", rest.join(", ")),
+            }),
+            _ => self.near(written, words),
+        }
+    }
+
     /// The same with another place.
     pub fn note(mut self, at: impl Into<Spot>, what: impl Into<String>) -> Self {
         self.notes.push((at.into(), what.into()));
@@ -182,6 +197,9 @@ impl Spot {
         ]
     }
 }
+
+/// So many words are listed where none of them is near what was written.
+const MOST_LISTED: usize = 20;
 
 /// All that is wrong, each thing once, sorted by place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

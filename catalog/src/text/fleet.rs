@@ -41,7 +41,7 @@ pub fn fleet(source: Source, wrong: &mut Diagnostics) -> FleetText {
                     source.spot(&entry.span),
                     format!("unknown table `{word}` of fleet.toml"),
                 )
-                .near(word, ["params", "role", "node"]),
+                .among(word, ["params", "role", "node"]),
             ),
         }
     }

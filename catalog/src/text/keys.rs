@@ -1,123 +1,237 @@
-//! The keys of each kind: the one table that declarations are checked against.
+//! The keys of each kind: the one table that declarations are checked against, and that the schema and the README's
+//! role reference are made from.
 
-use super::shape::Shape;
+pub use super::shape::Shape;
 use crate::id::Kind;
 
-const PRESENCE: Shape = Shape::Words(&["present", "absent"]);
+/// One key: a row of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As it is written.
+    pub name: &'static str,
+    /// What it takes; `Later` where this version has not got it.
+    pub shape: Shape,
+    /// What holds without it: a value of TOML in backticks, or some words.
+    pub default: &'static str,
+    /// What it means, in Markdown of one line.
+    pub meaning: &'static str,
+}
+
+/// A row without its meaning, which `is` gives.
+const fn key(name: &'static str, shape: Shape, default: &'static str) -> Key {
+    Key {
+        name,
+        shape,
+        default,
+        meaning: "",
+    }
+}
+
+/// A key that the format names and a later version brings.
+const fn later(name: &'static str) -> Key {
+    key(name, Shape::Later, "").is("not in this version")
+}
+
+impl Key {
+    const fn is(self, meaning: &'static str) -> Key {
+        Key { meaning, ..self }
+    }
+
+    /// Whether this version has it.
+    pub fn is_here(&self) -> bool {
+        self.shape != Shape::Later
+    }
+}
+
+/// Without the key, what is there is left as it is.
+const NOT_MANAGED: &str = "not managed";
+/// Without the key, there is none.
+const NONE: &str = "none";
+/// Without the key, the resource is an error.
+const NEEDED: &str = "must be given";
+
+const STATE: Key = key(
+    "state",
+    Shape::Words(&["present", "absent"]),
+    "`\"present\"`",
+)
+.is("`absent`: it must not be there");
 
 /// Keys that every resource takes.
-const COMMON: &[(&str, Shape)] = &[
-    ("when", Shape::Expression),
-    ("each", Shape::Each),
-    ("after", Shape::References),
+pub const COMMON: &[Key] = &[
+    key("when", Shape::Expression, "`true`").is("left out where it is false, empty or zero"),
+    key("each", Shape::Each, NONE).is("one resource an item; `{{ item }}` in its name and values"),
+    key("after", Shape::References, "`[]`")
+        .is("comes after these, and is skipped where one of them fails"),
 ];
 
-const PACKAGE: &[(&str, Shape)] = &[
-    ("version", Shape::Line),
-    ("state", Shape::Words(&["present", "absent", "purged"])),
-    ("hold", Shape::Boolean),
-    ("debconf", Shape::Debconf),
+const PACKAGE: &[Key] = &[
+    key("version", Shape::Line, "`\"*\"`").is(
+        "`\"*\"` whichever is there, else the newest; `\"latest\"`; an exact version; a glob over the full Debian \
+         version (`\"3.8.*\"`). An epoch that is not written is ignored",
+    ),
+    key("state", Shape::Words(&["present", "absent", "purged"]), "`\"present\"`")
+        .is("`absent` leaves configuration files, `purged` does not"),
+    key("hold", Shape::Boolean, NOT_MANAGED)
+        .is("whether apt may move it otherwise; a held package is unheld for its own change"),
+    key("debconf", Shape::Debconf, NONE).is("answers for its configuration, by question"),
 ];
 
-const REPOSITORY: &[(&str, Shape)] = &[
-    ("uris", Shape::Lines),
-    ("suites", Shape::Lines),
-    ("components", Shape::Lines),
-    ("signed_by", Shape::File),
-    ("architectures", Shape::Lines),
+const REPOSITORY: &[Key] = &[
+    key("uris", Shape::Lines, NEEDED).is("where it is"),
+    key("suites", Shape::Lines, NEEDED)
+        .is("`[\"stable\"]`; one that ends in `/` is a path and has no components"),
+    key("components", Shape::Lines, NONE).is("`[\"main\"]`"),
+    key("signed_by", Shape::File, NONE).is("its key, armoured or binary"),
+    key("architectures", Shape::Lines, "all").is("`[\"amd64\"]`"),
 ];
 
-const FILE: &[(&str, Shape)] = &[
-    ("content", Shape::Text),
-    ("template", Shape::Template),
-    ("source", Shape::File),
-    ("url", Shape::Url),
-    ("sha256", Shape::Sha256),
-    ("mode", Shape::Mode),
-    ("owner", Shape::Account),
-    ("group", Shape::Account),
-    ("validate", Shape::Shell),
-    ("sensitive", Shape::Boolean),
-    ("create_only", Shape::Boolean),
-    ("state", PRESENCE),
+const FILE: &[Key] = &[
+    key("content", Shape::Text, NOT_MANAGED).is("what it holds"),
+    key("template", Shape::Template, NOT_MANAGED).is("the same, from a file that is rendered"),
+    key("source", Shape::File, NOT_MANAGED).is("the same, from a file as it is"),
+    key("url", Shape::Url, NOT_MANAGED).is("the same, fetched over HTTP or HTTPS; needs `sha256`"),
+    key("sha256", Shape::Sha256, NONE).is("what is fetched must hash to"),
+    key("mode", Shape::Mode, NOT_MANAGED).is("a new one gets `0644`, or `0600` if sensitive"),
+    key("owner", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
+    key("group", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
+    key("validate", Shape::Shell, NONE)
+        .is("judges the new file, `%s` its path; where it fails the old one stays"),
+    key("sensitive", Shape::Boolean, "`false`")
+        .is("its content is never shown, logged or reported"),
+    key("create_only", Shape::Boolean, "`false`")
+        .is("content counts only while there is no such file"),
+    STATE,
 ];
 
-const DIRECTORY: &[(&str, Shape)] = &[
-    ("mode", Shape::Mode),
-    ("owner", Shape::Account),
-    ("group", Shape::Account),
-    ("source", Shape::Tree),
-    ("purge", Shape::Boolean),
-    ("state", PRESENCE),
+const DIRECTORY: &[Key] = &[
+    key("mode", Shape::Mode, NOT_MANAGED).is("a new one gets `0755`"),
+    key("owner", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
+    key("group", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
+    key("source", Shape::Tree, NONE).is(
+        "each file of the tree becomes a `file:` resource below, with this owner and group; new ones get `0644`",
+    ),
+    key("purge", Shape::Boolean, "`false`").is(
+        "what lies in it and no resource claims is removed, each thing named in the plan. It stops at mounts, and is \
+         refused on `/`, `/etc`, `/usr`, `/var`, `/home`, `/root` and `/boot`",
+    ),
+    STATE.is("an absent one must be empty, or purged"),
 ];
 
-const LINK: &[(&str, Shape)] = &[("target", Shape::Line), ("state", PRESENCE)];
+const LINK: &[Key] = &[
+    key("target", Shape::Line, NEEDED).is("as `readlink` shows it; relative is fine"),
+    STATE,
+];
 
-const SYSCTL: &[(&str, Shape)] = &[("value", Shape::Setting), ("state", PRESENCE)];
+const SYSCTL: &[Key] = &[
+    key("value", Shape::Setting, NEEDED)
+        .is("spaces and tabs between its fields make no difference"),
+    STATE.is("`absent` removes its file and leaves the kernel as it is"),
+];
 
-const MOUNT: &[(&str, Shape)] = &[
-    ("device", Shape::Line),
-    ("fstype", Shape::Line),
-    ("options", Shape::Line),
-    ("dump", Shape::Number),
-    ("pass", Shape::Number),
-    (
+const MOUNT: &[Key] = &[
+    key("device", Shape::Line, NEEDED)
+        .is("a device, `UUID=…`, `LABEL=…`, a folder (with `bind`), `host:/path`, `tmpfs`"),
+    key("fstype", Shape::Line, NEEDED).is("`ext4`, `nfs`, `tmpfs`; `none` with `bind`"),
+    key("options", Shape::Line, "`\"defaults\"`").is("between commas, as in fstab"),
+    key("dump", Shape::Number, "`0`").is("the fifth field of fstab"),
+    key("pass", Shape::Number, "`0`").is("the sixth field of fstab"),
+    key(
         "state",
         Shape::Words(&["mounted", "present", "unmounted", "absent"]),
+        "`\"mounted\"`",
+    )
+    .is("`present` is in fstab, mounted or not; `unmounted` is in fstab and not mounted; `absent` is neither"),
+];
+
+const ARCHIVE: &[Key] = &[
+    key("url", Shape::Url, NONE)
+        .is("where it is fetched; this and `sha256`, or `source`, must be given"),
+    key("sha256", Shape::Sha256, NONE).is("what it must hash to"),
+    key("source", Shape::File, NONE).is("an archive in the role"),
+    key("strip", Shape::Number, "`0`")
+        .is("so many folders are left out at the beginning of each name"),
+    key("owner", Shape::Account, "root").is("of all that it holds"),
+    key("group", Shape::Account, "root").is("of all that it holds"),
+    STATE.is("`absent` removes what was unpacked"),
+];
+
+const SERVICE: &[Key] = &[
+    key("state", Shape::Words(&["running", "stopped"]), NOT_MANAGED).is("whether it runs"),
+    key("enabled", Shape::Boolean, NOT_MANAGED).is("whether it starts at boot"),
+    key("masked", Shape::Boolean, NOT_MANAGED)
+        .is("whether nothing can start it; enacted before packages"),
+    key("unit", Shape::Template, NONE).is("its unit file, written to `/etc/systemd/system/`"),
+    key("restart_on", Shape::References, "`[]`")
+        .is("files, directories, packages: restarted when one is not what it started with"),
+    key("reload_on", Shape::References, "`[]`")
+        .is("the same with a reload; a unit that cannot reload is restarted"),
+];
+
+const USER: &[Key] = &[
+    key("uid", Shape::Number, NOT_MANAGED).is("a new one gets the next free one"),
+    key("gid", Shape::Account, NOT_MANAGED)
+        .is("its primary group; a new user gets a group of its own name"),
+    key("groups", Shape::Accounts, NONE).is("groups it must be in, beside those it is in"),
+    key("exact_groups", Shape::Boolean, "`false`").is("in these `groups` and no others"),
+    key("shell", Shape::Path, NOT_MANAGED).is("login shell"),
+    key("home", Shape::Path, NOT_MANAGED).is(
+        "made with the user, or empty where it changes to one that is missing; an old one is never moved",
     ),
+    key("system", Shape::Boolean, "`false`")
+        .is("a new one gets a number of the system's range, and no home is made"),
+    key("authorized_keys", Shape::Lines, NOT_MANAGED)
+        .is("exactly these lines in `.ssh/authorized_keys`"),
+    key("password_hash", Shape::Line, NOT_MANAGED).is("as in `/etc/shadow`; never shown"),
+    STATE.is("a home is never removed"),
 ];
 
-const ARCHIVE: &[(&str, Shape)] = &[
-    ("url", Shape::Url),
-    ("sha256", Shape::Sha256),
-    ("source", Shape::File),
-    ("strip", Shape::Number),
-    ("owner", Shape::Account),
-    ("group", Shape::Account),
-    ("state", PRESENCE),
+const GROUP: &[Key] = &[
+    key("gid", Shape::Number, NOT_MANAGED).is("a new one gets the next free one"),
+    key("system", Shape::Boolean, "`false`").is("a new one gets a number of the system's range"),
+    STATE,
 ];
 
-const SERVICE: &[(&str, Shape)] = &[
-    ("state", Shape::Words(&["running", "stopped"])),
-    ("enabled", Shape::Boolean),
-    ("masked", Shape::Boolean),
-    ("unit", Shape::Template),
-    ("restart_on", Shape::References),
-    ("reload_on", Shape::References),
+const COMMAND: &[Key] = &[
+    key("run", Shape::Shell, NEEDED).is("what is run"),
+    key("unless", Shape::Shell, NONE).is("not run while this succeeds"),
+    key("only_if", Shape::Shell, NONE).is("run only while this succeeds"),
+    key("creates", Shape::Path, NONE).is("not run while this exists"),
+    key("on", Shape::References, "`[]`").is(
+        "files, directories, links, packages: owed until it succeeded with these as they are now",
+    ),
+    key("user", Shape::Account, "root").is("who runs it, and its guards"),
+    key("cwd", Shape::Path, "`\"/\"`").is("where"),
+    key("env", Shape::Environment, "`{}`")
+        .is("added to a minimal environment (`PATH`, `LC_ALL`, `HOME`)"),
+    key("timeout", Shape::Duration, "`\"5m\"`").is("then it is killed. A guard may take a minute"),
 ];
 
-const USER: &[(&str, Shape)] = &[
-    ("uid", Shape::Number),
-    ("gid", Shape::Account),
-    ("groups", Shape::Accounts),
-    ("exact_groups", Shape::Boolean),
-    ("shell", Shape::Path),
-    ("home", Shape::Path),
-    ("system", Shape::Boolean),
-    ("authorized_keys", Shape::Lines),
-    ("password_hash", Shape::Line),
-    ("state", PRESENCE),
+/// Keys of `[fleet]`, and whether this version has them.
+pub const FLEET: &[Key] = &[
+    key("health", Shape::Shell, NONE).is("must pass after services were started or restarted"),
+    key("health_timeout", Shape::Duration, "`\"2m\"`").is("how long it may take until it does"),
+    later("wait_for"),
+    later("max_unavailable"),
+    later("leader"),
+    later("gone_after"),
 ];
 
-const GROUP: &[(&str, Shape)] = &[
-    ("gid", Shape::Number),
-    ("system", Shape::Boolean),
-    ("state", PRESENCE),
+/// Keys of a role beside its resources, and whether this version has them.
+pub const ROLE: &[&str] = &[
+    "description",
+    "include",
+    "partial",
+    "params",
+    "set",
+    "fleet",
 ];
 
-const COMMAND: &[(&str, Shape)] = &[
-    ("run", Shape::Shell),
-    ("unless", Shape::Shell),
-    ("only_if", Shape::Shell),
-    ("creates", Shape::Path),
-    ("on", Shape::References),
-    ("user", Shape::Account),
-    ("cwd", Shape::Path),
-    ("env", Shape::Environment),
-    ("timeout", Shape::Duration),
-];
+/// Keys of a role that a later version brings.
+pub const ROLE_LATER: &[&str] = &["leftovers", "confirm"];
 
-fn own(kind: Kind) -> &'static [(&'static str, Shape)] {
+/// The keys of this kind alone.
+pub fn own(kind: Kind) -> &'static [Key] {
     match kind {
         Kind::Repository => REPOSITORY,
         Kind::Group => GROUP,
@@ -135,15 +249,13 @@ fn own(kind: Kind) -> &'static [(&'static str, Shape)] {
 }
 
 /// The keys that a kind takes.
-pub fn of(kind: Kind) -> impl Iterator<Item = &'static (&'static str, Shape)> {
+pub fn of(kind: Kind) -> impl Iterator<Item = &'static Key> {
     own(kind).iter().chain(COMMON)
 }
 
 /// What this key of this kind takes.
 pub fn shape(kind: Kind, key: &str) -> Option<Shape> {
-    of(kind)
-        .find(|(name, _)| *name == key)
-        .map(|(_, shape)| *shape)
+    of(kind).find(|row| row.name == key).map(|row| row.shape)
 }
 
 /// What a key is merged under: the ways to give a file or an archive its bytes are one.
@@ -156,25 +268,43 @@ pub fn slot(kind: Kind, key: &str) -> &str {
     }
 }
 
-/// Keys of `[fleet]`, and whether this version has them.
-pub const FLEET: &[(&str, Shape)] = &[
-    ("health", Shape::Shell),
-    ("health_timeout", Shape::Duration),
-    ("wait_for", Shape::Later),
-    ("max_unavailable", Shape::Later),
-    ("leader", Shape::Later),
-    ("gone_after", Shape::Later),
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::shape::Given;
+    use crate::text::tree;
 
-/// Keys of a role beside its resources, and whether this version has them.
-pub const ROLE: &[&str] = &[
-    "description",
-    "include",
-    "partial",
-    "params",
-    "set",
-    "fleet",
-];
-
-/// Keys of a role that a later version brings.
-pub const ROLE_LATER: &[&str] = &["leftovers", "confirm"];
+    #[test]
+    fn a_row_says_all_that_people_are_told() {
+        let all = Kind::ALL
+            .into_iter()
+            .flat_map(own)
+            .chain(COMMON)
+            .chain(FLEET);
+        let mut defaults = 0;
+        for row in all.filter(|row| row.is_here()) {
+            assert!(
+                !row.meaning.is_empty() && !row.default.is_empty(),
+                "{}",
+                row.name
+            );
+            assert!(!row.meaning.contains(['|', '\n']), "{}", row.name);
+            let Some(value) = row.default.strip_prefix('`') else {
+                continue;
+            };
+            defaults += 1;
+            let value = tree::value(value.trim_end_matches('`')).unwrap().json();
+            let given = Given {
+                value,
+                computed: false,
+            };
+            assert_eq!(
+                row.shape.check(&given),
+                Ok(()),
+                "the default of {}",
+                row.name
+            );
+        }
+        assert!(defaults > 20);
+    }
+}

@@ -6,20 +6,37 @@ mod answers;
 pub(crate) mod declare;
 pub mod diagnostic;
 pub(crate) mod fleet;
-pub(crate) mod keys;
+pub mod keys;
 pub(crate) mod literal;
 pub(crate) mod names;
 pub(crate) mod near;
 pub(crate) mod params;
+pub(crate) mod remedy;
 pub(crate) mod shape;
 pub(crate) mod source;
 pub(crate) mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A catalog as bytes, by path relative to `roles/`: `zookeeper/role.toml`.
+/// A catalog's files, by path relative to `roles/`: `zookeeper/role.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CatalogFiles(pub BTreeMap<String, Vec<u8>>);
+pub struct CatalogFiles {
+    /// What they hold.
+    pub bytes: BTreeMap<String, Vec<u8>>,
+    /// Those that their owner may execute. It is all that counts of modes, so that the same catalog is the same release
+    /// whatever umask it was checked out with.
+    pub executable: BTreeSet<String>,
+}
+
+impl FromIterator<(String, Vec<u8>)> for CatalogFiles {
+    /// None of them executable.
+    fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(files: I) -> Self {
+        Self {
+            bytes: files.into_iter().collect(),
+            executable: BTreeSet::new(),
+        }
+    }
+}
 
 /// The largest role.toml or template that is read, in bytes.
 pub const MAX_TEXT: usize = 1 << 20;

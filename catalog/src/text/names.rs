@@ -1,7 +1,7 @@
 //! What may be a name, by kind, and the one spelling it is brought to.
 
 use crate::id::Kind;
-use crate::path::AbsPath;
+use crate::path::{AbsPath, BadPath};
 
 /// Endings of unit names that systemd knows.
 const UNITS: [&str; 8] = [
@@ -31,11 +31,29 @@ pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
 }
 
 fn path(kind: Kind, name: &str) -> Result<String, String> {
-    let path: AbsPath = name.parse().map_err(|why| format!("{why}: {name:?}"))?;
+    let path: AbsPath = name.parse().map_err(|why| match why {
+        BadPath::Relative | BadPath::Dots(_) => {
+            format!("{why}: {name:?}; write {:?}", straight(name))
+        }
+        why => format!("{why}: {name:?}"),
+    })?;
     if path == AbsPath::root() && kind != Kind::Directory {
         return Err(format!("`/` cannot be {}", kind.one()));
     }
     Ok(path.to_string())
+}
+
+/// The absolute path that a name with dots may mean.
+fn straight(name: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in name.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 /// A Debian package, with `:arch` or without.
@@ -52,7 +70,10 @@ pub fn package(name: &str) -> Result<(), String> {
     if stem.len() >= 2 && name.len() <= 200 && word(stem, "+-.") && word(arch, "-") {
         Ok(())
     } else {
-        Err(format!("{name:?} cannot be the name of a package"))
+        Err(format!(
+            "{name:?} cannot be the name of a package: a-z, 0-9, `.`, `+` and `-` may be in it, two of them at \
+             least, and it begins with a letter or a digit"
+        ))
     }
 }
 
@@ -70,7 +91,10 @@ pub fn account(name: &str) -> Result<(), String> {
     if good {
         Ok(())
     } else {
-        Err(format!("{name:?} cannot be the name of a user or group"))
+        Err(format!(
+            "{name:?} cannot be the name of a user or group: letters, digits, `_`, `.` and `-` may be in it, at most 32, \
+             and it begins with a letter or `_`"
+        ))
     }
 }
 
@@ -93,7 +117,12 @@ pub fn owner(name: &str) -> Result<(), String> {
 /// # Errors
 /// With the reason.
 pub fn unit(name: &str) -> Result<String, String> {
-    let bad = || Err(format!("{name:?} cannot be the name of a unit"));
+    let bad = || {
+        Err(format!(
+            "{name:?} cannot be the name of a unit: letters, digits, `:`, `_`, `.`, `@`, `\\` and `-` may be in it, and \
+             it begins with neither `-` nor `.`"
+        ))
+    };
     let whole = match UNITS.iter().any(|ending| name.ends_with(ending)) {
         true => name.to_owned(),
         false => format!("{name}.service"),
@@ -154,7 +183,10 @@ fn sysctl(name: &str) -> Result<String, String> {
 
 fn command(name: &str) -> Result<(), String> {
     if name.starts_with('-') || name.chars().any(char::is_control) || name.len() > 200 {
-        return Err(format!("{name:?} cannot be the name of a command"));
+        return Err(format!(
+            "{name:?} cannot be the name of a command: at most 200 characters without line breaks, and no `-` at the \
+             beginning"
+        ));
     }
     Ok(())
 }

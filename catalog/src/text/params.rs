@@ -84,7 +84,7 @@ fn unknown(source: &Source, key: &Entry, wrong: &mut Diagnostics) {
                 source.spot(&key.span),
                 format!("unknown key `{}` of a param", key.key),
             )
-            .near(&key.key, KEYS),
+            .among(&key.key, KEYS),
         );
     }
     if key.key == "secret" && !matches!(key.node.value, NodeValue::Boolean(false)) {

@@ -2,7 +2,7 @@
 
 use super::names;
 use crate::digest::Digest;
-use crate::path::AbsPath;
+use crate::path::{AbsPath, BadPath};
 use crate::resource::{Mode, Shell, sysctl};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -91,7 +91,7 @@ impl Shape {
     ///
     /// # Errors
     /// With what is wrong.
-    pub fn check(self, given: &Given) -> Result<(), String> {
+    pub(crate) fn check(self, given: &Given) -> Result<(), String> {
         match self {
             Shape::Expression | Shape::Each | Shape::Later => Ok(()),
             Shape::References => given.references().map(drop),
@@ -133,23 +133,19 @@ impl Given {
         match text.chars().find(|c| c.is_control()) {
             Some('\n') => Err("a line break where one line is wanted".into()),
             Some(_) => Err("a control character in the text".into()),
-            None if text.is_empty() => Err("empty".into()),
+            None if text.is_empty() => Err("expected some text, found an empty string".into()),
             None => Ok(text),
         }
     }
 
     pub fn word(&self, words: &'static [&'static str]) -> Result<&'static str, String> {
-        let text = self.text()?;
+        let wanted = || or(words.iter().map(|w| format!("{w:?}")));
+        let text = self.text().map_err(|_| unlike(&wanted(), &self.value))?;
         words
             .iter()
             .find(|word| **word == text)
             .copied()
-            .ok_or_else(|| {
-                format!(
-                    "expected {}, found {text:?}",
-                    or(words.iter().map(|w| format!("{w:?}")))
-                )
-            })
+            .ok_or_else(|| format!("expected {}, found {text:?}", wanted()))
     }
 
     pub fn boolean(&self) -> Result<bool, String> {
@@ -226,7 +222,10 @@ impl Given {
 
     pub fn path(&self) -> Result<AbsPath, String> {
         let text = self.text()?;
-        text.parse().map_err(|why| format!("{why}: {text:?}"))
+        text.parse().map_err(|why| match why {
+            BadPath::Relative => format!("expected an absolute path, found {text:?}"),
+            why => format!("{why}: {text:?}"),
+        })
     }
 
     pub fn role_path(&self) -> Result<String, String> {
@@ -236,7 +235,9 @@ impl Given {
         if good {
             Ok(text.to_owned())
         } else {
-            Err(format!("{text:?} is not a path inside the role's folder"))
+            Err(format!(
+                "{text:?} is not a path inside the role's folder: no `/` at its beginning, no `.` and no `..` in it"
+            ))
         }
     }
 
@@ -301,8 +302,9 @@ impl Given {
     }
 
     pub fn duration(&self) -> Result<u64, String> {
-        let text = self.text()?;
-        let bad = || format!("expected a duration, as \"90s\", \"2m\" or \"1h\", found {text:?}");
+        let wanted = "a duration, as \"90s\", \"2m\" or \"1h\"";
+        let text = self.text().map_err(|_| unlike(wanted, &self.value))?;
+        let bad = || format!("expected {wanted}, found {text:?}");
         let unit = text.chars().last().ok_or_else(bad)?;
         let factor = match unit {
             's' => 1,
@@ -414,7 +416,7 @@ mod tests {
             (Shape::File, json!("/x"), Err("inside the role")),
             (Shape::File, json!("a//x"), Err("inside the role")),
             (Shape::Tree, json!("a/"), Ok(())),
-            (Shape::Path, json!("x"), Err("not absolute")),
+            (Shape::Path, json!("x"), Err("expected an absolute path")),
             (Shape::Environment, json!({"A": "b"}), Ok(())),
             (
                 Shape::Environment,

@@ -5,7 +5,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, Spot};
 use super::source::Source;
 use serde_json::Value;
 use std::ops::Range;
-use toml::de::{DeInteger, DeTable, DeValue};
+use toml::de::{DeInteger, DeTable, DeValue, Error};
 
 /// A value and where it stands, in bytes.
 #[derive(Clone, Debug)]
@@ -124,11 +124,9 @@ pub fn text_of(role: &str, file: &str, bytes: &[u8]) -> Result<Source, Diagnosti
     };
     if bytes.len() > MAX_TEXT {
         let spot = Spot::from(&Source::new(role, file, "").place(&(0..0)));
-        return Err(Diagnostic::error(
-            spot,
-            format!("larger than {} KiB, the most for a text", MAX_TEXT / 1024),
-        )
-        .into());
+        let message = format!("larger than {} KiB, the most for a text", MAX_TEXT / 1024);
+        let help = "what is large goes into a file beside it, taken as it is: source = \"NAME\"";
+        return Err(Diagnostic::error(spot, message).help(help).into());
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(Source::new(role, file, text)),
@@ -136,7 +134,9 @@ pub fn text_of(role: &str, file: &str, bytes: &[u8]) -> Result<Source, Diagnosti
             let good = &bytes[..bad.valid_up_to()];
             let source = start(bytes);
             let at = good.len()..good.len() + 1;
-            Err(Diagnostic::error(source.spot(&at), "not UTF-8").into())
+            let diagnostic = Diagnostic::error(source.spot(&at), "not UTF-8");
+            let help = "save it as UTF-8: iconv -f latin1 -t utf8";
+            Err(diagnostic.help(help).into())
         }
     }
 }
@@ -151,9 +151,60 @@ pub fn document(source: &Source, wrong: &mut Diagnostics) -> Option<Vec<Entry>> 
             wrong.push(Diagnostic::error(spot, "nested too deeply"));
             return None;
         }
-        wrong.push(Diagnostic::error(spot, error.message()));
+        wrong.push(syntax(source, table.get_ref(), spot, error));
     }
     errors.is_empty().then(|| entries(table.get_ref()))
+}
+
+/// An error of the syntax; where the parser's words leave something open, in better ones.
+fn syntax(source: &Source, table: &DeTable<'_>, spot: Spot, error: &Error) -> Diagnostic {
+    let span = error.span().unwrap_or(0..0);
+    let rest = source.text.get(span.start..).unwrap_or_default();
+    let line = rest.lines().next().unwrap_or_default().trim_start();
+    match error.message() {
+        "duplicate key" => {
+            let key = source.text.get(span.clone()).unwrap_or_default();
+            let key = key.trim_matches(['"', '\'']);
+            let mut first = None;
+            before(table, key, span.start, &mut first);
+            let diagnostic = Diagnostic::error(spot, format!("`{key}` stands here a second time"));
+            match first {
+                Some(first) => diagnostic.note(source.spot(&first), "and here the first time"),
+                None => diagnostic,
+            }
+        }
+        message if message.starts_with("cannot extend value") => {
+            let key = source.text.get(span.clone()).unwrap_or_default();
+            let key = key.trim_matches(['"', '\'']);
+            let mut first = None;
+            before(table, key, span.start, &mut first);
+            let message = format!("`{key}` has its value already, and no more can go into it");
+            match first {
+                Some(first) => Diagnostic::error(spot, message).note(source.spot(&first), "here"),
+                None => Diagnostic::error(spot, message),
+            }
+        }
+        message if message.contains("must be quoted") => match line {
+            "" => Diagnostic::error(spot, "the value is missing"),
+            line if line.starts_with('#') => Diagnostic::error(spot, "the value is missing"),
+            _ => Diagnostic::error(spot, "this is no value").help("text stands in quotes: \"…\""),
+        },
+        message => Diagnostic::error(spot, message),
+    }
+}
+
+/// The last place before this byte where a key of this name stands.
+fn before(table: &DeTable<'_>, name: &str, byte: usize, found: &mut Option<Range<usize>>) {
+    for (key, value) in table {
+        let span = key.span();
+        let later = found.as_ref().is_none_or(|found| found.start < span.start);
+        if key.get_ref() == name && span.start < byte && later {
+            *found = Some(span);
+        }
+        if let DeValue::Table(table) = value.get_ref() {
+            before(table, name, byte, found);
+        }
+    }
 }
 
 /// One value, as `--set` takes lists and tables.

@@ -4,14 +4,16 @@ use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::inputs::listed;
-use cfg_catalog::plan::{Host, Power, Snapshot};
+use cfg_catalog::plan::{Certainty, Host, Power, Snapshot};
 use cfg_catalog::resource::account::{GroupState, Present, UserState};
 use cfg_catalog::resource::archive::{ArchiveState, MARKER};
 use cfg_catalog::resource::command::{Command, CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
 use cfg_catalog::resource::fstab::{self, Entry, FSTAB};
 use cfg_catalog::resource::mount::{Live, Mount, MountState};
-use cfg_catalog::resource::package::{DpkgState, Package, PackageState, Wanted};
+use cfg_catalog::resource::package::{
+    DpkgState, Package, PackagePresence, PackageState, Refusal, Wanted,
+};
 use cfg_catalog::resource::service::{Active, Enabled, Load, Service, ServiceState, Start};
 use cfg_catalog::resource::sysctl::{KernelValue, SysctlState};
 use cfg_catalog::resource::{
@@ -157,12 +159,37 @@ impl Machine {
         let listed = listed(desired);
         let observed = desired.resources.iter().map(|resource| {
             let below = listed.contains(&resource.id);
-            (resource.id.clone(), self.observe(resource, below))
+            let mut observed = self.observe(resource, below);
+            if let Observed::Package(state) = &mut observed {
+                state.refusal = self.refusal(desired, &resource.id.name);
+            }
+            (resource.id.clone(), observed)
         });
         Snapshot {
             observed: observed.collect(),
             host: self.host.clone(),
         }
+    }
+
+    /// What the model's apt says against the removal of a package: somebody needs it who stays.
+    fn refusal(&self, desired: &Desired, name: &str) -> Option<Refusal> {
+        let goes = |name: &str| {
+            let id = ResourceId::new(Kind::Package, name);
+            let resource = desired.get(&id).map(|resource| &resource.body);
+            matches!(resource, Some(Body::Package(package)) if package.state != PackagePresence::Present)
+        };
+        let there = |name: &str| match self.dpkg.get(name).map(|i| &i.dpkg) {
+            Some(DpkgState::Installed { .. } | DpkgState::Broken { .. }) => true,
+            Some(DpkgState::Absent | DpkgState::ConfigFiles) | None => false,
+        };
+        let stays = |name: &str| there(name) && !goes(name);
+        let needs = |deb: &Deb| deb.needs.iter().any(|needed| needed == name);
+        let mut by = self.debs.iter();
+        let (by, _) = by.find(|(other, deb)| stays(other) && needs(deb))?;
+        goes(name).then(|| Refusal {
+            why: format!("needed by {by}"),
+            certainty: Certainty::Certain,
+        })
     }
 
     pub fn observe(&self, resource: &Resource, below: bool) -> Observed {
@@ -331,6 +358,7 @@ impl Machine {
                 auto: installed.auto,
                 available,
                 debconf: Answers::Known(self.debconf.clone()),
+                refusal: None,
             },
             None => PackageState {
                 dpkg: DpkgState::Absent,
@@ -338,6 +366,7 @@ impl Machine {
                 auto: false,
                 available,
                 debconf: Answers::Known(self.debconf.clone()),
+                refusal: None,
             },
         }
     }

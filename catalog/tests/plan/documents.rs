@@ -258,9 +258,10 @@ fn on_a_terminal() {
     ~ command:migrate  run (assumed: guards are asked at its turn)
     ~ service:zookeeper  enable, start
     = file:/etc/held  held: waiting for zookeeper: 2 of 3
-    ! package:nowhere  failed
+    ! package:nowhere  would fail
         no repository has a package nowhere
-        skipped on its account: link:/etc/l
+        skipped because of it: link:/etc/l
+        to do: correct the name, or declare the repository that has it
 
     11 to change (1 assumed), 1 in sync, 1 failed, 1 skipped
     ");
@@ -410,4 +411,98 @@ fn one_line() {
         &Ledger::default(),
     );
     assert_eq!(summary(&ran.document), "1 changed, 1 in sync");
+}
+
+/// A run in which something of every kind failed.
+fn failed() -> Document {
+    let failure = |resource: &str, message: &str, skipped: &[&str]| Failure {
+        skipped: ids(skipped),
+        ..Failure::of(&id(resource), message)
+    };
+    let full = "/var/lib/app/NAME: No space left on device; free space (or inodes) on that file system and run again";
+    let mut failures = vec![
+        failure(
+            "package:nosuch",
+            "no repository has a package nosuch",
+            &["service:nosuch"],
+        ),
+        failure(
+            "package:nginx",
+            "dpkg: error processing package nginx (--configure):\n installed nginx package post-installation script \
+             subprocess returned error exit status 1\nE: Sub-process /usr/bin/dpkg returned an error code (1)",
+            &[
+                "file:/etc/nginx/conf.d/a.conf",
+                "file:/etc/nginx/conf.d/b.conf",
+                "service:nginx",
+            ],
+        ),
+        failure(
+            "user:joe",
+            "usermod ended with exit code 8: usermod: user joe is currently used by process 712",
+            &[],
+        ),
+        failure("directory:/srv/x", "a file stands there", &[]),
+        failure(
+            "file:/etc/sudoers",
+            "/etc/sudoers is left as it was: its validate command ended with exit code 1: /etc/.sudoers.cfg:3:12: syntax error",
+            &[],
+        ),
+        failure(
+            "file:/srv/owned",
+            "/srv/owned: there is no user \"www-data\" on this machine",
+            &[],
+        ),
+        failure(
+            "command:migrate",
+            "it exited with 3, and said last:\nstep one\ncannot open the database: no such table: users",
+            &["command:seed"],
+        ),
+        failure(
+            "command:slow",
+            "it took too long and was killed: waiting for the lock",
+            &[],
+        ),
+        failure(
+            "command:again",
+            "done, and yet it differs still: its guard would have it run again",
+            &[],
+        ),
+        failure(
+            "service:zookeeper",
+            "it ended 0.4 s after its start, with exit code 1",
+            &[],
+        ),
+    ];
+    for at in 0..30 {
+        let path = format!("/var/lib/app/{at}");
+        let name = format!("file:{path}");
+        failures.push(failure(
+            &name,
+            &full.replace("/var/lib/app/NAME", &path),
+            &[],
+        ));
+    }
+    let mut document = document(Done {
+        changes: vec![change("file:/etc/motd", Action::Create)],
+        failures,
+        ..Done::default()
+    });
+    document.run = Some("20261125T182306Z-552a9e".into());
+    document
+}
+
+#[test]
+fn a_run_that_fails_ends_with_what_failed_why_and_what_to_do() {
+    insta::assert_snapshot!(text(&failed(), Style::Plain, 80));
+}
+
+#[test]
+fn an_error_that_is_no_resources_is_shown_too() {
+    let error = Document::of_error(head(), DryRun::No, "the state folder cannot be written");
+    let text = text(&error, Style::Plain, 80);
+    assert!(
+        text.contains("! failed\n    the state folder cannot be written\n"),
+        "{text}"
+    );
+    assert!(!text.contains("Run it again"), "{text}");
 }

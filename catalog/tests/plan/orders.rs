@@ -186,12 +186,12 @@ fn a_cycle_is_named() {
     let cycle = order(&desired).unwrap_err();
     assert_eq!(
         cycle.to_string(),
-        "a cycle: file:/a comes after service:s comes after file:/b comes after file:/a"
+        "a cycle: file:/a comes after service:s (`after`), which comes after file:/b (`restart_on` or `reload_on`), which comes after file:/a (`after`)"
     );
     let alone = role(vec![after(file("/a", ""), &["file:/a"])]);
     assert_eq!(
         order(&alone).unwrap_err().to_string(),
-        "a cycle: file:/a comes after file:/a"
+        "a cycle: file:/a comes after file:/a (`after`)"
     );
 }
 

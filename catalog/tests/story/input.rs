@@ -11,6 +11,7 @@ use cfg_catalog::resource::Desired;
 use cfg_catalog::{Catalog, CatalogFiles, Inputs, render};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// What `facts.toml` need not say.
@@ -146,7 +147,11 @@ fn read_below(folder: &Path, prefix: &str, files: &mut CatalogFiles) {
         if path.is_dir() {
             read_below(&path, &format!("{name}/"), files);
         } else {
-            files.0.insert(name, std::fs::read(&path).unwrap());
+            let mode = path.metadata().unwrap().permissions().mode();
+            if mode & 0o100 != 0 {
+                files.executable.insert(name.clone());
+            }
+            files.bytes.insert(name, std::fs::read(&path).unwrap());
         }
     }
 }

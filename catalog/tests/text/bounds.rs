@@ -4,7 +4,9 @@ use cfg_catalog::{Catalog, CatalogFiles};
 
 fn load(role: String) -> Result<(), String> {
     let mut files = CatalogFiles::default();
-    files.0.insert("web/role.toml".into(), role.into_bytes());
+    files
+        .bytes
+        .insert("web/role.toml".into(), role.into_bytes());
     match Catalog::load(&files) {
         Ok(_) => Ok(()),
         Err(wrong) => Err(wrong.to_string()),
@@ -93,10 +95,10 @@ fn chains_of_includes() {
     for at in 0..5000 {
         let role = format!("include = ['r{}']", at + 1);
         files
-            .0
+            .bytes
             .insert(format!("r{at}/role.toml"), role.into_bytes());
     }
-    files.0.insert("r5000/role.toml".into(), Vec::new());
+    files.bytes.insert("r5000/role.toml".into(), Vec::new());
     let wrong = Catalog::load(&files).unwrap_err().to_string();
     assert!(
         wrong.contains("more than 64 roles include one another"),

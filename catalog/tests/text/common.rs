@@ -3,6 +3,7 @@
 use cfg_catalog::facts::{Facts, Os};
 use cfg_catalog::fleet::{FleetView, Me, Member};
 use cfg_catalog::resource::command::Command;
+use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::package::Package;
 use cfg_catalog::resource::repository::Repository;
@@ -15,7 +16,7 @@ pub fn files(all: &[(&str, &str)]) -> CatalogFiles {
     let all = all
         .iter()
         .map(|(path, text)| ((*path).into(), text.as_bytes().to_vec()));
-    CatalogFiles(all.collect())
+    all.collect()
 }
 
 pub fn catalog(all: &[(&str, &str)]) -> Catalog {
@@ -62,7 +63,15 @@ pub fn on_machine(
     leaf: Option<&str>,
     set: &[(&str, &str)],
 ) -> Result<Desired, String> {
-    let catalog = catalog(all);
+    in_catalog(&catalog(all), leaf, set)
+}
+
+/// The same of a catalog that is loaded.
+pub fn in_catalog(
+    catalog: &Catalog,
+    leaf: Option<&str>,
+    set: &[(&str, &str)],
+) -> Result<Desired, String> {
     let fleet = FleetView {
         number: 1,
         roles: BTreeMap::from([
@@ -114,6 +123,7 @@ macro_rules! as_kind {
     };
 }
 
+as_kind!(directory, Directory);
 as_kind!(file, File);
 as_kind!(package, Package);
 as_kind!(service, Service);

@@ -63,7 +63,7 @@ fn with_base(role: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 fn part_without_places(role: &str) -> Part {
-    let files = CatalogFiles(with_base(role).into_iter().collect());
+    let files = CatalogFiles::from_iter(with_base(role));
     let loaded = Catalog::load(&files).unwrap_or_else(|wrong| panic!("{wrong}"));
     let mut part = loaded.0.part("web").unwrap().clone();
     let nowhere = Place {
@@ -152,7 +152,7 @@ fn places_hold(files: &CatalogFiles) {
     };
     for diagnostic in said.iter() {
         for spot in diagnostic.at.iter() {
-            let text = String::from_utf8_lossy(&files.0[&spot.place.file]).into_owned();
+            let text = String::from_utf8_lossy(&files.bytes[&spot.place.file]).into_owned();
             let line = text.split('\n').nth(spot.place.line as usize - 1);
             let line = line.unwrap_or_else(|| panic!("no such line: {spot:?}"));
             let column = spot.place.column as usize;
@@ -180,7 +180,7 @@ proptest! {
 
     #[test]
     fn spoilt_text_is_an_error_and_no_more(text in spoilt()) {
-        places_hold(&CatalogFiles(with_base(&text).into_iter().collect()));
+        places_hold(&CatalogFiles::from_iter(with_base(&text)));
     }
 
     #[test]
@@ -188,16 +188,16 @@ proptest! {
         role in prop::collection::vec(any::<u8>(), 0..200),
         fleet in "\\PC{0,80}",
     ) {
-        let mut files = CatalogFiles(with_base("").into_iter().collect());
-        files.0.insert("web/role.toml".into(), role);
-        files.0.insert("fleet.toml".into(), fleet.into_bytes());
+        let mut files = CatalogFiles::from_iter(with_base(""));
+        files.bytes.insert("web/role.toml".into(), role);
+        files.bytes.insert("fleet.toml".into(), fleet.into_bytes());
         places_hold(&files);
     }
 
     #[test]
     fn any_template_is_an_error_and_no_more(template in "[a-z{}%#|.'\" \\[\\]()~+-]{0,60}") {
         let mut files = files(&[("web/role.toml", "[file.'/x']\ntemplate = 'x.j2'")]);
-        files.0.insert("web/x.j2".into(), template.into_bytes());
+        files.bytes.insert("web/x.j2".into(), template.into_bytes());
         places_hold(&files);
     }
 }
@@ -227,10 +227,10 @@ fn shipped_roles_without_a_line() {
         let text: Vec<&str> = kept.map(|(_, line)| *line).collect();
         let mut files = files(&[("base/role.toml", "partial = true")]);
         files
-            .0
+            .bytes
             .insert("zookeeper/role.toml".into(), text.join("\n").into_bytes());
         files
-            .0
+            .bytes
             .insert("zookeeper/zoo.cfg.j2".into(), template.clone());
         places_hold(&files);
     }

@@ -11,3 +11,4 @@ mod layers;
 mod rendering;
 mod shipped;
 mod stories;
+mod trees;

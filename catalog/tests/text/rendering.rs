@@ -3,11 +3,9 @@
 use crate::common::{
     catalog, command, facts, file, files, ids, on_machine, package, repository, role, service, text,
 };
-use cfg_catalog::digest::Digest;
 use cfg_catalog::fleet::FleetView;
-use cfg_catalog::resource::file::Content;
+use cfg_catalog::resource::Shell;
 use cfg_catalog::resource::package::Wanted;
-use cfg_catalog::resource::{Mode, Presence, Shell};
 use cfg_catalog::{Catalog, Inputs, render};
 use std::collections::BTreeMap;
 
@@ -204,6 +202,9 @@ fn what_is_missing_on_a_machine_names_the_template_line() {
         "{wrong}"
     );
     assert!(wrong.contains("web/y.j2:2:6"), "{wrong}");
+    let line = "2 |   {{ facts.azure.compute.zone }}";
+    assert!(wrong.contains(line), "its text is at hand: {wrong}");
+    assert!(wrong.contains("web/role.toml:2:"), "{wrong}");
     assert!(
         !wrong.contains("r7") && !wrong.contains("10.0.0.3"),
         "a value leaks: {wrong}"
@@ -239,77 +240,6 @@ fn a_repository_is_a_whole_stanza() {
         .replace("'a b\\nc'", "\"a\\nEvil: x\"");
     let wrong = Catalog::load(&files(&[("web/role.toml", &bad), all[1]])).unwrap_err();
     assert!(wrong.to_string().contains("line break"), "{wrong}");
-}
-
-#[test]
-fn a_tree_is_its_files() {
-    let all = [
-        (
-            "web/role.toml",
-            "[directory.'/srv/site/']\nsource = 'site'\nowner = 'www-data'\nmode = '0750'\n\
-          [service.web]\nreload_on = ['file:/srv/site/**']",
-        ),
-        ("web/site/index.html", "x"),
-        ("web/site/css/a.css", "y"),
-        ("web/sites/other", "z"),
-    ];
-    let desired = on_machine(&all, None, &[]).unwrap();
-    assert_eq!(
-        ids(&desired),
-        [
-            "directory:/srv/site",
-            "file:/srv/site/css/a.css",
-            "file:/srv/site/index.html",
-            "service:web"
-        ]
-    );
-    let css = file(&desired, "file:/srv/site/css/a.css");
-    assert_eq!(css.attributes.owner.as_deref(), Some("www-data"));
-    assert_eq!(css.attributes.mode, None);
-    assert_eq!(service(&desired, "service:web").reload_on.len(), 2);
-}
-
-#[test]
-fn a_file_that_is_declared_wins_over_the_tree_and_takes_from_it_what_it_does_not_say() {
-    let tree = "[directory.'/srv/t']\nsource = 't'\nowner = 'app'\n";
-    let run = |keys: &str| {
-        let text = format!("{tree}[file.'/srv//t/bin/run']\n{keys}\n");
-        let all = [
-            ("web/role.toml", text.as_str()),
-            ("web/t/bin/run", "#!/bin/sh\n"),
-            ("web/t/plain", "x"),
-        ];
-        let desired = on_machine(&all, None, &[]).unwrap();
-        assert_eq!(
-            ids(&desired),
-            [
-                "directory:/srv/t",
-                "file:/srv/t/bin/run",
-                "file:/srv/t/plain"
-            ]
-        );
-        file(&desired, "file:/srv/t/bin/run").clone()
-    };
-    let of_tree = Content::Blob {
-        digest: Digest::of(b"#!/bin/sh\n"),
-        size: 10,
-    };
-    let mode = run("mode = '0755'");
-    assert_eq!(mode.content, Some(of_tree.clone()));
-    assert_eq!(mode.attributes.mode, Some(Mode(0o755)));
-    assert_eq!(mode.attributes.owner.as_deref(), Some("app"));
-    let owner = run("owner = 'root'\ncreate_only = true");
-    assert_eq!(owner.attributes.owner.as_deref(), Some("root"));
-    assert_eq!((owner.content, owner.create_only), (Some(of_tree), true));
-    let own = run("content = 'mine'");
-    assert_eq!(own.content, Some(Content::Text(b"mine".to_vec())));
-    let absent = run("state = 'absent'");
-    assert_eq!((absent.state, absent.content), (Presence::Absent, None));
-    let elsewhere = run("when = 'false'\nmode = '0755'");
-    assert_eq!(
-        elsewhere.attributes.mode, None,
-        "the tree's entry stands where the file is not declared"
-    );
 }
 
 #[test]

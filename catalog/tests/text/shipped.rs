@@ -14,7 +14,9 @@ fn read(dir: &Path, below: &str, files: &mut CatalogFiles) {
         if entry.file_type().unwrap().is_dir() {
             read(&entry.path(), &format!("{name}/"), files);
         } else {
-            files.0.insert(name, std::fs::read(entry.path()).unwrap());
+            files
+                .bytes
+                .insert(name, std::fs::read(entry.path()).unwrap());
         }
     }
 }
@@ -123,9 +125,9 @@ fn zookeeper_of_one() {
 fn a_repository_by_param() {
     let mut files = roles();
     let key = b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n".to_vec();
-    files.0.insert("base/keys/site.asc".into(), key);
+    files.bytes.insert("base/keys/site.asc".into(), key);
     let fleet = b"[role.base]\napt_uri = 'http://10.0.0.9/debs'\n".to_vec();
-    files.0.insert("fleet.toml".into(), fleet);
+    files.bytes.insert("fleet.toml".into(), fleet);
     let catalog = Catalog::load(&files)
         .unwrap_or_else(|wrong| panic!("\n{wrong}"))
         .0;

@@ -20,10 +20,10 @@ fn story(text: &str) -> Story {
     for line in head.lines() {
         let name = line.strip_prefix("-- ").and_then(|l| l.strip_suffix(" --"));
         if let Some(name) = name {
-            files.0.insert(name.to_owned(), Vec::new());
+            files.bytes.insert(name.to_owned(), Vec::new());
             path = Some(name.to_owned());
         } else if let Some(path) = &path {
-            let file = files.0.get_mut(path).unwrap();
+            let file = files.bytes.get_mut(path).unwrap();
             file.extend_from_slice(line.as_bytes());
             file.push(b'\n');
         }

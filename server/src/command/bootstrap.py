@@ -1,8 +1,12 @@
-# Fetches the agent from the server, checks it, enrols this machine and starts the agent.
-# The certificate of this one download is not checked; the SHA-256 of what came is.
-import hashlib, http.client, os, ssl, subprocess, sys, time, urllib.request
+#!/usr/bin/env python3
+# Fetches the agent from the server, checks it, enrols this machine and starts the agent; then removes itself.
+# cloud-init runs it at each boot until then, so a boot that is cut short is no harm; and it may be run by hand.
+# The certificate of the download is not checked; the SHA-256 of what came is. The token goes nowhere but through
+# `cfg enroll`, which sends it to nobody who does not show the CA with the SHA-256 below.
+import hashlib, http.client, os, random, ssl, subprocess, sys, time, urllib.request
 
 URL = "@AGENT_URL@"
+SIZE = @AGENT_SIZE@
 SHA256 = "@AGENT_SHA256@"
 PROGRAM = "/usr/bin/cfg"
 ENROL = [PROGRAM, "enroll", "--server", "@SERVER@", "--token-file", "/etc/cfg/token",
@@ -22,12 +26,30 @@ def installed():
         return False
 
 
-def fetch():
+def download(deadline):
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with urllib.request.urlopen(URL, timeout=60, context=context) as answer:
-        program = answer.read()
+    # No proxy, whatever the environment says: the agent will use none either.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}),
+                                         urllib.request.HTTPSHandler(context=context))
+    program = bytearray()
+    with opener.open(URL, timeout=30) as answer:
+        # Not more than was promised, and not for longer than there is patience: nobody knows yet who sends it.
+        while len(program) <= SIZE:
+            piece = answer.read1(65536)
+            if not piece:
+                break
+            program += piece
+            if time.monotonic() > deadline:
+                raise TimeoutError("%s came too slowly" % URL)
+    if len(program) < SIZE:
+        raise OSError("%s broke off after %d of %d bytes" % (URL, len(program), SIZE))
+    return program
+
+
+def fetch(deadline):
+    program = download(deadline)
     found = hashlib.sha256(program).hexdigest()
     if found != SHA256:
         raise ValueError("the agent at %s has SHA-256 %s, not %s: it was upgraded since this "
@@ -41,7 +63,7 @@ def fetch():
     os.rename(aside, PROGRAM)
 
 
-def enrol():
+def enrol(deadline):
     subprocess.run(ENROL, check=True, stdin=subprocess.DEVNULL)
 
 
@@ -49,13 +71,15 @@ def patiently(what, work, deadline):
     pause = 1
     while True:
         try:
-            return work()
+            return work(deadline)
         except (OSError, ValueError, http.client.HTTPException, subprocess.CalledProcessError) as error:
             log("%s: %s" % (what, error))
-            if time.monotonic() + pause > deadline:
-                sys.exit("cfg: gave up; run this again: python3 " + os.path.abspath(__file__))
-            time.sleep(pause)
-            pause = min(pause * 2, 60)
+        # A thousand machines that boot at once do not come again at once.
+        wait = pause * random.uniform(0.5, 1)
+        if time.monotonic() + wait > deadline:
+            sys.exit("cfg: gave up until the next boot; to try again before that: " + os.path.abspath(__file__))
+        time.sleep(wait)
+        pause = min(pause * 2, 60)
 
 
 deadline = time.monotonic() + PATIENCE
@@ -63,3 +87,4 @@ if not installed():
     patiently("fetching the agent", fetch, deadline)
     log("installed " + PROGRAM)
 patiently("enrolling", enrol, deadline)
+os.remove(os.path.abspath(__file__))

@@ -8,8 +8,9 @@ use anyhow::Context;
 use cfg_catalog::digest::Digest;
 use clap::Args;
 
-/// Where the script lies on the machine: it can be run again by hand.
-const SCRIPT: &str = "/var/lib/cfg/bootstrap.py";
+/// Where the script lies on the machine. cloud-init runs what is there at every boot; `runcmd` it would count as done
+/// also where the first boot was cut short.
+const SCRIPT: &str = "/var/lib/cloud/scripts/per-boot/cfg-bootstrap";
 
 #[derive(Debug, Args)]
 pub(super) struct CloudInit {
@@ -59,6 +60,7 @@ impl CloudInit {
             },
             server,
             agent: Digest::of(&program),
+            size: program.len(),
             ca: ca.digest(),
         };
         anstream::print!("{}", data.text());
@@ -73,6 +75,7 @@ struct UserData {
     server: Url,
     enrol: Url,
     agent: Digest,
+    size: usize,
     ca: Digest,
 }
 
@@ -85,18 +88,19 @@ impl UserData {
             let agent_toml = format!("enrol = \"{}\"\n", self.enrol);
             files.push(file("/etc/cfg/agent.toml", "0644", &agent_toml));
         }
-        files.push(file(SCRIPT, "0600", &self.script()));
+        files.push(file(SCRIPT, "0700", &self.script()));
         let (role, files) = (&self.role, files.concat());
         format!(
             "#cloud-config\n\
              # A machine of role {role}. The token in here lets a machine in: keep this file to yourself.\n\
-             write_files:\n{files}runcmd:\n  - [python3, {SCRIPT}]\n"
+             write_files:\n{files}"
         )
     }
 
     fn script(&self) -> String {
         include_str!("bootstrap.py")
             .replace("@AGENT_URL@", &format!("{}/cfg", self.enrol))
+            .replace("@AGENT_SIZE@", &self.size.to_string())
             .replace("@AGENT_SHA256@", &self.agent.to_string())
             .replace("@CA_SHA256@", &self.ca.to_string())
             .replace("@SERVER@", &self.server.to_string())
@@ -133,6 +137,7 @@ mod tests {
             },
             server,
             agent: Digest::of(b"agent"),
+            size: 5,
             ca: Digest::of(b"ca"),
         }
     }

@@ -1,6 +1,7 @@
 //! From a request to the service that answers it.
 
 use super::Caller;
+use super::visit::Visit;
 use crate::download;
 use crate::server::Server;
 use crate::service::agents::Agents;
@@ -27,73 +28,57 @@ type Problem = Box<dyn std::error::Error + Send + Sync>;
 const ASKED: Duration = Duration::from_secs(60);
 /// The same for an operator, who may upload on a slow line.
 const UPLOADED: Duration = Duration::from_secs(15 * 60);
+/// Enough for the agent's download on a slow line.
+const DOWNLOADED: Duration = Duration::from_secs(15 * 60);
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// Behind mutual TLS.
+/// What one caller finds behind a port.
 #[derive(Clone)]
-pub(super) struct Members {
-    agents: AgentsServer<Agents>,
-    operators: OperatorsServer<Operators>,
+pub(super) struct Front {
+    services: Services,
     caller: Caller,
 }
 
-impl Members {
-    pub(super) fn new(server: &Arc<Server>, caller: Caller) -> Self {
+#[derive(Clone)]
+enum Services {
+    /// Behind mutual TLS.
+    Members {
+        agents: AgentsServer<Agents>,
+        operators: OperatorsServer<Operators>,
+    },
+    /// Behind TLS with nothing but a token.
+    Guests {
+        enrolment: EnrolmentServer<Enrolment>,
+        server: Arc<Server>,
+        visit: Visit,
+    },
+}
+
+impl Front {
+    pub(super) fn of_members(server: &Arc<Server>, caller: Caller) -> Self {
         let agents = AgentsServer::new(Agents::new(server.clone()));
         let operators = OperatorsServer::new(Operators::new(server.clone()));
-        Self {
+        let services = Services::Members {
             agents: agents.max_decoding_message_size(8 * MIB),
             operators: operators.max_decoding_message_size(64 * MIB),
-            caller,
-        }
-    }
-}
-
-impl<B> Service<http::Request<B>> for Members
-where
-    B: Body + Send + 'static,
-    B::Error: Into<Problem> + Send + 'static,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Answer;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+        };
+        Self { services, caller }
     }
 
-    fn call(&mut self, mut request: http::Request<B>) -> Answer {
-        request.extensions_mut().insert(self.caller.clone());
-        match service(&request) {
-            "cfg.v1.Agents" => within(ASKED, self.agents.call(request)),
-            "cfg.v1.Operators" => within(UPLOADED, self.operators.call(request)),
-            _ => unknown(),
-        }
-    }
-}
-
-/// Behind TLS with nothing but a token.
-#[derive(Clone)]
-pub(super) struct Guests {
-    enrolment: EnrolmentServer<Enrolment>,
-    server: Arc<Server>,
-    caller: Caller,
-}
-
-impl Guests {
-    pub(super) fn new(server: &Arc<Server>, caller: Caller) -> Self {
+    pub(super) fn of_guests(server: &Arc<Server>, caller: Caller, visit: Visit) -> Self {
         let enrolment = EnrolmentServer::new(Enrolment::new(server.clone()));
-        Self {
+        let services = Services::Guests {
             enrolment: enrolment.max_decoding_message_size(256 * KIB),
             server: server.clone(),
-            caller,
-        }
+            visit,
+        };
+        Self { services, caller }
     }
 }
 
-impl<B> Service<http::Request<B>> for Guests
+impl<B> Service<http::Request<B>> for Front
 where
     B: Body + Send + 'static,
     B::Error: Into<Problem> + Send + 'static,
@@ -108,20 +93,35 @@ where
 
     fn call(&mut self, mut request: http::Request<B>) -> Answer {
         request.extensions_mut().insert(self.caller.clone());
-        match service(&request) {
-            "cfg.v1.Enrolment" => within(ASKED, self.enrolment.call(request)),
-            "cfg" if request.uri().path() == "/cfg" && request.method() == http::Method::GET => {
-                let (server, address) = (self.server.clone(), self.caller.address);
-                Box::pin(async move { Ok(download::agent(&server, address).await) })
+        // The first component of the path: gRPC's name of the service.
+        let path = request.uri().path();
+        let service = path.split('/').nth(1).unwrap_or_default();
+        match (&mut self.services, service) {
+            (Services::Members { agents, .. }, "cfg.v1.Agents") => {
+                within(ASKED, agents.call(request))
+            }
+            (Services::Members { operators, .. }, "cfg.v1.Operators") => {
+                within(UPLOADED, operators.call(request))
+            }
+            (
+                Services::Guests {
+                    enrolment, visit, ..
+                },
+                "cfg.v1.Enrolment",
+            ) => {
+                visit.extend(ASKED);
+                within(ASKED, enrolment.call(request))
+            }
+            (Services::Guests { server, visit, .. }, "cfg")
+                if path == "/cfg" && request.method() == http::Method::GET =>
+            {
+                visit.extend(DOWNLOADED);
+                let (server, caller) = (server.clone(), self.caller.clone());
+                Box::pin(async move { Ok(download::agent(&server, &caller).await) })
             }
             _ => unknown(),
         }
     }
-}
-
-/// The first component of the path: gRPC's name of the service.
-fn service<B>(request: &http::Request<B>) -> &str {
-    request.uri().path().split('/').nth(1).unwrap_or_default()
 }
 
 fn within(

@@ -1,8 +1,9 @@
 //! How many strangers may be at the door at once. Beyond that they are turned away, never made to wait:
 //! whoever waits would make others wait.
 
+use crate::told::network;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// From anywhere.
@@ -55,13 +56,6 @@ impl Drop for Ticket {
                 counts.by_address.remove(&self.address);
             }
         }
-    }
-}
-
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-        v4 => v4,
     }
 }
 

@@ -74,13 +74,12 @@ impl Tls {
         }
     }
 
-    /// Renews whenever two thirds of the certificate's life are over.
+    /// Renews whenever two thirds of the certificate's life are over, or the clock was set back to before it.
     pub async fn keep_fresh(&self) {
         let hour = Duration::from_secs(3600);
         loop {
             tokio::time::sleep((self.life / 12).min(hour)).await;
-            let age = clock::now().saturating_sub(self.current.load().made);
-            if age * 3 >= self.life.as_secs() * 2 {
+            if is_due(self.current.load().made, self.life, clock::now()) {
                 let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
                 self.replace(&names);
             }
@@ -97,6 +96,11 @@ impl Tls {
             Err(error) => warn!("the server's certificate was not renewed: {error}"),
         }
     }
+}
+
+fn is_due(made: u64, life: Duration, now: u64) -> bool {
+    // One that a clock in the future has made is not valid yet for anybody else.
+    now < made || (now - made) * 3 >= life.as_secs() * 2
 }
 
 impl Current {
@@ -141,7 +145,7 @@ mod tests {
     #[tokio::test]
     async fn renews_itself() {
         let data = tempfile::tempdir().unwrap();
-        let ca = Arc::new(Ca::create(data.path(), "f").unwrap());
+        let ca = Arc::new(Ca::create(data.path(), "f", LIFE).unwrap());
         let tls = Tls::new(ca, vec!["localhost".into()], Duration::from_secs(3)).unwrap();
         let before = tls.config(Door::Members);
         let renewal = tokio::time::timeout(Duration::from_millis(3500), tls.keep_fresh());
@@ -150,9 +154,17 @@ mod tests {
     }
 
     #[test]
+    fn due() {
+        let life = Duration::from_secs(300);
+        for (now, due) in [(999, true), (1000, false), (1199, false), (1200, true)] {
+            assert_eq!(is_due(1000, life, now), due, "{now}");
+        }
+    }
+
+    #[test]
     fn learns_its_addresses_once() {
         let data = tempfile::tempdir().unwrap();
-        let ca = Arc::new(Ca::create(data.path(), "f").unwrap());
+        let ca = Arc::new(Ca::create(data.path(), "f", LIFE).unwrap());
         let tls = Tls::new(ca, vec!["localhost".into()], LIFE).unwrap();
         let before = tls.config(Door::Guests);
         tls.reached_at([10, 0, 0, 1].into());

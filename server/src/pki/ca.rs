@@ -20,7 +20,8 @@ use std::time::Duration;
 /// A clock that is a little behind must still accept a new certificate.
 const SKEW_S: u64 = 600;
 const DAY_S: u64 = 24 * 3600;
-const CA_DAYS: u64 = 20 * 365;
+/// How long a CA lasts. Nothing that it signs lasts longer.
+pub const LIFE: Duration = Duration::from_secs(20 * 365 * DAY_S);
 const FOLDER: &str = "pki";
 const KEY: &str = "ca.key";
 const CERTIFICATE: &str = "ca.pem";
@@ -47,17 +48,17 @@ impl Ca {
         data.join(FOLDER).join(CERTIFICATE).exists()
     }
 
-    /// Makes one for a fleet and stores it: whole, or not at all.
+    /// Makes one for a fleet, with this life, and stores it: whole, or not at all.
     ///
     /// # Errors
     /// Where it cannot be stored, or there is one already.
-    pub fn create(data: &Path, fleet: &str) -> Result<Self, PkiError> {
+    pub fn create(data: &Path, fleet: &str, life: Duration) -> Result<Self, PkiError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         params.distinguished_name = common_name(&format!("cfg fleet {fleet}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        validity(&mut params, CA_DAYS * DAY_S, u64::MAX);
+        validity(&mut params, life, u64::MAX);
         params.serial_number = Some(serial()?);
         let certificate = params.self_signed(&key)?;
         store(data, &key.serialize_pem(), &certificate.pem())?;
@@ -96,6 +97,11 @@ impl Ca {
         })
     }
 
+    /// Until when it lasts, seconds since 1970.
+    pub fn expires(&self) -> u64 {
+        self.expires
+    }
+
     /// SHA-256 of its certificate's DER: what agents are told to trust.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.der)
@@ -120,9 +126,9 @@ impl Ca {
         key: &PublicKey,
         identity: &Identity,
         name: &str,
-        days: u32,
+        life: Duration,
     ) -> Result<String, PkiError> {
-        let mut params = self.leaf(u64::from(days) * DAY_S)?;
+        let mut params = self.leaf(life)?;
         // 64 characters is what X.509 has room for; the URI is what counts.
         params.distinguished_name = common_name(&name.chars().take(64).collect::<String>());
         let uri = identity.to_string().try_into()?;
@@ -137,7 +143,7 @@ impl Ca {
     /// Where a name is none, or signing fails.
     pub fn own(&self, names: &[String], life: Duration) -> Result<Own, PkiError> {
         let key = KeyPair::generate()?;
-        let mut params = self.leaf(life.as_secs())?;
+        let mut params = self.leaf(life)?;
         params.distinguished_name = common_name("cfg-server");
         params.subject_alt_names = names
             .iter()
@@ -152,13 +158,13 @@ impl Ca {
         })
     }
 
-    fn leaf(&self, life_s: u64) -> Result<CertificateParams, PkiError> {
+    fn leaf(&self, life: Duration) -> Result<CertificateParams, PkiError> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
         params.serial_number = Some(serial()?);
-        validity(&mut params, life_s, self.expires);
+        validity(&mut params, life, self.expires);
         Ok(params)
     }
 }
@@ -176,11 +182,11 @@ fn common_name(name: &str) -> DistinguishedName {
     dn
 }
 
-fn validity(params: &mut CertificateParams, life_s: u64, latest: u64) {
+fn validity(params: &mut CertificateParams, life: Duration, latest: u64) {
     let now = clock::now();
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     params.not_before = epoch + Duration::from_secs(now.saturating_sub(SKEW_S));
-    params.not_after = epoch + Duration::from_secs((now + life_s).min(latest));
+    params.not_after = epoch + Duration::from_secs((now + life.as_secs()).min(latest));
 }
 
 /// 128 random bits, positive.
@@ -236,17 +242,17 @@ mod tests {
     fn made_once() {
         let data = tempfile::tempdir().unwrap();
         assert!(!Ca::exists(data.path()));
-        let ca = Ca::create(data.path(), "f").unwrap();
+        let ca = Ca::create(data.path(), "f", LIFE).unwrap();
         assert!(Ca::exists(data.path()));
         assert_eq!(Ca::load(data.path()).unwrap().digest(), ca.digest());
-        assert!(Ca::create(data.path(), "f").is_err());
+        assert!(Ca::create(data.path(), "f", LIFE).is_err());
         assert_eq!(Ca::load(data.path()).unwrap().digest(), ca.digest());
     }
 
     #[test]
     fn only_its_owner_reads_it() {
         let data = tempfile::tempdir().unwrap();
-        Ca::create(data.path(), "f").unwrap();
+        Ca::create(data.path(), "f", LIFE).unwrap();
         for (path, wanted) in [("", 0o700), ("pki", 0o700), ("pki/ca.key", 0o600)] {
             let mode = data
                 .path()
@@ -262,13 +268,24 @@ mod tests {
     #[test]
     fn a_foreign_key_is_seen() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        Ca::create(one.path(), "f").unwrap();
-        Ca::create(other.path(), "f").unwrap();
+        Ca::create(one.path(), "f", LIFE).unwrap();
+        Ca::create(other.path(), "f", LIFE).unwrap();
         std::fs::copy(
             other.path().join("pki/ca.key"),
             one.path().join("pki/ca.key"),
         )
         .unwrap();
         assert!(matches!(Ca::load(one.path()), Err(PkiError::Pair(_))));
+    }
+
+    #[test]
+    fn nothing_outlives_it() {
+        let data = tempfile::tempdir().unwrap();
+        let ca = Ca::create(data.path(), "f", Duration::from_secs(60)).unwrap();
+        let own = ca.own(&["localhost".into()], LIFE).unwrap();
+        let (_, parsed) = x509_parser::parse_x509_certificate(&own.chain[0]).unwrap();
+        let until = u64::try_from(parsed.validity().not_after.timestamp()).unwrap();
+        assert_eq!(until, ca.expires());
+        assert!(until <= clock::now() + 60);
     }
 }

@@ -4,6 +4,7 @@ use crate::clock;
 use crate::refusal::Refusal;
 use crate::state::identity::{Identity, Nobody};
 use cfg_catalog::digest::Digest;
+use std::time::Duration;
 use x509_parser::extensions::GeneralName;
 
 /// A verified peer.
@@ -38,14 +39,14 @@ impl Peer {
         })
     }
 
-    /// That the certificate still lasts: TLS asks only once, a stream may stay for weeks.
+    /// That the certificate still lasts, and how long: TLS asks only once, a stream may stay for weeks.
     ///
     /// # Errors
     /// Where it has run out.
-    pub fn lasts(&self) -> Result<(), Refusal> {
-        match self.expires > clock::now() {
-            true => Ok(()),
-            false => Err(Refusal::Expired(self.identity.who.to_string())),
+    pub fn lasts(&self) -> Result<Duration, Refusal> {
+        match self.expires.checked_sub(clock::now()) {
+            None | Some(0) => Err(Refusal::Expired(self.identity.who.to_string())),
+            Some(seconds) => Ok(Duration::from_secs(seconds)),
         }
     }
 }

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
-use tracing::info;
 
 /// A stream is not silent for longer: both ends know that the other is there.
 const TICK: Duration = Duration::from_secs(15);
@@ -206,12 +205,15 @@ impl Watch {
                 Ok(_) => {}
             }
             drop(state);
+            // Its end comes without any news.
+            let peer = self.caller.peer.as_ref();
+            let left = peer.and_then(|peer| peer.lasts().ok()).unwrap_or_default();
             tokio::select! {
                 changed = self.states.changed() => if changed.is_err() {
                     return (Err(Refusal::Stopping.into()), None);
                 },
                 // Said again: a tick.
-                () = tokio::time::sleep(TICK) => self.said = None,
+                () = tokio::time::sleep(TICK.min(left)) => self.said = None,
             }
         }
     }
@@ -312,7 +314,7 @@ impl wire::agents_server::Agents for Agents {
             .await
         {
             Ok(certificate) => {
-                info!("renewed the certificate of a node at {}", caller.address);
+                caller.note(format_args!("has a new certificate"));
                 Ok(Response::new(certificate))
             }
             Err(refusal) => Err(caller.refuse("renewal", refusal)),

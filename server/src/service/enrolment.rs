@@ -14,11 +14,12 @@ use cfg_catalog::digest::Digest;
 use cfg_catalog::facts::Facts;
 use cfg_wire::{Certificate, EnrollOperatorRequest, EnrollRequest};
 use std::sync::Arc;
+use std::time::Duration;
 use tonic::{Request, Response, Status};
 use tracing::info;
 
-/// A desk is not always on, so its certificate does not renew itself. It is looked up at every call.
-const OPERATOR_DAYS: u32 = 366;
+/// A desk may be off for months; used in the last third of this, it renews its certificate.
+const OPERATOR_LIFE: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// The service.
 pub struct Enrolment {
@@ -137,13 +138,13 @@ impl Server {
             fleet: self.fleet.name.clone(),
             who,
         };
-        let days = match &identity.who {
-            Who::Node { .. } => self.certificate_days,
-            Who::Operator { .. } => OPERATOR_DAYS,
+        let life = match &identity.who {
+            Who::Node { .. } => self.certificate_life,
+            Who::Operator { .. } => OPERATOR_LIFE,
         };
         let certificate = self
             .ca
-            .sign(key, &identity, &name, days)
+            .sign(key, &identity, &name, life)
             .map_err(|error| Refusal::Internal(error.to_string()))?;
         Ok(Certificate {
             certificate,

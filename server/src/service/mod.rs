@@ -11,7 +11,6 @@ use crate::refusal::Refusal;
 use std::pin::Pin;
 use tokio_stream::Stream;
 use tonic::{Request, Status};
-use tracing::warn;
 
 /// An answer in parts.
 pub type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -35,14 +34,7 @@ impl Caller {
 
     /// Says no, and says so in the log.
     fn refuse(&self, what: &str, refusal: Refusal) -> Status {
-        let address = self.address;
-        match &self.peer {
-            Some(peer) => warn!(
-                "refused {} at {address}: {what}: {refusal}",
-                peer.identity.who
-            ),
-            None => warn!("refused {address}: {what}: {refusal}"),
-        }
+        self.refused(format_args!("{what}: {refusal}"));
         refusal.into()
     }
 }

@@ -3,12 +3,14 @@
 use super::caller;
 use crate::clock;
 use crate::listen::Caller;
+use crate::pki::request;
 use crate::refusal::Refusal;
 use crate::release::publish::{self, Submitted};
 use crate::release::{blob_path, parse_digest};
 use crate::server::Server;
 use crate::state::State;
 use crate::state::event::Purpose;
+use crate::state::identity::Who;
 use crate::state::publish::Over;
 use crate::state::token::{self, Secret, Wanted};
 use bytes::BytesMut;
@@ -49,6 +51,23 @@ impl Operators {
             Ok(format!("operator {name}"))
         };
         self.server.log.look(look).await
+    }
+
+    /// A new certificate for the key that the operator enrolled with: only a token brings another key.
+    async fn renew_certificate(
+        &self,
+        caller: &Caller,
+        csr: &[u8],
+    ) -> Result<wire::Certificate, Refusal> {
+        self.operator(caller).await?;
+        let peer = caller.peer()?;
+        let (Who::Operator { name } | Who::Node { name, .. }) = &peer.identity.who;
+        let key = request::check(csr, name)?;
+        if key.digest() != peer.key {
+            let why = "its key is not the one that this operator enrolled with";
+            return Err(Refusal::Request(why.to_owned()));
+        }
+        self.server.certificate(&key, peer.identity.who.clone())
     }
 
     async fn lacks(&self, digests: &[String]) -> Result<Vec<String>, Refusal> {
@@ -282,6 +301,23 @@ impl wire::operators_server::Operators for Operators {
         request: Request<wire::FleetRequest>,
     ) -> Result<Response<wire::FleetReply>, Status> {
         serve!(self, request, "the fleet", |_by| self.all_nodes().await)
+    }
+
+    async fn renew(
+        &self,
+        request: Request<wire::RenewRequest>,
+    ) -> Result<Response<wire::Certificate>, Status> {
+        let caller = caller(&request)?;
+        let renewed = self
+            .renew_certificate(&caller, &request.get_ref().csr)
+            .await;
+        match renewed {
+            Ok(certificate) => {
+                caller.note(format_args!("has a new certificate"));
+                Ok(Response::new(certificate))
+            }
+            Err(refusal) => Err(caller.refuse("renewal", refusal)),
+        }
     }
 
     async fn revoke_node(

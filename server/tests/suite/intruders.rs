@@ -130,6 +130,31 @@ async fn a_revoked_node_with_its_stream_open() {
 }
 
 #[tokio::test]
+async fn a_revoked_node_half_way_through_a_file() {
+    let (_place, world) = world().await;
+    let mut release = Release::of(&["web"], 1);
+    let large = vec![7; 16 * 1024 * 1024];
+    let digest = Digest::of(&large).to_string();
+    let files = &mut release.roles.get_mut("web").expect("it is in it").files;
+    files.insert("large", large);
+    world.desk.publish(&release).await;
+    let machine = world.machine("web", "halfway-1").await;
+    let fetched = machine.agents.clone().fetch(FetchRequest { digest }).await;
+    let mut chunks = fetched.expect("it is its own").into_inner();
+    chunks.message().await.expect("a chunk").expect("a chunk");
+    world.desk.revoke("halfway-1").await;
+    let end = loop {
+        match chunks.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it got the whole file"),
+            Err(status) => break status,
+        }
+    };
+    refused::<()>(Err(end), Code::PermissionDenied, "is revoked");
+    logged::expect(&["WARN", "refused node halfway-1", "a blob half-way"]).await;
+}
+
+#[tokio::test]
 async fn what_is_another_s_to_read() {
     let (_place, world) = world().await;
     let release = Release::of(&["web", "zk"], 1)

@@ -43,14 +43,21 @@ pub fn keep() {
     });
 }
 
+fn text() -> String {
+    let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    String::from_utf8_lossy(&lines).into_owned()
+}
+
+/// How many lines have this in them.
+pub fn count(words: &str) -> usize {
+    text().lines().filter(|line| line.contains(words)).count()
+}
+
 /// Waits for a line with all these words.
 pub async fn expect(words: &[&str]) {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        let text = {
-            let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
-            String::from_utf8_lossy(&lines).into_owned()
-        };
+        let text = text();
         let found = text
             .lines()
             .any(|line| words.iter().all(|word| line.contains(word)));

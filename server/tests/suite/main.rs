@@ -2,12 +2,14 @@
 
 mod attacks;
 mod azurite;
+mod certificates;
 mod channel;
 mod intruders;
 mod logged;
 mod place;
 mod program;
 mod release;
+mod sieges;
 mod stores;
 mod streams;
 mod world;

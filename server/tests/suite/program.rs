@@ -192,23 +192,63 @@ fn cloud_init_warns_of_a_bare_host_name() {
 
 /// The script of the user-data, made to install below a folder.
 fn script(user_data: &str, root: &Path) -> String {
-    let start = user_data.find("      # Fetches").expect("the script");
-    let end = user_data.find("runcmd:").expect("its end");
-    let script: String = user_data[start..end]
+    let start = user_data
+        .find("      #!/usr/bin/env python3")
+        .expect("the script");
+    let script: String = user_data[start..]
         .lines()
         .map(|line| format!("{}\n", line.strip_prefix("      ").unwrap_or(line)))
         .collect();
     let program = root.join("cfg").display().to_string();
     script
         .replace("/usr/bin/cfg", &program)
-        .replace("PATIENCE = 15 * 60", "PATIENCE = 3")
+        .replace("PATIENCE = 15 * 60", "PATIENCE = 8")
 }
 
-fn python(script: &Path) -> Output {
-    Command::new("python3")
-        .arg(script)
-        .output()
-        .expect("python3 runs")
+/// A machine with the script of a home's user-data.
+struct Booting {
+    root: TempDir,
+    text: String,
+    token: String,
+}
+
+impl Booting {
+    fn new(home: &Home) -> Self {
+        let made = home.call(&["cloud-init", "--role", "web"]);
+        assert!(made.status.success(), "{made:?}");
+        let user_data = text(&made.stdout);
+        let root = tempfile::tempdir().expect("a folder");
+        let token = user_data.find("cfg-").expect("the token");
+        Self {
+            text: script(&user_data, root.path()),
+            token: user_data[token..token + 44].to_owned(),
+            root,
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.root.path().join("cfg-bootstrap")
+    }
+
+    fn program(&self) -> PathBuf {
+        self.root.path().join("cfg")
+    }
+
+    fn boot(&self) -> Child {
+        std::fs::write(self.path(), &self.text).expect("written");
+        Command::new("python3")
+            .arg(self.path())
+            // Nobody listens there.
+            .env("https_proxy", "http://127.0.0.1:1")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("python3 runs")
+    }
+
+    fn booted(&self) -> Output {
+        self.boot().wait_with_output().expect("it ends")
+    }
 }
 
 #[test]
@@ -217,7 +257,6 @@ fn cloud_init_brings_the_agent() {
     assert!(home.call(&["init"]).status.success());
     let _serving = home.serve();
     let made = home.call(&["cloud-init", "--role", "web"]);
-    assert!(made.status.success(), "{made:?}");
     assert!(
         text(&made.stderr).contains("nothing is published yet"),
         "{made:?}"
@@ -226,11 +265,9 @@ fn cloud_init_brings_the_agent() {
     assert!(user_data.starts_with("#cloud-config\n"), "{user_data}");
     assert!(user_data.contains(&format!("https://127.0.0.1:{}/cfg", home.enrol_port)));
 
-    let machine = tempfile::tempdir().expect("a folder");
-    let path: PathBuf = machine.path().join("bootstrap.py");
-    std::fs::write(&path, script(&user_data, machine.path())).expect("written");
+    let machine = Booting::new(&home);
     for _ in 0..2 {
-        let output = python(&path);
+        let output = machine.booted();
         assert!(output.status.success(), "{output:?}");
         let says = text(&output.stdout);
         assert!(
@@ -242,8 +279,11 @@ fn cloud_init_brings_the_agent() {
             "{says}"
         );
         assert!(says.contains(" --start"), "{says}");
+        let all = format!("{says}{}", text(&output.stderr));
+        assert!(!all.contains(&machine.token), "the token is in the log");
+        assert!(!machine.path().exists(), "the next boot has nothing to do");
     }
-    let installed = machine.path().join("cfg");
+    let installed = machine.program();
     assert_eq!(
         std::fs::read(&installed).expect("the agent"),
         std::fs::read(home.path().join("cfg")).expect("the agent")
@@ -251,15 +291,36 @@ fn cloud_init_brings_the_agent() {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = installed.metadata().expect("its mode").permissions().mode();
     assert_eq!(mode & 0o7777, 0o755);
+}
 
-    // Another program than the one that was promised is not installed.
-    std::fs::remove_file(&installed).expect("removed");
-    std::fs::write(home.path().join("cfg"), "#!/bin/sh\necho evil\n").expect("written");
-    let output = python(&path);
+#[test]
+fn cloud_init_brings_no_other_agent() {
+    let home = Home::new();
+    std::fs::write(home.path().join("cfg"), "#!/bin/sh\nexit 0\n").expect("written");
+    assert!(home.call(&["init"]).status.success());
+    let _serving = home.serve();
+    let machine = Booting::new(&home);
+    // Another program than the one that was promised is not installed, and no more of it is taken than that has.
+    let endless = std::fs::File::create(home.path().join("cfg")).expect("created");
+    endless.set_len(64 << 30).expect("a length");
+    let output = machine.booted();
     assert!(!output.status.success());
-    assert!(
-        text(&output.stdout).contains("somebody meddles"),
-        "{output:?}"
-    );
-    assert!(!installed.exists());
+    let says = text(&output.stdout);
+    assert!(says.matches("somebody meddles").count() > 2, "{says}");
+    assert!(text(&output.stderr).contains("gave up until the next boot"));
+    assert!(!machine.program().exists());
+    assert!(machine.path().exists(), "the next boot tries again");
+}
+
+#[test]
+fn cloud_init_waits_for_the_server() {
+    let home = Home::new();
+    assert!(home.call(&["init"]).status.success());
+    let machine = Booting::new(&home);
+    let booting = machine.boot();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let _serving = home.serve();
+    let output = booting.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{output:?}");
+    assert!(text(&output.stdout).contains("fetching the agent: "));
 }

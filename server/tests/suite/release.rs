@@ -58,6 +58,7 @@ impl Release {
             let blob = Blob {
                 digest: Digest::of(content),
                 size: content.len() as u64,
+                executable: false,
             };
             (format!("{name}/{path}"), blob)
         });

@@ -254,14 +254,14 @@ on_both! {
         assert_eq!(server.fleet.ca, founded.ca.digest());
         // With another CA, nobody serves this store.
         std::fs::remove_dir_all(config.data.join("pki")).unwrap();
-        cfg_server::pki::ca::Ca::create(&config.data, "fleet").unwrap();
+        cfg_server::pki::ca::Ca::create(&config.data, "fleet", cfg_server::pki::ca::LIFE).unwrap();
         let error = Server::open(&config).await.err().unwrap();
         assert!(error.to_string().contains("another CA"), "{error:#}");
     }
 
     async fn an_init_cut_short_is_taken_up(place) {
         let config = place.config();
-        let ca = cfg_server::pki::ca::Ca::create(&config.data, "fleet").unwrap();
+        let ca = cfg_server::pki::ca::Ca::create(&config.data, "fleet", cfg_server::pki::ca::LIFE).unwrap();
         let error = Running::start(&config).await.err().unwrap();
         assert!(format!("{error:#}").contains("run cfg-server init first"), "{error:#}");
         let founded = founding::found(&config, "fleet").await.unwrap();

@@ -117,3 +117,18 @@ fn in_a_tree_of_its_own_a_judge_of_root_sees_the_tree() {
     assert!(tree.write(&file("bad")).is_err());
     assert_eq!(tree.read("/etc/app"), "good");
 }
+
+#[test]
+fn a_judge_that_says_much_is_quoted_with_its_last_lines() {
+    let argv = [
+        "/bin/sh",
+        "-c",
+        "i=0; while [ $i -lt 20000 ]; do echo line $i >&2; i=$((i + 1)); done; echo >&2; echo the reason >&2; exit 4",
+    ];
+    let ended = super::super::tool::run(&argv, None, Duration::from_secs(60)).unwrap();
+    let told = ended.told();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[0], "ended with exit code 4, and said last:");
+    assert_eq!(lines[1], "line 19991");
+    assert_eq!(lines[10..], ["the reason"]);
+}

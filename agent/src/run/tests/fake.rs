@@ -379,6 +379,7 @@ impl Site for Fake {
                 auto: false,
                 available: Some(self.offered.clone()),
                 debconf: Answers::default(),
+                refusal: None,
             }),
             Body::Service(_) => Observed::Service(self.service_state(&resource.id.name)),
             Body::Command(_) => Observed::Command(CommandState {

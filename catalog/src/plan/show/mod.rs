@@ -1,13 +1,14 @@
 //! A document as text for a terminal: grouped by resource, with diffs, and a summary at the end.
 
 mod escape;
+mod failures;
 mod paint;
 mod phrase;
 
 pub use escape::escape;
 pub use paint::Style;
 
-use super::document::{Document, Failure, Held};
+use super::document::{Document, Held};
 use super::{Action, Certainty, Change};
 use crate::id::ResourceId;
 use paint::Ink;
@@ -30,9 +31,6 @@ pub fn text(document: &Document, style: Style, width: usize) -> String {
     for held in &document.held {
         page.held(held);
     }
-    for failure in &document.failures {
-        page.failure(failure);
-    }
     for leftover in &document.leftovers {
         page.head(
             Ink::Faint,
@@ -40,6 +38,10 @@ pub fn text(document: &Document, style: Style, width: usize) -> String {
             &leftover.resource.to_string(),
             "left over: the role names it no more",
         );
+    }
+    let failed = failures::groups(document);
+    for group in &failed {
+        page.failure(group, document.dry_run);
     }
     if !page.text.is_empty() {
         page.line("", "");
@@ -51,6 +53,12 @@ pub fn text(document: &Document, style: Style, width: usize) -> String {
         _ => Ink::Title,
     };
     page.line("", &style.paint(ink, &summary));
+    if !document.dry_run && failed.iter().any(|group| group.first.resource.is_some()) {
+        page.line(
+            "",
+            "Run it again when that is mended: what is done stays done.",
+        );
+    }
     page.text
 }
 
@@ -237,18 +245,20 @@ impl Page {
         self.head(Ink::Held, "=", &held.resource.to_string(), &words);
     }
 
-    fn failure(&mut self, failure: &Failure) {
-        match &failure.resource {
-            Some(resource) => self.head(Ink::Failed, "!", &resource.to_string(), "failed"),
-            None => self.head(Ink::Failed, "!", "failed", ""),
+    fn failure(&mut self, group: &failures::Group<'_>, dry_run: bool) {
+        let word = if dry_run { "would fail" } else { "failed" };
+        match &group.first.resource {
+            Some(resource) => self.head(Ink::Failed, "!", &resource.to_string(), word),
+            None => {
+                let line = self.style.paint(Ink::Failed, &format!("! {word}"));
+                self.line("", &line);
+            }
         }
-        for line in failure.message.lines() {
+        for line in group.first.message.lines() {
             self.wrapped(Ink::Failed, &escape(line));
         }
-        if !failure.skipped.is_empty() {
-            let skipped: Vec<String> = failure.skipped.iter().map(ToString::to_string).collect();
-            let skipped = format!("skipped on its account: {}", skipped.join(", "));
-            self.wrapped(Ink::Faint, &escape(&skipped));
+        for words in group.words() {
+            self.wrapped(Ink::Faint, &escape(&words));
         }
     }
 

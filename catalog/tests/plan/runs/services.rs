@@ -317,3 +317,43 @@ fn what_the_plan_did_not_have_is_unforeseen() {
     );
     assert!(words(&ran.document).contains(&"file:/etc/zookeeper/conf/myid update".into()));
 }
+
+#[test]
+fn a_command_may_change_what_the_role_leaves_open() {
+    let open = || file_with("/d/made", |file| file.attributes = mode(0o644));
+    for (inputs, restart_on, restarts) in [
+        (vec![directory("/d")], "directory:/d", true),
+        (vec![purged("/d"), open()], "directory:/d", true),
+        (vec![directory("/d"), open()], "file:/d/made", true),
+        // What a command does to these the role would undo again.
+        (
+            vec![purged("/e"), file("/e/own", "x")],
+            "directory:/e",
+            false,
+        ),
+        (vec![file("/e/own", "x")], "file:/e/own", false),
+        (vec![directory("/d")], "package:app", false),
+    ] {
+        let mut machine = Machine::blank();
+        machine.offer("app", &["1"], |deb| deb.units = vec!["app.service".into()]);
+        machine.write("/d/made", "before");
+        machine.touches.insert("make".into(), path("/d/made"));
+        let mut resources = vec![
+            package("app", "*"),
+            running("app", &[restart_on]),
+            file("/in", "x"),
+        ];
+        resources.extend(inputs);
+        let (mut machine, desired, ledger) = settled(resources, machine);
+        let mut resources = desired.resources;
+        resources.push(on("make", &["file:/in"]));
+        let desired = role(resources);
+        let plan = dry(&machine, &desired, &ledger);
+        let expected: &[_] = match restarts {
+            true => &[(Action::Restart, Certainty::Assumed)],
+            false => &[],
+        };
+        assert_eq!(certainty(&plan, "service:app"), expected, "{restart_on}");
+        true_run(&mut machine, &desired, &ledger);
+    }
+}

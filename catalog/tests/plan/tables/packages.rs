@@ -5,7 +5,7 @@ use crate::build::*;
 use cfg_catalog::plan::ahead::Ahead;
 use cfg_catalog::plan::{Action, Change, Host, Verdict};
 use cfg_catalog::resource::debconf::{Answer, Answers};
-use cfg_catalog::resource::package::{DpkgState, PackagePresence, PackageState, Wanted};
+use cfg_catalog::resource::package::{DpkgState, PackagePresence, PackageState, Refusal, Wanted};
 use cfg_catalog::resource::{Observed, Resource};
 use serde_json::json;
 
@@ -20,6 +20,7 @@ pub fn dpkg(version: &str) -> PackageState {
         auto: false,
         available: Some(available.map(String::from).into()),
         debconf: Answers::default(),
+        refusal: None,
     }
 }
 
@@ -56,6 +57,7 @@ fn torn(version: &str) -> PackageState {
 fn blind(state: PackageState) -> PackageState {
     PackageState {
         available: None,
+        refusal: None,
         ..state
     }
 }
@@ -182,6 +184,7 @@ fn removals() {
 fn what_no_index_has() {
     let none = PackageState {
         available: Some(Vec::new()),
+        refusal: None,
         ..absent()
     };
     let wanted = "! no version of p is 4.*; the repositories have 2:1.0, 3.9-1, 3.8-2, 3.8-1";
@@ -199,6 +202,44 @@ fn what_no_index_has() {
     let state = Observed::Package(none);
     let verdict = judge_ahead(&package("p", "4.*"), state, &Host::default(), &ahead);
     assert_eq!(only(verdict).after, json!({ "version": "4.*" }));
+}
+
+#[test]
+fn what_apt_refuses_fails_or_is_only_assumed() {
+    use cfg_catalog::plan::Certainty::{Assumed, Certain};
+    let gone = || no_package("p", PackagePresence::Purged);
+    let hold = || package_with("p", |package| package.hold = Some(true));
+    for (resource, state, certainty, wanted) in [
+        (package("p", "*"), absent(), Certain, "! needed by q"),
+        (
+            package("p", "3.8-1"),
+            dpkg("3.9-1"),
+            Certain,
+            "! needed by q",
+        ),
+        (gone(), dpkg("1"), Certain, "! needed by q"),
+        (gone(), absent(), Certain, ""),
+        (gone(), dpkg("1"), Assumed, "purge assumed"),
+        (package("p", "*"), absent(), Assumed, "install assumed"),
+        // Marks are no move.
+        (hold(), dpkg("1"), Certain, "hold certain"),
+    ] {
+        let refusal = Some(Refusal {
+            why: "needed by q".into(),
+            certainty,
+        });
+        let observed = Observed::Package(PackageState { refusal, ..state });
+        let verdict = judge(&resource, observed, &Host::default());
+        let sure = verdict.changes.iter().map(|change| {
+            let certainty = format!("{:?}", change.certainty).to_lowercase();
+            format!("{} {certainty}", change.action.word())
+        });
+        let told = match &verdict.obstacle {
+            Some(why) => format!("! {why}"),
+            None => sure.collect::<Vec<_>>().join(", "),
+        };
+        assert_eq!(told, wanted, "{:?} of {certainty:?}", resource.body);
+    }
 }
 
 #[test]

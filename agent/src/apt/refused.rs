@@ -1,0 +1,253 @@
+//! What apt refuses of a transaction: heard of its resolver by a simulation, which anybody may run and which writes nothing.
+
+use super::get::{self, Transaction};
+use super::transaction::Failed;
+use super::{available, words};
+use crate::effect::Outcome;
+use anyhow::Context as _;
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Asks apt about the packages of a root.
+pub struct Question<'a> {
+    /// The root.
+    pub root: &'a Path,
+    /// Packages on hold; those of a transaction are unheld for it.
+    pub held: &'a BTreeSet<String>,
+}
+
+impl Question<'_> {
+    /// What would not come about, by package. The rest would, without it.
+    ///
+    /// # Errors
+    /// Where apt-get cannot be run.
+    pub fn refused(&self, transaction: &Transaction) -> anyhow::Result<Failed> {
+        let mut failed = Failed::new();
+        let mut taken = Transaction::default();
+        self.divide(&mut taken, &transaction.one_by_one(), &mut failed)?;
+        Ok(failed)
+    }
+
+    /// Adds to what is `taken` all of these that go with it, and halves them where they do not.
+    fn divide(
+        &self,
+        taken: &mut Transaction,
+        singles: &[Transaction],
+        failed: &mut Failed,
+    ) -> anyhow::Result<()> {
+        let whole = singles.iter().fold(taken.clone(), Transaction::and);
+        match (singles, self.refusal(&whole, singles)?) {
+            ([], _) => {}
+            (_, None) => *taken = whole,
+            ([single], Some(why)) => failed.extend(all(single, &why)),
+            (_, Some(_)) => {
+                let (first, second) = singles.split_at(singles.len() / 2);
+                self.divide(taken, first, failed)?;
+                self.divide(taken, second, failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn refusal(
+        &self,
+        whole: &Transaction,
+        added: &[Transaction],
+    ) -> anyhow::Result<Option<String>> {
+        // What is purged is removed in the first call.
+        let Some(call) = whole.calls(0).into_iter().next() else {
+            return Ok(None);
+        };
+        let mut call = get::simulated(&call);
+        if whole.packages().any(|package| self.held.contains(package)) {
+            call.insert(1, "--allow-change-held-packages".into());
+        }
+        let [program, arguments @ ..] = call.as_slice() else {
+            return Ok(None);
+        };
+        let output = Command::new(program)
+            .args(available::options(self.root))
+            .args(arguments)
+            .env_clear()
+            .envs(get::environment())
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run apt-get")?;
+        let mut told = String::from_utf8_lossy(&output.stdout).into_owned();
+        told.push_str(&String::from_utf8_lossy(&output.stderr));
+        let asked = match added {
+            [single] => single,
+            _ => whole,
+        };
+        if !output.status.success() {
+            let outcome = match output.status.code() {
+                Some(code) => Outcome::Exited(code),
+                None => Outcome::Signal(output.status.signal().unwrap_or_default()),
+            };
+            return Ok(Some(complaint(asked, &told, &outcome)));
+        }
+        Ok(unlisted(whole, asked, &told))
+    }
+}
+
+/// Each package of a transaction with this complaint.
+pub(super) fn all(transaction: &Transaction, complaint: &str) -> Failed {
+    transaction
+        .packages()
+        .map(|package| (package.to_owned(), complaint.to_owned()))
+        .collect()
+}
+
+/// Why a simulation is a refusal: it removes what nobody listed. `asked` is what the answer is about.
+pub(super) fn unlisted(
+    whole: &Transaction,
+    asked: &Transaction,
+    simulation: &str,
+) -> Option<String> {
+    let listed: BTreeSet<&str> = whole
+        .remove
+        .iter()
+        .chain(&whole.purge)
+        .map(|name| name.split_once(':').map_or(name.as_str(), |(name, _)| name))
+        .collect();
+    let also: Vec<String> = words::removals(simulation)
+        .into_iter()
+        .filter(|name| !listed.contains(name.as_str()))
+        .collect();
+    (!also.is_empty()).then(|| refusal(asked, &also))
+}
+
+/// What apt said of its own failure.
+pub(super) fn complaint(asked: &Transaction, output: &str, outcome: &Outcome) -> String {
+    let removed: Vec<String> = words::would_remove(output).into_iter().collect();
+    if output.contains("remove is disabled") && !removed.is_empty() {
+        return refusal(asked, &removed);
+    }
+    match words::complaint(output) {
+        told if told.is_empty() => outcome.to_string(),
+        told => told,
+    }
+}
+
+fn refusal(asked: &Transaction, also: &[String]) -> String {
+    let also = also.join(", ");
+    let hint = "declare what may go with state = \"absent\"";
+    match asked.install.is_empty() {
+        true => format!("needed by {also}, which apt would remove as well; {hint}"),
+        false => format!("apt would also remove {also}; {hint}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apt::get::Install;
+
+    /// A root where `app` needs `lib` or what provides `other`, and where the index has some more.
+    fn root() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let stanza = |words: &str| {
+            format!("{words}\nArchitecture: all\nVersion: 1\nMaintainer: m\nDescription: d\n\n")
+        };
+        let installed = |name: &str, words: &str| {
+            stanza(&format!(
+                "Package: {name}\nStatus: install ok installed{words}"
+            ))
+        };
+        let held = stanza("Package: held\nStatus: hold ok installed");
+        let status = [
+            installed("lib", ""),
+            installed("app", "\nDepends: lib | other"),
+            installed("alone", ""),
+            held,
+        ];
+        let offered = |words: &str| stanza(&format!("{words}\nFilename: ./x.deb\nSize: 1"));
+        let index = [
+            offered("Package: good"),
+            offered("Package: needy\nDepends: nowhere (>= 2)"),
+            offered("Package: rival\nConflicts: alone"),
+            offered("Package: instead\nConflicts: alone\nProvides: other"),
+        ];
+        write("var/lib/dpkg/status", &status.concat());
+        write("var/lib/apt/lists/_repo_._Packages", &index.concat());
+        write("etc/apt/sources.list", "deb [trusted=yes] file:/repo ./\n");
+        write("etc/apt/preferences.d/none", "");
+        write("var/lib/apt/lists/partial/none", "");
+        root
+    }
+
+    fn transaction(install: &[&str], remove: &[&str]) -> Transaction {
+        let install = install.iter().map(|name| Install {
+            name: (*name).to_owned(),
+            version: Some("1".into()),
+        });
+        Transaction {
+            install: install.collect(),
+            remove: remove.iter().map(|name| (*name).to_owned()).collect(),
+            ..Transaction::default()
+        }
+    }
+
+    #[test]
+    fn apt_tells_what_it_refuses_and_why() {
+        let root = root();
+        let held = BTreeSet::from(["held".to_owned()]);
+        let question = Question {
+            root: root.path(),
+            held: &held,
+        };
+        for (install, remove, wanted) in [
+            (&["good"][..], &["alone"][..], &[][..]),
+            (&[], &["held"], &[]),
+            (&[], &["lib", "app"], &[]),
+            (&["rival"], &["alone"], &[]),
+            (
+                &["rival"],
+                &[],
+                &[("rival", "apt would also remove alone;")],
+            ),
+            (
+                &["good", "needy"],
+                &["lib", "alone"],
+                &[
+                    (
+                        "needy",
+                        " needy : Depends: nowhere (>= 2) but it is not installable\n",
+                    ),
+                    // Nothing that goes with what stays is another way.
+                    ("lib", "needed by app, which apt would remove as well;"),
+                ],
+            ),
+            // `alone` may not go, and `instead` does not come with it.
+            (
+                &["instead"],
+                &["lib"],
+                &[
+                    ("instead", "apt would also remove alone;"),
+                    ("lib", "needed by app,"),
+                ],
+            ),
+            (&["instead"], &["lib", "alone"], &[]),
+        ] {
+            let asked = transaction(install, remove);
+            let refused = question.refused(&asked).unwrap();
+            let names: BTreeSet<&str> = refused.keys().map(String::as_str).collect();
+            let expected: BTreeSet<&str> = wanted.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, expected, "{asked:?}: {refused:?}");
+            for (name, why) in wanted {
+                assert!(refused[*name].contains(why), "{name}: {}", refused[*name]);
+            }
+        }
+        let left: Vec<_> = std::fs::read_dir(root.path().join("var"))
+            .unwrap()
+            .collect();
+        assert_eq!(left.len(), 1, "no cache is written: {left:?}");
+    }
+}

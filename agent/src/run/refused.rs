@@ -1,0 +1,111 @@
+//! What apt would refuse of the packages that a plan moves. It is asked before anything is done, so that a dry run tells
+//! of a failure that the run could only meet.
+
+use super::Context;
+use super::site::PackageMove;
+use crate::apt::index::Index;
+use crate::resource::package;
+use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::plan::{Action, Certainty, Change, Plan, Snapshot};
+use cfg_catalog::resource::package::Refusal;
+use cfg_catalog::resource::{Desired, Observed};
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+/// Adds apt's refusals to what was seen. Says whether there are any.
+pub(super) fn hear(context: &Context<'_>, plan: &Plan, snapshot: &mut Snapshot) -> bool {
+    let moving = Moving::of(plan, context.desired, snapshot);
+    if moving.known.is_empty() {
+        return false;
+    }
+    let refused = match package::refused(context.root.path(), &moving.known) {
+        Ok(refused) => refused,
+        Err(error) => {
+            // There is no apt to ask. A run fails for that too, and says so.
+            tracing::debug!("{error:#}");
+            return false;
+        }
+    };
+    let fresh = !moving.sources && is_fresh(context);
+    let some_come_not = refused.keys().any(|id| moving.coming.contains(id));
+    for (id, why) in &refused {
+        let same_index = fresh || !moving.coming.contains(id);
+        // What goes may only stand in nothing's way once another comes.
+        let same_others = fresh || !some_come_not;
+        let sure = same_index && same_others && !moving.after_commands.contains(id);
+        if let Some(Observed::Package(state)) = snapshot.observed.get_mut(id) {
+            state.refusal = Some(Refusal {
+                why: why.clone(),
+                certainty: match sure && !moving.unknown {
+                    true => Certainty::Certain,
+                    false => Certainty::Assumed,
+                },
+            });
+        }
+    }
+    !refused.is_empty()
+}
+
+/// Whether a run would not refresh the index first.
+fn is_fresh(context: &Context<'_>) -> bool {
+    let index = Index::of(context.root.path(), context.state.path());
+    let stale = index.stale(context.apt.index_max_age, SystemTime::now());
+    matches!(stale, Ok(None))
+}
+
+/// The packages that a plan moves.
+#[derive(Default)]
+struct Moving<'a> {
+    /// Those that apt can be asked about.
+    known: Vec<PackageMove<'a>>,
+    /// Some are in no index yet.
+    unknown: bool,
+    /// Those that come, or go to another version.
+    coming: BTreeSet<ResourceId>,
+    /// Those before which a command is run: it may do anything.
+    after_commands: BTreeSet<ResourceId>,
+    /// The plan changes where packages come from.
+    sources: bool,
+}
+
+impl<'a> Moving<'a> {
+    fn of(plan: &Plan, desired: &'a Desired, snapshot: &Snapshot) -> Self {
+        let mut moving = Self::default();
+        let mut commands = false;
+        for step in &plan.steps {
+            let changes: Vec<Change> = step.changes.clone();
+            commands |= changes.iter().any(|change| change.action == Action::Run);
+            moving.sources |= changes.iter().any(|change| of_sources(&change.resource));
+            let id = &step.step.resource;
+            let (Some(resource), Some(Observed::Package(state))) =
+                (desired.get(id), snapshot.observed.get(id))
+            else {
+                continue;
+            };
+            let Some(change) = changes.iter().find(|change| change.action.moves()) else {
+                continue;
+            };
+            let comes = !matches!(change.action, Action::Remove | Action::Purge);
+            if comes {
+                moving.coming.insert(id.clone());
+            }
+            if commands {
+                moving.after_commands.insert(id.clone());
+            }
+            if comes && state.available.is_none() {
+                moving.unknown = true;
+                continue;
+            }
+            moving.known.push(PackageMove {
+                resource,
+                changes,
+                held: state.held,
+            });
+        }
+        moving
+    }
+}
+
+fn of_sources(changed: &ResourceId) -> bool {
+    changed.kind == Kind::Repository || changed.name.starts_with("/etc/apt/")
+}

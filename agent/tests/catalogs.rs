@@ -1,0 +1,208 @@
+//! Folders that are no catalog: what `cfg` says of them, whole, that it ends with 65, that it ends soon, and that nothing
+//! was touched. What needs no file system of its own is told in `catalog/tests/stories`.
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// More than any of them takes, in a debug build on a busy machine too; in a release build each ends within a second.
+const SOON: Duration = Duration::from_secs(10);
+
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("roles/web/files")).unwrap();
+        std::fs::create_dir(folder.path().join("root")).unwrap();
+        std::fs::set_permissions(&folder, permissions(0o755)).unwrap();
+        let desk = Self { folder };
+        desk.write("agent.toml", b"");
+        desk.role("[file.\"/etc/motd\"]\ncontent = \"hi\\n\"\n");
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path(name), bytes).unwrap();
+    }
+
+    fn role(&self, text: &str) {
+        self.write("roles/web/role.toml", text.as_bytes());
+    }
+
+    /// What `cfg check` says; `cfg apply` must say the same and touch nothing.
+    fn refused(&self, program: &[&str]) -> String {
+        let check = self.said(program, "check roles");
+        let apply = "apply --catalog roles --role web --root root";
+        assert_eq!(self.said(program, apply), check);
+        let touched: Vec<_> = std::fs::read_dir(self.path("root")).unwrap().collect();
+        assert!(touched.is_empty(), "{touched:?}");
+        check
+    }
+
+    fn said(&self, program: &[&str], line: &str) -> String {
+        let begun = Instant::now();
+        let output = Command::new(program[0])
+            .args(&program[1..])
+            .args(line.split(' '))
+            .current_dir(&self.folder)
+            .env("CFG_CONFIG", self.path("agent.toml"))
+            .output()
+            .unwrap();
+        let took = begun.elapsed();
+        assert!(took < SOON, "{line}: {took:?}");
+        assert_eq!(output.status.code(), Some(65), "{line}: {output:?}");
+        assert!(output.stdout.is_empty(), "{line}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+fn permissions(mode: u32) -> std::fs::Permissions {
+    std::fs::Permissions::from_mode(mode)
+}
+
+fn fifo(path: &Path) {
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0).unwrap();
+}
+
+const CFG: &[&str] = &[env!("CARGO_BIN_EXE_cfg")];
+
+#[test]
+fn what_is_no_file_or_lies_elsewhere() {
+    let desk = Desk::new();
+    std::fs::remove_file(desk.path("roles/web/role.toml")).unwrap();
+    fifo(&desk.path("roles/web/role.toml"));
+    symlink("/dev/zero", desk.path("roles/web/files/device")).unwrap();
+    symlink("/etc/passwd", desk.path("roles/web/files/passwd")).unwrap();
+    symlink("../../../agent.toml", desk.path("roles/web/files/up")).unwrap();
+    symlink("gone", desk.path("roles/web/files/dangling")).unwrap();
+    symlink("round", desk.path("roles/web/files/round")).unwrap();
+    insta::assert_snapshot!("no_files", desk.refused(CFG));
+}
+
+#[test]
+fn a_source_that_leaves_the_folder_of_its_role() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("roles/other")).unwrap();
+    desk.write("roles/other/role.toml", b"");
+    desk.write("roles/other/secret", b"x");
+    symlink("../other", desk.path("roles/web/aside")).unwrap();
+    symlink("/etc", desk.path("roles/web/etc")).unwrap();
+    desk.role("[file.\"/etc/a\"]\nsource = \"etc/passwd\"\n[file.\"/etc/b\"]\nsource = \"../other/secret\"\n");
+    insta::assert_snapshot!("source_by_a_link", desk.refused(CFG));
+    std::fs::remove_file(desk.path("roles/web/etc")).unwrap();
+    insta::assert_snapshot!("source_by_dots", desk.refused(CFG));
+}
+
+#[test]
+fn what_cannot_be_read() {
+    let desk = Desk::new();
+    std::fs::set_permissions(desk.path("roles/web/role.toml"), permissions(0o000)).unwrap();
+    std::fs::create_dir(desk.path("roles/db")).unwrap();
+    std::fs::set_permissions(desk.path("roles/db"), permissions(0o000)).unwrap();
+    let copy = desk.path("cfg");
+    // By a program of its own: a file that this one still has open for writing could not be run.
+    let copied = Command::new("cp").arg(CFG[0]).arg(&copy).status();
+    assert!(copied.unwrap().success());
+    let mut program = vec![copy.to_str().unwrap()];
+    if rustix::process::geteuid().is_root() {
+        let drop = "setpriv --reuid=65534 --regid=65534 --clear-groups --";
+        program.splice(0..0, drop.split(' '));
+        std::fs::set_permissions(desk.path("root"), permissions(0o777)).unwrap();
+    }
+    insta::assert_snapshot!("unreadable", desk.refused(&program));
+    std::fs::set_permissions(desk.path("roles/db"), permissions(0o755)).unwrap();
+}
+
+#[test]
+fn what_is_not_text() {
+    let desk = Desk::new();
+    desk.write(
+        "roles/web/role.toml",
+        b"description = \"caf\xe9\"\n[file.\"/etc/x\"]\ncontent = \"x\"\n",
+    );
+    insta::assert_snapshot!("latin1", desk.refused(CFG));
+    desk.write("roles/web/role.toml", b"\xff\xfe[\0f\0");
+    insta::assert_snapshot!("utf16", desk.refused(CFG));
+    desk.write("roles/web/role.toml", b"\x7fELF\x02\x01\x01\0\0\0");
+    insta::assert_snapshot!("binary", desk.refused(CFG));
+    desk.role("[file.\"/etc/x\"]\ntemplate = \"x.j2\"\n");
+    desk.write("roles/web/x.j2", b"caf\xe9\n");
+    insta::assert_snapshot!("latin1_template", desk.refused(CFG));
+    desk.role("");
+    let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"caf\xe9");
+    std::fs::write(desk.path("roles/web").join(name), b"x").unwrap();
+    insta::assert_snapshot!("latin1_name", desk.refused(CFG));
+}
+
+#[test]
+fn what_is_too_large() {
+    let desk = Desk::new();
+    let role = std::fs::File::create(desk.path("roles/web/role.toml")).unwrap();
+    role.set_len(100 << 20).unwrap();
+    insta::assert_snapshot!("role_of_100_mb", desk.refused(CFG));
+    role.set_len(50 << 20).unwrap();
+    insta::assert_snapshot!("role_of_50_mb", desk.refused(CFG));
+    desk.role("[file.\"/etc/x\"]\ntemplate = \"x.j2\"\n");
+    desk.write("roles/web/x.j2", "x".repeat(2 << 20).as_bytes());
+    insta::assert_snapshot!("template_of_2_mb", desk.refused(CFG));
+}
+
+#[test]
+fn what_is_nested_without_end() {
+    let deep = 100_000;
+    let desk = Desk::new();
+    for (name, text) in [
+        (
+            "arrays",
+            format!("a = {}{}", "[".repeat(deep), "]".repeat(deep)),
+        ),
+        (
+            "tables",
+            format!("a = {}1{}", "{a=".repeat(deep), "}".repeat(deep)),
+        ),
+        ("keys", format!("[file]\n{}b = 1", "a.".repeat(deep))),
+        (
+            "parentheses",
+            format!(
+                "[file.\"/etc/x\"]\ncontent = '{{{{ {}1{} }}}}'",
+                "(".repeat(deep),
+                ")".repeat(deep)
+            ),
+        ),
+        (
+            "blocks",
+            format!(
+                "[file.\"/etc/x\"]\ncontent = '{}{}'",
+                "{% if 1 %}".repeat(deep / 4),
+                "{% endif %}".repeat(deep / 4)
+            ),
+        ),
+    ] {
+        desk.role(&text);
+        let said = desk.refused(CFG);
+        // The line itself is as long as the nesting.
+        let lines: Vec<String> = said.lines().map(|l| l.chars().take(60).collect()).collect();
+        insta::assert_snapshot!(format!("nested_{name}"), lines.join("\n"));
+    }
+}
+
+#[test]
+fn folders_without_end() {
+    let desk = Desk::new();
+    symlink(".", desk.path("roles/web/round")).unwrap();
+    symlink(".", desk.path("roles/web/again")).unwrap();
+    let said = desk.refused(CFG);
+    let (path, rest) = said.split_once(": ").unwrap_or_default();
+    assert_eq!(path, "error");
+    let (_, rest) = rest.split_once(": ").unwrap_or_default();
+    insta::assert_snapshot!("folders", rest);
+}

@@ -1,0 +1,138 @@
+//! What failed, for a person: why, what was skipped because of it, and what to do. Many failures of one cause are one.
+
+use crate::id::{Kind, ResourceId};
+use crate::plan::document::{Document, Failure};
+
+/// So many names are listed; the rest is counted.
+const NAMES: usize = 8;
+
+/// Failures of one cause.
+pub(super) struct Group<'a> {
+    /// The first of them.
+    pub(super) first: &'a Failure,
+    /// The others.
+    others: Vec<&'a ResourceId>,
+    skipped: Vec<&'a ResourceId>,
+}
+
+/// What failed, in the order in which the first of each cause did.
+pub(super) fn groups(document: &Document) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for failure in &document.failures {
+        let same = groups
+            .iter_mut()
+            .find(|group| is_same(group.first, failure));
+        match (same, &failure.resource) {
+            (Some(group), Some(id)) => {
+                group.others.push(id);
+                group.skipped.extend(&failure.skipped);
+            }
+            _ => groups.push(Group {
+                first: failure,
+                others: Vec::new(),
+                skipped: failure.skipped.iter().collect(),
+            }),
+        }
+    }
+    groups
+}
+
+/// Whether two resources of one kind failed for one reason: in the same words, but for their names.
+fn is_same(one: &Failure, other: &Failure) -> bool {
+    let (Some(a), Some(b)) = (&one.resource, &other.resource) else {
+        return false;
+    };
+    let nameless = |failure: &Failure, id: &ResourceId| failure.message.replace(&id.name, "\0");
+    a.kind == b.kind && nameless(one, a) == nameless(other, b)
+}
+
+impl Group<'_> {
+    /// The lines below the first one's name that come after its message.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if !self.others.is_empty() {
+            words.push(format!("the same of {}", listed(&self.others)));
+        }
+        if !self.skipped.is_empty() {
+            words.push(format!("skipped because of it: {}", listed(&self.skipped)));
+        }
+        if let Some(advice) = advice(self.first) {
+            words.push(format!("to do: {advice}"));
+        }
+        words
+    }
+}
+
+fn listed(ids: &[&ResourceId]) -> String {
+    let shown: Vec<String> = ids.iter().take(NAMES).map(ToString::to_string).collect();
+    match ids.len().saturating_sub(NAMES) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Under these words in the message of this kind, this is to do.
+const ADVICE: &[(Kind, &str, &str)] = &[
+    (
+        Kind::Package,
+        "no repository has",
+        "correct the name, or declare the repository that has it",
+    ),
+    (
+        Kind::Package,
+        "no version of",
+        "ask for a version that there is, or declare the repository that has it",
+    ),
+    (
+        Kind::Package,
+        "Could not get lock",
+        "wait until the other apt or dpkg has ended",
+    ),
+    (
+        Kind::Package,
+        "unmet dependencies",
+        "see the whole of it with apt-get -s install",
+    ),
+    (
+        Kind::Package,
+        "script subprocess",
+        "mend what its script wants; the next run configures it again",
+    ),
+    (
+        Kind::File,
+        "its validate command",
+        "correct what the role writes; what stood there is still in use",
+    ),
+    (
+        Kind::Command,
+        "took too long",
+        "see what it waits for, or give it a longer `timeout`",
+    ),
+    (
+        Kind::Command,
+        "guard",
+        "let its guard tell that it is done, as by `creates`",
+    ),
+];
+
+/// What to do about it, where its message does not say so itself.
+fn advice(failure: &Failure) -> Option<String> {
+    let id = failure.resource.as_ref()?;
+    let message = failure.message.as_str();
+    let known = ADVICE
+        .iter()
+        .find(|(kind, words, _)| *kind == id.kind && message.contains(words));
+    if let Some((_, _, advice)) = known {
+        return Some((*advice).to_owned());
+    }
+    if message.contains("there is no user") || message.contains("there is no group") {
+        return Some("declare it in the role, or let a package bring it".to_owned());
+    }
+    if message.ends_with("stands there") {
+        return Some("move it away; cfg removes nothing that holds something".to_owned());
+    }
+    match id.kind {
+        Kind::Service => Some(format!("see what it said: journalctl -b -u {}", id.name)),
+        _ => None,
+    }
+}
