@@ -13,23 +13,39 @@ const DATABASES: [&str; 2] = [
     "var/cache/debconf/passwords.dat",
 ];
 
-/// All answers of a root's debconf, by question.
-///
-/// Where the database cannot be read, that is in the value: it matters only to packages that have answers.
-pub fn answers(root: &Path) -> Answers {
-    let mut known = BTreeMap::new();
-    for name in DATABASES {
-        let file = root.join(name);
-        match std::fs::read(&file) {
-            Ok(bytes) => add(&String::from_utf8_lossy(&bytes), &mut known),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => {
-                let why = format!("debconf's {}: {error}", file.display());
-                return Answers::Unread { why };
+/// What a root's debconf has.
+#[derive(Debug, Default)]
+pub struct Database {
+    known: BTreeMap<String, String>,
+    /// Why some of it could not be read: passwords are for root alone.
+    unread: Option<String>,
+}
+
+impl Database {
+    /// Reads it; a root without one has no answers.
+    pub fn read(root: &Path) -> Self {
+        let mut database = Self::default();
+        for name in DATABASES {
+            let file = root.join(name);
+            match std::fs::read(&file) {
+                Ok(bytes) => add(&String::from_utf8_lossy(&bytes), &mut database.known),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    database.unread = Some(format!("debconf's {}: {error}", file.display()));
+                }
             }
         }
+        database
     }
-    Answers::Known(known)
+
+    /// What it has of these questions. One that is not in what could be read may be in the rest.
+    pub fn of(&self, asked: &[Answer]) -> Answers {
+        let known = |answer: &Answer| self.known.contains_key(&answer.question);
+        match &self.unread {
+            Some(why) if !asked.iter().all(known) => Answers::Unread { why: why.clone() },
+            _ => Answers::Known(self.known.clone()),
+        }
+    }
 }
 
 /// A stanza a question; debconf writes each value on one line.
@@ -148,17 +164,29 @@ Owners: postfix
             ("postfix/root_address", ""),
         ];
         let wanted = wanted.map(|(question, value)| (question.to_owned(), value.to_owned()));
-        assert_eq!(answers(root.path()), Answers::Known(wanted.into()));
+        let database = Database::read(root.path());
+        assert_eq!(database.of(&[]), Answers::Known(wanted.into()));
     }
 
     #[test]
     fn no_database_is_no_answers_and_an_unreadable_one_says_so() {
         let empty = tempfile::tempdir().unwrap();
-        assert_eq!(answers(empty.path()), Answers::default());
+        let asked = |question: &str| {
+            [Answer {
+                question: question.into(),
+                kind: "string".into(),
+                value: String::new(),
+            }]
+        };
+        let none = Database::read(empty.path());
+        assert_eq!(none.of(&asked("a/b")), Answers::default());
         let root = root(None);
         let file = root.path().join(DATABASES[1]);
         std::fs::create_dir(&file).unwrap();
-        let Answers::Unread { why } = answers(root.path()) else {
+        let database = Database::read(root.path());
+        let known = database.of(&asked("postfix/root_address"));
+        assert!(matches!(known, Answers::Known(_)), "the rest is enough");
+        let Answers::Unread { why } = database.of(&asked("db/password")) else {
             panic!("a folder was read");
         };
         assert!(why.contains("passwords.dat"), "{why}");

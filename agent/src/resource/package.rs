@@ -34,9 +34,11 @@ pub fn observe(
         .map(|package| package.name.as_str())
         .collect();
     if packages.iter().any(|package| !package.debconf.is_empty()) {
-        let answers = debconf::answers(root);
-        for state in states.values_mut() {
-            state.debconf = answers.clone();
+        let database = debconf::Database::read(root);
+        for package in packages {
+            if let Some(state) = states.get_mut(&package.name) {
+                state.debconf = database.of(&package.debconf);
+            }
         }
     }
     let versions = match (available::versions(root, &asked), stage) {
