@@ -14,12 +14,13 @@ pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
     mounts(instances, wrong);
 }
 
-/// The path of a file, directory or link, and whether it must be there.
+/// The path of a file, directory, link or archive, and whether it must be there.
 fn stands(body: &Body) -> Option<(&AbsPath, Presence)> {
     match body {
         Body::File(file) => Some((&file.path, file.state)),
         Body::Directory(directory) => Some((&directory.path, directory.state)),
         Body::Link(link) => Some((&link.path, link.state)),
+        Body::Archive(archive) => Some((&archive.path, archive.state)),
         _ => None,
     }
 }

@@ -4,6 +4,9 @@ use crate::build::*;
 use crate::model::enact::{dry, run, words};
 use crate::model::machine::{Installed, Machine, Unit, What};
 use cfg_catalog::plan::{Certainty, Ledger};
+use cfg_catalog::resource::debconf::Answer;
+use cfg_catalog::resource::fstab;
+use cfg_catalog::resource::mount::MountPresence;
 use cfg_catalog::resource::package::{DpkgState, PackagePresence};
 use cfg_catalog::resource::service::Activity;
 use cfg_catalog::resource::{Desired, Presence, Resource, Shell};
@@ -76,11 +79,35 @@ fn resource(which: usize, how: usize) -> Resource {
         17 => file("/etc/dir/in/it", text),
         18 => file("/home/w/.profile", text),
         19 => user_with("w", |user| user.system = how.is_multiple_of(2)),
+        20 => [
+            sysctl("net.x", "1"),
+            sysctl("net.x", "2"),
+            no_sysctl("net.x"),
+        ][how % 3]
+            .clone(),
+        21 => archive("/opt/a", ["1", "2"][how % 2]),
+        22 => file("/opt/a/conf/f", text),
+        23 => mount_with("/m", |mount| {
+            use MountPresence::{Absent, Mounted, Present, Unmounted};
+            mount.state = [Mounted, Present, Unmounted, Absent][how % 4];
+            if let Some(entry) = &mut mount.entry {
+                entry.options = ["defaults", "noexec"][how / 4 % 2].into();
+                entry.device = ["/dev/a", "/dev/b"][how / 2 % 2].into();
+            }
+        }),
+        24 => [file("/m/deep/f", text), directory("/m")][how % 2].clone(),
+        25 => package_with("asks", |package| {
+            package.debconf = vec![Answer {
+                question: "asks/q".into(),
+                kind: "string".into(),
+                value: text.trim().into(),
+            }];
+        }),
         _ => after(file("/z/last", text), &["service:app", "command:told"]),
     }
 }
 
-const WORLD: usize = 21;
+const WORLD: usize = 27;
 
 fn roles() -> impl Strategy<Value = Desired> {
     let chosen = proptest::collection::vec((any::<bool>(), 0usize..12), WORLD);
@@ -96,7 +123,7 @@ fn roles() -> impl Strategy<Value = Desired> {
 }
 
 fn machines() -> impl Strategy<Value = Machine> {
-    let bits = proptest::collection::vec(0usize..3, 14);
+    let bits = proptest::collection::vec(0usize..3, 18);
     bits.prop_map(|bits| machine(&bits))
 }
 
@@ -176,7 +203,45 @@ fn machine(bits: &[usize]) -> Machine {
         }
         _ => {}
     }
+    newer(&mut machine, &bits[14..]);
     machine
+}
+
+/// The kernel, an archive, a file system and an answer.
+fn newer(machine: &mut Machine, bits: &[usize]) {
+    machine.offer("asks", &["1"], |_| {});
+    machine.kernel.insert("net.x".into(), bits[0].to_string());
+    if bits[0] > 0 {
+        machine.write("/etc/sysctl.d/90-cfg-net.x.conf", "net.x = 1\n");
+    }
+    if bits[1] > 0 {
+        let old = ["", "1", "3"][bits[1]];
+        if let cfg_catalog::resource::Body::Archive(old) = archive("/opt/a", old).body {
+            machine.write("/opt/a/.cfg-archive", &old.marker().unwrap());
+        }
+        machine.write("/opt/a/conf/f", "one\n");
+    }
+    if bits[2] > 0 {
+        machine.write("/etc/fstab", "/dev/a /m ext4 defaults 0 2\n");
+        machine.write("/m/deep/f", "one\n");
+        let table = machine.fstab();
+        let line = fstab::entries(&table, &path("/m")).remove(0);
+        if bits[2] == 2 {
+            machine.mounted.insert(path("/m"), line);
+        }
+    }
+    if bits[3] > 0 {
+        let installed = Installed {
+            dpkg: DpkgState::Installed {
+                version: "1".into(),
+                changed_us: machine.tick(),
+            },
+            held: false,
+            auto: bits[3] == 2,
+        };
+        machine.dpkg.insert("asks".into(), installed);
+        machine.debconf.insert("asks/q".into(), "one".into());
+    }
 }
 
 /// Nothing depends on what a role purges: apt would refuse it as a whole.
