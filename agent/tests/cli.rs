@@ -295,6 +295,37 @@ fn an_enrolled_machine_takes_its_role_from_the_server_alone() {
 }
 
 #[test]
+fn a_program_in_a_tree_of_the_role_is_one_on_the_machine() {
+    let desk = Desk::new();
+    desk.write(
+        "roles/web/role.toml",
+        "[directory.'/opt/app']\nsource = 'app'\nmode = '0750'\n",
+    );
+    desk.write("roles/web/app/bin/run", "#!/bin/sh\n");
+    desk.write("roles/web/app/plain", "#!/bin/sh\n");
+    let program = desk.path("roles/web/app/bin/run");
+    std::fs::set_permissions(&program, permissions(0o700)).unwrap();
+    let apply = |more: &str| {
+        let line = format!("apply --catalog roles --role web --root root{more}");
+        desk.cfg(&line).0
+    };
+    let modes = || {
+        ["bin", "bin/run", "plain"].map(|name| {
+            let path = desk.path("root/opt/app").join(name);
+            let metadata = std::fs::metadata(path).unwrap();
+            std::os::unix::fs::MetadataExt::mode(&metadata) & 0o777
+        })
+    };
+    assert_eq!(apply(""), 0);
+    assert_eq!(modes(), [0o750, 0o755, 0o644]);
+    assert_eq!(apply(" --dry-run"), 0);
+    std::fs::set_permissions(&program, permissions(0o600)).unwrap();
+    assert_eq!(apply(" --dry-run"), 2);
+    assert_eq!(apply(""), 0);
+    assert_eq!(modes(), [0o750, 0o644, 0o644]);
+}
+
+#[test]
 fn what_a_role_renders_to_can_be_read_back() {
     let desk = Desk::new();
     let (code, output) = desk.cfg("render --catalog roles --role web");

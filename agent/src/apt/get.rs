@@ -29,6 +29,9 @@ pub struct Transaction {
     pub remove: Vec<String>,
     /// To be removed with its configuration.
     pub purge: Vec<String>,
+    /// What is as it should be and is to stay so whatever comes, in apt's words: `NAME-` of what is not there,
+    /// `NAME=VERSION` of what is.
+    pub beside: Vec<String>,
     /// Some of `install` go to an older version.
     pub downgrades: Downgrades,
 }
@@ -63,6 +66,9 @@ impl Transaction {
         self.install.extend_from_slice(&other.install);
         self.remove.extend_from_slice(&other.remove);
         self.purge.extend_from_slice(&other.purge);
+        if self.beside.is_empty() {
+            self.beside.clone_from(&other.beside);
+        }
         if other.downgrades == Downgrades::Listed {
             self.downgrades = Downgrades::Listed;
         }
@@ -75,6 +81,7 @@ impl Transaction {
         for install in &self.install {
             singles.push(Transaction {
                 install: vec![install.clone()],
+                beside: self.beside.clone(),
                 downgrades: self.downgrades,
                 ..Self::default()
             });
@@ -104,6 +111,9 @@ impl Transaction {
             call.extend(self.install.iter().map(Install::argument));
             let gone = self.remove.iter().chain(&self.purge);
             call.extend(gone.map(|name| format!("{name}-")));
+            if !self.install.is_empty() {
+                call.extend(self.beside.iter().cloned());
+            }
             calls.push(call);
         }
         if !self.purge.is_empty() {
@@ -272,6 +282,7 @@ mod tests {
             install: vec![install("a", None), install("b", Some("1"))],
             remove: vec!["c".into()],
             purge: vec!["d".into()],
+            beside: vec!["e-".into()],
             downgrades: Downgrades::Refused,
         };
         let singles = whole.one_by_one();

@@ -4,6 +4,7 @@ pub mod available;
 pub mod debconf;
 pub mod get;
 pub mod index;
+pub mod needed;
 pub mod policy;
 pub mod refused;
 pub mod status;

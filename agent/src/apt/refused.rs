@@ -2,7 +2,7 @@
 
 use super::get::{self, Transaction};
 use super::transaction::Failed;
-use super::{available, words};
+use super::{available, needed, words};
 use crate::effect::Outcome;
 use anyhow::Context as _;
 use std::collections::BTreeSet;
@@ -41,7 +41,10 @@ impl Question<'_> {
         match (singles, self.refusal(&whole, singles)?) {
             ([], _) => {}
             (_, None) => *taken = whole,
-            ([single], Some(why)) => failed.extend(all(single, &why)),
+            ([single], Some(why)) => {
+                let why = explained(self.root, single, taken, why);
+                failed.extend(all(single, &why));
+            }
             (_, Some(_)) => {
                 let (first, second) = singles.split_at(singles.len() / 2);
                 self.divide(taken, first, failed)?;
@@ -106,17 +109,37 @@ pub(super) fn unlisted(
     asked: &Transaction,
     simulation: &str,
 ) -> Option<String> {
-    let listed: BTreeSet<&str> = whole
-        .remove
-        .iter()
-        .chain(&whole.purge)
-        .map(|name| name.split_once(':').map_or(name.as_str(), |(name, _)| name))
-        .collect();
+    let listed: BTreeSet<&str> = goes(whole).into_iter().collect();
     let also: Vec<String> = words::removals(simulation)
         .into_iter()
         .filter(|name| !listed.contains(name.as_str()))
         .collect();
     (!also.is_empty()).then(|| refusal(asked, &also))
+}
+
+/// Why one package may not go, where that is what was asked: apt's resolver, once it finds no way, often names others.
+pub(super) fn explained(
+    root: &Path,
+    asked: &Transaction,
+    beside: &Transaction,
+    told: String,
+) -> String {
+    let ([package], true) = (&goes(asked)[..], asked.install.is_empty()) else {
+        return told;
+    };
+    let going = goes(beside).into_iter().collect();
+    match needed::by(root, package, &going) {
+        Ok(by) if !by.is_empty() => refusal(asked, &by),
+        Ok(_) | Err(_) => told,
+    }
+}
+
+/// What a transaction takes away, without architectures.
+fn goes(transaction: &Transaction) -> Vec<&str> {
+    let names = transaction.remove.iter().chain(&transaction.purge);
+    names
+        .map(|name| name.split_once(':').map_or(name.as_str(), |(name, _)| name))
+        .collect()
 }
 
 /// What apt said of its own failure.
@@ -135,7 +158,7 @@ fn refusal(asked: &Transaction, also: &[String]) -> String {
     let also = also.join(", ");
     let hint = "declare what may go with state = \"absent\"";
     match asked.install.is_empty() {
-        true => format!("needed by {also}, which apt would remove as well; {hint}"),
+        true => format!("needed by {also}; {hint}"),
         false => format!("apt would also remove {also}; {hint}"),
     }
 }
@@ -166,6 +189,7 @@ mod tests {
             installed("lib", ""),
             installed("app", "\nDepends: lib | other"),
             installed("alone", ""),
+            installed("fixed", ""),
             held,
         ];
         let offered = |words: &str| stanza(&format!("{words}\nFilename: ./x.deb\nSize: 1"));
@@ -174,6 +198,11 @@ mod tests {
             offered("Package: needy\nDepends: nowhere (>= 2)"),
             offered("Package: rival\nConflicts: alone"),
             offered("Package: instead\nConflicts: alone\nProvides: other"),
+            offered("Package: newer\nDepends: fixed (>= 2)"),
+            offered("Package: fixed").replace("Version: 1", "Version: 2"),
+            offered("Package: unwanted"),
+            offered("Package: bringer\nDepends: unwanted"),
+            offered("Package: chooser\nDepends: unwanted | good"),
         ];
         write("var/lib/dpkg/status", &status.concat());
         write("var/lib/apt/lists/_repo_._Packages", &index.concat());
@@ -191,6 +220,7 @@ mod tests {
         Transaction {
             install: install.collect(),
             remove: remove.iter().map(|name| (*name).to_owned()).collect(),
+            beside: vec!["unwanted-".into(), "fixed=1".into()],
             ..Transaction::default()
         }
     }
@@ -222,7 +252,7 @@ mod tests {
                         " needy : Depends: nowhere (>= 2) but it is not installable\n",
                     ),
                     // Nothing that goes with what stays is another way.
-                    ("lib", "needed by app, which apt would remove as well;"),
+                    ("lib", "needed by app;"),
                 ],
             ),
             // `alone` may not go, and `instead` does not come with it.
@@ -231,10 +261,14 @@ mod tests {
                 &["lib"],
                 &[
                     ("instead", "apt would also remove alone;"),
-                    ("lib", "needed by app,"),
+                    ("lib", "needed by app;"),
                 ],
             ),
             (&["instead"], &["lib", "alone"], &[]),
+            // The role says that `unwanted` must not be there, and names the version of `fixed`.
+            (&["newer"], &[], &[("newer", "Depends: fixed (>= 2)")]),
+            (&["bringer"], &[], &[("bringer", "Depends: unwanted")]),
+            (&["chooser"], &[], &[]),
         ] {
             let asked = transaction(install, remove);
             let refused = question.refused(&asked).unwrap();

@@ -1,7 +1,7 @@
 //! One transaction, retried package by package where it fails before dpkg is touched.
 
 use super::get::{self, Transaction};
-use super::refused::{all, complaint, unlisted};
+use super::refused::{all, complaint, explained, unlisted};
 use super::{Apt, unheld};
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
@@ -66,15 +66,20 @@ impl Apt<'_> {
             }
             return Ok(all(transaction, &complaint));
         }
+        let nothing = Transaction::default();
+        let told = |single: &Transaction, complaint: String| {
+            let why = explained(&self.root, single, &nothing, complaint);
+            all(single, &why)
+        };
         let singles = transaction.one_by_one();
         if singles.len() < 2 {
-            return Ok(all(transaction, &complaint));
+            return Ok(told(transaction, complaint));
         }
         tracing::warn!("apt refuses the whole, now package by package: {complaint}");
         let mut failed = Failed::new();
         for single in singles {
             if let Some(complaint) = self.once(&single)? {
-                failed.extend(all(&single, &complaint));
+                failed.extend(told(&single, complaint));
             }
         }
         Ok(failed)

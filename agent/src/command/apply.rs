@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::{Call, is_root, local, output, runtime};
-use crate::client::record::Record;
+use crate::client::record::{Record, Standing};
 use crate::client::report;
 use crate::client::session::Session;
 use crate::client::sync::{self, SyncError};
@@ -84,9 +84,19 @@ impl Apply {
     }
 
     async fn enrolled(&self, config: &Config, place: &Place) -> Result<Exit, Error> {
-        let session = Session::open(config, &place.state)?;
+        let mut session = Session::open(config, &place.state)?;
         let mut record = Record::load(&place.state).map_err(|e| Error::of_files(e.into()))?;
         let (assignment, memory) = self.fetch(&session, &mut record).await?;
+        let contact = record.contact.as_ref();
+        let reached = contact.is_some_and(|contact| contact.standing == Standing::Current);
+        // A machine without the daemon has nobody else who would.
+        if reached
+            && !self.dry_run
+            && let Err(error) = session.renew_when_due().await
+        {
+            let why = chain(&error);
+            output::note(&format!("warning: the certificate is not renewed: {why}"));
+        }
         let role = Role::of(assignment, session.facts().await?);
         let contents = Contents::kept(session.kept.clone(), memory);
         let (job, manner) = (self.job(config, place, role, contents), self.manner());

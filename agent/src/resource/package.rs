@@ -7,9 +7,9 @@ use crate::apt::{Apt, available, debconf, status};
 use crate::run::site::{PackageMove, Stage};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Change};
-use cfg_catalog::resource::Body;
 use cfg_catalog::resource::debconf::{Answer, Answers};
 use cfg_catalog::resource::package::{DpkgState, Package, PackagePresence, PackageState, Wanted};
+use cfg_catalog::resource::{Body, Desired};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -121,16 +121,19 @@ pub fn follows_index(package: &Package) -> bool {
     package.state == PackagePresence::Present && package.version == Wanted::Latest
 }
 
-/// Makes these moves; gives what the tools said of those that failed.
+/// Makes these moves of a role's; gives what the tools said of those that failed.
 ///
 /// # Errors
-/// Where apt cannot be run at all.
+/// Where dpkg's database cannot be read or apt cannot be run at all.
 pub fn enact(
     apt: &Apt<'_>,
+    desired: &Desired,
     moves: &[PackageMove<'_>],
 ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
     apt.answer(&answers(moves))?;
-    let mut failed = apt.transact(&transaction(moves), &held(moves))?;
+    let mut transaction = transaction(moves);
+    transaction.beside = beside(&apt.root, desired, &Status::read(&apt.root)?, &transaction)?;
+    let mut failed = apt.transact(&transaction, &held(moves))?;
     for one in moves.iter().filter(|one| one.changes.iter().any(amends)) {
         let name = &one.resource.id.name;
         if failed.contains_key(name) {
@@ -165,20 +168,63 @@ fn held(moves: &[PackageMove<'_>]) -> BTreeSet<String> {
     held.map(|one| one.resource.id.name.clone()).collect()
 }
 
-/// What apt says against these moves; nothing where dpkg was interrupted, since a run ends that first.
+/// What of a role is so and must stay so whatever else apt moves: packages that it will not have, and versions that it
+/// names.
+fn beside(
+    root: &Path,
+    desired: &Desired,
+    status: &Status,
+    moving: &Transaction,
+) -> anyhow::Result<Vec<String>> {
+    let moving: BTreeSet<&str> = moving.packages().collect();
+    let mut kept = Vec::new();
+    let mut unwanted = Vec::new();
+    for resource in &desired.resources {
+        let Body::Package(package) = &resource.body else {
+            continue;
+        };
+        let name = package.name.as_str();
+        let there = status
+            .find(name)
+            .map_or(DpkgState::Absent, |entry| dpkg_state(status, entry));
+        match (package.state, there) {
+            (PackagePresence::Present, DpkgState::Installed { version, .. })
+                if matches!(package.version, Wanted::Glob(_))
+                    && package.version.matches(&version)
+                    && !moving.contains(name) =>
+            {
+                kept.push(format!("{name}={version}"));
+            }
+            (PackagePresence::Present, _) => {}
+            (_, DpkgState::Absent | DpkgState::ConfigFiles) => unwanted.push(name),
+            _ => {}
+        }
+    }
+    // apt fails on a name that it has never heard.
+    let known = available::versions(root, &unwanted)?;
+    let known = known.iter().filter(|(_, versions)| !versions.is_empty());
+    kept.extend(known.map(|(name, _)| format!("{name}-")));
+    Ok(kept)
+}
+
+/// What apt says against these moves of a role's; nothing where dpkg was interrupted, since a run ends that first.
 ///
 /// # Errors
 /// Where dpkg's database cannot be read or apt cannot be asked.
 pub fn refused(
     root: &Path,
+    desired: &Desired,
     moves: &[PackageMove<'_>],
 ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
-    if Status::read(root)?.is_interrupted() {
+    let status = Status::read(root)?;
+    if status.is_interrupted() {
         return Ok(BTreeMap::new());
     }
+    let mut transaction = transaction(moves);
+    transaction.beside = beside(root, desired, &status, &transaction)?;
     let held = held(moves);
     let question = Question { root, held: &held };
-    Ok(by_id(question.refused(&transaction(moves))?))
+    Ok(by_id(question.refused(&transaction)?))
 }
 
 fn by_id(told: BTreeMap<String, String>) -> BTreeMap<ResourceId, String> {

@@ -29,6 +29,12 @@ pub fn observe(
     for service in services {
         if let Some(state) = states.get_mut(&service.unit) {
             state.unit_file = unit_file(machine, service);
+            if service.unit_file.is_some() || service.template.is_some() {
+                state.links = systemd.links(&service.unit);
+            }
+            if service.masked == Some(false) && state.load == Load::Masked {
+                state.enabled = systemd.enabled_beneath(&service.unit);
+            }
             // A mask that goes with the next boot is not what a role means by masked.
             let for_good = is_masked_for_good(machine.root().path(), &service.unit);
             if service.masked == Some(true) && state.load == Load::Masked && !for_good {
@@ -64,7 +70,8 @@ fn attributes() -> Attributes {
     }
 }
 
-/// Does one thing to a unit.
+/// Does one thing to a unit. Where that needs others to be stopped for a moment, those in `later` stay so until their
+/// own turn.
 ///
 /// # Errors
 /// systemd's own words, or why its file could not be written.
@@ -74,6 +81,7 @@ pub fn enact(
     systemd: &Systemd,
     resource: &Resource,
     change: &Change,
+    later: &[&str],
 ) -> anyhow::Result<()> {
     let Body::Service(service) = &resource.body else {
         bail!("{} is no service", resource.id);
@@ -84,28 +92,49 @@ pub fn enact(
             write_unit(machine, blobs, resource, service)?;
             systemd.daemon_reload()
         }
-        Action::Start | Action::Restart => {
-            systemd.forget_failures(unit);
-            // A SysV script whose processes are dead counts as active: to start it would do nothing.
-            let active = systemd
-                .states(&[unit])?
-                .get(unit)
-                .is_some_and(|state| state.active == Active::Running);
-            let job = if change.action == Action::Restart || active {
-                Job::Restart
-            } else {
-                Job::Start
-            };
-            systemd.job(job, unit)
-        }
+        Action::Start | Action::Restart => start(systemd, unit, change.action, later),
         Action::Stop => systemd.job(Job::Stop, unit),
         Action::Reload => systemd.job(Job::Reload, unit),
+        // Some links are there, of what its unit file said before.
+        Action::Enable if !change.before.is_null() => systemd.boot(Boot::EnableAnew, unit),
         Action::Enable => systemd.boot(Boot::Enable, unit),
         Action::Disable => systemd.boot(Boot::Disable, unit),
         Action::Mask => systemd.boot(Boot::Mask, unit),
         Action::Unmask => systemd.boot(Boot::Unmask, unit),
         other => bail!("a service has no {}", other.word()),
     }
+}
+
+fn start(systemd: &Systemd, unit: &str, action: Action, later: &[&str]) -> anyhow::Result<()> {
+    systemd.forget_failures(unit);
+    let is_running = |unit: &str| -> anyhow::Result<bool> {
+        let states = systemd.states(&[unit])?;
+        let state = states.get(unit);
+        Ok(state.is_some_and(|state| state.active == Active::Running))
+    };
+    // systemd starts no socket under a service that runs already.
+    let mut stopped = Vec::new();
+    if unit.ends_with(".socket") {
+        for service in systemd.triggers(unit)? {
+            if is_running(&service)? {
+                systemd.job(Job::Stop, &service)?;
+                stopped.push(service);
+            }
+        }
+    }
+    // A SysV script whose processes are dead counts as active: to start it would do nothing.
+    let job = if action == Action::Restart || is_running(unit)? {
+        Job::Restart
+    } else {
+        Job::Start
+    };
+    let started = systemd.job(job, unit);
+    for service in stopped {
+        if !later.contains(&service.as_str()) {
+            systemd.job(Job::Start, &service)?;
+        }
+    }
+    started
 }
 
 fn write_unit(

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Engine<'a, H: Hand> {
     pub(super) hand: &'a mut H,
     pub(super) desired: &'a Desired,
-    plan: &'a Plan,
+    pub(super) plan: &'a Plan,
     /// What was seen when the run began.
     begun: &'a Snapshot,
     /// What was seen last.
@@ -155,7 +155,9 @@ impl<'a, H: Hand> Engine<'a, H> {
         let idle = verdict.changes.is_empty()
             && verdict.obstacle.is_none()
             // What was planned on account of the failure is not due now, and was not made either.
-            && planned.changes.is_empty();
+            && planned.changes.is_empty()
+            // Nor did the plan count on it: what comes after it is skipped as well.
+            && !matches!(planned.fate, Fate::Skipped(_));
         if let Some(root) = self.broken_need(step).filter(|_| !idle) {
             self.skip(&step.resource, root);
             return None;
@@ -227,6 +229,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         self.look_again(&[task.resource], Stage::Turn);
         let left = self.judge(task.phase, task.resource);
         if let Some(left) = difference(&left) {
+            let left = self.fell_at_once(task).unwrap_or(left);
             self.fail(&task.resource.id, left);
         }
     }

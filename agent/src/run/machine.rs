@@ -9,10 +9,10 @@ use crate::machine::{BlobSource, Caller, Hands, Machine, Root};
 use crate::resource::{command, mount, package, service};
 use crate::systemd::Systemd;
 use anyhow::Context as _;
-use cfg_catalog::id::ResourceId;
+use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::inputs::Inputs;
 use cfg_catalog::plan::{Change, Ledger};
-use cfg_catalog::resource::service::{Active, Activity};
+use cfg_catalog::resource::service::{Active, Activity, Service};
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -271,7 +271,7 @@ impl<'a> Whole<'a> {
     ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
         let apt = self.apt();
         let broken = apt.repair()?;
-        let mut failed = package::enact(&apt, moves)?;
+        let mut failed = package::enact(&apt, self.desired, moves)?;
         if let Some(broken) = broken {
             for told in failed.values_mut() {
                 if !told.contains(&broken) {
@@ -336,10 +336,24 @@ impl Hand for Whole<'_> {
         Ok(self.under_policy(moves)?)
     }
 
-    fn service(&mut self, resource: &Resource, change: &Change) -> Result<(), Trouble> {
+    fn service(
+        &mut self,
+        resource: &Resource,
+        change: &Change,
+        later: &[&str],
+    ) -> Result<(), Trouble> {
         let machine = Machine::new(self.eyes.root);
-        service::enact(&machine, self.blobs, &self.eyes.systemd, resource, change)?;
+        let systemd = &self.eyes.systemd;
+        service::enact(&machine, self.blobs, systemd, resource, change, later)?;
         Ok(())
+    }
+
+    fn last_words(&mut self, resource: &Resource) -> Option<String> {
+        let Body::Service(service) = &resource.body else {
+            return None;
+        };
+        let journal = !reads_secrets(self.desired, resource, service);
+        self.eyes.systemd.last_words(&service.unit, journal)
     }
 
     fn daemon_reload(&mut self) -> Result<(), Trouble> {
@@ -358,6 +372,19 @@ impl Hand for Whole<'_> {
     fn clock(&mut self) -> Duration {
         self.began.elapsed()
     }
+}
+
+/// Whether what a service prints may be what nobody may see: it is sensitive, or something that it reads.
+fn reads_secrets(desired: &Desired, resource: &Resource, service: &Service) -> bool {
+    let read = service.restart_on.iter().chain(&service.reload_on);
+    let read: BTreeSet<&ResourceId> = read.chain(&service.template).collect();
+    let below = |path: &str| {
+        let folders = read.iter().filter(|id| id.kind == Kind::Directory);
+        let mut rests = folders.filter_map(|folder| path.strip_prefix(folder.name.as_str()));
+        rests.any(|rest| rest.starts_with('/'))
+    };
+    let mut secrets = desired.resources.iter().filter(|other| other.sensitive);
+    resource.sensitive || secrets.any(|other| read.contains(&other.id) || below(&other.id.name))
 }
 
 fn ask_health(root: &Root, health: &Health, place: Where) -> anyhow::Result<Healthy> {

@@ -18,7 +18,7 @@ pub(super) fn hear(context: &Context<'_>, plan: &Plan, snapshot: &mut Snapshot) 
     if moving.known.is_empty() {
         return false;
     }
-    let refused = match package::refused(context.root.path(), &moving.known) {
+    let refused = match package::refused(context.root.path(), context.desired, &moving.known) {
         Ok(refused) => refused,
         Err(error) => {
             // There is no apt to ask. A run fails for that too, and says so.

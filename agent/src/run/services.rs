@@ -3,7 +3,7 @@
 use super::engine::{Engine, Task};
 use super::site::{Hand, Healthy, Stage, Trouble};
 use cfg_catalog::id::ResourceId;
-use cfg_catalog::plan::{Action, Change, Due, Step};
+use cfg_catalog::plan::{Action, Change, Due, PlannedStep, Step};
 use cfg_catalog::resource::service::{Active, Activity, ServiceState, Start};
 use cfg_catalog::resource::{Body, Health, Observed, Resource};
 use std::collections::BTreeSet;
@@ -107,12 +107,12 @@ impl<'a, H: Hand> Engine<'a, H> {
                 Action::Start | Action::Restart => self.start(task.resource, &due.change)?,
                 Action::Reload => {
                     let inputs = self.inputs();
-                    self.hand.service(task.resource, &due.change)?;
+                    self.told(task.resource, &due.change, &[])?;
                     self.ledger.reloaded(task.resource, &inputs);
                     self.hand.keep(&self.ledger)?;
                 }
                 _ => {
-                    self.hand.service(task.resource, &due.change)?;
+                    self.hand.service(task.resource, &due.change, &[])?;
                     // What comes next reads what this made: a unit file above all.
                     self.look_again(&[task.resource], Stage::Turn);
                 }
@@ -128,9 +128,14 @@ impl<'a, H: Hand> Engine<'a, H> {
             self.hand.keep_unproven(&self.services.unproven)?;
         }
         let inputs = self.inputs();
-        self.hand.service(resource, change)?;
+        let later = self.later();
+        let later: Vec<&str> = later.iter().map(String::as_str).collect();
+        self.told(resource, change, &later)?;
         self.services.started.insert(id.clone());
         self.look_again(&[resource], Stage::Turn);
+        if id.name.ends_with(".socket") {
+            self.start_over();
+        }
         if let Some(Observed::Service(state)) = self.now.observed.get(id) {
             self.ledger.started(resource, state, &inputs);
         }
@@ -141,6 +146,78 @@ impl<'a, H: Hand> Engine<'a, H> {
             at: self.hand.clock(),
         });
         Ok(())
+    }
+
+    /// Does it; a failure is told with the last words of the service.
+    fn told(
+        &mut self,
+        resource: &Resource,
+        change: &Change,
+        later: &[&str],
+    ) -> Result<(), Trouble> {
+        match self.hand.service(resource, change, later) {
+            Err(Trouble::Failed(why)) => Err(Trouble::Failed(self.with_last_words(resource, why))),
+            done => done,
+        }
+    }
+
+    fn with_last_words(&mut self, resource: &Resource, mut message: String) -> String {
+        if let Some(words) = self.hand.last_words(resource) {
+            message.push_str(if message.contains('\n') { "\n" } else { ": " });
+            message.push_str(&words);
+        }
+        message
+    }
+
+    /// Units that are started at turns still to come.
+    fn later(&self) -> Vec<String> {
+        let starts = |step: &&PlannedStep| {
+            let mut changes = step.changes.iter();
+            changes.any(|change| matches!(change.action, Action::Start | Action::Restart))
+        };
+        let steps = self.plan.steps.iter().filter(starts);
+        steps
+            .map(|step| &step.step.resource)
+            .filter(|id| !self.is_started(id))
+            .filter_map(|id| match &self.desired.get(id)?.body {
+                Body::Service(service) => Some(service.unit.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// A socket took its services down and up again with it: what was started before counts from now.
+    fn start_over(&mut self) {
+        let ids = self.services.settling.iter().map(|started| &started.id);
+        let desired = self.desired;
+        let resources: Vec<&Resource> = ids.filter_map(|id| desired.get(id)).collect();
+        self.look_again(&resources, Stage::Turn);
+        let at = self.hand.clock();
+        let mut settling = std::mem::take(&mut self.services.settling);
+        for started in &mut settling {
+            let start = self
+                .state(&started.id)
+                .and_then(|state| state.start.clone());
+            if start != started.start {
+                started.start = start;
+                started.at = at;
+            }
+        }
+        self.services.settling = settling;
+    }
+
+    /// What became of a service that this turn started, where it does not run any more.
+    pub(super) fn fell_at_once(&mut self, task: &Task<'a>) -> Option<String> {
+        let started = |due: &Due| matches!(due.change.action, Action::Start | Action::Restart);
+        if !task.due.iter().any(started) {
+            return None;
+        }
+        let state = self.state(&task.resource.id)?;
+        let told = match state.active {
+            Active::Stopped | Active::Failed => fell(state, None)?,
+            Active::Running | Active::Unjudged => return None,
+        };
+        Some(self.with_last_words(task.resource, told))
     }
 
     /// Waits for services that this step needs to have stayed up.
@@ -182,6 +259,11 @@ impl<'a, H: Hand> Engine<'a, H> {
                 .state(&id)
                 .and_then(|state| fell(state, start.as_ref()));
             if let (Some(told), false) = (told, self.is_broken(&id)) {
+                let resource = self.resource(&id);
+                let told = match resource {
+                    Some(resource) => self.with_last_words(resource, told),
+                    None => told,
+                };
                 self.fail(&id, told);
             }
         }

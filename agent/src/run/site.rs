@@ -114,11 +114,20 @@ pub trait Hand: Site {
         moves: &[PackageMove<'_>],
     ) -> Result<BTreeMap<ResourceId, String>, Trouble>;
 
-    /// Does one thing to a unit.
+    /// Does one thing to a unit. Where that needs others to be stopped for a moment, those in `later` stay so until
+    /// their own turn.
     ///
     /// # Errors
     /// Where it fails.
-    fn service(&mut self, resource: &Resource, change: &Change) -> Result<(), Trouble>;
+    fn service(
+        &mut self,
+        resource: &Resource,
+        change: &Change,
+        later: &[&str],
+    ) -> Result<(), Trouble>;
+
+    /// Why a service's last start ended as it did; none where nobody knows.
+    fn last_words(&mut self, resource: &Resource) -> Option<String>;
 
     /// Has systemd read its unit files again.
     ///

@@ -2,6 +2,7 @@
 
 use super::properties::{Properties, ServiceProperties, tasks};
 use anyhow::Context as _;
+use cfg_catalog::resource::service::Trigger;
 use futures::future::join_all;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -58,17 +59,23 @@ impl Bus {
             self.manager::<String>("GetUnitFileState", unit),
         );
         let general = Answer(general?);
+        let id = general.string("Id");
+        let mut file_state = file_state.unwrap_or_default();
+        if file_state == "alias" && id != unit {
+            file_state = self.manager::<String>("GetUnitFileState", &id).await?;
+        }
         let service = service
             .ok()
             .map(Answer)
             .filter(|_| unit.ends_with(".service"));
         Ok(Properties {
+            id,
             names: general.strings("Names"),
             load_state: general.string("LoadState"),
             active_state: general.string("ActiveState"),
             sub_state: general.string("SubState"),
             // Not the property: systemd remembers that one from its last reload.
-            unit_file_state: file_state.unwrap_or_default(),
+            unit_file_state: file_state,
             fragment_path: general.string("FragmentPath"),
             source_path: general.string("SourcePath"),
             invocation: general
@@ -78,6 +85,10 @@ impl Bus {
             inactive_exit_us: general.number("InactiveExitTimestamp").unwrap_or(0),
             need_daemon_reload: general.flag("NeedDaemonReload"),
             can_reload: general.flag("CanReload"),
+            wanted_by: ["WantedBy", "RequiredBy"]
+                .map(|by| general.strings(by))
+                .concat(),
+            triggered_by: self.triggers(general.strings("TriggeredBy")).await?,
             service: service.map(|service| ServiceProperties {
                 kind: service.string("Type"),
                 main_pid: service.get("MainPID").unwrap_or(0),
@@ -88,6 +99,16 @@ impl Bus {
                 ),
             }),
         })
+    }
+
+    async fn triggers(&self, units: Vec<String>) -> zbus::Result<Vec<Trigger>> {
+        let asked = units.into_iter().map(async |unit| {
+            let path = self.manager::<OwnedObjectPath>("LoadUnit", &unit).await?;
+            let general = Answer(self.all(&path, "Unit").await?);
+            let active = general.string("ActiveState") == "active";
+            zbus::Result::Ok(Trigger { unit, active })
+        });
+        join_all(asked).await.into_iter().collect()
     }
 
     async fn manager<T>(&self, method: &str, unit: &str) -> zbus::Result<T>

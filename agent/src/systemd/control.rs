@@ -3,7 +3,8 @@
 use super::properties::{Properties, ServiceProperties, tasks};
 use crate::effect::{Outcome, wait_for};
 use anyhow::{Context as _, bail};
-use std::collections::BTreeMap;
+use cfg_catalog::resource::service::Trigger;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Seek as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
@@ -12,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// A unit's own timeouts are shorter, unless it has none.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-const ASKED: &str = "Names,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,SourcePath,\
+const ASKED: &str = "Id,Names,WantedBy,RequiredBy,TriggeredBy,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,SourcePath,\
 InvocationID,InactiveExitTimestampMonotonic,NeedDaemonReload,CanReload,Type,MainPID,RemainAfterExit,TasksCurrent,ControlGroup";
 
 fn systemctl(arguments: &[&str]) -> Command {
@@ -94,7 +95,33 @@ pub fn active() -> anyhow::Result<Vec<String>> {
 
 /// The properties of these units from one call.
 pub fn properties(units: &[&str]) -> anyhow::Result<BTreeMap<String, Properties>> {
-    let asked = format!("--property={ASKED}");
+    let told = show(ASKED, units)?;
+    let boot_us = boot_us()?;
+    let mut found: BTreeMap<String, Properties> = told
+        .iter()
+        .map(|(unit, block)| (unit.clone(), parse(unit, block, boot_us)))
+        .collect();
+    let triggers: BTreeSet<String> = found
+        .values()
+        .flat_map(|properties| &properties.triggered_by)
+        .map(|trigger| trigger.unit.clone())
+        .collect();
+    if !triggers.is_empty() {
+        let units: Vec<&str> = triggers.iter().map(String::as_str).collect();
+        let told = show("ActiveState", &units)?;
+        let all = found.values_mut();
+        for trigger in all.flat_map(|properties| &mut properties.triggered_by) {
+            trigger.active = told
+                .get(&trigger.unit)
+                .is_some_and(|s| s == "ActiveState=active");
+        }
+    }
+    Ok(found)
+}
+
+/// What `systemctl show` says of each of these units.
+pub fn show(asked: &str, units: &[&str]) -> anyhow::Result<BTreeMap<String, String>> {
+    let asked = format!("--property={asked}");
     let mut arguments = vec!["show", &*asked, "--"];
     arguments.extend(units);
     let told = ask(&arguments)?;
@@ -106,11 +133,11 @@ pub fn properties(units: &[&str]) -> anyhow::Result<BTreeMap<String, Properties>
             units.len()
         );
     }
-    let boot_us = boot_us()?;
+    let blocks = blocks.into_iter().map(|block| block.trim().to_owned());
     Ok(units
         .iter()
+        .map(|unit| (*unit).to_owned())
         .zip(blocks)
-        .map(|(unit, block)| ((*unit).to_owned(), parse(unit, block, boot_us)))
         .collect())
 }
 
@@ -137,11 +164,19 @@ fn parse(unit: &str, block: &str, boot_us: u64) -> Properties {
     let text = |name: &str| fields.get(name).copied().unwrap_or_default().to_owned();
     let number = |name: &str| fields.get(name).and_then(|value| value.parse::<u64>().ok());
     let flag = |name: &str| fields.get(name).copied() == Some("yes");
+    let words = |name: &str| -> Vec<String> {
+        let text = text(name);
+        text.split_ascii_whitespace().map(str::to_owned).collect()
+    };
+    let trigger = |unit| Trigger {
+        unit,
+        active: false,
+    };
     Properties {
-        names: text("Names")
-            .split_ascii_whitespace()
-            .map(str::to_owned)
-            .collect(),
+        id: text("Id"),
+        names: words("Names"),
+        wanted_by: ["WantedBy", "RequiredBy"].map(words).concat(),
+        triggered_by: words("TriggeredBy").into_iter().map(trigger).collect(),
         load_state: text("LoadState"),
         active_state: text("ActiveState"),
         sub_state: text("SubState"),
@@ -173,12 +208,14 @@ mod tests {
     fn reads_show() {
         let block = "Type=forking\nMainPID=0\nRemainAfterExit=yes\nTasksCurrent=[not set]\nNames=a.service b.service\n\
 LoadState=loaded\nActiveState=active\nSubState=exited\nUnitFileState=generated\n\
-FragmentPath=/run/systemd/generator.late/a.service\nSourcePath=/etc/init.d/a\nInvocationID=0123\n\
+FragmentPath=/run/systemd/generator.late/a.service\nSourcePath=/etc/init.d/a\nWantedBy=m.target n.target\nTriggeredBy=a.socket\nInvocationID=0123\n\
 InactiveExitTimestampMonotonic=500\nNeedDaemonReload=no\nCanReload=yes";
         let properties = parse("a.service", block, 1000);
         assert_eq!(properties.names, ["a.service", "b.service"]);
         assert_eq!(properties.inactive_exit_us, 1500);
         assert_eq!(properties.source().as_deref(), Some("/etc/init.d/a"));
+        assert_eq!(properties.wanted_by, ["m.target", "n.target"]);
+        assert_eq!(properties.triggered_by[0].unit, "a.socket");
         assert!(properties.can_reload && !properties.need_daemon_reload);
         let service = properties.service.unwrap();
         assert_eq!((&*service.kind, service.tasks), ("forking", None));

@@ -20,6 +20,9 @@ pub fn state(properties: &Properties, rc: Option<bool>) -> ServiceState {
         needs_daemon_reload: properties.need_daemon_reload,
         package: None,
         unit_file: None,
+        links: None,
+        wanted_by: properties.wanted_by.clone(),
+        triggered_by: properties.triggered_by.clone(),
     }
 }
 
@@ -51,12 +54,14 @@ fn active(properties: &Properties) -> Active {
 
 fn enabled(unit_file_state: &str, rc: Option<bool>) -> Enabled {
     match (unit_file_state, rc) {
-        ("enabled" | "enabled-runtime" | "alias", _) => Enabled::Yes,
+        ("enabled", _) => Enabled::Yes,
+        ("enabled-runtime", _) => Enabled::ForNow,
         // Masked units start at no boot, whatever links they have.
         ("disabled" | "linked" | "linked-runtime" | "masked" | "masked-runtime", _) => Enabled::No,
         ("generated", Some(true)) => Enabled::Yes,
         ("generated", Some(false)) => Enabled::No,
-        ("static" | "indirect" | "generated" | "transient", _) => Enabled::Fixed,
+        // An alias that is no other unit's name stands alone.
+        ("static" | "indirect" | "generated" | "transient" | "alias", _) => Enabled::Fixed,
         _ => Enabled::Unknown,
     }
 }
@@ -132,6 +137,26 @@ mod tests {
             let state = state(&unit, None);
             assert_eq!(state.active, wanted, "{active} {sub}");
             assert_eq!(state.start.is_some(), wanted == Active::Running);
+        }
+    }
+
+    #[test]
+    fn boot() {
+        for (word, wanted) in [
+            ("enabled", Enabled::Yes),
+            ("enabled-runtime", Enabled::ForNow),
+            ("disabled", Enabled::No),
+            ("linked", Enabled::No),
+            ("linked-runtime", Enabled::No),
+            ("static", Enabled::Fixed),
+            ("indirect", Enabled::Fixed),
+            ("transient", Enabled::Fixed),
+            ("generated", Enabled::Fixed),
+            ("masked", Enabled::No),
+            ("bad", Enabled::Unknown),
+            ("", Enabled::Unknown),
+        ] {
+            assert_eq!(enabled(word, None), wanted, "{word}");
         }
     }
 

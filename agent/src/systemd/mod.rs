@@ -8,6 +8,7 @@ mod bus;
 mod cgroup;
 mod control;
 mod judge;
+mod last_words;
 mod offline;
 mod owner;
 mod properties;
@@ -16,7 +17,7 @@ mod sysv;
 pub use properties::Properties;
 
 use anyhow::Context as _;
-use cfg_catalog::resource::service::ServiceState;
+use cfg_catalog::resource::service::{Enabled, ServiceState, is_template};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -68,17 +69,23 @@ impl Systemd {
     /// # Errors
     /// Where systemd does not answer.
     pub fn states(&self, units: &[&str]) -> anyhow::Result<BTreeMap<String, ServiceState>> {
+        // systemd speaks of instances alone: a template is its file.
+        let (templates, units): (Vec<&str>, Vec<&str>) = match self.reach {
+            Reach::Offline => (units.to_vec(), Vec::new()),
+            _ => units.iter().partition(|unit| is_template(unit)),
+        };
+        let mut files = BTreeMap::new();
+        if !templates.is_empty() {
+            files = offline::states(&self.root, &templates);
+            self.add_owners(&mut files, |unit| offline::source(&self.root, unit))?;
+        }
         if units.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(files);
         }
         let properties = match &self.reach {
-            Reach::Bus(bus) => bus.properties(units)?,
-            Reach::Control => control::properties(units)?,
-            Reach::Offline => {
-                let mut states = offline::states(&self.root, units);
-                self.add_owners(&mut states, |unit| offline::source(&self.root, unit))?;
-                return Ok(states);
-            }
+            Reach::Bus(bus) => bus.properties(&units)?,
+            Reach::Control => control::properties(&units)?,
+            Reach::Offline => return Ok(files),
         };
         let mut states: BTreeMap<_, _> = properties
             .iter()
@@ -88,7 +95,40 @@ impl Systemd {
             })
             .collect();
         self.add_owners(&mut states, |unit| properties.get(unit)?.source())?;
+        states.extend(files);
         Ok(states)
+    }
+
+    /// The links below `/etc/systemd/system` that `enable` makes for this unit, by path from there; none where drop-ins
+    /// have a say in what those are.
+    pub fn links(&self, unit: &str) -> Option<BTreeSet<String>> {
+        offline::links(&self.root, unit)
+    }
+
+    /// Whether a masked unit starts at boot once it is not; unknown where the mask hides none.
+    pub fn enabled_beneath(&self, unit: &str) -> Enabled {
+        offline::enabled(&self.root, unit)
+    }
+
+    /// Units that this one starts when something happens; none where systemd does not say.
+    pub fn triggers(&self, unit: &str) -> anyhow::Result<Vec<String>> {
+        if !self.is_running() {
+            return Ok(Vec::new());
+        }
+        let told = control::show("Triggers", &[unit])?;
+        let told = told
+            .get(unit)
+            .and_then(|line| line.strip_prefix("Triggers="));
+        let units = told.unwrap_or_default().split_ascii_whitespace();
+        Ok(units.map(str::to_owned).collect())
+    }
+
+    /// Why a unit's last start ended as it did: systemd's word and, where `journal` is to be read, the last lines of it.
+    pub fn last_words(&self, unit: &str, journal: bool) -> Option<String> {
+        if !self.is_running() {
+            return None;
+        }
+        last_words::of(unit, journal)
     }
 
     fn add_owners(
@@ -114,9 +154,14 @@ impl Systemd {
     /// Where systemd does not answer.
     pub fn names(&self, units: &[&str]) -> anyhow::Result<BTreeSet<String>> {
         let mut names: BTreeSet<String> = units.iter().map(|unit| short(unit)).collect();
+        let units = units.iter().copied();
+        let units: Vec<&str> = units.filter(|unit| !is_template(unit)).collect();
+        if units.is_empty() {
+            return Ok(names);
+        }
         let properties = match &self.reach {
-            Reach::Bus(bus) => bus.properties(units)?,
-            Reach::Control => control::properties(units)?,
+            Reach::Bus(bus) => bus.properties(&units)?,
+            Reach::Control => control::properties(&units)?,
             Reach::Offline => return Ok(names),
         };
         for properties in properties.values() {
@@ -177,12 +222,25 @@ impl Systemd {
             Reach::Offline => offline::boot(&self.root, boot, unit)
                 .with_context(|| format!("cannot {} {unit}", boot.word())),
             _ => {
-                if boot == Boot::Unmask {
-                    control::run(&["unmask", "--runtime", "--", unit])?;
+                let unit = &self.main_name(boot, unit)?;
+                match boot {
+                    Boot::Unmask => control::run(&["unmask", "--runtime", "--", unit])?,
+                    Boot::Disable => control::run(&["disable", "--runtime", "--", unit])?,
+                    Boot::Enable | Boot::EnableAnew | Boot::Mask => {}
                 }
                 control::run(&[boot.word(), "--", unit])
             }
         }
+    }
+
+    /// systemd enables no unit by another of its names; a mask is of one name.
+    fn main_name(&self, boot: Boot, unit: &str) -> anyhow::Result<String> {
+        if matches!(boot, Boot::Mask | Boot::Unmask) || is_template(unit) {
+            return Ok(unit.to_owned());
+        }
+        let told = control::show("Id", &[unit])?;
+        let id = told.get(unit).and_then(|line| line.strip_prefix("Id="));
+        Ok(id.unwrap_or(unit).to_owned())
     }
 }
 
@@ -215,6 +273,8 @@ impl Job {
 pub enum Boot {
     /// It starts.
     Enable,
+    /// It starts as its file says now: links of an earlier [Install] go.
+    EnableAnew,
     /// It does not.
     Disable,
     /// Nobody can start it.
@@ -227,6 +287,7 @@ impl Boot {
     fn word(self) -> &'static str {
         match self {
             Boot::Enable => "enable",
+            Boot::EnableAnew => "reenable",
             Boot::Disable => "disable",
             Boot::Mask => "mask",
             Boot::Unmask => "unmask",

@@ -3,7 +3,8 @@
 use super::{Boot, sysv};
 use crate::beneath;
 use anyhow::{Context as _, bail};
-use cfg_catalog::resource::service::{Active, Enabled, Load, ServiceState};
+use cfg_catalog::resource::install::Install;
+use cfg_catalog::resource::service::{Active, Enabled, Load, ServiceState, template_of};
 use rustix::fs::{AtFlags, symlinkat, unlinkat};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,31 +31,74 @@ pub fn states(root: &Path, units: &[&str]) -> BTreeMap<String, ServiceState> {
 fn state(root: &Path, unit: &str) -> ServiceState {
     let (load, enabled) = if is_masked(root, unit) {
         (Load::Masked, Enabled::No)
-    } else if let Some(file) = file(root, unit) {
-        let enabled = match text(&file) {
-            Ok(text) if Install::parse(&text).is_empty() => Enabled::Fixed,
-            _ if is_enabled(root, unit) => Enabled::Yes,
-            _ => Enabled::No,
-        };
-        (Load::Loaded, enabled)
     } else {
-        match sysv::starts_at_boot(root, unit) {
-            Some(true) => (Load::Loaded, Enabled::Yes),
-            Some(false) => (Load::Loaded, Enabled::No),
-            None => (Load::NotFound, Enabled::Unknown),
+        match enabled(root, unit) {
+            Enabled::Unknown => (Load::NotFound, Enabled::Unknown),
+            known => (Load::Loaded, known),
         }
     };
-    ServiceState {
-        load,
-        active: Active::Unjudged,
-        enabled,
-        start: None,
-        judged: false,
-        can_reload: false,
-        needs_daemon_reload: false,
-        package: None,
-        unit_file: None,
+    let mut state = ServiceState::new(load, Active::Unjudged, enabled);
+    if enabled == Enabled::Fixed {
+        state.wanted_by = wanted_by(root, unit);
     }
+    state
+}
+
+/// Whether a unit starts at boot, whatever masks it; unknown where there is none.
+pub fn enabled(root: &Path, unit: &str) -> Enabled {
+    let Some(file) = file(root, unit) else {
+        return match sysv::starts_at_boot(root, unit) {
+            Some(true) => Enabled::Yes,
+            Some(false) => Enabled::No,
+            None => Enabled::Unknown,
+        };
+    };
+    match text(&file) {
+        _ if is_enabled(root, unit) => Enabled::Yes,
+        Ok(text) if !Install::parse(&text).enables() => Enabled::Fixed,
+        _ => Enabled::No,
+    }
+}
+
+/// Units that packages link this one into.
+fn wanted_by(root: &Path, unit: &str) -> Vec<String> {
+    let folders = FOLDERS.iter().flat_map(|folder| {
+        let named = link_folders(root, folder);
+        named.into_iter().map(move |name| (*folder, name))
+    });
+    folders
+        .filter(|(folder, name)| {
+            let link = root.join(folder).join(name).join(unit);
+            std::fs::symlink_metadata(link).is_ok()
+        })
+        .filter_map(|(_, name)| Some(name.rsplit_once('.')?.0.to_owned()))
+        .collect()
+}
+
+/// The links below `/etc/systemd/system` that `enable` makes for this unit, by path from there; none where drop-ins
+/// have a say in what those are.
+pub fn links(root: &Path, unit: &str) -> Option<BTreeSet<String>> {
+    let template = template_of(unit);
+    let named = [Some(unit.to_owned()), template];
+    let installs = |name: &String| {
+        FOLDERS.iter().any(|folder| {
+            let folder = root.join(folder).join(format!("{name}.d"));
+            let Ok(listing) = std::fs::read_dir(folder) else {
+                return false;
+            };
+            listing.flatten().any(|file| {
+                std::fs::read_to_string(file.path()).is_ok_and(|t| t.contains("[Install]"))
+            })
+        })
+    };
+    if named.iter().flatten().any(installs) {
+        return None;
+    }
+    let folders = link_folders(root, OWN).into_iter();
+    let wants = folders
+        .map(|folder| format!("{folder}/{unit}"))
+        .filter(|link| std::fs::symlink_metadata(root.join(OWN).join(link)).is_ok());
+    Some(wants.chain(aliases(root, unit)).collect())
 }
 
 /// The path, within the root, that a package would ship for this unit.
@@ -71,22 +115,25 @@ pub fn source(root: &Path, unit: &str) -> Option<String> {
 
 fn is_masked(root: &Path, unit: &str) -> bool {
     let link = root.join(OWN).join(unit);
-    std::fs::read_link(&link).is_ok_and(|target| target == Path::new("/dev/null"))
+    is_null(&link)
         || std::fs::symlink_metadata(&link).is_ok_and(|file| file.is_file() && file.len() == 0)
 }
 
-/// The unit's file; that of its template for an instance.
+fn is_null(link: &Path) -> bool {
+    std::fs::read_link(link).is_ok_and(|target| target == Path::new("/dev/null"))
+}
+
+/// The unit's file; that of its template for an instance. A mask is none.
 fn file(root: &Path, unit: &str) -> Option<PathBuf> {
-    let template = unit
-        .split_once('@')
-        .and_then(|(stem, rest)| Some(format!("{stem}@.{}", rest.rsplit_once('.')?.1)));
-    [Some(unit.to_owned()), template]
+    [Some(unit.to_owned()), template_of(unit)]
         .into_iter()
         .flatten()
         .flat_map(|name| FOLDERS.map(|folder| root.join(folder).join(&name)))
         .find(|path| {
             // A link of the root means something within it, which is not followed from here.
-            std::fs::symlink_metadata(path).is_ok()
+            let stands = std::fs::symlink_metadata(path);
+            let empty = |file: &std::fs::Metadata| file.is_file() && file.len() == 0;
+            stands.is_ok_and(|file| !empty(&file)) && !is_null(path)
         })
 }
 
@@ -99,8 +146,8 @@ fn text(file: &Path) -> anyhow::Result<String> {
 }
 
 /// The folders of links to units: `multi-user.target.wants`.
-fn link_folders(root: &Path) -> Vec<String> {
-    let Ok(listing) = std::fs::read_dir(root.join(OWN)) else {
+fn link_folders(root: &Path, folder: &str) -> Vec<String> {
+    let Ok(listing) = std::fs::read_dir(root.join(folder)) else {
         return Vec::new();
     };
     let mut names: Vec<String> = listing
@@ -119,7 +166,7 @@ fn link_folders(root: &Path) -> Vec<String> {
 fn is_enabled(root: &Path, unit: &str) -> bool {
     let linked =
         |folder: &String| std::fs::symlink_metadata(root.join(OWN).join(folder).join(unit)).is_ok();
-    link_folders(root).iter().any(linked) || !aliases(root, unit).is_empty()
+    link_folders(root, OWN).iter().any(linked) || !aliases(root, unit).is_empty()
 }
 
 /// Links beside unit files that stand for this unit.
@@ -138,66 +185,6 @@ fn aliases(root: &Path, unit: &str) -> Vec<String> {
         .collect()
 }
 
-/// The [Install] section of a unit file.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Install {
-    wanted_by: Vec<String>,
-    required_by: Vec<String>,
-    upheld_by: Vec<String>,
-    alias: Vec<String>,
-    also: Vec<String>,
-}
-
-impl Install {
-    fn parse(text: &str) -> Self {
-        let mut install = Install::default();
-        let mut inside = false;
-        let joined = text.replace("\\\n", " ");
-        for line in joined.lines().map(str::trim) {
-            if line.starts_with('[') {
-                inside = line == "[Install]";
-            } else if let (true, Some((key, value))) = (inside, line.split_once('=')) {
-                let list = match key.trim() {
-                    "WantedBy" => &mut install.wanted_by,
-                    "RequiredBy" => &mut install.required_by,
-                    "UpheldBy" => &mut install.upheld_by,
-                    "Alias" => &mut install.alias,
-                    "Also" => &mut install.also,
-                    _ => continue,
-                };
-                let words = value.split_ascii_whitespace().map(str::to_owned);
-                if value.trim().is_empty() {
-                    list.clear();
-                }
-                list.extend(words);
-            }
-        }
-        install
-    }
-
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Where links to the unit go: the folder below [`OWN`] and the link's name.
-    fn links(&self, unit: &str) -> Vec<(String, String)> {
-        let mut links = Vec::new();
-        for (units, end) in [
-            (&self.wanted_by, "wants"),
-            (&self.required_by, "requires"),
-            (&self.upheld_by, "upholds"),
-        ] {
-            for other in units {
-                links.push((format!("{OWN}/{other}.{end}"), unit.to_owned()));
-            }
-        }
-        for alias in self.alias.iter().filter(|alias| *alias != unit) {
-            links.push((OWN.to_owned(), alias.clone()));
-        }
-        links
-    }
-}
-
 /// Changes what happens to this unit at boot.
 pub fn boot(root: &Path, boot: Boot, unit: &str) -> anyhow::Result<()> {
     match boot {
@@ -211,6 +198,10 @@ pub fn boot(root: &Path, boot: Boot, unit: &str) -> anyhow::Result<()> {
         Boot::Unmask => Ok(()),
         Boot::Enable => enable(root, unit, &mut BTreeSet::new()),
         Boot::Disable => disable(root, unit),
+        Boot::EnableAnew => {
+            disable(root, unit)?;
+            enable(root, unit, &mut BTreeSet::new())
+        }
     }
 }
 
@@ -226,11 +217,15 @@ fn enable(root: &Path, unit: &str, seen: &mut BTreeSet<String>) -> anyhow::Resul
     };
     let install = Install::parse(&text(&path)?);
     let source = source(root, unit).context("the unit's path is not text")?;
-    for (folder, name) in install.links(unit) {
-        if folder.contains('%') || name.contains('%') {
-            bail!("{unit} has a specifier in [Install], which only a running systemd resolves");
-        }
-        link(root, &folder, &name, &source)?;
+    let Some(links) = install.links(unit) else {
+        bail!("what only a running systemd knows is in [Install] of {unit}");
+    };
+    for path in links.must.iter().chain(&links.may) {
+        let (folder, name) = match path.rsplit_once('/') {
+            Some((folder, name)) => (format!("{OWN}/{folder}"), name),
+            None => (OWN.to_owned(), path.as_str()),
+        };
+        link(root, &folder, name, &source)?;
     }
     for other in &install.also {
         enable(root, other, seen)?;
@@ -242,7 +237,7 @@ fn disable(root: &Path, unit: &str) -> anyhow::Result<()> {
     if file(root, unit).is_none() && sysv::starts_at_boot(root, unit).is_some() {
         return rc(root, unit, "disable");
     }
-    for folder in link_folders(root) {
+    for folder in link_folders(root, OWN) {
         unlink(root, &format!("{OWN}/{folder}"), unit)?;
     }
     for alias in aliases(root, unit) {
@@ -351,8 +346,22 @@ mod tests {
         assert_eq!(now("x.service"), (Load::Loaded, Enabled::Yes));
         assert_eq!(now("x.socket"), (Load::Loaded, Enabled::Yes));
 
+        let has = |unit: &str| links(root, unit).unwrap().into_iter().collect::<Vec<_>>();
+        let both = [
+            "b.target.wants/x.service",
+            "multi-user.target.wants/x.service",
+            "other.service",
+        ];
+        assert_eq!(has("x.service"), both);
+        let changed = UNIT.replace("multi-user.target", "c.target");
+        std::fs::write(root.join("lib/systemd/system/x.service"), changed).unwrap();
+        boot(root, Boot::EnableAnew, "x.service").unwrap();
+        assert_eq!(has("x.service")[1], "c.target.wants/x.service");
+        assert_eq!(has("x.service").len(), 3, "what is stale is gone");
+
         boot(root, Boot::Mask, "x.service").unwrap();
         assert_eq!(now("x.service"), (Load::Masked, Enabled::No));
+        assert_eq!(enabled(root, "x.service"), Enabled::Yes, "under the mask");
         boot(root, Boot::Unmask, "x.service").unwrap();
         assert_eq!(now("x.service"), (Load::Loaded, Enabled::Yes));
         boot(root, Boot::Disable, "x.service").unwrap();
@@ -365,9 +374,28 @@ mod tests {
         let root = root(&[("etc/systemd/system/own.service", "[Unit]\n")]);
         boot(root.path(), Boot::Mask, "later.service").unwrap();
         assert_eq!(state(root.path(), "later.service").load, Load::Masked);
+        assert_eq!(enabled(root.path(), "later.service"), Enabled::Unknown);
         assert!(boot(root.path(), Boot::Mask, "own.service").is_err());
         boot(root.path(), Boot::Unmask, "own.service").unwrap();
         assert!(root.path().join("etc/systemd/system/own.service").is_file());
+    }
+
+    #[test]
+    fn what_is_fixed_may_be_wanted() {
+        let root = root(&[
+            ("lib/systemd/system/f.service", "[Unit]\n"),
+            ("lib/systemd/system/a.target.wants/f.service", ""),
+            ("lib/systemd/system/g.service", "[Unit]\n"),
+            (
+                "etc/systemd/system/d.service.d/a.conf",
+                "[Install]\nWantedBy=x\n",
+            ),
+        ]);
+        let seen = state(root.path(), "f.service");
+        assert_eq!(seen.enabled, Enabled::Fixed);
+        assert_eq!(seen.wanted_by, ["a.target"]);
+        assert!(state(root.path(), "g.service").wanted_by.is_empty());
+        assert_eq!(links(root.path(), "d.service"), None, "a drop-in has a say");
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! What systemd says of one unit, as it says it.
 
 use super::cgroup;
+use cfg_catalog::resource::service::Trigger;
 use std::path::Path;
 
 /// Properties of a unit, in systemd's own words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Properties {
+    /// Its main name.
+    pub id: String,
     /// All its names.
     pub names: Vec<String>,
     /// loaded, not-found, masked, bad-setting, error.
@@ -28,6 +31,10 @@ pub struct Properties {
     pub need_daemon_reload: bool,
     /// It can be reloaded.
     pub can_reload: bool,
+    /// Units that want or require it.
+    pub wanted_by: Vec<String>,
+    /// Units that start it when something happens.
+    pub triggered_by: Vec<Trigger>,
     /// For services.
     pub service: Option<ServiceProperties>,
 }

@@ -229,6 +229,26 @@ async fn a_certificate_that_is_due_is_renewed_and_the_line_goes_on_with_it() {
     stop(agent).await;
 }
 
+#[tokio::test]
+async fn a_run_by_hand_renews_a_certificate_that_is_due_and_a_dry_run_does_not() {
+    let world = World::new("").await;
+    world.offer(1, "one");
+    let identity = world.folder.path().join("identity");
+    let hour = Duration::from_secs(3600);
+    *world.peer.script.life.lock().unwrap() = (hour, hour * 3 / 4);
+    let old = enrolled(&world.peer, &identity).await;
+    *world.peer.script.life.lock().unwrap() = (hour, Duration::ZERO);
+    let dry = world.cfg(&["apply", "--dry-run"]).output().await.unwrap();
+    assert_eq!(dry.status.code(), Some(2), "{dry:?}");
+    assert_eq!(Identity::load(&identity).unwrap(), old);
+    let run = world.cfg(&["apply"]).output().await.unwrap();
+    assert_eq!(run.status.code(), Some(0), "{run:?}");
+    assert_ne!(Identity::load(&identity).unwrap(), old);
+    let again = world.cfg(&["apply"]).output().await.unwrap();
+    assert_eq!(again.status.code(), Some(0), "{again:?}");
+    assert_eq!(world.reported().len(), 2, "the new one is good");
+}
+
 fn spooled(state: &Path) -> usize {
     std::fs::read_dir(state.join("spool")).map_or(0, |entries| entries.count())
 }

@@ -23,6 +23,7 @@ pub struct Ahead {
     planning: bool,
     any: bool,
     packages: BTreeSet<String>,
+    leaving: BTreeSet<String>,
     brings: bool,
     moves_installed: bool,
     versions: bool,
@@ -30,6 +31,7 @@ pub struct Ahead {
     commands: bool,
     paths: BTreeSet<AbsPath>,
     removed: BTreeSet<AbsPath>,
+    unit_files: BTreeSet<ResourceId>,
     assumed: BTreeSet<ResourceId>,
     firm: BTreeSet<ResourceId>,
     /// Of these only a real run settles what they will be; with what they will surely not be any more.
@@ -72,6 +74,9 @@ impl Ahead {
             }
             // What is in it nobody can tell.
             Kind::Mount | Kind::Archive => self.brings = true,
+            Kind::Service if matches!(change.action, Action::Create | Action::Update) => {
+                self.unit_files.insert(change.resource.clone());
+            }
             Kind::User | Kind::Group | Kind::Sysctl | Kind::Service => {}
         }
     }
@@ -87,7 +92,9 @@ impl Ahead {
                 self.brings = true;
                 self.moves_installed = true;
             }
-            Action::Remove | Action::Purge => {}
+            Action::Remove | Action::Purge => {
+                self.leaving.insert(change.resource.name.clone());
+            }
             _ => return,
         }
         self.packages.insert(change.resource.name.clone());
@@ -143,6 +150,11 @@ impl Ahead {
         self.removed.contains(path)
     }
 
+    /// Whether the role's unit file of this service will have been written.
+    pub fn writes_unit_of(&self, service: &ResourceId) -> bool {
+        self.unit_files.contains(service)
+    }
+
     /// Whether units may come.
     pub fn may_bring_units(&self) -> bool {
         self.units
@@ -163,7 +175,12 @@ impl Ahead {
         self.packages.contains(package)
     }
 
-    /// Whether any package does.
+    /// Whether this package goes.
+    pub fn takes_away(&self, package: &str) -> bool {
+        self.leaving.contains(package)
+    }
+
+    /// Whether any package comes, goes, or gets another version.
     pub fn moves_packages(&self) -> bool {
         !self.packages.is_empty()
     }

@@ -444,7 +444,9 @@ impl<'a> Draft<'a> {
     /// Something moves at a path, on account of this resource.
     fn path_moves(&mut self, id: &ResourceId, path: &AbsPath, to: Move) {
         let now = self.inputs.get(id).map(|input| input.digest);
-        let of_itself = path_of(id).is_some_and(|own| own == *path) && now.is_some();
+        // A service moves no file but its unit's.
+        let own = id.kind == Kind::Service || path_of(id).is_some_and(|own| own == *path);
+        let of_itself = own && now.is_some();
         match to {
             Move::To(Entry::File(digest) | Entry::Link(digest))
                 if of_itself && now != Some(digest) =>

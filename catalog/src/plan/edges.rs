@@ -42,6 +42,10 @@ pub enum Why {
     On,
     /// `restart_on` or `reload_on` names it.
     Input,
+    /// It brings the template of this instance.
+    Template,
+    /// It is the socket of this service.
+    Socket,
 }
 
 impl Why {
@@ -57,6 +61,8 @@ impl Why {
             Why::Member => "must have no members first",
             Why::On => "`on`",
             Why::Input => "`restart_on` or `reload_on`",
+            Why::Template => "its template",
+            Why::Socket => "its socket",
         }
     }
 }
@@ -193,9 +199,14 @@ impl<'a> Graph<'a> {
                 }
             }
             Body::Service(service) => {
-                for first in service.restart_on.iter().chain(&service.reload_on) {
+                let read = service.restart_on.iter().chain(&service.reload_on);
+                for first in read {
                     self.needs(id, first, Why::Input);
                 }
+                if let Some(template) = &service.template {
+                    self.needs(id, template, Why::Template);
+                }
+                self.socket(id, &service.unit);
             }
             _ => {}
         }
@@ -261,6 +272,18 @@ impl<'a> Graph<'a> {
                 _ => Why::Owner,
             };
             self.needs(id, &account, why);
+        }
+    }
+
+    /// As at boot: a service is given its socket, which cannot start any more once it runs. The role may say otherwise.
+    fn socket(&mut self, service: &'a ResourceId, unit: &str) {
+        let Some(stem) = unit.strip_suffix(".service") else {
+            return;
+        };
+        let socket = ResourceId::new(Kind::Service, format!("{stem}.socket"));
+        let socket = self.desired.get(&socket);
+        if let Some(socket) = socket.filter(|socket| !socket.after.contains(service)) {
+            self.edge(service, &socket.id, Bond::Follows, Why::Socket);
         }
     }
 

@@ -40,13 +40,16 @@ pub fn inputs(desired: &Desired, snapshot: &Snapshot) -> Inputs {
     found
 }
 
-/// The names of what this resource reads: for a service its own unit file (under the service's name) and the package
-/// that ships its unit as well.
+/// The names of what this resource reads: for a service its own unit file (under the service's name), or that of its
+/// template (under that one's), and the package that ships its unit as well.
 pub fn ids(resource: &Resource, observed: Option<&Observed>) -> Vec<ResourceId> {
     match (&resource.body, observed) {
         (Body::Command(command), _) => command.on.clone(),
         (Body::Service(_), Some(Observed::Service(state))) => of_service(resource, state),
-        (Body::Service(service), _) => [&service.restart_on[..], &service.reload_on].concat(),
+        (Body::Service(service), _) => {
+            let named = service.restart_on.iter().chain(&service.reload_on);
+            named.chain(&service.template).cloned().collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -56,7 +59,8 @@ pub(crate) fn of_service(resource: &Resource, state: &ServiceState) -> Vec<Resou
         return Vec::new();
     };
     let mut ids = BTreeSet::new();
-    ids.extend(service.restart_on.iter().chain(&service.reload_on).cloned());
+    let named = service.restart_on.iter().chain(&service.reload_on);
+    ids.extend(named.chain(&service.template).cloned());
     if service.unit_file.is_some() {
         ids.insert(resource.id.clone());
     }

@@ -1,7 +1,7 @@
 //! The order of a run. It comes from the role alone, so it is the same on every machine and in every run.
 //!
 //! By kind first: repositories and /etc/apt, groups, users, masks, packages, directories, files, links, sysctl,
-//! mounts, archives, commands, services; by name within. What something comes after overrides that, and packages stay together as far as it
+//! mounts, archives, commands, unit files, services; by name within. What something comes after overrides that, and packages stay together as far as it
 //! lets them, since each gathering of packages is one transaction of apt.
 
 use super::edges::{Bond, Edges, Why, edges};
@@ -29,6 +29,8 @@ pub enum Phase {
     Mask,
     /// Of a folder that nobody declares and something needs; only in plans.
     Parent,
+    /// Of a service with a unit file of the role: before the first service, so that each finds those that it needs.
+    Unit,
     /// The one that every resource has.
     Main,
 }
@@ -78,7 +80,8 @@ pub fn order(desired: &Desired) -> Result<Vec<Step>, Cycle> {
         }
     }
     let ids = by_key(&edges, &keys);
-    Ok(with_masks(desired, ids, &edges, &ranks))
+    let steps = with_units(desired, &ids, &edges);
+    Ok(with_masks(desired, steps, &ranks))
 }
 
 /// What these resources come after, near and far, and they themselves: with what they must come, where only some
@@ -270,18 +273,41 @@ fn by_key<'a>(
     ids
 }
 
+/// The one turn that every resource has, and before those of services the unit files that the role brings; but for
+/// services that come after something that comes later, which bring theirs at their own turn.
+fn with_units(desired: &Desired, ids: &[&ResourceId], edges: &Edges<'_>) -> Vec<Step> {
+    let first = ids.iter().position(|id| id.kind == Kind::Service);
+    let (before, after) = ids.split_at(first.unwrap_or(ids.len()));
+    let done: BTreeSet<&ResourceId> = before.iter().copied().collect();
+    let units = after.iter().filter(|id| {
+        let brings = matches!(
+            desired.get(id).map(|resource| &resource.body),
+            Some(Body::Service(service)) if service.unit_file.is_some()
+        );
+        brings && needs(id, edges).all(|first| done.contains(first))
+    });
+    let units = units.map(|id| step(id, Phase::Unit, edges));
+    let main = |ids: &[&ResourceId]| {
+        let steps = ids.iter().map(|id| step(id, Phase::Main, edges));
+        steps.collect::<Vec<Step>>()
+    };
+    main(before)
+        .into_iter()
+        .chain(units)
+        .chain(main(after))
+        .collect()
+}
+
 /// Puts the masks in: after repositories, groups and users, before the first package.
 fn with_masks(
     desired: &Desired,
-    ids: Vec<&ResourceId>,
-    edges: &Edges<'_>,
+    mut steps: Vec<Step>,
     ranks: &BTreeMap<&ResourceId, Rank>,
 ) -> Vec<Step> {
-    let at = ids
+    let at = steps
         .iter()
-        .position(|id| ranks[id] >= Rank::Package)
-        .unwrap_or(ids.len());
-    let mut steps: Vec<Step> = ids.into_iter().map(|id| main(id, edges)).collect();
+        .position(|step| ranks[&step.resource] >= Rank::Package)
+        .unwrap_or(steps.len());
     let masks = desired.resources.iter().filter(
         |resource| matches!(&resource.body, Body::Service(service) if service.masked.is_some()),
     );
@@ -296,15 +322,15 @@ fn with_masks(
     steps
 }
 
-fn main(id: &ResourceId, edges: &Edges<'_>) -> Step {
-    let needs = edges[id]
-        .iter()
-        .filter(|edge| edge.bond == Bond::Needs)
-        .map(|edge| edge.first.clone())
-        .collect();
+fn step(id: &ResourceId, phase: Phase, edges: &Edges<'_>) -> Step {
     Step {
         resource: id.clone(),
-        phase: Phase::Main,
-        needs,
+        phase,
+        needs: needs(id, edges).cloned().collect(),
     }
+}
+
+fn needs<'a>(id: &ResourceId, edges: &'a Edges<'_>) -> impl Iterator<Item = &'a ResourceId> {
+    let needs = edges[id].iter().filter(|edge| edge.bond == Bond::Needs);
+    needs.map(|edge| edge.first)
 }

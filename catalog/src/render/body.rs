@@ -279,6 +279,7 @@ fn service(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Service> {
         enabled: keys.read("enabled", Given::boolean),
         masked: keys.read("masked", Given::boolean),
         unit_file: unit_file(keys),
+        template: None,
         restart_on: Vec::new(),
         reload_on: Vec::new(),
     })

@@ -11,6 +11,7 @@ pub(crate) mod references;
 mod repository;
 pub(crate) mod scan;
 mod trees;
+mod units;
 mod values;
 pub(crate) mod whole;
 
@@ -88,6 +89,8 @@ pub(crate) fn render_for(
     let health = part.health.as_ref().and_then(|h| health(h, &mut reader));
     let mut wrong = reader.wrong;
     references::resolve(&mut instances, &mut wrong);
+    references::templates(&mut instances);
+    units::check(&instances, &mut wrong);
     claims::check(&instances, &inputs.facts.arch, &mut wrong);
     let mut resources: Vec<_> = instances.on.into_iter().map(|i| i.resource).collect();
     resources.sort_by(|a, b| a.id.cmp(&b.id));

@@ -2,6 +2,7 @@
 
 use super::instances::{Instances, NamePattern};
 use crate::id::{Kind, ResourceId};
+use crate::resource::service::{is_template, template_of};
 use crate::resource::{Body, Place};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::names;
@@ -103,6 +104,28 @@ pub fn parse(
 
 fn is_glob(name: &str) -> bool {
     name.contains(['*', '?', '[', '{'])
+}
+
+/// Gives instances of templates whose unit files the role brings their template.
+pub fn templates(instances: &mut Instances) {
+    let brought: BTreeMap<String, ResourceId> = instances
+        .on
+        .iter()
+        .filter_map(|instance| match &instance.resource.body {
+            Body::Service(service) if is_template(&service.unit) && service.unit_file.is_some() => {
+                Some((service.unit.clone(), instance.resource.id.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    for instance in &mut instances.on {
+        if let Body::Service(service) = &mut instance.resource.body
+            && service.unit_file.is_none()
+        {
+            let template = template_of(&service.unit);
+            service.template = template.and_then(|unit| brought.get(&unit).cloned());
+        }
+    }
 }
 
 /// Brings all references to exact ids.

@@ -3,7 +3,9 @@
 use super::reader::Keys;
 use crate::id::Kind;
 use crate::resource::Place;
+use crate::resource::service::is_template;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
+use crate::text::names;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -106,6 +108,9 @@ const CONTRADICTIONS: &[(Case, &[(&str, Test)])] = &[
     ),
 ];
 
+/// What only an instance of a unit template can be.
+const OF_INSTANCES: [&str; 4] = ["state", "enabled", "restart_on", "reload_on"];
+
 /// Directories that `purge` would be the end of.
 const PRECIOUS: [&str; 7] = ["/", "/etc", "/usr", "/var", "/home", "/root", "/boot"];
 
@@ -134,6 +139,9 @@ impl Sayings {
                 }
             }
         }
+        if self.kind == Kind::Service {
+            self.template(wrong);
+        }
         for message in self.missing() {
             wrong.push(Diagnostic::error(self.at.clone(), message));
         }
@@ -146,6 +154,29 @@ impl Sayings {
                 Diagnostic::error(purge.at.clone(), message)
                     .help("too much lies there that is no role's: purge a folder below it"),
             );
+        }
+    }
+
+    /// A template is a file, of which only instances run.
+    fn template(&self, wrong: &mut Diagnostics) {
+        let Ok(unit) = names::unit(&self.name) else {
+            return;
+        };
+        if !is_template(&unit) {
+            return;
+        }
+        for key in OF_INSTANCES {
+            if let Some(said) = self.keys.get(key) {
+                let message = format!(
+                    "service:{} is a template, which has no `{key}`; its instances do",
+                    self.name
+                );
+                let mut diagnostic = Diagnostic::error(said.at.clone(), message);
+                let instance = unit.replacen('@', "@NAME", 1);
+                let instance = instance.strip_suffix(".service").unwrap_or(&instance);
+                diagnostic.help = Some(format!("declare service.\"{instance}\""));
+                wrong.push(diagnostic);
+            }
         }
     }
 

@@ -5,11 +5,13 @@
 pub mod account;
 pub mod archive;
 pub mod attributes;
+mod boot;
 pub mod command;
 pub mod debconf;
 pub mod directory;
 pub mod file;
 pub mod fstab;
+pub mod install;
 pub mod link;
 pub mod mount;
 pub mod package;

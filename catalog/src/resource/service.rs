@@ -1,7 +1,8 @@
 //! A systemd unit.
 
+use super::boot;
 use super::file::in_the_way;
-use super::{Obstacle, PathState, Resource};
+use super::{Body, Obstacle, PathState, Resource};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
@@ -10,6 +11,11 @@ use crate::plan::order::Phase;
 use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Certainty, Change, textdiff};
 use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// Where the units of this machine stand, and systemd's links to them.
+pub(super) const UNITS: &str = "/etc/systemd/system";
 
 /// A unit and what must be so of it; what is none is not managed.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +30,8 @@ pub struct Service {
     pub masked: Option<bool>,
     /// Its own unit file, from the role, at `/etc/systemd/system/UNIT`.
     pub unit_file: Option<UnitFile>,
+    /// Of an instance without a unit file of its own: the resource that brings its template's.
+    pub template: Option<ResourceId>,
     /// Restarted when one of these is not what it started with.
     pub restart_on: Vec<ResourceId>,
     /// Reloaded when one of these is not what it last read.
@@ -37,11 +45,24 @@ pub struct UnitFile {
     pub content: Vec<u8>,
 }
 
+/// Whether the whole name of a unit is that of a template, `foo@.service`: a file of which only instances run.
+pub fn is_template(unit: &str) -> bool {
+    unit.rsplit_once('.')
+        .is_some_and(|(stem, _)| stem.ends_with('@'))
+}
+
+/// The name of an instance's template.
+pub fn template_of(unit: &str) -> Option<String> {
+    let (stem, rest) = unit.split_once('@')?;
+    let (instance, ending) = rest.rsplit_once('.')?;
+    (!instance.is_empty()).then(|| format!("{stem}@.{ending}"))
+}
+
 impl Service {
     /// Where its own unit file stands.
     pub fn unit_path(&self) -> Option<AbsPath> {
         self.unit_file.as_ref()?;
-        format!("/etc/systemd/system/{}", self.unit).parse().ok()
+        format!("{UNITS}/{}", self.unit).parse().ok()
     }
 }
 
@@ -61,7 +82,7 @@ pub struct ServiceState {
     pub load: Load,
     /// Whether it runs.
     pub active: Active,
-    /// Whether it starts at boot.
+    /// Whether it starts at boot; of what is masked and must not be, whether it will then.
     pub enabled: Enabled,
     /// Its present start; none where it does not run.
     pub start: Option<Start>,
@@ -75,6 +96,42 @@ pub struct ServiceState {
     pub package: Option<(String, String)>,
     /// What stands at [`Service::unit_path`], where the role brings a unit file.
     pub unit_file: Option<crate::resource::PathState>,
+    /// Links below `/etc/systemd/system` that start it or are other names of it; none where the role does not bring its
+    /// unit file, or drop-ins have a say in its [Install].
+    pub links: Option<BTreeSet<String>>,
+    /// Units that want or require it.
+    pub wanted_by: Vec<String>,
+    /// Sockets, timers and paths that start it.
+    pub triggered_by: Vec<Trigger>,
+}
+
+impl ServiceState {
+    /// Of a unit of which no more is known.
+    pub fn new(load: Load, active: Active, enabled: Enabled) -> Self {
+        Self {
+            load,
+            active,
+            enabled,
+            start: None,
+            judged: false,
+            can_reload: false,
+            needs_daemon_reload: false,
+            package: None,
+            unit_file: None,
+            links: None,
+            wanted_by: Vec::new(),
+            triggered_by: Vec::new(),
+        }
+    }
+}
+
+/// A unit that starts another when something happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// Its whole name.
+    pub unit: String,
+    /// Whether it waits for that to happen.
+    pub active: bool,
 }
 
 /// Whether systemd has the unit.
@@ -106,10 +163,12 @@ pub enum Active {
 /// Whether a unit starts at boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enabled {
-    /// enabled, enabled-runtime, alias; or rc links of a SysV script.
+    /// enabled; or rc links of a SysV script.
     Yes,
     /// disabled.
     No,
+    /// enabled-runtime: until the next boot, and not at it.
+    ForNow,
     /// static, indirect, generated without rc links, transient: nothing to enable.
     Fixed,
     /// Unit not found.
@@ -134,7 +193,7 @@ pub struct Input {
     pub changed_us: u64,
 }
 
-/// What would bring the service about, in this of its two turns.
+/// What would bring the service about, in this of its turns.
 pub(crate) fn diff(
     resource: &Resource,
     service: &Service,
@@ -150,16 +209,47 @@ pub(crate) fn diff(
     if phase == Phase::Mask {
         return Ok(masking(resource, service, state).into());
     }
+    let gone = gone_with_its_package(service, state, turn);
+    let state = gone.as_ref().unwrap_or(state);
     let unit = unit_file(resource, service, state)?;
     let coming = Coming::of(service, state, &unit, turn);
     possible(service, state, coming)?;
-    let mut changes = Vec::new();
-    changes.extend(enablement(resource, service, state, coming, turn));
-    changes.extend(activity(resource, service, state, coming, turn));
-    if let Some(unit) = unit {
-        changes.insert(0, unit);
+    let enablement = boot::enablement(resource, service, state, coming, turn)?;
+    let mut changes: Vec<Change> = unit.into_iter().collect();
+    if phase == Phase::Unit {
+        return Ok(changes.into());
     }
+    if turn.ahead.writes_unit_of(&resource.id) {
+        changes.clear();
+    }
+    changes.extend(enablement);
+    changes.extend(activity(resource, service, state, coming, turn));
     Ok(changes.into())
+}
+
+/// What will be left of a unit by its turn where the package that ships it goes: it is stopped by then, and not there.
+fn gone_with_its_package(
+    service: &Service,
+    state: &ServiceState,
+    turn: &Turn<'_>,
+) -> Option<ServiceState> {
+    let (package, _) = state.package.as_ref()?;
+    let goes = service.unit_file.is_none() && turn.ahead.takes_away(package);
+    goes.then(|| ServiceState {
+        load: match state.load {
+            Load::Masked => Load::Masked,
+            Load::NotFound | Load::Loaded | Load::Bad => Load::NotFound,
+        },
+        active: match state.active {
+            Active::Unjudged => Active::Unjudged,
+            // That it stops then is what the role wants.
+            Active::Running if service.state == Some(Activity::Stopped) => Active::Running,
+            Active::Running | Active::Stopped | Active::Failed => Active::Stopped,
+        },
+        enabled: Enabled::Unknown,
+        start: None,
+        ..state.clone()
+    })
 }
 
 fn masking(resource: &Resource, service: &Service, state: &ServiceState) -> Vec<Change> {
@@ -216,15 +306,13 @@ fn unit_file(
 
 /// Where a unit that systemd does not have could come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Coming {
+pub(super) enum Coming {
     /// It is there.
     There,
     /// The role brings it.
     Own,
     /// What is planned before may bring it.
     Ahead,
-    /// Under a mask that goes there may be one.
-    Unmasked,
     /// A command that is planned before might.
     Perhaps,
     /// From nowhere.
@@ -233,12 +321,10 @@ enum Coming {
 
 impl Coming {
     /// How sure it is that there will be a unit.
-    fn certainty(self) -> Certainty {
+    pub(super) fn certainty(self) -> Certainty {
         match self {
             Coming::Perhaps => Certainty::Assumed,
-            Coming::There | Coming::Own | Coming::Ahead | Coming::Unmasked | Coming::Nowhere => {
-                Certainty::Certain
-            }
+            Coming::There | Coming::Own | Coming::Ahead | Coming::Nowhere => Certainty::Certain,
         }
     }
 
@@ -247,10 +333,11 @@ impl Coming {
             Load::Loaded => Coming::There,
             Load::Masked if service.masked != Some(false) => Coming::There,
             Load::Bad if unit.is_none() && !turn.ahead.may_bring_units() => Coming::There,
-            _ if service.unit_file.is_some() => Coming::Own,
+            _ if service.unit_file.is_some() || service.template.is_some() => Coming::Own,
             _ if turn.ahead.may_bring_units() => Coming::Ahead,
+            // Under a mask that goes.
+            Load::Masked if state.enabled != Enabled::Unknown => Coming::There,
             _ if turn.ahead.runs_commands() => Coming::Perhaps,
-            Load::Masked if turn.ahead.is_ahead() => Coming::Unmasked,
             _ => Coming::Nowhere,
         }
     }
@@ -267,7 +354,7 @@ fn possible(service: &Service, state: &ServiceState, coming: Coming) -> Result<(
             "it is to be masked, and to run or to be enabled".to_owned()
         }
         (Coming::Nowhere, _) => format!("there is no unit {}", service.unit),
-        (Coming::There, Load::Masked) => {
+        (Coming::There, Load::Masked) if service.masked != Some(false) => {
             "it is masked, and the role does not say masked = false".to_owned()
         }
         (Coming::There, Load::Bad) => format!("systemd cannot load {}", service.unit),
@@ -276,40 +363,8 @@ fn possible(service: &Service, state: &ServiceState, coming: Coming) -> Result<(
     Err(Obstacle(why))
 }
 
-fn enablement(
-    resource: &Resource,
-    service: &Service,
-    state: &ServiceState,
-    coming: Coming,
-    turn: &Turn<'_>,
-) -> Option<Change> {
-    if service.masked == Some(true) {
-        return None;
-    }
-    let shipped = shipped_by_what_moves(state, turn);
-    let sure = coming.certainty();
-    let unmasked = state.load == Load::Masked && service.masked == Some(false);
-    let (action, certainty) = match (service.enabled?, state.enabled) {
-        // systemd says nothing of the links that a mask hides.
-        (true, Enabled::No | Enabled::Unknown) if unmasked => (Action::Enable, Certainty::Assumed),
-        (false, Enabled::No | Enabled::Unknown) if unmasked && turn.ahead.is_ahead() => {
-            (Action::Disable, Certainty::Assumed)
-        }
-        (true, Enabled::No) => (Action::Enable, Certainty::Certain),
-        (true, Enabled::Unknown) => (Action::Enable, sure),
-        (false, Enabled::Yes) => (Action::Disable, Certainty::Certain),
-        // A package enables what it brings, as a rule.
-        (false, Enabled::Unknown) if matches!(coming, Coming::Ahead | Coming::Perhaps) => {
-            (Action::Disable, Certainty::Assumed)
-        }
-        (false, Enabled::No) if shipped => (Action::Disable, Certainty::Assumed),
-        _ => return None,
-    };
-    Some(Change::new(&resource.id, action).at_most(certainty))
-}
-
 /// Whether the package that ships the unit moves before this service's turn.
-fn shipped_by_what_moves(state: &ServiceState, turn: &Turn<'_>) -> bool {
+pub(super) fn shipped_by_what_moves(state: &ServiceState, turn: &Turn<'_>) -> bool {
     let package = state.package.as_ref();
     package.is_some_and(|(name, _)| turn.ahead.moves(name))
 }
@@ -327,7 +382,14 @@ fn activity(
         (Some(Activity::Running), Active::Stopped | Active::Failed) => {
             Some(change(Action::Start).at_most(coming.certainty()))
         }
-        (Some(Activity::Stopped), Active::Running) => Some(change(Action::Stop)),
+        (Some(Activity::Stopped), Active::Running) => {
+            let woken_by = woken_by(state, turn);
+            let stop = change(Action::Stop);
+            Some(match woken_by.is_empty() {
+                true => stop,
+                false => stop.showing(Value::Null, json!({ "woken_by": woken_by })),
+            })
+        }
         (Some(Activity::Stopped), _) => {
             // What a package brings it may start, where nothing holds it back.
             let shipped = shipped_by_what_moves(state, turn);
@@ -335,11 +397,33 @@ fn activity(
             (open && service.masked != Some(true))
                 .then(|| change(Action::Stop).at_most(Certainty::Assumed))
         }
-        (_, Active::Running) if service.masked != Some(true) => {
+        // Nothing can start what is masked; what runs under a mask of somebody's is left to him.
+        (_, Active::Running) if service.masked != Some(true) && !stays_masked(service, state) => {
             refresh(resource, service, state, turn)
         }
         _ => None,
     }
+}
+
+fn stays_masked(service: &Service, state: &ServiceState) -> bool {
+    state.load == Load::Masked && service.masked != Some(false)
+}
+
+/// The sockets, timers and paths that can start it again once it is stopped.
+fn woken_by<'a>(state: &'a ServiceState, turn: &Turn<'_>) -> Vec<&'a str> {
+    let goes = |unit: &str| {
+        let short = unit.strip_suffix(".service").unwrap_or(unit);
+        let other = turn.desired.get(&ResourceId::new(Kind::Service, short));
+        matches!(
+            other.map(|other| &other.body),
+            Some(Body::Service(other)) if other.state == Some(Activity::Stopped)
+        )
+    };
+    let awake = state.triggered_by.iter().filter(|trigger| trigger.active);
+    awake
+        .map(|trigger| trigger.unit.as_str())
+        .filter(|unit| !goes(unit))
+        .collect()
 }
 
 /// A restart or a reload, where the present start did not see what is there now.
@@ -349,13 +433,21 @@ fn refresh(
     state: &ServiceState,
     turn: &Turn<'_>,
 ) -> Option<Change> {
+    let mut inputs = Cow::Borrowed(turn.inputs);
+    if let Some(unit) = &service.unit_file {
+        // By then it will have been written.
+        let digest = Digest::of(&unit.content);
+        let is = |input: &Input| input.digest == digest;
+        if !inputs.get(&resource.id).is_some_and(is) {
+            let changed_us = u64::MAX;
+            let written = Input { digest, changed_us };
+            inputs.to_mut().insert(resource.id.clone(), written);
+        }
+    }
     let Owed {
         mut restart,
         reload,
-    } = turn.ledger.owed(resource, state, turn.inputs);
-    if unit_moves(service, state) && !restart.contains(&resource.id) {
-        restart.push(resource.id.clone());
-    }
+    } = turn.ledger.owed(resource, state, &inputs);
     let guess = restart.is_empty() && reload.is_empty();
     if guess {
         restart.extend(pulled_along(state, turn));
@@ -385,15 +477,21 @@ fn pulled_along(state: &ServiceState, turn: &Turn<'_>) -> Option<ResourceId> {
     (turn.ahead.moves_installed() && turn.desired.get(&id).is_none()).then_some(id)
 }
 
-/// Whether its own unit file will hold something else.
-fn unit_moves(service: &Service, state: &ServiceState) -> bool {
-    let wanted = service
-        .unit_file
-        .as_ref()
-        .map(|unit| Digest::of(&unit.content));
-    match (wanted, &state.unit_file) {
-        (Some(wanted), Some(PathState::File(old))) => old.digest != Some(wanted),
-        (Some(_), _) => true,
-        (None, _) => false,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_and_instances() {
+        for (unit, template, of) in [
+            ("tp@.service", true, None),
+            ("tp@a.service", false, Some("tp@.service")),
+            ("tp@a.b.socket", false, Some("tp@.socket")),
+            ("tp@a@b.service", false, Some("tp@.service")),
+            ("tp.service", false, None),
+        ] {
+            assert_eq!(is_template(unit), template, "{unit}");
+            assert_eq!(template_of(unit).as_deref(), of, "{unit}");
+        }
     }
 }

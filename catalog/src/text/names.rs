@@ -4,8 +4,16 @@ use crate::id::Kind;
 use crate::path::{AbsPath, BadPath};
 
 /// Endings of unit names that systemd knows.
-const UNITS: [&str; 8] = [
-    ".service", ".socket", ".timer", ".mount", ".target", ".path", ".slice", ".swap",
+const UNITS: [&str; 9] = [
+    ".service",
+    ".socket",
+    ".timer",
+    ".mount",
+    ".automount",
+    ".target",
+    ".path",
+    ".slice",
+    ".swap",
 ];
 
 /// A resource's name in its one spelling.
@@ -130,7 +138,7 @@ pub fn unit(name: &str) -> Result<String, String> {
     let good = whole
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '.' | '\\' | '@' | '-'));
-    if !good || whole.starts_with(['-', '.']) || whole.len() > 255 {
+    if !good || whole.starts_with(['-', '.', '@']) || whole.len() > 255 {
         return bad();
     }
     Ok(whole)
@@ -223,6 +231,10 @@ mod tests {
             (Kind::Service, "zookeeper.service", "zookeeper"),
             (Kind::Service, "foo.socket", "foo.socket"),
             (Kind::Service, "getty@tty1", "getty@tty1"),
+            (Kind::Service, "getty@tty1.service", "getty@tty1"),
+            (Kind::Service, "getty@.service", "getty@"),
+            (Kind::Service, "apt-daily.timer", "apt-daily.timer"),
+            (Kind::Service, "a@b.c", "a@b.c"),
             (Kind::Package, "python3.11", "python3.11"),
             (Kind::Package, "libc6:i386", "libc6:i386"),
             (Kind::User, "_apt", "_apt"),
@@ -265,6 +277,7 @@ mod tests {
             (Kind::Service, "-H"),
             (Kind::Service, "a/b"),
             (Kind::Service, "a b"),
+            (Kind::Service, "@"),
             (Kind::Repository, "../x"),
             (Kind::Sysctl, "ip_forward"),
             (Kind::Sysctl, "net.//.ip_forward"),

@@ -17,7 +17,7 @@ use cfg_catalog::resource::fstab;
 use cfg_catalog::resource::mount::Mount;
 use cfg_catalog::resource::package::{DpkgState, Package};
 use cfg_catalog::resource::service::{Service, Start};
-use cfg_catalog::resource::{Attributes, Body, Desired, Observed, Resource};
+use cfg_catalog::resource::{Attributes, Body, Desired, Mode, Observed, Resource};
 
 impl Machine {
     fn apply(&mut self, desired: &Desired, plan: &Plan, change: &Change) {
@@ -152,6 +152,7 @@ impl Machine {
             password_hash: None,
         });
         seen.uid = user.uid.unwrap_or(seen.uid);
+        seen.group = user.gid.clone().unwrap_or(seen.group.clone());
         if user.exact_groups {
             seen.groups.clear();
         }
@@ -287,7 +288,10 @@ impl Machine {
             unit.enabled = true;
         }
         let changed_us = self.tick();
-        let held = self.dpkg.get(name).is_some_and(|i| i.held);
+        let before = self.dpkg.get(name);
+        let held = before.is_some_and(|i| i.held);
+        // Who wanted it for itself does so still.
+        let auto = auto && before.is_none_or(|i| i.auto);
         let dpkg = DpkgState::Installed {
             version: version.into(),
             changed_us,
@@ -311,7 +315,11 @@ impl Machine {
         if matches!(action, Action::Create | Action::Update) {
             let path = service.unit_path().unwrap();
             let what = What::File(service.unit_file.clone().unwrap().content);
-            self.node(&path, what, &Attributes::default(), 0o644);
+            let attributes = Attributes {
+                mode: Some(Mode(0o644)),
+                ..Attributes::default()
+            };
+            self.node(&path, what, &attributes, 0o644);
             return;
         }
         let at_us = self.tick();

@@ -14,13 +14,15 @@ use cfg_catalog::resource::mount::{Live, Mount, MountState};
 use cfg_catalog::resource::package::{
     DpkgState, Package, PackagePresence, PackageState, Refusal, Wanted,
 };
-use cfg_catalog::resource::service::{Active, Enabled, Load, Service, ServiceState, Start};
+use cfg_catalog::resource::service::{
+    Active, Enabled, Load, Service, ServiceState, Start, Trigger, template_of,
+};
 use cfg_catalog::resource::sysctl::{KernelValue, SysctlState};
 use cfg_catalog::resource::{
     Below, BelowKind, Body, Desired, DirectoryState, FileState, LinkState, Mode, Observed,
     Ownership, PathState, Resource, Shell,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
@@ -89,6 +91,8 @@ pub struct Unit {
     pub masked: bool,
     pub package: Option<String>,
     pub can_reload: bool,
+    pub links: Option<BTreeSet<String>>,
+    pub triggered_by: Vec<Trigger>,
 }
 
 impl Machine {
@@ -113,7 +117,8 @@ impl Machine {
     pub fn put(&mut self, path: &str, what: What) {
         let mode = match what {
             What::Directory | What::Mount => 0o755,
-            What::File(_) | What::Link(_) => 0o644,
+            What::File(_) => 0o644,
+            What::Link(_) => 0o777,
         };
         let changed_us = self.tick();
         let path: AbsPath = path.parse().unwrap();
@@ -171,25 +176,56 @@ impl Machine {
         }
     }
 
-    /// What the model's apt says against the removal of a package: somebody needs it who stays.
+    /// What the model's apt says against a move of a package: it needs what must not be there, or somebody needs it who
+    /// stays or comes.
     fn refusal(&self, desired: &Desired, name: &str) -> Option<Refusal> {
-        let goes = |name: &str| {
+        let says = |name: &str| {
             let id = ResourceId::new(Kind::Package, name);
             let resource = desired.get(&id).map(|resource| &resource.body);
-            matches!(resource, Some(Body::Package(package)) if package.state != PackagePresence::Present)
+            match resource {
+                Some(Body::Package(package)) => Some(package.state == PackagePresence::Present),
+                _ => None,
+            }
         };
         let there = |name: &str| match self.dpkg.get(name).map(|i| &i.dpkg) {
             Some(DpkgState::Installed { .. } | DpkgState::Broken { .. }) => true,
             Some(DpkgState::Absent | DpkgState::ConfigFiles) | None => false,
         };
-        let stays = |name: &str| there(name) && !goes(name);
-        let needs = |deb: &Deb| deb.needs.iter().any(|needed| needed == name);
-        let mut by = self.debs.iter();
-        let (by, _) = by.find(|(other, deb)| stays(other) && needs(deb))?;
-        goes(name).then(|| Refusal {
-            why: format!("needed by {by}"),
+        let needs = |name: &str| self.debs.get(name).into_iter().flat_map(|deb| &deb.needs);
+        let never = |name: &String| says(name) == Some(false) && !there(name);
+        // What is needed is needed in the newest version.
+        let kept = |name: &String| there(name) && self.is_kept_old(desired, name);
+        let unwanted = || needs(name).find(|needed| never(needed) || kept(needed));
+        let stays = |name: &str| says(name).unwrap_or(there(name)) && !needs(name).any(never);
+        let needed_by = || {
+            let mut others = self.debs.keys();
+            others.find(|other| stays(other) && needs(other).any(|needed| needed == name))
+        };
+        let why = match (says(name)?, there(name)) {
+            (true, there) => match unwanted() {
+                Some(unwanted) => format!("{unwanted} must not come along"),
+                None if !there && self.is_kept_old(desired, name) => {
+                    format!("needed newer by {}", needed_by()?)
+                }
+                None => return None,
+            },
+            (false, true) => format!("needed by {}", needed_by()?),
+            _ => return None,
+        };
+        Some(Refusal {
+            why,
             certainty: Certainty::Certain,
         })
+    }
+
+    /// Whether the role names a version of a package that is not the newest.
+    fn is_kept_old(&self, desired: &Desired, name: &str) -> bool {
+        let id = ResourceId::new(Kind::Package, name);
+        let newest = self.debs.get(name).and_then(|deb| deb.versions.first());
+        match (desired.get(&id).map(|resource| &resource.body), newest) {
+            (Some(Body::Package(package)), Some(newest)) => !package.version.matches(newest),
+            _ => false,
+        }
     }
 
     pub fn observe(&self, resource: &Resource, below: bool) -> Observed {
@@ -373,10 +409,11 @@ impl Machine {
 
     fn service(&self, service: &Service) -> ServiceState {
         let own = service.unit_path().map(|path| self.path(&path, false));
-        let file: AbsPath = format!("/etc/systemd/system/{}", service.unit)
-            .parse()
-            .unwrap();
-        let by_file = self.nodes.contains_key(&file);
+        let by_file = [Some(service.unit.clone()), template_of(&service.unit)]
+            .iter()
+            .flatten()
+            .filter_map(|unit| format!("/etc/systemd/system/{unit}").parse().ok())
+            .any(|file: AbsPath| self.nodes.contains_key(&file));
         let unit = self.units.get(&service.unit);
         let there = by_file || unit.is_some_and(|unit| unit.package.is_some());
         let masked = unit.is_some_and(|unit| unit.masked);
@@ -401,7 +438,7 @@ impl Machine {
             },
             // Of what is masked systemd never says that it is enabled.
             enabled: match (there, unit.is_some_and(|unit| unit.enabled)) {
-                _ if masked => Enabled::No,
+                _ if masked && service.masked != Some(false) => Enabled::No,
                 (false, _) => Enabled::Unknown,
                 (true, true) => Enabled::Yes,
                 (true, false) => Enabled::No,
@@ -412,6 +449,11 @@ impl Machine {
             needs_daemon_reload: false,
             package,
             unit_file: own,
+            links: unit.and_then(|unit| unit.links.clone()),
+            wanted_by: Vec::new(),
+            triggered_by: unit
+                .map(|unit| unit.triggered_by.clone())
+                .unwrap_or_default(),
         }
     }
 

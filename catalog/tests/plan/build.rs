@@ -186,6 +186,7 @@ pub fn service_with(name: &str, change: impl FnOnce(&mut Service)) -> Resource {
         enabled: None,
         masked: None,
         unit_file: None,
+        template: None,
         restart_on: Vec::new(),
         reload_on: Vec::new(),
     };

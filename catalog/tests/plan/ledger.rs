@@ -23,22 +23,17 @@ fn stands(text: &str, changed_us: u64) -> Observed {
 }
 
 fn service(start: Option<(&str, u64)>) -> ServiceState {
+    let active = match start {
+        Some(_) => Active::Running,
+        None => Active::Stopped,
+    };
     ServiceState {
-        load: Load::Loaded,
-        active: match start {
-            Some(_) => Active::Running,
-            None => Active::Stopped,
-        },
-        enabled: Enabled::Yes,
         start: start.map(|(id, at_us)| Start {
             id: id.into(),
             at_us,
         }),
         judged: true,
-        can_reload: false,
-        needs_daemon_reload: false,
-        package: None,
-        unit_file: None,
+        ..ServiceState::new(Load::Loaded, active, Enabled::Yes)
     }
 }
 

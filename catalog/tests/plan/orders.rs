@@ -16,6 +16,7 @@ fn names(desired: &Desired) -> Vec<String> {
 fn name(step: &Step) -> String {
     match step.phase {
         Phase::Mask => format!("{} mask", step.resource),
+        Phase::Unit => format!("{} unit", step.resource),
         Phase::Parent | Phase::Main => step.resource.to_string(),
     }
 }
@@ -106,6 +107,49 @@ fn what_stands_in_a_file_system_or_an_archive_comes_after_it() {
     ] {
         assert!(at(first) < at(after), "{first}, {after} in {names:?}");
     }
+}
+
+#[test]
+fn unit_files_come_before_the_first_service_but_not_before_what_theirs_comes_after() {
+    let desired = role(vec![
+        running("a", &[]),
+        own_unit("z", ""),
+        after(own_unit("y", ""), &["file:/f"]),
+        after(own_unit("x", ""), &["service:a"]),
+        after(own_unit("w", ""), &["file:/late"]),
+        file("/f", ""),
+        after(file("/late", ""), &["service:z"]),
+    ]);
+    assert_eq!(
+        names(&desired),
+        [
+            "file:/f",
+            "service:y unit",
+            "service:z unit",
+            "service:a",
+            "service:x",
+            "service:y",
+            "service:z",
+            "file:/late",
+            "service:w",
+        ]
+    );
+    let steps = order(&desired).unwrap();
+    assert_eq!(steps[1].needs, ids(&["file:/f"]));
+}
+
+#[test]
+fn a_socket_comes_first_unless_the_role_says_otherwise() {
+    let socket = |first: &[&str]| {
+        let socket = service_with("a.socket", |service| service.unit = "a.socket".into());
+        after(socket, first)
+    };
+    let names = |socket| names(&role(vec![running("a", &[]), socket]));
+    assert_eq!(names(socket(&[])), ["service:a.socket", "service:a"]);
+    assert_eq!(
+        names(socket(&["service:a"])),
+        ["service:a", "service:a.socket"]
+    );
 }
 
 #[test]

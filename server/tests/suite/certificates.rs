@@ -4,7 +4,7 @@ use crate::channel::{self, Identity};
 use crate::logged;
 use crate::place::{Kind, Place};
 use crate::release::Release;
-use crate::world::{Desk, World, csr, refused};
+use crate::world::{Desk, World, csr, end, refused};
 use cfg_server::founding;
 use cfg_server::pki::ca::Ca;
 use cfg_server::pki::request;
@@ -35,13 +35,7 @@ async fn a_stream_ends_with_its_certificate() {
     let watched = world.agents(&identity).watch(WatchRequest { facts }).await;
     let mut stream = watched.expect("it watches").into_inner();
     let begun = Instant::now();
-    let end = loop {
-        match stream.message().await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("the stream ended without a word"),
-            Err(status) => break status,
-        }
-    };
+    let end = end(&mut stream).await;
     let words = "the certificate of node brief-1 has expired";
     refused::<()>(Err(end), Code::PermissionDenied, words);
     let took = begun.elapsed();
@@ -50,7 +44,7 @@ async fn a_stream_ends_with_its_certificate() {
         "not only at the next tick: {took:?}"
     );
     logged::expect(&["WARN", "refused node brief-1", "its stream ends", words]).await;
-    // On the connection that stands, nothing is answered either.
+    // Nor does it come in again.
     let late = world
         .agents(&identity)
         .report(ReportRequest::default())

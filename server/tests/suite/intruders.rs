@@ -4,7 +4,7 @@ use crate::channel::{self, Identity};
 use crate::logged;
 use crate::place::{Kind, Place};
 use crate::release::Release;
-use crate::world::{World, csr, refused};
+use crate::world::{World, csr, end, refused};
 use cfg_catalog::digest::Digest;
 use cfg_server::pki::ca::Ca;
 use cfg_wire::agents_client::AgentsClient;
@@ -83,13 +83,7 @@ async fn a_revoked_node_with_its_stream_open() {
 
     world.desk.revoke("outcast-1").await;
     let revoked = Instant::now();
-    let end = loop {
-        match stream.message().await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("the stream ended without a word"),
-            Err(status) => break status,
-        }
-    };
+    let end = end(&mut stream).await;
     assert!(revoked.elapsed() < Duration::from_secs(1), "at once");
     refused::<()>(
         Err(end),
@@ -143,15 +137,34 @@ async fn a_revoked_node_half_way_through_a_file() {
     let mut chunks = fetched.expect("it is its own").into_inner();
     chunks.message().await.expect("a chunk").expect("a chunk");
     world.desk.revoke("halfway-1").await;
-    let end = loop {
-        match chunks.message().await {
-            Ok(Some(_)) => {}
-            Ok(None) => panic!("it got the whole file"),
-            Err(status) => break status,
-        }
-    };
-    refused::<()>(Err(end), Code::PermissionDenied, "is revoked");
+    refused::<()>(
+        Err(end(&mut chunks).await),
+        Code::PermissionDenied,
+        "is revoked",
+    );
     logged::expect(&["WARN", "refused node halfway-1", "a blob half-way"]).await;
+}
+
+#[tokio::test]
+async fn the_certificate_of_a_machine_that_was_replaced() {
+    let (_place, world) = world().await;
+    let before = world.machine("web", "reborn-1").await;
+    world.desk.revoke("reborn-1").await;
+    let after = world.machine("web", "reborn-1").await;
+    assert_eq!(after.id, before.id);
+    after.report("converged").await.expect("it is the one now");
+    let words = "node reborn-1 has enrolled again since";
+    refused(
+        before.report("converged").await,
+        Code::PermissionDenied,
+        words,
+    );
+    refused(
+        before.watch("10.0.0.1").await,
+        Code::PermissionDenied,
+        words,
+    );
+    logged::expect(&["WARN", "refused node reborn-1", words]).await;
 }
 
 #[tokio::test]

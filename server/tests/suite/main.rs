@@ -6,6 +6,7 @@ mod certificates;
 mod channel;
 mod intruders;
 mod logged;
+mod papers;
 mod place;
 mod program;
 mod release;

@@ -2,10 +2,10 @@
 
 use crate::channel::{self, Identity};
 use crate::logged;
+pub use crate::papers::{csr, facts};
 use crate::place::Place;
 use crate::release::Release;
 use cfg_catalog::digest::Digest;
-use cfg_catalog::facts::{Facts, Os};
 use cfg_server::config::Config;
 use cfg_server::founding;
 use cfg_server::server::Running;
@@ -13,9 +13,9 @@ use cfg_wire::agents_client::AgentsClient;
 use cfg_wire::enrolment_client::EnrolmentClient;
 use cfg_wire::operators_client::OperatorsClient;
 use cfg_wire::*;
-use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use std::collections::BTreeMap;
+use rcgen::KeyPair;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
@@ -222,34 +222,19 @@ impl Machine {
     }
 }
 
-/// A signing request with this name as its subject.
-pub fn csr(name: &str, key: &KeyPair) -> Vec<u8> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    let request = params.serialize_request(key).expect("a request");
-    request.der().to_vec()
-}
-
-/// Facts of a machine at this address, JSON.
-pub fn facts(address: &str) -> Vec<u8> {
-    let facts = Facts {
-        hostname: "vm".into(),
-        fqdn: "vm.example.org".into(),
-        address: address.into(),
-        os: Os {
-            id: "debian".into(),
-            version: "12".into(),
-            codename: "bookworm".into(),
-        },
-        arch: "amd64".into(),
-        cpus: 2,
-        memory_mb: 2048,
-        interfaces: BTreeMap::new(),
-        local: BTreeMap::new(),
-        azure: None,
+/// How a stream ends, which it does soon, whatever else it says before.
+pub async fn end<T>(stream: &mut Streaming<T>) -> Status {
+    let end = async {
+        loop {
+            match stream.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the stream ended without a word"),
+                Err(status) => return status,
+            }
+        }
     };
-    serde_json::to_vec(&facts).expect("facts are JSON")
+    let end = tokio::time::timeout(Duration::from_secs(10), end).await;
+    end.expect("it goes on as if nothing had happened")
 }
 
 /// That a call was refused in this way, with these words for the caller.

@@ -4,3 +4,4 @@ mod killed;
 mod machine;
 mod packages;
 mod services;
+mod units;

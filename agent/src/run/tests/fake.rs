@@ -40,6 +40,8 @@ pub struct Fake {
     pub starts: BTreeMap<String, usize>,
     /// What fails, with its words.
     pub failing: BTreeMap<ResourceId, String>,
+    /// What their journals say.
+    pub told: BTreeMap<ResourceId, String>,
     /// What dies soon after its start.
     pub dying: BTreeSet<String>,
     pub sick: bool,
@@ -138,6 +140,7 @@ pub fn service(name: &str, restart_on: &[&str], after: &[&str]) -> Resource {
         enabled: Some(true),
         masked: None,
         unit_file: None,
+        template: None,
         restart_on: restart_on.iter().map(|text| id(text)).collect(),
         reload_on: Vec::new(),
     });
@@ -328,26 +331,22 @@ impl Fake {
         let there = self.package.is_some();
         let known = self.services.get(unit).cloned().unwrap_or_default();
         let start = known.start.clone().map(|(id, at_us)| Start { id, at_us });
+        let load = if there { Load::Loaded } else { Load::NotFound };
+        let active = match start {
+            Some(_) => Active::Running,
+            None => Active::Stopped,
+        };
+        let enabled = match (there, known.enabled) {
+            (false, _) => Enabled::Unknown,
+            (true, true) => Enabled::Yes,
+            (true, false) => Enabled::No,
+        };
+        let package = self.package.clone();
         ServiceState {
-            load: if there { Load::Loaded } else { Load::NotFound },
-            active: match start {
-                Some(_) => Active::Running,
-                None => Active::Stopped,
-            },
-            enabled: match (there, known.enabled) {
-                (false, _) => Enabled::Unknown,
-                (true, true) => Enabled::Yes,
-                (true, false) => Enabled::No,
-            },
             start,
             judged: true,
-            can_reload: false,
-            needs_daemon_reload: false,
-            package: self
-                .package
-                .clone()
-                .map(|(version, _)| (PACKAGE.to_owned(), version)),
-            unit_file: None,
+            package: package.map(|(version, _)| (PACKAGE.to_owned(), version)),
+            ..ServiceState::new(load, active, enabled)
         }
     }
 }
@@ -459,7 +458,11 @@ impl Hand for Fake {
         Ok(refused)
     }
 
-    fn service(&mut self, resource: &Resource, change: &Change) -> Result<(), Trouble> {
+    fn last_words(&mut self, resource: &Resource) -> Option<String> {
+        self.told.get(&resource.id).cloned()
+    }
+
+    fn service(&mut self, resource: &Resource, change: &Change, _: &[&str]) -> Result<(), Trouble> {
         self.refuse(&resource.id)?;
         assert_eq!(resource.id.kind, Kind::Service);
         let name = resource.id.name.clone();

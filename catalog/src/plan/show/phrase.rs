@@ -42,7 +42,10 @@ pub(super) fn differences(change: &Change) -> Vec<String> {
         (_, Value::Object(after)) if change.resource.kind == Kind::Package => {
             words.extend(answers(&Map::new(), after));
         }
-        (Value::Null, Value::Object(after)) => words.extend(new(after)),
+        (Value::Null, Value::Object(after)) => match after.get("woken_by") {
+            Some(by) => words.push(format!("{} can start it again", text(by))),
+            None => words.extend(new(after)),
+        },
         (Value::Object(before), Value::Object(after)) => {
             match (before.get("target"), before.get("type")) {
                 (Some(target), _) if !after.contains_key("target") => {

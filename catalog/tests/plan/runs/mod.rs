@@ -2,6 +2,7 @@
 
 mod others;
 mod services;
+mod units;
 
 use crate::build::*;
 use crate::model::enact::{Ran, dry, run, words};

@@ -275,6 +275,39 @@ fn a_package_that_goes_takes_its_running_service_with_it() {
     assert_eq!(machine.log, ["package:app purge"]);
 }
 
+/// Nobody says whether it runs: it stops with its package, and is not restarted for that.
+#[test]
+fn what_goes_with_its_package_is_not_restarted() {
+    let mut machine = Machine::blank();
+    machine.offer("app", &["1"], |deb| deb.units = vec!["app.service".into()]);
+    let (machine, _, ledger) = settled(vec![package("app", "*"), running("app", &[])], machine);
+    let gone = no_package("app", PackagePresence::Purged);
+    let desired = role(vec![gone.clone(), service_with("app", |_| {})]);
+    let ran = true_run(&mut machine.clone(), &desired, &ledger);
+    assert_eq!(words(&ran.document), ["package:app purge"]);
+    // And where it must run, the role contradicts itself.
+    let plan = dry(&machine, &role(vec![gone, running("app", &[])]), &ledger);
+    assert_eq!(words(&plan), ["package:app purge"]);
+    assert_eq!(plan.failures[0].message, "there is no unit app.service");
+}
+
+#[test]
+fn what_runs_under_a_mask_is_not_restarted() {
+    let mut machine = Machine::blank();
+    machine.offer("app", &["1"], |deb| deb.units = vec!["app.service".into()]);
+    let conf = file("/etc/app.conf", "one");
+    let service = service_with("app", |service| {
+        service.restart_on = ids(&["file:/etc/app.conf"]);
+    });
+    let resources = vec![package("app", "*"), conf, service];
+    let (mut machine, desired, ledger) = settled(resources, machine);
+    machine.start_by_hand("app.service");
+    machine.units.get_mut("app.service").unwrap().masked = true;
+    machine.write("/etc/app.conf", "two");
+    let ran = true_run(&mut machine, &desired, &ledger);
+    assert_eq!(words(&ran.document), ["file:/etc/app.conf update"]);
+}
+
 #[test]
 fn a_group_goes_after_its_users() {
     let mut machine = Machine::blank();

@@ -7,8 +7,10 @@ use crate::model::machine::Machine;
 use cfg_catalog::plan::document::Unforeseen;
 use cfg_catalog::plan::{Action, Certainty, Ledger, begin};
 use cfg_catalog::resource::package::Wanted;
-use cfg_catalog::resource::service::Activity;
-use cfg_catalog::resource::{Desired, Resource};
+use cfg_catalog::resource::service::{Activity, Trigger, UnitFile};
+use cfg_catalog::resource::{Body, Desired, Mode, Resource};
+
+const INSTALL: &str = "[Install]\nWantedBy=multi-user.target\n";
 
 fn zookeeper() -> (Machine, Vec<Resource>) {
     let mut machine = Machine::blank();
@@ -230,6 +232,28 @@ fn a_unit_file_of_the_role_is_an_input() {
     );
 }
 
+#[test]
+fn a_unit_file_broken_by_hand_and_put_back_was_never_read() {
+    let unit = "/etc/systemd/system/app.service";
+    let (mut machine, desired, ledger) = settled(vec![own_unit("app", INSTALL)], Machine::blank());
+    machine.write(unit, "broken\n");
+    let ran = true_run(&mut machine, &desired, &ledger);
+    assert_eq!(words(&ran.document), ["service:app update"]);
+    // Started by hand with it, it did read that.
+    machine.write(unit, "broken\n");
+    machine.start_by_hand("app.service");
+    let ran = true_run(&mut machine, &desired, &ran.ledger);
+    assert_eq!(
+        words(&ran.document),
+        ["service:app update", "service:app restart"]
+    );
+    // A mode alone is not what it reads.
+    let path = path(unit);
+    machine.nodes.get_mut(&path).unwrap().ownership.mode = Mode(0o600);
+    let ran = true_run(&mut machine, &desired, &ran.ledger);
+    assert_eq!(words(&ran.document), ["service:app update"]);
+}
+
 fn reloading() -> Resource {
     service_with("app", |service| {
         service.state = Some(Activity::Running);
@@ -356,4 +380,104 @@ fn a_command_may_change_what_the_role_leaves_open() {
         assert_eq!(certainty(&plan, "service:app"), expected, "{restart_on}");
         true_run(&mut machine, &desired, &ledger);
     }
+}
+
+/// A template with this unit file, and two of its instances.
+fn templated(text: &str) -> Vec<Resource> {
+    let template = service_with("app@", |service| {
+        service.unit_file = Some(UnitFile {
+            content: text.into(),
+        });
+    });
+    let instance = |name: &str| {
+        service_with(name, |service| {
+            service.state = Some(Activity::Running);
+            service.template = Some(id("service:app@"));
+        })
+    };
+    vec![template, instance("app@a"), instance("app@b")]
+}
+
+#[test]
+fn an_instance_starts_after_its_template_and_restarts_with_it() {
+    let (mut machine, _, ledger) = {
+        let mut machine = Machine::blank();
+        let desired = role(templated("one\n"));
+        let ran = true_run(&mut machine, &desired, &Ledger::default());
+        assert_eq!(
+            words(&ran.document),
+            [
+                "service:app@ create",
+                "service:app@a start",
+                "service:app@b start"
+            ]
+        );
+        (machine, desired, ran.ledger)
+    };
+    machine.start_by_hand("app@b.service");
+    let ran = true_run(&mut machine, &role(templated("two\n")), &ledger);
+    assert_eq!(
+        words(&ran.document),
+        [
+            "service:app@ update",
+            "service:app@a restart",
+            "service:app@b restart"
+        ]
+    );
+    assert_eq!(
+        causes(&ran.document, "service:app@a", Action::Restart),
+        ids(&["service:app@"])
+    );
+}
+
+#[test]
+fn a_socket_comes_before_its_service() {
+    let mut socket = own_unit("app.socket", INSTALL);
+    if let Body::Service(service) = &mut socket.body {
+        service.unit = "app.socket".into();
+    }
+    let mut machine = Machine::blank();
+    let desired = role(vec![own_unit("app", INSTALL), socket]);
+    let ran = true_run(&mut machine, &desired, &Ledger::default());
+    let words = words(&ran.document);
+    let at = |word: &str| words.iter().position(|w| w == word).unwrap();
+    assert!(at("service:app.socket start") < at("service:app start"));
+}
+
+#[test]
+fn what_can_start_a_stopped_service_again_is_told() {
+    let stopped = |name: &str| {
+        let unit = if name.contains('.') {
+            name.to_owned()
+        } else {
+            format!("{name}.service")
+        };
+        service_with(name, |service| {
+            service.unit = unit;
+            service.state = Some(Activity::Stopped);
+        })
+    };
+    let mut machine = Machine::blank();
+    machine.write("/etc/systemd/system/app.service", INSTALL);
+    machine.write("/etc/systemd/system/app.socket", INSTALL);
+    machine.start_by_hand("app.service");
+    machine.start_by_hand("app.socket");
+    let unit = machine.units.get_mut("app.service").unwrap();
+    let trigger = |unit: &str, active| Trigger {
+        unit: unit.into(),
+        active,
+    };
+    unit.triggered_by = vec![trigger("app.socket", true), trigger("app.timer", false)];
+    let alone = dry(&machine, &role(vec![stopped("app")]), &Ledger::default());
+    assert_eq!(
+        alone.changes[0].after["woken_by"],
+        serde_json::json!(["app.socket"])
+    );
+    let both = role(vec![stopped("app"), stopped("app.socket")]);
+    let told = true_run(&mut machine, &both, &Ledger::default()).document;
+    assert_eq!(
+        words(&told),
+        ["service:app.socket stop", "service:app stop"]
+    );
+    assert!(told.changes[1].after.is_null());
 }

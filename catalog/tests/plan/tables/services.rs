@@ -6,24 +6,20 @@ use crate::model::machine::owned;
 use cfg_catalog::plan::ahead::Ahead;
 use cfg_catalog::plan::{Action, Certainty, Change, Host, Verdict};
 use cfg_catalog::resource::service::{
-    Active, Activity, Enabled, Load, Service, ServiceState, Start,
+    Active, Activity, Enabled, Load, Service, ServiceState, Start, Trigger, UnitFile,
 };
 use cfg_catalog::resource::{Observed, Resource};
+use std::collections::BTreeSet;
 
 pub(super) fn state(load: Load, active: Active, enabled: Enabled) -> ServiceState {
     ServiceState {
-        load,
-        active,
-        enabled,
         start: (active == Active::Running).then(|| Start {
             id: "s".into(),
             at_us: 100,
         }),
         judged: true,
         can_reload: true,
-        needs_daemon_reload: false,
-        package: None,
-        unit_file: None,
+        ..ServiceState::new(load, active, enabled)
     }
 }
 
@@ -63,7 +59,7 @@ fn told(verdict: &Verdict) -> String {
 #[test]
 fn of_a_unit_that_is_there() {
     use Active::{Failed, Running, Stopped, Unjudged};
-    use Enabled::{Fixed, No, Yes};
+    use Enabled::{Fixed, ForNow, No, Yes};
     let nothing = || wanted(|_| {});
     for (resource, active, at_boot, expected) in [
         (run(), Running, No, ""),
@@ -77,7 +73,8 @@ fn of_a_unit_that_is_there() {
         (nothing(), Running, Yes, ""),
         (enabled(true), Stopped, No, "enable"),
         (enabled(true), Stopped, Yes, ""),
-        (enabled(true), Stopped, Fixed, ""),
+        (enabled(true), Stopped, ForNow, "enable"),
+        (enabled(false), Stopped, ForNow, "disable"),
         (enabled(false), Running, Yes, "disable"),
         (enabled(false), Running, No, ""),
         (enabled(false), Running, Fixed, ""),
@@ -96,7 +93,6 @@ fn of_a_unit_that_is_not_there_or_masked_or_bad() {
     let none = Ahead::of_a_plan();
     let missing = state(Load::NotFound, Active::Stopped, Enabled::Unknown);
     let masked = state(Load::Masked, Active::Stopped, Enabled::Unknown);
-    // systemd's word for a unit that is masked, whatever links it has.
     let hidden = state(Load::Masked, Active::Stopped, Enabled::No);
     let bad = state(Load::Bad, Active::Stopped, Enabled::No);
     let no_unit = "! there is no unit s.service";
@@ -118,10 +114,18 @@ fn of_a_unit_that_is_not_there_or_masked_or_bad() {
         (enabled(true), &masked, &installs, is_masked),
         (stop(), &masked, &installs, ""),
         (enabled(false), &masked, &none, ""),
-        (unmasked(running("s", &[])), &masked, &none, "enable? start"),
-        (unmasked(enabled(true)), &hidden, &none, "enable?"),
-        (unmasked(enabled(false)), &hidden, &none, "disable?"),
-        (unmasked(enabled(false)), &masked, &none, "disable?"),
+        // What is under the mask.
+        (unmasked(running("s", &[])), &masked, &none, no_unit),
+        (
+            unmasked(running("s", &[])),
+            &masked,
+            &installs,
+            "enable start",
+        ),
+        (unmasked(running("s", &[])), &hidden, &none, "enable start"),
+        (unmasked(enabled(true)), &hidden, &none, "enable"),
+        (unmasked(enabled(false)), &hidden, &none, ""),
+        (unmasked(enabled(false)), &masked, &none, ""),
         (unmasked(stop()), &hidden, &none, ""),
         (unmasked(stop()), &hidden, &installs, "stop?"),
         (run(), &bad, &none, "! systemd cannot load s.service"),
@@ -194,5 +198,97 @@ fn its_own_unit_file() {
         seen.unit_file = Some(file);
         let verdict = judged(&resource, &seen, &Ahead::nothing());
         assert_eq!(told(&verdict), expected);
+    }
+}
+
+#[test]
+fn what_cannot_be_enabled() {
+    let trigger = |unit: &str| Trigger {
+        unit: unit.into(),
+        active: false,
+    };
+    let no =
+        "! s.service cannot be enabled: no [Install] section says what would start it at boot; ";
+    for (wanted_by, triggered_by, expected) in [
+        (vec!["a.target".to_owned()], vec![], String::new()),
+        (
+            vec![],
+            vec![trigger("s.timer")],
+            format!("{no}enable s.timer, which starts it"),
+        ),
+        (
+            vec![],
+            vec![],
+            format!("{no}leave `enabled` out, or give it a unit file that has one"),
+        ),
+    ] {
+        let mut seen = state(Load::Loaded, Active::Stopped, Enabled::Fixed);
+        seen.wanted_by = wanted_by;
+        seen.triggered_by = triggered_by;
+        let verdict = judged(&enabled(true), &seen, &Ahead::nothing());
+        assert_eq!(told(&verdict), expected);
+        assert_eq!(told(&judged(&enabled(false), &seen, &Ahead::nothing())), "");
+    }
+    // A package that moves may bring another unit file.
+    let mut moves = Ahead::of_a_plan();
+    moves.note(&Change::new(&id("package:p"), Action::Upgrade));
+    let mut seen = state(Load::Loaded, Active::Stopped, Enabled::Fixed);
+    seen.package = Some(("p".into(), "1".into()));
+    assert_eq!(told(&judged(&enabled(true), &seen, &moves)), "enable?");
+    // And so does the role.
+    seen.unit_file = Some(stands("[Unit]\n", owned(0o644)));
+    let own = wanted(|s| {
+        s.enabled = Some(true);
+        s.unit_file = Some(UnitFile {
+            content: "[Install]\nWantedBy=a.target\n".into(),
+        });
+    });
+    assert_eq!(
+        told(&judged(&own, &seen, &Ahead::of_a_plan())),
+        "update enable"
+    );
+}
+
+#[test]
+fn links_of_an_earlier_install_section() {
+    let text = "[Install]\nWantedBy=b.target\nUpheldBy=u.target\nAlias=other.service\n";
+    let own = wanted(|s| {
+        s.enabled = Some(true);
+        s.unit_file = Some(UnitFile {
+            content: text.into(),
+        });
+    });
+    let right = ["b.target.wants/s.service", "other.service"];
+    for (links, expected) in [
+        (Some(right.to_vec()), ""),
+        (
+            Some([&right[..], &["u.target.upholds/s.service"]].concat()),
+            "",
+        ),
+        (
+            Some(vec!["a.target.wants/s.service", "other.service"]),
+            "enable",
+        ),
+        (
+            Some([&right[..], &["a.target.wants/s.service"]].concat()),
+            "enable",
+        ),
+        (Some(right[..1].to_vec()), "enable"),
+        (None, ""),
+    ] {
+        let mut seen = state(Load::Loaded, Active::Running, Enabled::Yes);
+        seen.unit_file = Some(stands(text, owned(0o644)));
+        let links: Option<BTreeSet<String>> =
+            links.map(|links| links.into_iter().map(str::to_owned).collect());
+        seen.links.clone_from(&links);
+        let mut verdict = judged(&own, &seen, &Ahead::nothing());
+        verdict
+            .changes
+            .retain(|change| change.action != Action::Restart);
+        assert_eq!(told(&verdict), expected, "{links:?}");
+        for change in verdict.changes {
+            assert_eq!(change.before["links"], serde_json::json!(links));
+            assert_eq!(change.after["links"], serde_json::json!(right));
+        }
     }
 }

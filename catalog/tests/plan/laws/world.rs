@@ -1,34 +1,25 @@
-//! Laws that hold for every role and every machine.
+//! A small world: what a role can say of it, and how its machines can be.
 
 use crate::build::*;
-use crate::model::enact::{dry, run, words};
 use crate::model::machine::{Installed, Machine, Unit, What};
-use cfg_catalog::plan::{Certainty, Ledger};
+use cfg_catalog::digest::Digest;
 use cfg_catalog::resource::debconf::Answer;
+use cfg_catalog::resource::directory::TreeFile;
+use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::fstab;
 use cfg_catalog::resource::mount::MountPresence;
 use cfg_catalog::resource::package::{DpkgState, PackagePresence};
 use cfg_catalog::resource::service::Activity;
-use cfg_catalog::resource::{Desired, Presence, Resource, Shell};
+use cfg_catalog::resource::{Body, Desired, Presence, Resource, Shell};
 use proptest::prelude::*;
-use std::collections::BTreeSet;
 
 /// One of the things a role can say of a small world, by number.
 fn resource(which: usize, how: usize) -> Resource {
     let text = ["one\n", "two\n", "three\n"][how % 3];
     let presence = [Presence::Present, Presence::Absent][how % 2];
     match which {
-        0 => [
-            package("app", "*"),
-            package("app", "1*"),
-            package("app", "latest"),
-        ][how % 3]
-            .clone(),
-        1 => [
-            package("lib", "*"),
-            no_package("lib", PackagePresence::Purged),
-        ][how % 2]
-            .clone(),
+        0 => versions("app", how),
+        1 => versions("lib", how + 5),
         2 => file("/d/a", text),
         3 => [file("/d/s/b", text), no_file("/d/s/b")][how % 2].clone(),
         4 => [purged("/d"), directory("/d")][how % 2].clone(),
@@ -79,15 +70,60 @@ fn resource(which: usize, how: usize) -> Resource {
         17 => file("/etc/dir/in/it", text),
         18 => file("/home/w/.profile", text),
         19 => user_with("w", |user| user.system = how.is_multiple_of(2)),
-        20 => [
+        20 => after(file("/z/last", text), &["service:app", "command:told"]),
+        21 => versions("tool", how),
+        22 => service_with("tool", |service| {
+            service.masked = [None, Some(false), Some(true)][how % 3];
+            service.enabled = [None, Some(how % 4 == 1)][how % 2].filter(|_| how % 3 < 2);
+            service.state = [None, Some(Activity::Running)][how % 2].filter(|_| how % 3 < 2);
+            service.restart_on = ids(&["file:/open/seed"]);
+            service.reload_on = ids(&["directory:/open", "package:lib"]);
+        }),
+        23 => directory("/open"),
+        24 => file_with("/open/seed", |file| {
+            file.content = Some(Content::Text(text.into()));
+            file.create_only = true;
+            file.attributes = [mode(0o600), owner("u")][how % 2].clone();
+        }),
+        25 => on("spill", &["file:/etc/app.conf", "package:app"]),
+        26 => command_with("make", |command| {
+            command.creates = Some(path("/var/brought"));
+            command.on = ids(&["directory:/open"][..how % 2]);
+        }),
+        27 => directory_with("/t", |tree| {
+            tree.purge = how.is_multiple_of(2);
+            tree.attributes = owner(["u", "w"][how / 2 % 2]);
+            tree.source = vec![TreeFile {
+                path: "sub/x".into(),
+                digest: Digest::of(b""),
+                size: 0,
+                executable: true,
+            }];
+        }),
+        28 => directory_with("/t/sub", |folder| folder.attributes = mode(0o750)),
+        29 => file_with("/t/sub/x", |file| {
+            file.content = Some(Content::Text(text.into()));
+            file.attributes = mode([0o755, 0o644][how % 2]);
+        }),
+        30 => group("h", None, presence),
+        31 => user_with("k", |user| {
+            user.home = Some("/srv/k".into());
+            user.authorized_keys = Some(vec![text.trim().into()]);
+            user.groups = vec!["g".into()];
+            user.gid = how.is_multiple_of(3).then(|| "h".into());
+            user.exact_groups = how.is_multiple_of(2);
+        }),
+        32 => link("/lnk/in/it", text.trim()),
+        33 => no_directory("/full"),
+        34 => [
             sysctl("net.x", "1"),
             sysctl("net.x", "2"),
             no_sysctl("net.x"),
         ][how % 3]
             .clone(),
-        21 => archive("/opt/a", ["1", "2"][how % 2]),
-        22 => file("/opt/a/conf/f", text),
-        23 => mount_with("/m", |mount| {
+        35 => archive("/opt/a", ["1", "2"][how % 2]),
+        36 => file("/opt/a/conf/f", text),
+        37 => mount_with("/m", |mount| {
             use MountPresence::{Absent, Mounted, Present, Unmounted};
             mount.state = [Mounted, Present, Unmounted, Absent][how % 4];
             if let Some(entry) = &mut mount.entry {
@@ -95,22 +131,43 @@ fn resource(which: usize, how: usize) -> Resource {
                 entry.device = ["/dev/a", "/dev/b"][how / 2 % 2].into();
             }
         }),
-        24 => [file("/m/deep/f", text), directory("/m")][how % 2].clone(),
-        25 => package_with("asks", |package| {
+        38 => [file("/m/deep/f", text), directory("/m")][how % 2].clone(),
+        39 => package_with("asks", |package| {
             package.debconf = vec![Answer {
                 question: "asks/q".into(),
                 kind: "string".into(),
                 value: text.trim().into(),
             }];
         }),
-        _ => after(file("/z/last", text), &["service:app", "command:told"]),
+        _ => after(file("/after/full", text), &["directory:/full", "user:k"]),
     }
 }
 
-const WORLD: usize = 27;
+/// A package in one of eight ways.
+fn versions(name: &str, how: usize) -> Resource {
+    let held = |version: &str, hold: bool| {
+        let mut resource = package(name, version);
+        if let Body::Package(package) = &mut resource.body {
+            package.hold = Some(hold);
+        }
+        resource
+    };
+    match how % 8 {
+        0 => package(name, "*"),
+        1 => package(name, "1*"),
+        2 => package(name, "latest"),
+        3 => held("*", true),
+        4 => held("1*", false),
+        5 => no_package(name, PackagePresence::Purged),
+        6 => no_package(name, PackagePresence::Absent),
+        _ => held("2", true),
+    }
+}
 
-fn roles() -> impl Strategy<Value = Desired> {
-    let chosen = proptest::collection::vec((any::<bool>(), 0usize..12), WORLD);
+const WORLD: usize = 41;
+
+pub fn roles() -> impl Strategy<Value = Desired> {
+    let chosen = proptest::collection::vec((any::<bool>(), 0usize..24), WORLD);
     chosen.prop_map(|chosen| {
         let chosen = chosen.into_iter().enumerate();
         let resources = chosen.filter(|(_, (take, _))| *take);
@@ -122,8 +179,8 @@ fn roles() -> impl Strategy<Value = Desired> {
     })
 }
 
-fn machines() -> impl Strategy<Value = Machine> {
-    let bits = proptest::collection::vec(0usize..3, 18);
+pub fn machines() -> impl Strategy<Value = Machine> {
+    let bits = proptest::collection::vec(0usize..3, 22);
     bits.prop_map(|bits| machine(&bits))
 }
 
@@ -140,8 +197,20 @@ fn machine(bits: &[usize]) -> Machine {
             deb.needs = vec!["lib".into()];
         }
     });
-    machine.offer("lib", &["7"], |deb| deb.units = vec!["lib.service".into()]);
-    machine.touches.insert("guarded".into(), path("/var/made"));
+    machine.offer("lib", &["2", "1"], |deb| {
+        deb.units = vec!["lib.service".into()]
+    });
+    machine.offer("tool", &["2", "1.5", "1"], |deb| {
+        deb.units = vec!["tool.service".into()];
+        deb.files = vec![("/open/shipped".into(), "x".into())];
+    });
+    for (command, touched) in [
+        ("guarded", "/var/made"),
+        ("spill", "/open/spilled"),
+        ("make", "/var/brought"),
+    ] {
+        machine.touches.insert(command.into(), path(touched));
+    }
     for (bit, file) in
         bits[1..6]
             .iter()
@@ -174,6 +243,9 @@ fn machine(bits: &[usize]) -> Machine {
             auto: bits[9] == 2,
         };
         machine.dpkg.insert("app".into(), installed);
+        if bits[0] == 1 {
+            machine.unpack("lib", "2", true);
+        }
         let unit = Unit {
             package: Some("app".into()),
             enabled: bits[10] == 1,
@@ -203,7 +275,21 @@ fn machine(bits: &[usize]) -> Machine {
         }
         _ => {}
     }
-    newer(&mut machine, &bits[14..]);
+    if bits[14] > 0 {
+        machine.unpack("tool", ["", "1", "2"][bits[14]], bits[15] == 1);
+        machine.start_by_hand("tool.service");
+        machine.units.get_mut("tool.service").unwrap().can_reload = bits[15] == 2;
+    }
+    if bits[16] > 0 {
+        machine.write("/full/of/it", "");
+        machine.write("/open/seed", "grown");
+    }
+    if bits[17] > 0 {
+        machine.groups.insert("h".into(), 77);
+        machine.write("/t/sub/x", "one\n");
+        machine.write("/t/stray", "");
+    }
+    newer(&mut machine, &bits[18..]);
     machine
 }
 
@@ -216,7 +302,7 @@ fn newer(machine: &mut Machine, bits: &[usize]) {
     }
     if bits[1] > 0 {
         let old = ["", "1", "3"][bits[1]];
-        if let cfg_catalog::resource::Body::Archive(old) = archive("/opt/a", old).body {
+        if let Body::Archive(old) = archive("/opt/a", old).body {
             machine.write("/opt/a/.cfg-archive", &old.marker().unwrap());
         }
         machine.write("/opt/a/conf/f", "one\n");
@@ -241,73 +327,5 @@ fn newer(machine: &mut Machine, bits: &[usize]) {
         };
         machine.dpkg.insert("asks".into(), installed);
         machine.debconf.insert("asks/q".into(), "one".into());
-    }
-}
-
-/// Nothing depends on what a role purges: apt would refuse it as a whole.
-fn possible(mut machine: Machine, roles: &[&Desired]) -> Machine {
-    let purged = no_package("lib", PackagePresence::Purged);
-    if roles.iter().any(|role| role.resources.contains(&purged)) {
-        machine.debs.get_mut("app").unwrap().needs.clear();
-    }
-    machine
-}
-
-/// What the role contradicts itself in, or the world cannot give, fails in the plan already.
-fn failed(document: &cfg_catalog::plan::document::Document) -> BTreeSet<String> {
-    let of = document.failures.iter();
-    of.map(|f| format!("{:?}", f.resource)).collect()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_run_does_what_its_plan_says_and_a_second_has_nothing_to_do(
-        desired in roles(),
-        before in machines(),
-    ) {
-        let mut machine = possible(before, &[&desired]);
-        let promised = dry(&machine, &desired, &Ledger::default());
-        let ran = run(&mut machine, &desired, &Ledger::default());
-        prop_assert!(failed(&promised).is_subset(&failed(&ran.document)));
-        prop_assert_eq!(&ran.document.unforeseen, &[]);
-        let made: BTreeSet<String> = words(&ran.document).into_iter().collect();
-        let said: BTreeSet<String> = words(&promised).into_iter().collect();
-        prop_assert!(made.is_subset(&said), "{:?} are not of {:?}", made, said);
-        for change in &promised.changes {
-            let word = format!("{} {}", change.resource, change.action.word());
-            let excused = change.certainty == Certainty::Assumed
-                || failed(&ran.document).contains(&format!("{:?}", Some(&change.resource)));
-            prop_assert!(excused || made.contains(&word), "{}", word);
-        }
-        let again = dry(&machine, &desired, &ran.ledger);
-        prop_assert_eq!(words(&again), Vec::<String>::new());
-        let counts = ran.document.counts;
-        prop_assert_eq!(
-            counts.resources,
-            counts.in_sync + counts.changed + counts.failed + counts.skipped + counts.held
-        );
-    }
-
-    /// From one role to another: what the first has recorded serves the second.
-    #[test]
-    fn a_change_of_role_is_a_run_like_any_other(
-        first in roles(),
-        second in roles(),
-        before in machines(),
-    ) {
-        let mut machine = possible(before, &[&first, &second]);
-        let ran = run(&mut machine, &first, &Ledger::default());
-        let promised = dry(&machine, &second, &ran.ledger);
-        let ran = run(&mut machine, &second, &ran.ledger);
-        prop_assert_eq!(&ran.document.unforeseen, &[]);
-        let made: BTreeSet<String> = words(&ran.document).into_iter().collect();
-        let said: BTreeSet<String> = words(&promised).into_iter().collect();
-        prop_assert!(made.is_subset(&said), "{:?} are not of {:?}", made, said);
-        prop_assert_eq!(words(&dry(&machine, &second, &ran.ledger)), Vec::<String>::new());
-        // The ledger survives being written down.
-        let written = serde_json::to_string(&ran.ledger).unwrap();
-        prop_assert_eq!(serde_json::from_str::<Ledger>(&written).unwrap(), ran.ledger);
     }
 }

@@ -1,0 +1,111 @@
+//! Whether a unit starts at boot, as its [Install] section has it.
+
+use super::install::Install;
+use super::service::{Coming, Enabled, Service, ServiceState, UNITS, shipped_by_what_moves};
+use super::{Body, Obstacle, Resource};
+use crate::id::{Kind, ResourceId};
+use crate::plan::turn::Turn;
+use crate::plan::{Action, Certainty, Change};
+use serde_json::json;
+
+/// The change of whether the unit starts at boot.
+pub(super) fn enablement(
+    resource: &Resource,
+    service: &Service,
+    state: &ServiceState,
+    coming: Coming,
+    turn: &Turn<'_>,
+) -> Result<Option<Change>, Obstacle> {
+    let Some(wanted) = service.enabled.filter(|_| service.masked != Some(true)) else {
+        return Ok(None);
+    };
+    let shipped = shipped_by_what_moves(state, turn);
+    let sure = coming.certainty();
+    let (action, certainty) = match (wanted, state.enabled) {
+        (true, Enabled::No | Enabled::ForNow) => (Action::Enable, Certainty::Certain),
+        (true, Enabled::Unknown) => (Action::Enable, sure),
+        (true, Enabled::Yes) => return Ok(linked_anew(resource, service, state, turn)),
+        // The role's own unit file says more than the one that it replaces.
+        (true, Enabled::Fixed)
+            if brought(service, turn).is_some_and(|install| install.enables()) =>
+        {
+            (Action::Enable, Certainty::Certain)
+        }
+        (true, Enabled::Fixed) if shipped => (Action::Enable, Certainty::Assumed),
+        (true, Enabled::Fixed) => return fixed(service, state),
+        (false, Enabled::Yes | Enabled::ForNow) => (Action::Disable, Certainty::Certain),
+        // A package enables what it brings, as a rule.
+        (false, Enabled::Unknown) if matches!(coming, Coming::Ahead | Coming::Perhaps) => {
+            (Action::Disable, Certainty::Assumed)
+        }
+        (false, Enabled::No) if shipped => (Action::Disable, Certainty::Assumed),
+        (false, _) => return Ok(None),
+    };
+    Ok(Some(Change::new(&resource.id, action).at_most(certainty)))
+}
+
+/// A unit that cannot be enabled is so where something else starts it at boot.
+fn fixed(service: &Service, state: &ServiceState) -> Result<Option<Change>, Obstacle> {
+    if !state.wanted_by.is_empty() {
+        return Ok(None);
+    }
+    let unit = &service.unit;
+    let triggers: Vec<&str> = state.triggered_by.iter().map(|t| t.unit.as_str()).collect();
+    let remedy = match triggers[..] {
+        [] => "leave `enabled` out, or give it a unit file that has one".to_owned(),
+        _ => format!("enable {}, which starts it", triggers.join(", ")),
+    };
+    Err(Obstacle(format!(
+        "{unit} cannot be enabled: no [Install] section says what would start it at boot; {remedy}"
+    )))
+}
+
+/// The [Install] section of the unit file that the role brings, its own or that of its template.
+fn brought(service: &Service, turn: &Turn<'_>) -> Option<Install> {
+    let template = service.template.as_ref();
+    let file = match template.and_then(|id| turn.desired.get(id)) {
+        Some(Resource {
+            body: Body::Service(template),
+            ..
+        }) => template.unit_file.as_ref(),
+        _ => service.unit_file.as_ref(),
+    };
+    Some(Install::parse(&String::from_utf8_lossy(&file?.content)))
+}
+
+/// Where its links are not those that its unit file asks for: it was enabled by another one.
+fn linked_anew(
+    resource: &Resource,
+    service: &Service,
+    state: &ServiceState,
+    turn: &Turn<'_>,
+) -> Option<Change> {
+    let install = brought(service, turn)?;
+    if !install.enables() || drops_in(service, turn) {
+        return None;
+    }
+    let links = install.links(&service.unit)?;
+    let mut there = state.links.clone()?;
+    // What the role links by itself is not of its [Install].
+    there.retain(|link| {
+        let id = ResourceId::new(Kind::Link, format!("{UNITS}/{link}"));
+        turn.desired.get(&id).is_none()
+    });
+    let stale = there
+        .iter()
+        .any(|link| !links.must.contains(link) && !links.may.contains(link));
+    let missing = !links.must.is_subset(&there);
+    (stale || missing).then(|| {
+        let (before, after) = (json!({ "links": there }), json!({ "links": links.must }));
+        Change::new(&resource.id, Action::Enable).showing(before, after)
+    })
+}
+
+/// Whether the role has drop-ins for the unit, which may add to its [Install].
+fn drops_in(service: &Service, turn: &Turn<'_>) -> bool {
+    let folder = format!("{UNITS}/{}.d/", service.unit);
+    turn.desired
+        .resources
+        .iter()
+        .any(|other| other.id.name.starts_with(&folder))
+}

@@ -1,0 +1,53 @@
+//! What fails takes along what needs it, and nothing else.
+
+use super::world::{machines, roles};
+use crate::model::enact::dry;
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::draft::Fate;
+use cfg_catalog::plan::{Ledger, plan};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_failure_skips_what_needs_it_by_its_name_and_all_else_goes_on(
+        desired in roles(),
+        machine in machines(),
+    ) {
+        let ledger = Ledger::default();
+        let plan = plan(&desired, &machine.snapshot(&desired), &ledger).unwrap();
+        let mut broken: BTreeMap<&ResourceId, &ResourceId> = BTreeMap::new();
+        for planned in &plan.steps {
+            let step = &planned.step;
+            let roots: Vec<_> = step.needs.iter().filter_map(|need| broken.get(need)).collect();
+            match &planned.fate {
+                Fate::Goes => {
+                    prop_assert!(
+                        roots.is_empty() || planned.changes.is_empty(),
+                        "{} needs {roots:?}",
+                        step.resource
+                    );
+                }
+                Fate::Fails => {
+                    broken.insert(&step.resource, &step.resource);
+                }
+                Fate::Skipped(root) => {
+                    prop_assert!(roots.contains(&&root), "{} because of {root}", step.resource);
+                    broken.insert(&step.resource, root);
+                }
+            }
+        }
+        let told = dry(&machine, &desired, &ledger).failures;
+        let named: BTreeMap<_, _> = told
+            .iter()
+            .flat_map(|failure| {
+                let root = failure.resource.as_ref().unwrap();
+                let skipped = failure.skipped.iter().map(move |skipped| (skipped, root));
+                skipped.chain([(root, root)])
+            })
+            .collect();
+        prop_assert_eq!(named, broken);
+    }
+}
