@@ -123,7 +123,7 @@ _cfg() {
             return 0
             ;;
         cfg__subcmd__apply)
-            opts="-h --dry-run --json --only --root --catalog --role --set --fleet --config --help"
+            opts="-h --dry-run --json --only --root --catalog --role --set --fleet --secrets --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -150,6 +150,10 @@ _cfg() {
                     return 0
                     ;;
                 --fleet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secrets)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -221,7 +225,7 @@ _cfg() {
             return 0
             ;;
         cfg__subcmd__explain)
-            opts="-h --json --root --catalog --role --set --fleet --config --help"
+            opts="-h --json --root --catalog --role --set --fleet --secrets --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -244,6 +248,10 @@ _cfg() {
                     return 0
                     ;;
                 --fleet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secrets)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -427,7 +435,7 @@ _cfg() {
             return 0
             ;;
         cfg__subcmd__render)
-            opts="-h --catalog --role --set --fleet --json --config --help"
+            opts="-h --catalog --role --set --fleet --secrets --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -446,6 +454,10 @@ _cfg() {
                     return 0
                     ;;
                 --fleet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secrets)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -47,6 +47,7 @@ complete -c cfg -n "__fish_cfg_using_subcommand apply" -l catalog -d 'Without a 
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l role -d 'The role' -r
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l set -d 'A param\'s value, over all others; may be given more than once' -r
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l fleet -d 'The other machines, as TOML or JSON' -r -F
+complete -c cfg -n "__fish_cfg_using_subcommand apply" -l secrets -d 'The values of secret params, as TOML: NAME = "value". Nobody but its owner may read it' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l dry-run -d 'Show what would change, and change nothing'
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l json -d 'The plan or the run as one JSON document'
@@ -74,6 +75,7 @@ complete -c cfg -n "__fish_cfg_using_subcommand explain" -l catalog -d 'Without 
 complete -c cfg -n "__fish_cfg_using_subcommand explain" -l role -d 'The role' -r
 complete -c cfg -n "__fish_cfg_using_subcommand explain" -l set -d 'A param\'s value, over all others; may be given more than once' -r
 complete -c cfg -n "__fish_cfg_using_subcommand explain" -l fleet -d 'The other machines, as TOML or JSON' -r -F
+complete -c cfg -n "__fish_cfg_using_subcommand explain" -l secrets -d 'The values of secret params, as TOML: NAME = "value". Nobody but its owner may read it' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand explain" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand explain" -l json -d 'As one JSON document'
 complete -c cfg -n "__fish_cfg_using_subcommand explain" -s h -l help -d 'Print help'
@@ -87,6 +89,7 @@ complete -c cfg -n "__fish_cfg_using_subcommand render" -l catalog -d 'The catal
 complete -c cfg -n "__fish_cfg_using_subcommand render" -l role -d 'The role' -r
 complete -c cfg -n "__fish_cfg_using_subcommand render" -l set -d 'A param\'s value, over all others; may be given more than once' -r
 complete -c cfg -n "__fish_cfg_using_subcommand render" -l fleet -d 'The other machines, as TOML or JSON' -r -F
+complete -c cfg -n "__fish_cfg_using_subcommand render" -l secrets -d 'The values of secret params, as TOML: NAME = "value". Nobody but its owner may read it' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand render" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand render" -l json -d 'As one JSON document'
 complete -c cfg -n "__fish_cfg_using_subcommand render" -s h -l help -d 'Print help'

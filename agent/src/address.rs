@@ -1,5 +1,6 @@
 //! Where a server is: its URL, and the socket addresses behind the name.
 
+use crate::machine::tool;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -87,6 +88,29 @@ impl ServerUrl {
             return Err(ResolveError::Unknown(name()));
         }
         Ok(found)
+    }
+}
+
+/// The addresses of a host, asked of `getent` as well, by who may wait.
+///
+/// # Errors
+/// Where the name has none.
+pub fn look_up(host: &str, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let argv = ["getent", "ahosts", "--", host];
+    let ended = tool::run(&argv, None, RESOLVE_TIMEOUT).map_err(|source| ResolveError::Getent {
+        name: host.into(),
+        source,
+    })?;
+    if ended.status.is_none() {
+        return Err(ResolveError::Slow(host.into()));
+    }
+    let found = addresses_of(&ended.out, port);
+    match found.is_empty() {
+        true => Err(ResolveError::Unknown(host.into())),
+        false => Ok(found),
     }
 }
 

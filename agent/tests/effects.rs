@@ -21,6 +21,7 @@ fn task(script: &str) -> Task {
             ("PATH".into(), "/usr/bin:/bin".into()),
             ("NAME".into(), "value".into()),
         ]),
+        stdin: None,
         user: None,
         cwd: "/".into(),
         root: "/".into(),

@@ -22,6 +22,12 @@ pub enum Kind {
     File,
     /// A symbolic link.
     Link,
+    /// A setting of the kernel.
+    Sysctl,
+    /// A file system.
+    Mount,
+    /// An archive, unpacked.
+    Archive,
     /// A command run under a guard.
     Command,
     /// A systemd unit.
@@ -30,7 +36,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which a run goes through them.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Repository,
         Kind::Group,
         Kind::User,
@@ -38,12 +44,15 @@ impl Kind {
         Kind::Directory,
         Kind::File,
         Kind::Link,
+        Kind::Sysctl,
+        Kind::Mount,
+        Kind::Archive,
         Kind::Command,
         Kind::Service,
     ];
 
     /// Kinds of the role format that a later version brings; refused with "not in this version".
-    pub const LATER: [&'static str; 4] = ["edit", "sysctl", "mount", "archive"];
+    pub const LATER: [&'static str; 1] = ["edit"];
 
     /// The word in role.toml and before the colon.
     pub fn word(self) -> &'static str {
@@ -55,9 +64,23 @@ impl Kind {
             Kind::Directory => "directory",
             Kind::File => "file",
             Kind::Link => "link",
+            Kind::Sysctl => "sysctl",
+            Kind::Mount => "mount",
+            Kind::Archive => "archive",
             Kind::Command => "command",
             Kind::Service => "service",
         }
+    }
+
+    /// One of this kind, in messages: "a file", "an archive".
+    pub fn one(self) -> String {
+        let word = self.word();
+        let article = if word.starts_with(['a', 'e', 'i', 'o']) {
+            "an"
+        } else {
+            "a"
+        };
+        format!("{article} {word}")
     }
 
     /// The kind of this word.

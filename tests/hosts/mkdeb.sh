@@ -9,7 +9,7 @@ trap 'rm -rf "$tree"' EXIT
 chmod 755 "$tree"
 [ ! -d "$recipe/root" ] || cp -r "$recipe/root/." "$tree"
 mkdir "$tree/DEBIAN"
-for file in control preinst postinst prerm postrm; do
+for file in control preinst postinst prerm postrm config templates; do
   [ ! -e "$recipe/$file" ] || cp "$recipe/$file" "$tree/DEBIAN"
 done
 grep -rl @VERSION@ "$tree" | xargs -r sed -i "s/@VERSION@/$version/g"
@@ -17,5 +17,5 @@ grep -rl @VERSION@ "$tree" | xargs -r sed -i "s/@VERSION@/$version/g"
 find "$tree" -type d -exec chmod 755 {} +
 find "$tree" -type f -exec chmod 644 {} +
 find "$tree/usr" -type f -path '*bin/*' -exec chmod 755 {} + 2>/dev/null || true
-find "$tree/DEBIAN" -name '*inst' -exec chmod 755 {} + -o -name '*rm' -exec chmod 755 {} +
+find "$tree/DEBIAN" -name '*inst' -exec chmod 755 {} + -o -name '*rm' -exec chmod 755 {} + -o -name config -exec chmod 755 {} +
 dpkg-deb --root-owner-group -Zgzip -z1 --build "$tree" "$out/${name}_${version/:/%3a}_all.deb" >/dev/null

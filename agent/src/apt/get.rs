@@ -206,7 +206,7 @@ pub fn mark(word: &str, packages: &[String]) -> Vec<String> {
     call
 }
 
-/// The environment of every call: minimal, so that what the agent was started with changes nothing.
+/// The environment of every call: minimal, so that what the agent was started with changes nothing but the proxy.
 pub fn environment() -> BTreeMap<String, String> {
     [
         (

@@ -1,6 +1,7 @@
 //! Debian packages: what dpkg has, what the index offers, and changes through as few calls of apt-get as can be.
 
 pub mod available;
+pub mod debconf;
 pub mod get;
 pub mod index;
 pub mod needed;
@@ -60,11 +61,14 @@ pub struct Apt<'a> {
 impl Apt<'_> {
     /// Runs a call to its end, and again while another apt holds a lock that apt itself does not wait for.
     fn call(&self, argv: Vec<String>) -> anyhow::Result<Ended> {
+        self.call_task(&self.task(argv))
+    }
+
+    fn call_task(&self, task: &Task) -> anyhow::Result<Ended> {
         let deadline = SystemTime::now() + self.settings.lock_timeout;
         let mut pause = Duration::from_millis(500);
-        let task = self.task(argv);
         loop {
-            let ended = self.effects.run(&task)?;
+            let ended = self.effects.run(task)?;
             if ended.outcome.is_success()
                 || !words::is_locked(&ended.output)
                 || SystemTime::now() + pause > deadline
@@ -78,6 +82,8 @@ impl Apt<'_> {
 
     fn task(&self, argv: Vec<String>) -> Task {
         let mut env = get::environment();
+        // apt's own configuration goes before these.
+        env.extend(crate::proxy::variables());
         env.insert("CFG_RUN".into(), self.run.clone());
         let program = argv.first().cloned().unwrap_or_default();
         let verb = argv
@@ -90,6 +96,7 @@ impl Apt<'_> {
             },
             argv,
             env,
+            stdin: None,
             user: None,
             cwd: "/".into(),
             root: self.root.clone(),

@@ -39,11 +39,13 @@ pub fn complaint(output: &str) -> String {
     told[last..].join("\n")
 }
 
-/// Whether another apt or dpkg was at work: worth waiting for.
+/// Whether another apt, dpkg or debconf was at work: worth waiting for.
 pub fn is_locked(output: &str) -> bool {
     output.lines().any(|line| {
-        line.starts_with("E: ")
-            && (line.contains("Could not get lock") || line.contains("lock-frontend"))
+        let apt = line.starts_with("E: ")
+            && (line.contains("Could not get lock") || line.contains("lock-frontend"));
+        let debconf = line.starts_with("debconf: DbDriver") && line.contains("is locked by");
+        apt || debconf
     })
 }
 

@@ -5,9 +5,12 @@ use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::resource::account::{Group, User};
+use cfg_catalog::resource::archive::Archive;
 use cfg_catalog::resource::command::Command;
+use cfg_catalog::resource::debconf::PASSWORD;
 use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::mount::{Mount, MountPresence};
 use cfg_catalog::resource::package::{Package, PackagePresence, Wanted};
 use cfg_catalog::resource::repository::Repository;
 use cfg_catalog::resource::service::{Activity, Service};
@@ -25,13 +28,19 @@ pub fn keys(resource: &Resource) -> Map<String, Value> {
         Body::Repository(repository) => keys.repository(repository, resource.sensitive),
         Body::Group(group) => keys.group(group),
         Body::User(user) => keys.user(user),
-        Body::Package(package) => keys.package(package),
+        Body::Package(package) => keys.package(package, resource.sensitive),
         Body::Directory(directory) => keys.directory(directory),
         Body::File(file) => keys.file(file, resource.sensitive),
         Body::Link(link) => {
             keys.presence(link.state);
             keys.put("target", link.target.as_ref());
         }
+        Body::Sysctl(sysctl) => {
+            keys.presence(sysctl.state);
+            keys.put("value", sysctl.value.as_ref());
+        }
+        Body::Mount(mount) => keys.mount(mount),
+        Body::Archive(archive) => keys.archive(archive, resource.sensitive),
         Body::Command(command) => keys.command(command, resource.sensitive),
         Body::Service(service) => keys.service(service, resource.sensitive),
     }
@@ -120,7 +129,7 @@ impl Keys {
         self.put("password_hash", user.password_hash.as_ref().map(|_| HIDDEN));
     }
 
-    fn package(&mut self, package: &Package) {
+    fn package(&mut self, package: &Package, sensitive: bool) {
         self.put(
             "state",
             match package.state {
@@ -138,6 +147,17 @@ impl Keys {
             }),
         );
         self.put("hold", package.hold);
+        let answers: Map<String, Value> = package
+            .debconf
+            .iter()
+            .map(|answer| {
+                let hidden = sensitive || answer.kind == PASSWORD;
+                let value = if hidden { HIDDEN } else { &answer.value };
+                let shown = json!({ "type": answer.kind, "value": value });
+                (answer.question.clone(), shown)
+            })
+            .collect();
+        self.put("debconf", (!answers.is_empty()).then_some(answers));
     }
 
     fn directory(&mut self, directory: &Directory) {
@@ -154,10 +174,49 @@ impl Keys {
             Some(_) if sensitive || file.sensitive => self.put("content", Some(HIDDEN)),
             Some(Content::Text(bytes)) => self.bytes("content", bytes),
             Some(Content::Blob { digest, size }) => self.blob(digest, *size),
+            Some(Content::Url { url, digest }) => {
+                self.put("url", Some(url));
+                self.put("sha256", Some(digest));
+            }
         }
         self.put("validate", file.validate.as_ref());
         self.flag("create_only", file.create_only);
         self.flag("sensitive", sensitive || file.sensitive);
+    }
+
+    fn archive(&mut self, archive: &Archive, sensitive: bool) {
+        self.presence(archive.state);
+        match &archive.content {
+            None => {}
+            Some(_) if sensitive => self.put("url", Some(HIDDEN)),
+            Some(Content::Text(bytes)) => self.bytes("content", bytes),
+            Some(Content::Blob { digest, size }) => self.blob(digest, *size),
+            Some(Content::Url { url, digest }) => {
+                self.put("url", Some(url));
+                self.put("sha256", Some(digest));
+            }
+        }
+        self.put("strip", Some(archive.strip).filter(|count| *count != 0));
+        self.attributes(&archive.attributes);
+    }
+
+    fn mount(&mut self, mount: &Mount) {
+        self.put(
+            "state",
+            match mount.state {
+                MountPresence::Mounted => None,
+                MountPresence::Present => Some("present"),
+                MountPresence::Unmounted => Some("unmounted"),
+                MountPresence::Absent => Some("absent"),
+            },
+        );
+        if let Some(entry) = &mount.entry {
+            self.put("device", Some(&entry.device));
+            self.put("fstype", Some(&entry.fstype));
+            self.put("options", Some(&entry.options));
+            self.put("dump", Some(entry.dump).filter(|number| *number != 0));
+            self.put("pass", Some(entry.pass).filter(|number| *number != 0));
+        }
     }
 
     fn command(&mut self, command: &Command, sensitive: bool) {

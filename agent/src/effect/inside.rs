@@ -87,12 +87,19 @@ fn perform(task: &Task, output: &File) -> anyhow::Result<Outcome> {
         .args(arguments)
         .env_clear()
         .envs(env)
-        .stdin(Stdio::null())
+        .stdin(match &task.stdin {
+            Some(_) => Stdio::piped(),
+            None => Stdio::null(),
+        })
         .stdout(both()?)
         .stderr(both()?)
         .process_group(0)
         .spawn()
         .with_context(|| format!("cannot run {program}"))?;
+    if let (Some(mut pipe), Some(text)) = (child.stdin.take(), &task.stdin) {
+        // Who does not read to the end says why by how it ends.
+        let _unread = pipe.write_all(text.as_bytes());
+    }
     Ok(wait_for(&mut child, Duration::from_secs(task.timeout_s))?)
 }
 

@@ -39,6 +39,9 @@ pub struct Task {
     pub argv: Vec<String>,
     /// Its whole environment.
     pub env: BTreeMap<String, String>,
+    /// What it reads on its standard input; nothing where none.
+    #[serde(default)]
+    pub stdin: Option<String>,
     /// Who runs it; whoever runs the agent where none.
     pub user: Option<String>,
     /// Where, below `root`.
@@ -196,7 +199,7 @@ impl Effects {
             .with_context(|| format!("cannot make {}", folder.display()))?;
         let text = serde_json::to_vec(task).context("a task does not go into JSON")?;
         let write = || -> std::io::Result<()> {
-            // It may hold secrets in its environment.
+            // It may hold secrets in its environment and its input.
             let mut file = OpenOptions::new()
                 .write(true)
                 .create_new(true)

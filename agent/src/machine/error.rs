@@ -151,6 +151,22 @@ pub enum EnactError {
         /// What is wrong with it.
         why: String,
     },
+    /// What is at a URL could not be fetched, or is something else; what stood there stands.
+    #[error("{path} is left as it was: {why}")]
+    Download {
+        /// Where it belongs.
+        path: String,
+        /// The whole reason.
+        why: String,
+    },
+    /// An archive holds what it must not, or is none; what stood there stands.
+    #[error("{path} is left as it was: the archive is not unpacked, since {why}")]
+    Archive {
+        /// Where it belongs.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// `validate` refused the new file; the old one stands.
     #[error("{path} is left as it was: its validate command {said}")]
     Invalid {

@@ -5,9 +5,11 @@ use super::directory::in_the_way;
 use super::error::{EnactError, SysError};
 use super::hands::{Hands, Spot};
 use super::keep;
+use super::read::MOST_DIGESTED;
 use super::temporary::{Over, Temporary};
 use super::validate::{Saying, judge, refused};
 use super::walk::{Entry, Folder, Trust, What};
+use crate::download::{self, DownloadError};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::resource::Presence;
 use cfg_catalog::resource::file::{Content, File};
@@ -82,7 +84,7 @@ impl Hands<'_> {
         });
         let numbers = self.machine().numbers(shown, &file.attributes, origin)?;
         let (temporary, mut out) = Temporary::file(folder)?;
-        self.pour(shown, content, &mut out)?;
+        self.pour(file, content, &mut out)?;
         chown(&out, numbers.uid, numbers.gid, shown)?;
         if let Some(old) = old {
             self.keep(folder, name, old, &out, &numbers)?;
@@ -119,16 +121,18 @@ impl Hands<'_> {
     }
 
     /// Streams the content, and knows at the end that it was the right one.
-    fn pour(
+    pub(crate) fn pour(
         &self,
-        shown: &str,
+        file: &File,
         content: &Content,
         out: &mut std::fs::File,
     ) -> Result<(), EnactError> {
+        let shown = file.path.as_str();
         let writing = |error| EnactError::Sys(SysError::of_io("writing", shown)(error));
         let (digest, size) = match content {
             Content::Text(bytes) => return out.write_all(bytes).map_err(writing),
             Content::Blob { digest, size } => (digest, *size),
+            Content::Url { url, digest } => return fetch(file, url, digest, out),
         };
         let bad = |why: String| EnactError::Content {
             path: shown.into(),
@@ -171,5 +175,59 @@ impl Hands<'_> {
             keep::carry_over(&old, out, &folder.shown(name))?;
         }
         Ok(())
+    }
+}
+
+/// Streams what is at a URL, and knows at the end that it was the right thing.
+fn fetch(
+    file: &File,
+    url: &str,
+    digest: &Digest,
+    out: &mut std::fs::File,
+) -> Result<(), EnactError> {
+    let mut hashing = Hashing {
+        out,
+        sha: Sha256::new(),
+    };
+    let shown = file.path.as_str();
+    let bad = |why: String| EnactError::Download {
+        path: shown.into(),
+        // A URL may be a secret too.
+        why: match file.sensitive {
+            true => "what it is to hold could not be fetched, or is something else".into(),
+            false => why,
+        },
+    };
+    match download::fetch(url, MOST_DIGESTED, &mut hashing) {
+        Ok(()) => {}
+        Err(DownloadError::Write(error)) => {
+            return Err(SysError::of_io("writing", shown)(error).into());
+        }
+        Err(error) => return Err(bad(error.to_string())),
+    }
+    let seen = Digest::from(<[u8; 32]>::from(hashing.sha.finalize()));
+    match seen == *digest {
+        true => Ok(()),
+        false => Err(bad(format!(
+            "what is at {url} has the SHA-256 {seen}, and {digest} is wanted"
+        ))),
+    }
+}
+
+/// A file, with the digest of what is written to it.
+struct Hashing<'a> {
+    out: &'a mut std::fs::File,
+    sha: Sha256,
+}
+
+impl Write for Hashing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.sha.update(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
     }
 }

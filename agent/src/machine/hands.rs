@@ -3,14 +3,15 @@
 use super::Machine;
 use super::attributes::{Numbers, Origin, chown, set_mode};
 use super::error::{EnactError, SysError};
+use super::mount::path_of_table;
 use super::temporary::{Over, Temporary, sweep};
 use super::walk::{Entry, Folder, Reached, What};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::Kind;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::{Action, Change};
-use cfg_catalog::resource::file::File;
-use cfg_catalog::resource::{Attributes, Body, Resource};
+use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::{Attributes, Body, Presence, Resource};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -76,9 +77,11 @@ impl<'a> Hands<'a> {
             }
             Body::Link(link) => self.link(link),
             Body::Repository(repository) => self.repository(repository),
+            Body::Sysctl(sysctl) => self.sysctl(sysctl),
+            Body::Archive(archive) => self.archive(archive),
             Body::User(user) => self.user(user),
             Body::Group(group) => self.group(group),
-            Body::Package(_) | Body::Command(_) | Body::Service(_) => {
+            Body::Package(_) | Body::Mount(_) | Body::Command(_) | Body::Service(_) => {
                 Err(EnactError::OtherKind(resource.id.clone()))
             }
         }
@@ -91,6 +94,22 @@ impl<'a> Hands<'a> {
     pub fn make_parent(&self, path: &AbsPath) -> Result<(), EnactError> {
         let reached = self.machine.root().folder(path)?;
         self.parents(reached).map(|_made| ())
+    }
+
+    /// Writes the table of file systems anew; owner and mode stay as they are.
+    ///
+    /// # Errors
+    /// Where it could not be written.
+    pub fn fstab(&self, table: String) -> Result<(), EnactError> {
+        self.file(&File {
+            path: path_of_table(),
+            state: Presence::Present,
+            content: Some(Content::Text(table.into_bytes())),
+            attributes: Attributes::default(),
+            validate: None,
+            sensitive: false,
+            create_only: false,
+        })
     }
 
     /// The spot that a path means, its folders made where they are missing and swept of leftovers.

@@ -3,6 +3,7 @@
 //! A [`Machine`] can only look. [`Hands`] can change it, and a dry run never has any.
 
 mod account;
+mod archive;
 mod attributes;
 mod below;
 mod directory;
@@ -11,6 +12,7 @@ mod file;
 mod hands;
 mod keep;
 mod link;
+mod mount;
 mod observe;
 mod read;
 mod remove;
@@ -18,10 +20,12 @@ mod repository;
 mod resource;
 mod root;
 mod spared;
+mod sysctl;
 mod temporary;
 #[cfg(test)]
 mod tests;
-mod tool;
+pub(crate) mod tool;
+mod unpack;
 mod validate;
 mod walk;
 

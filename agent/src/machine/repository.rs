@@ -26,7 +26,7 @@ impl Hands<'_> {
 }
 
 /// A file of root's that all may read: apt reads its sources as another user.
-fn for_everybody(path: &str, content: Content) -> Result<File, EnactError> {
+pub(crate) fn for_everybody(path: &str, content: Content) -> Result<File, EnactError> {
     let path: AbsPath = path
         .parse()
         .map_err(|error| EnactError::Unfit(format!("{path}: {error}")))?;

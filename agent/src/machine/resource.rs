@@ -2,6 +2,7 @@
 
 use super::read::ReadError;
 use super::{Machine, Wanted};
+use cfg_catalog::digest::Digest;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::repository::{Repository, RepositoryState};
 use cfg_catalog::resource::{Attributes, Body, Observed, PathState, Presence, Resource};
@@ -39,28 +40,34 @@ impl Machine {
             }
             Body::Link(link) => path(&link.path, &Wanted::default()),
             Body::Repository(repository) => Some(Observed::Repository(self.repository(repository))),
+            Body::Sysctl(sysctl) => Some(Observed::Sysctl(self.sysctl(sysctl))),
+            Body::Mount(mount) => Some(seen(self.mount(mount).map(Observed::Mount))),
+            Body::Archive(archive) => Some(seen(self.archive(archive).map(Observed::Archive))),
             Body::User(user) => Some(seen(self.observe_user(user).map(Observed::User))),
             Body::Group(group) => Some(seen(self.observe_group(group).map(Observed::Group))),
             Body::Package(_) | Body::Command(_) | Body::Service(_) => None,
         }
     }
 
-    fn repository(&self, repository: &Repository) -> RepositoryState {
+    /// What stands where a file of cfg's own with this content is to be.
+    pub(crate) fn own_file(&self, path: &AbsPath, digest: Digest) -> PathState {
         let attributes = Attributes::default();
+        let wanted = Wanted {
+            digest: Some(digest),
+            below: false,
+            attributes: Some(&attributes),
+        };
+        self.observe_path(path, &wanted)
+    }
+
+    fn repository(&self, repository: &Repository) -> RepositoryState {
         let look = |path: String, digest| match path.parse() {
-            Ok(path) => {
-                let wanted = Wanted {
-                    digest: Some(digest),
-                    below: false,
-                    attributes: Some(&attributes),
-                };
-                self.observe_path(&path, &wanted)
-            }
+            Ok(path) => self.own_file(&path, digest),
             Err(error) => PathState::Unreadable {
                 why: format!("{path}: {error}"),
             },
         };
-        let sources = cfg_catalog::digest::Digest::of(&repository.sources);
+        let sources = Digest::of(&repository.sources);
         let key = repository.key_path().zip(repository.key.as_ref());
         RepositoryState {
             sources: look(repository.sources_path(), sources),

@@ -4,7 +4,8 @@
 
 use super::below::names_in;
 use super::error::{EnactError, SysError};
-use super::walk::{Entry, Folder, What};
+use super::unpack::remove_tree;
+use super::walk::{Entry, Folder, Trust, What};
 use rustix::fs::{
     AtFlags, Mode, OFlags, RenameFlags, fsync, mkdirat, openat, renameat, renameat_with, symlinkat,
     unlinkat,
@@ -33,6 +34,8 @@ pub(crate) enum Over {
     Rename,
     /// A link or an empty directory that the kernel would not replace by a thing of this type.
     Exchange,
+    /// A directory that goes with all that is in it.
+    Tree,
 }
 
 impl<'a> Temporary<'a> {
@@ -97,6 +100,15 @@ impl<'a> Temporary<'a> {
                 renameat(self.folder, &self.name, self.folder, name).map_err(at("replacing"))?;
                 self.gone = true;
             }
+            Over::Tree => {
+                self.exchange(name).map_err(at("replacing"))?;
+                sync(self.folder)?;
+                // The new one stands; what is left of the old one goes with the next change in this folder.
+                self.gone = true;
+                if let Err(error) = remove_tree(self.folder, &self.name) {
+                    tracing::warn!("{error}");
+                }
+            }
             Over::Exchange => {
                 self.exchange(name).map_err(at("replacing"))?;
                 if let Err(errno) = self.discard() {
@@ -106,6 +118,22 @@ impl<'a> Temporary<'a> {
                 }
             }
         }
+        sync(self.folder).map_err(EnactError::from)
+    }
+
+    /// A directory that stands in a folder, under a hidden name from now on.
+    pub(crate) fn of(folder: &'a Folder, name: &OsStr) -> Result<Self, SysError> {
+        let hidden = fresh();
+        renameat(folder, name, folder, &hidden)
+            .map_err(SysError::at("moving away", folder.shown(name)))?;
+        sync(folder)?;
+        Ok(Self::named(folder, hidden))
+    }
+
+    /// Removes it with all that is in it.
+    pub(crate) fn remove(mut self) -> Result<(), EnactError> {
+        self.gone = true;
+        remove_tree(self.folder, &self.name)?;
         sync(self.folder).map_err(EnactError::from)
     }
 
@@ -133,8 +161,7 @@ impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.gone {
             // What cannot be removed now is swept away by the next change in this folder.
-            let _left = unlinkat(self.folder, &self.name, AtFlags::empty())
-                .or_else(|_| unlinkat(self.folder, &self.name, AtFlags::REMOVEDIR));
+            clear(self.folder, &self.name);
         }
     }
 }
@@ -158,8 +185,16 @@ pub(crate) fn sync(folder: &Folder) -> Result<(), SysError> {
 pub(crate) fn sweep(folder: &Folder) {
     let names = names_in(folder).unwrap_or_default();
     for name in names.iter().filter(|name| is_leftover(name)) {
-        let _left = unlinkat(folder, name, AtFlags::empty())
-            .or_else(|_| unlinkat(folder, name, AtFlags::REMOVEDIR));
+        clear(folder, name);
+    }
+}
+
+/// Removes a hidden name as well as can be. A tree goes only from where nobody else could have put it.
+fn clear(folder: &Folder, name: &OsStr) {
+    let gone = unlinkat(folder, name, AtFlags::empty())
+        .or_else(|_| unlinkat(folder, name, AtFlags::REMOVEDIR));
+    if gone.is_err() && folder.trust() == Trust::Closed {
+        let _left = remove_tree(folder, name);
     }
 }
 

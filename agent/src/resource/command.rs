@@ -135,6 +135,7 @@ pub fn enact(
         what: resource.id.to_string(),
         argv: guard::argv(&command.run),
         env,
+        stdin: None,
         user: command.user.clone(),
         cwd: cwd(command).to_owned(),
         root: machine.root().path().to_owned(),

@@ -1,5 +1,7 @@
-//! How each kind is done that is no matter of files and accounts: packages, services, commands.
+//! How each kind is done that is no matter of files and accounts: packages, file systems,
+//! services, commands.
 
 pub mod command;
+pub mod mount;
 pub mod package;
 pub mod service;

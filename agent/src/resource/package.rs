@@ -3,10 +3,11 @@
 use crate::apt::get::{Downgrades, Install, Transaction};
 use crate::apt::refused::Question;
 use crate::apt::status::{Entry, Status};
-use crate::apt::{Apt, available, status};
+use crate::apt::{Apt, available, debconf, status};
 use crate::run::site::{PackageMove, Stage};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Change};
+use cfg_catalog::resource::debconf::{Answer, Answers};
 use cfg_catalog::resource::package::{DpkgState, Package, PackagePresence, PackageState, Wanted};
 use cfg_catalog::resource::{Body, Desired};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,14 @@ pub fn observe(
         .filter(|package| asks_index(package, &states[&package.name].dpkg))
         .map(|package| package.name.as_str())
         .collect();
+    if packages.iter().any(|package| !package.debconf.is_empty()) {
+        let database = debconf::Database::read(root);
+        for package in packages {
+            if let Some(state) = states.get_mut(&package.name) {
+                state.debconf = database.of(&package.debconf);
+            }
+        }
+    }
     let versions = match (available::versions(root, &asked), stage) {
         (Ok(versions), _) => versions,
         (Err(error), Stage::Turn) => return Err(error),
@@ -67,6 +76,7 @@ fn state(status: &Status, automatic: &[(String, String)], package: &Package) -> 
         held: entry.is_some_and(Entry::is_held),
         auto: entry.is_some_and(auto),
         available: None,
+        debconf: Answers::default(),
         refusal: None,
     }
 }
@@ -120,9 +130,19 @@ pub fn enact(
     desired: &Desired,
     moves: &[PackageMove<'_>],
 ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
+    apt.answer(&answers(moves))?;
     let mut transaction = transaction(moves);
     transaction.beside = beside(&apt.root, desired, &Status::read(&apt.root)?, &transaction)?;
     let mut failed = apt.transact(&transaction, &held(moves))?;
+    for one in moves.iter().filter(|one| one.changes.iter().any(amends)) {
+        let name = &one.resource.id.name;
+        if failed.contains_key(name) {
+            continue;
+        }
+        if let Err(error) = apt.reconfigure(name) {
+            failed.insert(name.clone(), cfg_catalog::chain(error.as_ref()));
+        }
+    }
     for (action, word) in [
         (Action::Update, "manual"),
         (Action::Unhold, "unhold"),
@@ -130,7 +150,7 @@ pub fn enact(
     ] {
         let marked: Vec<String> = moves
             .iter()
-            .filter(|one| one.changes.iter().any(|change| change.action == action))
+            .filter(|one| one.changes.iter().any(|change| marks(change, action)))
             .map(|one| one.resource.id.name.clone())
             .filter(|name| !failed.contains_key(name))
             .collect();
@@ -211,6 +231,30 @@ fn by_id(told: BTreeMap<String, String>) -> BTreeMap<ResourceId, String> {
     told.into_iter()
         .map(|(name, told)| (ResourceId::new(Kind::Package, name), told))
         .collect()
+}
+
+/// The answers of packages that are to be configured by them.
+fn answers<'a>(moves: &[PackageMove<'a>]) -> Vec<(&'a str, &'a [Answer])> {
+    let given = |change: &Change| change.action == Action::Install || amends(change);
+    let all = moves
+        .iter()
+        .filter(|one| one.changes.iter().any(given))
+        .filter_map(|one| match &one.resource.body {
+            Body::Package(package) => Some((package.name.as_str(), package.debconf.as_slice())),
+            _ => None,
+        });
+    all.collect()
+}
+
+/// Whether this change gives an installed package other answers.
+fn amends(change: &Change) -> bool {
+    change.action == Action::Update && change.after.get("debconf").is_some()
+}
+
+/// Whether apt-mark is to do this.
+fn marks(change: &Change, action: Action) -> bool {
+    let marked = action != Action::Update || change.after.get("auto").is_some();
+    change.action == action && marked
 }
 
 fn transaction(moves: &[PackageMove<'_>]) -> Transaction {

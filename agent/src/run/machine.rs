@@ -6,7 +6,7 @@ use crate::apt::{self, Apt, policy};
 use crate::effect::Effects;
 use crate::guard::{self, Question, Where};
 use crate::machine::{BlobSource, Caller, Hands, Machine, Root};
-use crate::resource::{command, package, service};
+use crate::resource::{command, mount, package, service};
 use crate::systemd::Systemd;
 use anyhow::Context as _;
 use cfg_catalog::id::ResourceId;
@@ -304,6 +304,11 @@ impl Hand for Whole<'_> {
     fn enact(&mut self, resource: &Resource, changes: &[Change]) -> Result<(), Trouble> {
         let machine = Machine::new(self.eyes.root);
         let hands = Hands::new(&machine, self.blobs);
+        if let Body::Mount(body) = &resource.body {
+            mount::enact(&machine, &hands, &self.effects, body, &self.run)?;
+            // systemd makes units of the table.
+            return Ok(self.eyes.systemd.daemon_reload()?);
+        }
         hands
             .enact(resource, changes)
             .map_err(|error| Trouble::from(anyhow::Error::new(error)))

@@ -72,10 +72,12 @@ impl Ahead {
                     self.paths.insert(path);
                 }
             }
+            // What is in it nobody can tell.
+            Kind::Mount | Kind::Archive => self.brings = true,
             Kind::Service if matches!(change.action, Action::Create | Action::Update) => {
                 self.unit_files.insert(change.resource.clone());
             }
-            Kind::User | Kind::Group | Kind::Service => {}
+            Kind::User | Kind::Group | Kind::Sysctl | Kind::Service => {}
         }
     }
 

@@ -4,6 +4,7 @@ use super::Snapshot;
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::resource::account::UserState;
+use crate::resource::mount::MountPresence;
 use crate::resource::{Body, Desired, Observed, Presence, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Claims {
     present: BTreeSet<AbsPath>,
     absent: BTreeMap<AbsPath, ResourceId>,
-    /// Directories with a purge of their own: what is in them is theirs to remove.
+    /// Directories with a purge of their own, and archives: what is in them is theirs to remove.
     purging: BTreeSet<AbsPath>,
 }
 
@@ -46,6 +47,19 @@ impl Claims {
                 if let Some(path) = service.unit_path() {
                     self.present.insert(path);
                 }
+            }
+            Body::Sysctl(sysctl) => {
+                if let Ok(path) = sysctl.file() {
+                    self.claim(resource, &path, sysctl.state);
+                }
+            }
+            // What is in it is its own, and goes with it.
+            Body::Archive(archive) => {
+                self.present.insert(archive.path.clone());
+                self.purging.insert(archive.path.clone());
+            }
+            Body::Mount(mount) => {
+                self.present.insert(mount.point.clone());
             }
             Body::Command(command) => self.present.extend(command.creates.clone()),
             Body::User(user) if user.authorized_keys.is_some() => {
@@ -135,6 +149,9 @@ pub(crate) fn presence(body: &Body) -> Presence {
         Body::File(file) => file.state,
         Body::Directory(directory) => directory.state,
         Body::Link(link) => link.state,
+        Body::Archive(archive) => archive.state,
+        Body::Sysctl(sysctl) => sysctl.state,
+        Body::Mount(mount) if mount.state == MountPresence::Absent => Presence::Absent,
         Body::User(user) => user.state,
         Body::Group(group) => group.state,
         _ => Presence::Present,

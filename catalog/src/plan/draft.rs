@@ -7,6 +7,7 @@ use super::folders::{Folders, Outlook};
 use super::inputs::{self, Inputs};
 use super::ledger::{Ledger, begin};
 use super::listing::{Entry, Move};
+use super::missing::{missing, nothing};
 use super::order::{Cycle, Phase, Step, order};
 use super::turn::{Turn, Verdict, turn};
 use super::written;
@@ -15,6 +16,7 @@ use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::directory::Directory;
+use crate::resource::mount;
 use crate::resource::service::Input;
 use crate::resource::{Attributes, Body, Desired, Observed, PathState, Presence, Resource};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,6 +121,9 @@ struct Draft<'a> {
     /// Folders that are to stand where a link or a file stands, and links that are to lead elsewhere: what was seen
     /// below them is not what will be there.
     moved: BTreeMap<AbsPath, Certainty>,
+    /// Where file systems are to be mounted or unmounted, and archives come or go: what was seen there, and below, is
+    /// not what will be.
+    renewed: BTreeSet<AbsPath>,
     /// What failed or is skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
     plan: Plan,
@@ -141,6 +146,7 @@ impl<'a> Draft<'a> {
             ahead: Ahead::of_a_plan(),
             homes: BTreeMap::new(),
             moved: BTreeMap::new(),
+            renewed: BTreeSet::new(),
             broken: BTreeMap::new(),
             plan: Plan::default(),
         }
@@ -186,7 +192,7 @@ impl<'a> Draft<'a> {
             .iter()
             .any(|change| change.resource == step.resource)
         {
-            let parents = self.parents(resource, observed);
+            let parents = self.parents(resource, observed, sure);
             step.needs.extend(parents);
         }
         self.foresee(resource, observed, &changes);
@@ -246,9 +252,18 @@ impl<'a> Draft<'a> {
     }
 
     /// Plans the folders that are missing above a resource; gives the ones it needs.
-    fn parents(&mut self, resource: &Resource, observed: Option<&Observed>) -> Vec<ResourceId> {
+    fn parents(
+        &mut self,
+        resource: &Resource,
+        observed: Option<&Observed>,
+        sure: Certainty,
+    ) -> Vec<ResourceId> {
         let mut needs = Vec::new();
-        for missing in missing(resource, observed) {
+        for mut missing in missing(resource, observed) {
+            if let Body::Mount(mount) = &resource.body {
+                // The folder of the role at this place is the one that will be mounted: another is made to mount it on.
+                missing.retain(|path| *path != mount.point || !self.declared.contains_key(path));
+            }
             // A home comes with all that leads to it.
             let home = missing
                 .iter()
@@ -261,7 +276,7 @@ impl<'a> Draft<'a> {
                 }
                 let id = ResourceId::new(Kind::Directory, path.as_str());
                 if !self.plan.parents.contains_key(&id) {
-                    self.parent(&id, path, resource, above.take());
+                    self.parent(&id, path, resource, (above.take(), sure));
                 }
                 above = Some(id);
             }
@@ -275,7 +290,7 @@ impl<'a> Draft<'a> {
         id: &ResourceId,
         path: &AbsPath,
         below: &Resource,
-        above: Option<ResourceId>,
+        (above, sure): (Option<ResourceId>, Certainty),
     ) {
         let resource = Resource {
             id: id.clone(),
@@ -294,6 +309,7 @@ impl<'a> Draft<'a> {
         let mut changes = self.judge(Phase::Parent, &resource, Some(&absent)).changes;
         for change in &mut changes {
             change.causes.push(below.id.clone());
+            change.certainty = change.certainty.max(sure);
         }
         self.foresee(&resource, Some(&absent), &changes);
         let step = Step {
@@ -339,6 +355,12 @@ impl<'a> Draft<'a> {
             (Body::Directory(body), Action::Update) if !stays => {
                 self.moved.insert(body.path.clone(), Certainty::Certain);
             }
+            (Body::Archive(body), _) => {
+                self.renewed.insert(body.path.clone());
+            }
+            (Body::Mount(body), _) if mount::renews(change) => {
+                self.renewed.insert(body.point.clone());
+            }
             (Body::Link(body), Action::Create | Action::Update) => {
                 self.moved.insert(body.path.clone(), Certainty::Assumed);
             }
@@ -351,6 +373,18 @@ impl<'a> Draft<'a> {
         let Some(path) = own_path(&resource.body) else {
             return (None, Certainty::Certain);
         };
+        let renewed = self.renewed.iter().filter(|point| path.is_within(point));
+        if let Some(point) = renewed.max_by_key(|point| point.as_str().len()) {
+            // What leads there within may be there again, or not.
+            let inside = |above: &AbsPath| above != point && above.is_within(point);
+            let mut missing_parents: Vec<AbsPath> = path.ancestors().take_while(inside).collect();
+            missing_parents.reverse();
+            let gone = PathState::Absent {
+                missing_parents,
+                parent_changed_us: 0,
+            };
+            return (Some(Observed::Path(gone)), Certainty::Assumed);
+        }
         let mut between: Vec<AbsPath> = Vec::new();
         for above in path.ancestors() {
             match self.moved.get(&above) {
@@ -464,33 +498,4 @@ impl<'a> Draft<'a> {
             };
         }
     }
-}
-
-fn nothing() -> Observed {
-    Observed::Path(PathState::Absent {
-        missing_parents: Vec::new(),
-        parent_changed_us: 0,
-    })
-}
-
-/// The folders that do not exist above what a resource is about to write, outermost first, one list a path.
-fn missing<'o>(resource: &Resource, observed: Option<&'o Observed>) -> Vec<&'o [AbsPath]> {
-    let states: Vec<&PathState> = match (&resource.body, observed) {
-        (Body::File(file), _) if file.content.is_none() => Vec::new(),
-        (_, Some(Observed::Path(state))) => vec![state],
-        (_, Some(Observed::Repository(state))) => {
-            std::iter::once(&state.sources).chain(&state.key).collect()
-        }
-        (_, Some(Observed::Service(state))) => state.unit_file.iter().collect(),
-        _ => Vec::new(),
-    };
-    states
-        .into_iter()
-        .filter_map(|state| match state {
-            PathState::Absent {
-                missing_parents, ..
-            } => Some(missing_parents.as_slice()),
-            _ => None,
-        })
-        .collect()
 }

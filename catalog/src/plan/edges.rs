@@ -2,6 +2,8 @@
 
 use super::claims::{by_path, own_path, presence};
 use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use crate::resource::mount::Mount;
 use crate::resource::{Attributes, Body, Desired, Presence, Resource};
 use std::collections::BTreeMap;
 
@@ -28,6 +30,8 @@ pub enum Why {
     Folder,
     /// It lies in this folder, which must go.
     Emptied,
+    /// It is, or holds, what this mounts.
+    Device,
     /// It is the owner, or who runs this.
     Owner,
     /// It is the group of this, or one that this user is in.
@@ -53,6 +57,7 @@ impl Why {
             Why::After => "`after`",
             Why::Folder => "lies in it",
             Why::Emptied => "must be empty first",
+            Why::Device => "its `device`",
             Why::Owner => "its owner",
             Why::Group => "its group",
             Why::Member => "must have no members first",
@@ -85,6 +90,8 @@ pub(crate) fn edges(desired: &Desired) -> Edges<'_> {
             .collect(),
     };
     graph.paths();
+    graph.mounts();
+    graph.archives();
     for resource in &desired.resources {
         for first in &resource.after {
             graph.needs(&resource.id, first, Why::After);
@@ -139,6 +146,40 @@ impl<'a> Graph<'a> {
         }
     }
 
+    /// What stands in a file system comes after its mount, and so does the folder that it is mounted on: it is the one
+    /// of the file system that a role means. What is unmounted comes after all that is unmounted within it.
+    fn mounts(&mut self) {
+        let desired = self.desired;
+        let mounts: BTreeMap<&AbsPath, (&Resource, &Mount)> = desired
+            .resources
+            .iter()
+            .filter_map(|resource| match &resource.body {
+                Body::Mount(mount) => Some((&mount.point, (resource, mount))),
+                _ => None,
+            })
+            .collect();
+        for resource in &desired.resources {
+            let own = match &resource.body {
+                Body::Mount(mount) => Some(mount),
+                _ => None,
+            };
+            for path in written(resource) {
+                let itself = own.is_none().then(|| path.clone());
+                let mut places = itself.into_iter().chain(path.ancestors());
+                let Some((first, outer)) = places.find_map(|place| mounts.get(&place)) else {
+                    continue;
+                };
+                let gone = |mount: &Mount| mount.state.mounted() == Some(false);
+                match own {
+                    Some(inner) if gone(inner) && gone(outer) => {
+                        self.needs(&first.id, &resource.id, Why::Emptied)
+                    }
+                    _ => self.needs(&resource.id, &first.id, Why::Folder),
+                }
+            }
+        }
+    }
+
     fn body(&mut self, resource: &'a Resource) {
         let id = &resource.id;
         match &resource.body {
@@ -149,6 +190,8 @@ impl<'a> Graph<'a> {
                     self.account(id, Kind::Group, group);
                 }
             }
+            Body::Mount(mount) => self.device(id, mount),
+            Body::Archive(archive) => self.owners(id, &archive.attributes),
             Body::Group(group) if group.state == Presence::Absent => self.emptied(id),
             Body::Command(command) => {
                 for first in &command.on {
@@ -171,6 +214,48 @@ impl<'a> Graph<'a> {
                 self.socket(id, &service.unit);
             }
             _ => {}
+        }
+    }
+
+    /// What stands in an archive comes after it: it comes and goes whole. One that goes, after what goes from it.
+    fn archives(&mut self) {
+        let desired = self.desired;
+        let archives: BTreeMap<&AbsPath, &Resource> = desired
+            .resources
+            .iter()
+            .filter_map(|resource| match &resource.body {
+                Body::Archive(archive) => Some((&archive.path, resource)),
+                _ => None,
+            })
+            .collect();
+        if archives.is_empty() {
+            return;
+        }
+        for resource in &desired.resources {
+            for path in written(resource) {
+                let Some(archive) = path.ancestors().find_map(|above| archives.get(&above)) else {
+                    continue;
+                };
+                match (presence(&archive.body), presence(&resource.body)) {
+                    (Presence::Absent, Presence::Absent) => {
+                        self.needs(&archive.id, &resource.id, Why::Emptied);
+                    }
+                    _ => self.needs(&resource.id, &archive.id, Why::Folder),
+                }
+            }
+        }
+    }
+
+    /// A folder or file of the role that is mounted at another place.
+    fn device(&mut self, id: &'a ResourceId, mount: &Mount) {
+        let device = mount.entry.as_ref().map(|entry| entry.device.parse());
+        let Some(Ok(device)): Option<Result<AbsPath, _>> = device else {
+            return;
+        };
+        let by_path = by_path(self.desired);
+        let mut places = std::iter::once(device.clone()).chain(device.ancestors());
+        if let Some(first) = places.find_map(|place| by_path.get(&place)) {
+            self.needs(id, &first.id, Why::Device);
         }
     }
 
@@ -227,6 +312,9 @@ fn written(resource: &Resource) -> Vec<crate::path::AbsPath> {
             .filter_map(|path| path.parse().ok())
             .collect(),
         Body::Service(service) => service.unit_path().into_iter().collect(),
+        Body::Mount(mount) => vec![mount.point.clone()],
+        Body::Archive(archive) => vec![archive.path.clone()],
+        Body::Sysctl(sysctl) => sysctl.file().into_iter().collect(),
         body => own_path(body).cloned().into_iter().collect(),
     }
 }

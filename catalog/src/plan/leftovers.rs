@@ -6,12 +6,15 @@ use super::{Action, Plan, Snapshot};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::account::{Group, GroupState, User, UserState};
+use crate::resource::archive::Archive;
 use crate::resource::directory::Directory;
 use crate::resource::file::File;
 use crate::resource::link::Link;
+use crate::resource::mount::{Live, Mount, MountPresence};
 use crate::resource::package::{DpkgState, Package, PackagePresence, Wanted};
 use crate::resource::repository::Repository;
 use crate::resource::service::{Active, Enabled, Load, Service};
+use crate::resource::sysctl::Sysctl;
 use crate::resource::{Attributes, Body, Desired, Observed, PathState, Place, Presence, Resource};
 use crate::text::names;
 use serde::{Deserialize, Serialize};
@@ -115,6 +118,9 @@ fn leaves_something(body: &Body) -> bool {
         | Body::Directory(_)
         | Body::File(_)
         | Body::Link(_)
+        | Body::Sysctl(_)
+        | Body::Mount(_)
+        | Body::Archive(_)
         | Body::Service(_) => presence(body) == Presence::Present,
     }
 }
@@ -141,6 +147,11 @@ fn stands(id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
             let starts = state.enabled == Enabled::Yes;
             masked || (state.load != Load::NotFound && (running || starts || entry.unit))
         }
+        Observed::Sysctl(state) => !matches!(state.file, PathState::Absent { .. }),
+        Observed::Mount(state) => {
+            !state.entries.is_empty() || matches!(state.live, Live::Yes { .. })
+        }
+        Observed::Archive(state) => state.marker.is_some(),
         Observed::Command(_) => false,
     }
 }
@@ -177,6 +188,23 @@ fn body(id: &ResourceId) -> Option<Body> {
             path: path_of(id)?,
             state: Presence::Absent,
             target: None,
+        }),
+        Kind::Sysctl => Body::Sysctl(Sysctl {
+            name: name(),
+            state: Presence::Absent,
+            value: None,
+        }),
+        Kind::Mount => Body::Mount(Mount {
+            point: path_of(id)?,
+            state: MountPresence::Absent,
+            entry: None,
+        }),
+        Kind::Archive => Body::Archive(Archive {
+            path: path_of(id)?,
+            state: Presence::Absent,
+            content: None,
+            strip: 0,
+            attributes: Attributes::default(),
         }),
         Kind::Package => Body::Package(Package {
             name: name(),

@@ -18,6 +18,7 @@ pub mod turn;
 mod edges;
 mod folders;
 mod listing;
+mod missing;
 mod written;
 
 pub use draft::{Plan, PlannedStep, plan, plan_within};

@@ -24,6 +24,7 @@ pub fn needed(resource: &Resource) -> (Vec<&str>, Vec<&str>) {
         Body::Directory(directory) if directory.state == Presence::Present => {
             named(&directory.attributes)
         }
+        Body::Archive(archive) if archive.state == Presence::Present => named(&archive.attributes),
         _ => (Vec::new(), Vec::new()),
     };
     if let Body::User(user) = &resource.body

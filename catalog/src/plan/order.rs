@@ -1,7 +1,7 @@
 //! The order of a run. It comes from the role alone, so it is the same on every machine and in every run.
 //!
-//! By kind first: repositories and /etc/apt, groups, users, masks, packages, directories, files, links, commands,
-//! unit files, services; by name within. What something comes after overrides that, and packages stay together as far as it
+//! By kind first: repositories and /etc/apt, groups, users, masks, packages, directories, files, links, sysctl,
+//! mounts, archives, commands, unit files, services; by name within. What something comes after overrides that, and packages stay together as far as it
 //! lets them, since each gathering of packages is one transaction of apt.
 
 use super::edges::{Bond, Edges, Why, edges};
@@ -110,6 +110,9 @@ enum Rank {
     Directory,
     File,
     Link,
+    Sysctl,
+    Mount,
+    Archive,
     Command,
     Service,
 }
@@ -128,6 +131,9 @@ fn rank(resource: &Resource) -> Rank {
             Kind::Directory => Rank::Directory,
             Kind::File => Rank::File,
             Kind::Link => Rank::Link,
+            Kind::Sysctl => Rank::Sysctl,
+            Kind::Mount => Rank::Mount,
+            Kind::Archive => Rank::Archive,
             Kind::Command => Rank::Command,
             Kind::Service => Rank::Service,
         },

@@ -13,8 +13,8 @@ use super::{Action, Change, Host, Power};
 use crate::id::ResourceId;
 use crate::resource::service::Load;
 use crate::resource::{
-    Body, Desired, Observed, Obstacle, PathState, Resource, account, attributes, command,
-    directory, file, link, package, repository, service,
+    Body, Desired, Observed, Obstacle, PathState, Resource, account, archive, attributes, command,
+    directory, file, link, mount, package, repository, service, sysctl,
 };
 use serde_json::Value;
 
@@ -139,6 +139,9 @@ fn of_kind(
         }
         (Body::File(body), Observed::Path(state)) => file::diff(resource, body, state, turn),
         (Body::Link(body), Observed::Path(state)) => link::diff(resource, body, state),
+        (Body::Sysctl(body), Observed::Sysctl(state)) => sysctl::diff(resource, body, state, turn),
+        (Body::Mount(body), Observed::Mount(state)) => mount::diff(resource, body, state),
+        (Body::Archive(body), Observed::Archive(state)) => archive::diff(resource, body, state),
         (Body::Command(body), Observed::Command(state)) => {
             Ok(command::diff(resource, body, state, turn))
         }

@@ -6,6 +6,7 @@ use super::{Action, Certainty, Change};
 use crate::digest::Digest;
 use crate::path::AbsPath;
 use crate::resource::account::{User, UserState};
+use crate::resource::fstab::FSTAB;
 use crate::resource::service::Service;
 use crate::resource::{Body, Observed, Resource};
 
@@ -36,6 +37,20 @@ pub(crate) fn by(
                 .filter_map(|(path, digest)| file(path.parse().ok(), digest))
                 .collect()
         }
+        Body::Sysctl(sysctl) => match (sysctl.file(), change.action) {
+            (Ok(path), Action::Remove) => vec![(path, Move::Away)],
+            (path, _) => file(path.ok(), Digest::of(&sysctl.line()))
+                .into_iter()
+                .collect(),
+        },
+        Body::Archive(archive) if change.action == Action::Remove => {
+            vec![(archive.path.clone(), Move::Away)]
+        }
+        Body::Archive(archive) => vec![open(archive.path.clone())],
+        Body::Mount(mount) => std::iter::once(mount.point.clone())
+            .chain(FSTAB.parse().ok())
+            .map(open)
+            .collect(),
         Body::Service(service) => of_unit(service, change.action),
         Body::User(user) if change.action == Action::Create || user.authorized_keys.is_some() => {
             keys(user, observed).into_iter().map(open).collect()

@@ -4,12 +4,16 @@ use super::reader::Keys;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::account::{Group, User};
+use crate::resource::archive::Archive;
 use crate::resource::command::Command;
 use crate::resource::directory::Directory;
 use crate::resource::file::{Content, File};
+use crate::resource::fstab::Entry;
 use crate::resource::link::Link;
+use crate::resource::mount::{Mount, MountPresence};
 use crate::resource::package::{Package, PackagePresence, Wanted};
 use crate::resource::service::{Activity, Service, UnitFile};
+use crate::resource::sysctl::Sysctl;
 use crate::resource::{Attributes, Body, Place, Presence, Shell};
 use crate::text::names;
 use crate::text::secrets::Stand;
@@ -43,6 +47,19 @@ pub fn build(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Built> {
             path: path(id)?,
             state: presence(keys),
             target: keys.read("target", Given::line),
+        }),
+        Kind::Sysctl => Body::Sysctl(Sysctl {
+            name: id.name.clone(),
+            state: presence(keys),
+            value: keys.read("value", Given::setting),
+        }),
+        Kind::Mount => Body::Mount(mount(keys, path(id)?)),
+        Kind::Archive => Body::Archive(Archive {
+            path: path(id)?,
+            state: presence(keys),
+            content: content(keys),
+            strip: keys.read("strip", Given::number).unwrap_or_default(),
+            attributes: attributes(keys),
         }),
         Kind::Command => Body::Command(command(keys, id)?),
         Kind::Service => Body::Service(service(keys, id)?),
@@ -127,7 +144,7 @@ fn package(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Package {
         },
         version: keys.read("version", version).unwrap_or(Wanted::Any),
         hold: keys.read("hold", Given::boolean),
-        debconf: Vec::new(),
+        debconf: keys.read("debconf", Given::debconf).unwrap_or_default(),
     }
 }
 
@@ -179,6 +196,10 @@ fn content(keys: &mut Keys<'_, '_>) -> Option<Content> {
         let text = keys.file("template", Stand::Key(Kind::File, "content"))?;
         return Some(Content::Text(text));
     }
+    if let Some(url) = keys.read("url", Given::url) {
+        let digest = keys.read("sha256", Given::sha256)?;
+        return Some(Content::Url { url, digest });
+    }
     let name = keys.role_path("source")?;
     let place = keys.place("source");
     let blob = keys.reader.blob(&name, &place)?;
@@ -197,6 +218,36 @@ fn validate(given: &Given) -> Result<Shell, String> {
     match there {
         true => Ok(shell),
         false => Err("`%s`, the new file, is not in the command".into()),
+    }
+}
+
+fn mount(keys: &mut Keys<'_, '_>, point: AbsPath) -> Mount {
+    let states = |given: &Given| given.word(&["mounted", "present", "unmounted", "absent"]);
+    let device = keys.read("device", Given::line);
+    let fstype = keys.read("fstype", |given| match given.line()? {
+        swap if swap == "swap" => Err("swap has no mount point, and is not in this version".into()),
+        fstype => Ok(fstype),
+    });
+    let options = keys.read("options", Given::line);
+    let (dump, pass) = (
+        keys.read("dump", Given::number),
+        keys.read("pass", Given::number),
+    );
+    Mount {
+        point,
+        state: match keys.read("state", states) {
+            Some("present") => MountPresence::Present,
+            Some("unmounted") => MountPresence::Unmounted,
+            Some("absent") => MountPresence::Absent,
+            _ => MountPresence::Mounted,
+        },
+        entry: device.zip(fstype).map(|(device, fstype)| Entry {
+            device,
+            fstype,
+            options: options.unwrap_or_else(|| "defaults".into()),
+            dump: dump.unwrap_or_default(),
+            pass: pass.unwrap_or_default(),
+        }),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::instances::{Instance, Instances};
 use crate::path::AbsPath;
+use crate::resource::fstab::FSTAB;
 use crate::resource::{Body, Presence, Resource};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use std::collections::BTreeMap;
@@ -10,14 +11,16 @@ use std::collections::BTreeMap;
 pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
     twice(instances, arch, wrong);
     below(instances, wrong);
+    mounts(instances, wrong);
 }
 
-/// The path of a file, directory or link, and whether it must be there.
+/// The path of a file, directory, link or archive, and whether it must be there.
 fn stands(body: &Body) -> Option<(&AbsPath, Presence)> {
     match body {
         Body::File(file) => Some((&file.path, file.state)),
         Body::Directory(directory) => Some((&directory.path, directory.state)),
         Body::Link(link) => Some((&link.path, link.state)),
+        Body::Archive(archive) => Some((&archive.path, archive.state)),
         _ => None,
     }
 }
@@ -46,6 +49,31 @@ fn below(instances: &Instances, wrong: &mut Diagnostics) {
             let message = format!("{} lies in {}, which {why}", resource.id, above.id);
             let diagnostic = Diagnostic::error(&resource.place, message);
             wrong.push(diagnostic.note(&above.place, "the other one"));
+        }
+    }
+}
+
+/// What a file system is mounted on is a folder, and its table is written line by line.
+fn mounts(instances: &Instances, wrong: &mut Diagnostics) {
+    let all = || instances.on.iter().map(|instance| &instance.resource);
+    for mount in all() {
+        let Body::Mount(body) = &mount.body else {
+            continue;
+        };
+        for other in all() {
+            let Some((path, state)) = stands(&other.body) else {
+                continue;
+            };
+            let folder = matches!(other.body, Body::Directory(_)) && state == Presence::Present;
+            let message = match path.as_str() {
+                FSTAB => format!("{} is a line of it, and {} is it whole", mount.id, other.id),
+                _ if body.point.is_within(path) && !folder && body.line().is_some() => {
+                    format!("{} is mounted where {} is", mount.id, other.id)
+                }
+                _ => continue,
+            };
+            let diagnostic = Diagnostic::error(&mount.place, message);
+            wrong.push(diagnostic.note(&other.place, "the other one"));
         }
     }
 }
@@ -109,6 +137,13 @@ fn claims(body: &Body, arch: &str) -> Vec<String> {
             std::iter::once(name).chain(keys).collect()
         }
         Body::Group(group) => vec![format!("the group {}", group.name)],
+        Body::Sysctl(sysctl) => {
+            let file = sysctl.file().ok().map(|p| path(p.as_str()));
+            let name = format!("the setting {}", sysctl.name);
+            std::iter::once(name).chain(file).collect()
+        }
+        Body::Archive(archive) => vec![path(archive.path.as_str())],
+        Body::Mount(mount) => vec![format!("the mount point {}", mount.point)],
         Body::Command(command) => vec![format!("the command {}", command.name)],
     }
 }

@@ -73,7 +73,7 @@ pub fn parse(
     let kinds = allowed(key);
     if !kinds.contains(&kind) {
         let kinds = crate::text::shape::or(kinds.iter().map(|k| k.word().to_owned()));
-        return Err((format!("`{key}` takes a {kinds}, not a {word}"), None));
+        return Err((format!("`{key}` takes a {kinds}, not {}", kind.one()), None));
     }
     let exact = names::canonical(kind, name).map(|name| ResourceId::new(kind, name));
     if let Ok(id) = &exact

@@ -41,6 +41,7 @@ const CONTRADICTIONS: &[(Case, &[(&str, Test)])] = &[
             ("content", Test::Any),
             ("template", Test::Any),
             ("source", Test::Any),
+            ("url", Test::Any),
             ("validate", Test::Any),
             ("create_only", Test::Yes),
         ],
@@ -48,6 +49,30 @@ const CONTRADICTIONS: &[(Case, &[(&str, Test)])] = &[
     (
         (Kind::Directory, "state", &[Test::Word("absent")]),
         &[("source", Test::Any), ("purge", Test::Yes)],
+    ),
+    (
+        (Kind::Archive, "state", &[Test::Word("absent")]),
+        &[
+            ("url", Test::Any),
+            ("source", Test::Any),
+            ("strip", Test::Any),
+            ("owner", Test::Any),
+            ("group", Test::Any),
+        ],
+    ),
+    (
+        (Kind::Mount, "state", &[Test::Word("absent")]),
+        &[
+            ("device", Test::Any),
+            ("fstype", Test::Any),
+            ("options", Test::Any),
+            ("dump", Test::Any),
+            ("pass", Test::Any),
+        ],
+    ),
+    (
+        (Kind::Sysctl, "state", &[Test::Word("absent")]),
+        &[("value", Test::Any)],
     ),
     (
         (Kind::Link, "state", &[Test::Word("absent")]),
@@ -59,7 +84,11 @@ const CONTRADICTIONS: &[(Case, &[(&str, Test)])] = &[
             "state",
             &[Test::Word("absent"), Test::Word("purged")],
         ),
-        &[("version", Test::Any), ("hold", Test::Yes)],
+        &[
+            ("version", Test::Any),
+            ("hold", Test::Yes),
+            ("debconf", Test::Any),
+        ],
     ),
     (
         (Kind::Service, "masked", &[Test::Yes]),
@@ -184,7 +213,23 @@ impl Sayings {
             }
         };
         match self.kind {
+            Kind::File | Kind::Archive => {
+                demand(
+                    self.kind == Kind::Archive && !absent && !has("url") && !has("source"),
+                    "an archive needs `url` or `source`".into(),
+                );
+                demand(
+                    has("url") && !has("sha256"),
+                    "`url` needs sha256, by which what is fetched is believed".into(),
+                );
+                demand(has("sha256") && !has("url"), "`sha256` needs url".into());
+            }
             Kind::Link => demand(!absent && !has("target"), need("target")),
+            Kind::Sysctl => demand(!absent && !has("value"), need("value")),
+            Kind::Mount => {
+                demand(!absent && !has("device"), need("device"));
+                demand(!absent && !has("fstype"), need("fstype"));
+            }
             Kind::Repository => {
                 demand(!has("uris"), need("uris"));
                 demand(!has("suites"), need("suites"));

@@ -41,6 +41,13 @@ pub enum Content {
         /// Bytes.
         size: u64,
     },
+    /// What is at a URL, fetched where it is wanted.
+    Url {
+        /// Where.
+        url: String,
+        /// What it is.
+        digest: Digest,
+    },
 }
 
 impl Content {
@@ -48,7 +55,7 @@ impl Content {
     pub fn digest(&self) -> Digest {
         match self {
             Content::Text(bytes) => Digest::of(bytes),
-            Content::Blob { digest, .. } => *digest,
+            Content::Blob { digest, .. } | Content::Url { digest, .. } => *digest,
         }
     }
 }
@@ -257,6 +264,7 @@ fn bytes<'a>(content: &'a Content, turn: &'a Turn<'_>) -> Option<&'a [u8]> {
     match content {
         Content::Text(bytes) => Some(bytes),
         Content::Blob { digest, .. } => turn.host.blobs.get(digest).map(Vec::as_slice),
+        Content::Url { .. } => None,
     }
 }
 

@@ -3,16 +3,21 @@
 //! `diff(desired, observed) -> changes` is total and cannot fail; empty is the definition of converged.
 
 pub mod account;
+pub mod archive;
 pub mod attributes;
 mod boot;
 pub mod command;
+pub mod debconf;
 pub mod directory;
 pub mod file;
+pub mod fstab;
 pub mod install;
 pub mod link;
+pub mod mount;
 pub mod package;
 pub mod repository;
 pub mod service;
+pub mod sysctl;
 
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
@@ -63,6 +68,12 @@ pub enum Body {
     File(file::File),
     /// A link.
     Link(link::Link),
+    /// A setting of the kernel.
+    Sysctl(sysctl::Sysctl),
+    /// A file system.
+    Mount(mount::Mount),
+    /// An archive.
+    Archive(archive::Archive),
     /// A command.
     Command(command::Command),
     /// A service.
@@ -80,6 +91,9 @@ impl Body {
             Body::Directory(_) => Kind::Directory,
             Body::File(_) => Kind::File,
             Body::Link(_) => Kind::Link,
+            Body::Sysctl(_) => Kind::Sysctl,
+            Body::Mount(_) => Kind::Mount,
+            Body::Archive(_) => Kind::Archive,
             Body::Command(_) => Kind::Command,
             Body::Service(_) => Kind::Service,
         }
@@ -274,6 +288,12 @@ pub enum Observed {
     Group(account::GroupState),
     /// For service.
     Service(service::ServiceState),
+    /// For sysctl.
+    Sysctl(sysctl::SysctlState),
+    /// For mount.
+    Mount(mount::MountState),
+    /// For archive.
+    Archive(archive::ArchiveState),
     /// For command.
     Command(command::CommandState),
     /// Looking failed; a failure of the resource.

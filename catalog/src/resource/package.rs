@@ -1,5 +1,6 @@
 //! A Debian package.
 
+use super::debconf::{self, Answer, Answers};
 use super::{Obstacle, Resource};
 use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Certainty, Change};
@@ -19,8 +20,8 @@ pub struct Package {
     pub version: Wanted,
     /// Whether apt may move it otherwise; none leaves that alone.
     pub hold: Option<bool>,
-    /// Answers for its configuration, set before it is installed: question to (type, value).
-    pub debconf: Vec<(String, String, String)>,
+    /// Answers for its configuration, by question; given before it is installed.
+    pub debconf: Vec<Answer>,
 }
 
 /// Whether a package must be there.
@@ -57,6 +58,8 @@ pub struct PackageState {
     pub auto: bool,
     /// The versions the index offers, newest first; asked only where dpkg's does not do, else none.
     pub available: Option<Vec<String>>,
+    /// What debconf has of the questions that the role answers.
+    pub debconf: Answers,
     /// What apt says against the move that is due; asked only for plans, once it is known what else moves.
     pub refusal: Option<Refusal>,
 }
@@ -192,17 +195,46 @@ fn presence(
             true => Certainty::Certain,
             false => Certainty::Assumed,
         };
-        let after = json!({ "version": version });
+        let mut after = json!({ "version": version });
+        if action == Action::Install
+            && let Some(answers) = debconf::wanted(&package.debconf, resource.sensitive)
+        {
+            after["debconf"] = answers;
+        }
         changes.push(change(action).at_most(sure).showing(shown(state), after));
     }
-    if kept && state.auto {
-        // Moving it marks it as well.
-        changes.push(change(Action::Update).showing(json!({"auto": true}), json!({"auto": false})));
+    if let Some((before, after)) = amended(resource, package, state, kept)? {
+        changes.push(change(Action::Update).showing(before, after));
     }
     if package.hold == Some(true) && !state.held {
         changes.push(change(Action::Hold).showing(json!({"held": false}), json!({"held": true})));
     }
     Ok(changes.into())
+}
+
+/// What is to be changed of a package beside its version.
+fn amended(
+    resource: &Resource,
+    package: &Package,
+    state: &PackageState,
+    kept: bool,
+) -> Result<Option<(Value, Value)>, Obstacle> {
+    let (mut before, mut after) = (json!({}), json!({}));
+    if kept && state.auto {
+        // Moving it marks it as well.
+        (before["auto"], after["auto"]) = (true.into(), false.into());
+    }
+    // What is to be installed is given all answers.
+    let there = matches!(state.dpkg, DpkgState::Installed { .. });
+    let answers = match there {
+        true => debconf::difference(&package.debconf, &state.debconf, resource.sensitive)?,
+        false => None,
+    };
+    if let Some((old, new)) = answers {
+        (before["debconf"], after["debconf"]) = (old, new);
+    }
+    let differs = after.as_object().is_some_and(|after| !after.is_empty());
+    Ok(differs.then_some((before, after)))
 }
 
 /// The change of version, if one is due, and to which.

@@ -383,5 +383,6 @@ fn is_never_text(shape: Shape) -> bool {
             | Shape::Accounts
             | Shape::Lines
             | Shape::Environment
+            | Shape::Debconf
     )
 }

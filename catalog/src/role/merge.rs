@@ -119,6 +119,16 @@ fn resource(
         }
         merged.insert((*key).to_owned(), (*text).clone());
     }
+    if !merged.contains_key("url") {
+        // It belonged to a URL whose place other content has taken.
+        let of_url = |key: &KeyText| {
+            let mut others = counted.iter().filter_map(|one| one.keys.get("url"));
+            others.any(|url| url.role() == key.role())
+        };
+        if merged.get("sha256").is_some_and(of_url) {
+            merged.remove("sha256");
+        }
+    }
     // The outermost role is the last of the closure.
     let (first, last) = (counted[0], counted[counted.len() - 1]);
     Merged {

@@ -273,15 +273,16 @@ impl Reading {
             span: entry.span.clone(),
             keys: BTreeMap::new(),
         };
-        if kind == Kind::Package && entry.node.text().is_some() {
-            let version = self.key(entry);
-            resource.keys.insert("version".into(), version);
+        if let Some(short) = short(kind, &entry.node) {
+            let value = self.key(entry);
+            resource.keys.insert(short.into(), value);
             return self.named(resource);
         }
         let Some(keys) = entry.node.entries() else {
             let wanted = match kind {
                 Kind::Package => "a version or a table".to_owned(),
-                _ => format!("the table of a {}", kind.word()),
+                Kind::Sysctl => "a value or a table".to_owned(),
+                _ => format!("the table of {}", kind.one()),
             };
             let found = entry.node.kind();
             let at = self.source.spot(&entry.node.span);
@@ -300,7 +301,7 @@ impl Reading {
         let inline = self.is_inline(&entry.node);
         let mut joined = 0;
         for key in keys {
-            if kind == Kind::Package && !inline && self.continues(key) {
+            if !inline && continues(kind, key) {
                 joined += 1;
                 let name = format!("{}.{}", resource.name, key.key);
                 self.resource(kind, name, key);
@@ -313,24 +314,16 @@ impl Reading {
         }
     }
 
-    /// Whether a key under a package is the rest of the package's dotted name: `python3.11 = "*"`.
-    fn continues(&self, key: &Entry) -> bool {
-        let words = keys::of(Kind::Package).map(|row| row.name);
-        keys::shape(Kind::Package, &key.key).is_none()
-            && matches!(key.node.value, NodeValue::String(_) | NodeValue::Table(_))
-            && super::near::nearest(&key.key, words).is_none()
-    }
-
     fn is_inline(&self, node: &Node) -> bool {
         self.source.text[node.span.start..].starts_with('{')
     }
 
     fn resource_key(&mut self, resource: &mut ResourceText, entry: &Entry) {
         let kind = resource.kind;
-        let word = kind.word();
+        let (word, one) = (kind.word(), kind.one());
         match keys::shape(kind, &entry.key) {
             Some(Shape::Later) => {
-                let message = format!("`{}` of a {word} is not in this version", entry.key);
+                let message = format!("`{}` of {one} is not in this version", entry.key);
                 self.error(&entry.span, message);
             }
             Some(_) => {
@@ -339,7 +332,7 @@ impl Reading {
             }
             None => {
                 let spot = self.source.spot(&entry.span);
-                let message = format!("unknown key `{}` of a {word}", entry.key);
+                let message = format!("unknown key `{}` of {one}", entry.key);
                 let diagnostic = Diagnostic::error(spot, message);
                 let whole = format!("{}.{}", resource.name, entry.key);
                 self.wrong.push(match entry.node.entries() {
@@ -361,6 +354,25 @@ impl Reading {
         }
         self.role.resources.push(resource);
     }
+}
+
+/// The key that a value stands for where a kind's resource is written without a table.
+fn short(kind: Kind, node: &Node) -> Option<&'static str> {
+    match (kind, &node.value) {
+        (Kind::Package, NodeValue::String(_)) => Some("version"),
+        (Kind::Sysctl, NodeValue::String(_) | NodeValue::Integer(_)) => Some("value"),
+        _ => None,
+    }
+}
+
+/// Whether a key is the rest of a dotted name: `python3.11 = "*"`, `net.ipv4.ip_forward = 1`.
+fn continues(kind: Kind, key: &Entry) -> bool {
+    let words = keys::of(kind).map(|row| row.name);
+    let dotted = matches!(kind, Kind::Package | Kind::Sysctl);
+    dotted
+        && keys::shape(kind, &key.key).is_none()
+        && (short(kind, &key.node).is_some() || key.node.entries().is_some())
+        && super::near::nearest(&key.key, words).is_none()
 }
 
 /// Whether TOML takes a key without quotes.

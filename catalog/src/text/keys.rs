@@ -74,7 +74,7 @@ const PACKAGE: &[Key] = &[
         .is("`absent` leaves configuration files, `purged` does not"),
     key("hold", Shape::Boolean, NOT_MANAGED)
         .is("whether apt may move it otherwise; a held package is unheld for its own change"),
-    later("debconf"),
+    key("debconf", Shape::Debconf, NONE).is("answers for its configuration, by question"),
 ];
 
 const REPOSITORY: &[Key] = &[
@@ -92,8 +92,8 @@ const FILE: &[Key] = &[
     key("source", Shape::File, NOT_MANAGED).is(
         "the same, from a file as it is; whether that is executable does not count, `mode` says it",
     ),
-    later("url"),
-    later("sha256"),
+    key("url", Shape::Url, NOT_MANAGED).is("the same, fetched over HTTP or HTTPS; needs `sha256`"),
+    key("sha256", Shape::Sha256, NONE).is("what is fetched must hash to"),
     key("mode", Shape::Mode, NOT_MANAGED).is("a new one gets `0644`, or `0600` if sensitive"),
     key("owner", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
     key("group", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
@@ -124,6 +124,39 @@ const DIRECTORY: &[Key] = &[
 const LINK: &[Key] = &[
     key("target", Shape::Line, NEEDED).is("as `readlink` shows it; relative is fine"),
     STATE,
+];
+
+const SYSCTL: &[Key] = &[
+    key("value", Shape::Setting, NEEDED)
+        .is("spaces and tabs between its fields make no difference"),
+    STATE.is("`absent` removes its file and leaves the kernel as it is"),
+];
+
+const MOUNT: &[Key] = &[
+    key("device", Shape::Line, NEEDED)
+        .is("a device, `UUID=…`, `LABEL=…`, a folder (with `bind`), `host:/path`, `tmpfs`"),
+    key("fstype", Shape::Line, NEEDED).is("`ext4`, `nfs`, `tmpfs`; `none` with `bind`"),
+    key("options", Shape::Line, "`\"defaults\"`").is("between commas, as in fstab"),
+    key("dump", Shape::Number, "`0`").is("the fifth field of fstab"),
+    key("pass", Shape::Number, "`0`").is("the sixth field of fstab"),
+    key(
+        "state",
+        Shape::Words(&["mounted", "present", "unmounted", "absent"]),
+        "`\"mounted\"`",
+    )
+    .is("`present` is in fstab, mounted or not; `unmounted` is in fstab and not mounted; `absent` is neither"),
+];
+
+const ARCHIVE: &[Key] = &[
+    key("url", Shape::Url, NONE)
+        .is("where it is fetched; this and `sha256`, or `source`, must be given"),
+    key("sha256", Shape::Sha256, NONE).is("what it must hash to"),
+    key("source", Shape::File, NONE).is("an archive in the role"),
+    key("strip", Shape::Number, "`0`")
+        .is("so many folders are left out at the beginning of each name"),
+    key("owner", Shape::Account, "root").is("of all that it holds"),
+    key("group", Shape::Account, "root").is("of all that it holds"),
+    STATE.is("`absent` removes what was unpacked"),
 ];
 
 const SERVICE: &[Key] = &[
@@ -289,6 +322,16 @@ pub const TYPES: &[(&str, &str)] = &[
     ("shell", "an array is argv; a string is for `/bin/sh -c`"),
     ("duration", "`\"90s\"`, `\"2m\"`, `\"1h\"`, `\"1d\"`"),
     (
+        "url",
+        "an address of `http://` or `https://`, without a user",
+    ),
+    ("sha256", "64 hexadecimal digits"),
+    ("setting", "a string or an integer"),
+    (
+        "answers",
+        "a table of answers by question: a string, a boolean, a number, or `{ type, value }`",
+    ),
+    (
         "expression",
         "bare, without `{{ }}`: `\"params.port > 1024\"`",
     ),
@@ -324,6 +367,10 @@ impl Shape {
             Shape::Tree => "tree".into(),
             Shape::Environment => "table of strings".into(),
             Shape::Duration => "duration".into(),
+            Shape::Url => "url".into(),
+            Shape::Sha256 => "sha256".into(),
+            Shape::Setting => "setting".into(),
+            Shape::Debconf => "answers".into(),
             Shape::Later => "not in this version".into(),
         }
     }
@@ -339,6 +386,9 @@ pub fn about(kind: Kind) -> &'static str {
         Kind::Directory => "A directory",
         Kind::File => "A file",
         Kind::Link => "A symbolic link",
+        Kind::Sysctl => "A setting of the kernel",
+        Kind::Mount => "A file system: a line of `/etc/fstab`, and whether it is mounted",
+        Kind::Archive => "A tar, plain or gzipped, unpacked into a directory of its own",
         Kind::Command => "A command, run while its guards let it",
         Kind::Service => "A systemd unit",
     }
@@ -354,6 +404,9 @@ pub fn own(kind: Kind) -> &'static [Key] {
         Kind::Directory => DIRECTORY,
         Kind::File => FILE,
         Kind::Link => LINK,
+        Kind::Sysctl => SYSCTL,
+        Kind::Mount => MOUNT,
+        Kind::Archive => ARCHIVE,
         Kind::Command => COMMAND,
         Kind::Service => SERVICE,
     }
@@ -369,10 +422,12 @@ pub fn shape(kind: Kind, key: &str) -> Option<Shape> {
     of(kind).find(|row| row.name == key).map(|row| row.shape)
 }
 
-/// What a key is merged under: the ways to give a file its bytes are one.
+/// What a key is merged under: the ways to give a file or an archive its bytes are one.
 pub fn slot(kind: Kind, key: &str) -> &str {
     match (kind, key) {
-        (Kind::File, "template" | "source" | "url") => "content",
+        (Kind::File, "template" | "source" | "url") | (Kind::Archive, "source" | "url") => {
+            "content"
+        }
         _ => key,
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Everything here collects what is wrong and goes on, so that one check shows all errors.
 
+mod answers;
 pub(crate) mod declare;
 pub mod diagnostic;
 pub(crate) mod fleet;

@@ -22,10 +22,10 @@ const UNITS: [&str; 9] = [
 /// With the reason why it can be no name.
 pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
     if name.is_empty() {
-        return Err(format!("a {} needs a name", kind.word()));
+        return Err(format!("{} needs a name", kind.one()));
     }
     match kind {
-        Kind::File | Kind::Directory | Kind::Link => path(kind, name),
+        Kind::File | Kind::Directory | Kind::Link | Kind::Mount | Kind::Archive => path(kind, name),
         Kind::Package => package(name).map(|()| name.to_owned()),
         Kind::User | Kind::Group => account(name).map(|()| name.to_owned()),
         Kind::Service => unit(name).map(|unit| {
@@ -33,6 +33,7 @@ pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
             short.unwrap_or(&unit).to_owned()
         }),
         Kind::Repository => repository(name).map(|()| name.to_owned()),
+        Kind::Sysctl => sysctl(name),
         Kind::Command => command(name).map(|()| name.to_owned()),
     }
 }
@@ -45,7 +46,7 @@ fn path(kind: Kind, name: &str) -> Result<String, String> {
         why => format!("{why}: {name:?}"),
     })?;
     if path == AbsPath::root() && kind != Kind::Directory {
-        return Err(format!("`/` cannot be a {}", kind.word()));
+        return Err(format!("`/` cannot be {}", kind.one()));
     }
     Ok(path.to_string())
 }
@@ -158,6 +159,36 @@ fn repository(name: &str) -> Result<(), String> {
     }
 }
 
+/// With dots between its parts and a `/` for each dot in one, as sysctl has it: the first of the two separates.
+fn sysctl(name: &str) -> Result<String, String> {
+    let swap = |c| match c {
+        '.' => '/',
+        '/' => '.',
+        other => other,
+    };
+    let slashes = name
+        .find(['.', '/'])
+        .is_some_and(|at| name[at..].starts_with('/'));
+    let spelling: String = match slashes {
+        true => name.chars().map(swap).collect(),
+        false => name.to_owned(),
+    };
+    let part = |part: &str| {
+        let good = |c: char| c.is_ascii_alphanumeric() || "_-:@/".contains(c);
+        !part.is_empty() && part != "/" && part != "//" && part.chars().all(good)
+    };
+    let good = spelling.contains('.')
+        && spelling.split('.').all(part)
+        && !spelling.starts_with('-')
+        && spelling.len() <= 200;
+    match good {
+        true => Ok(spelling),
+        false => Err(format!(
+            "{name:?} cannot be the name of a kernel setting, as net.ipv4.ip_forward"
+        )),
+    }
+}
+
 fn command(name: &str) -> Result<(), String> {
     if name.starts_with('-') || name.chars().any(char::is_control) || name.len() > 200 {
         return Err(format!(
@@ -207,6 +238,18 @@ mod tests {
             (Kind::Package, "python3.11", "python3.11"),
             (Kind::Package, "libc6:i386", "libc6:i386"),
             (Kind::User, "_apt", "_apt"),
+            (Kind::Sysctl, "net.ipv4.ip_forward", "net.ipv4.ip_forward"),
+            (Kind::Sysctl, "net/ipv4/ip_forward", "net.ipv4.ip_forward"),
+            (
+                Kind::Sysctl,
+                "net/ipv4/conf/eth0.100/forwarding",
+                "net.ipv4.conf.eth0/100.forwarding",
+            ),
+            (
+                Kind::Sysctl,
+                "net.ipv4.conf.eth0/100.forwarding",
+                "net.ipv4.conf.eth0/100.forwarding",
+            ),
             (Kind::Command, "Make the keys", "Make the keys"),
         ] {
             assert_eq!(canonical(kind, name).as_deref(), Ok(spelling));
@@ -236,6 +279,17 @@ mod tests {
             (Kind::Service, "a b"),
             (Kind::Service, "@"),
             (Kind::Repository, "../x"),
+            (Kind::Sysctl, "ip_forward"),
+            (Kind::Sysctl, "net.//.ip_forward"),
+            (Kind::Sysctl, "net/../kernel/x"),
+            (Kind::Sysctl, "net..x"),
+            (Kind::Sysctl, "/net/x"),
+            (Kind::Sysctl, "net.x y"),
+            (Kind::Sysctl, "net.*"),
+            (Kind::Sysctl, "-net.x"),
+            (Kind::Mount, "/"),
+            (Kind::Mount, "none"),
+            (Kind::Archive, "/"),
             (Kind::Command, "-x"),
             (Kind::Command, ""),
         ] {

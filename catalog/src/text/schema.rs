@@ -101,8 +101,15 @@ fn rows<'a>(rows: impl Iterator<Item = &'a Key>) -> Value {
 
 fn resource(kind: Kind) -> Value {
     let mut keys = rows(keys::of(kind));
-    if kind != Kind::Package {
-        return keys;
+    match kind {
+        Kind::Package => {}
+        Kind::Sysctl => {
+            // `net.ipv4.ip_forward = 1` is tables in one another.
+            let deeper =
+                json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/sysctl" } });
+            return json!({ "anyOf": [shape(Shape::Setting), keys, deeper] });
+        }
+        _ => return keys,
     }
     // The rest of a dotted name: `python3.11 = "*"`.
     keys["patternProperties"] = json!({ "^[0-9]": { "$ref": "#/$defs/package" } });
@@ -187,6 +194,22 @@ fn shape(shape: Shape) -> Value {
             "additionalProperties": { "type": "string" },
         })),
         Shape::Duration => text("^[0-9]{1,9}[smhd]$"),
+        Shape::Url => text("^https?://"),
+        Shape::Sha256 => text("^[0-9A-Fa-f]{64}$"),
+        Shape::Setting => json!({ "type": ["string", "integer"], "minLength": 1 }),
+        Shape::Debconf => {
+            let answer = json!({ "type": ["string", "boolean", "integer"] });
+            let typed = json!({
+                "type": "object",
+                "properties": { "type": { "type": "string" }, "value": answer },
+                "required": ["value"],
+                "additionalProperties": false,
+            });
+            or_computed(json!({
+                "type": "object",
+                "additionalProperties": { "anyOf": [answer, typed] },
+            }))
+        }
         Shape::Later => json!(false),
     }
 }

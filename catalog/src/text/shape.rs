@@ -1,8 +1,9 @@
 //! The forms that values of keys take, read from JSON after rendering, or before where no template is in them.
 
 use super::names;
+use crate::digest::Digest;
 use crate::path::{AbsPath, BadPath};
-use crate::resource::{Mode, Shell};
+use crate::resource::{Mode, Shell, sysctl};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -56,6 +57,14 @@ pub enum Shape {
     Environment,
     /// 90s, 2m, 1h.
     Duration,
+    /// Where something is fetched from.
+    Url,
+    /// What it must hash to.
+    Sha256,
+    /// A value of the kernel: words, or a number.
+    Setting,
+    /// Questions of debconf with their answers.
+    Debconf,
     /// Known to the format, not to this version.
     Later,
 }
@@ -73,7 +82,7 @@ pub fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-fn unlike(wanted: &str, value: &Value) -> String {
+pub(super) fn unlike(wanted: &str, value: &Value) -> String {
     format!("expected {wanted}, found {}", kind_of(value))
 }
 
@@ -100,6 +109,10 @@ impl Shape {
             Shape::Template | Shape::File | Shape::Tree => given.role_path().map(drop),
             Shape::Environment => given.environment().map(drop),
             Shape::Duration => given.duration().map(drop),
+            Shape::Url => given.url().map(drop),
+            Shape::Sha256 => given.sha256().map(drop),
+            Shape::Setting => given.setting().map(drop),
+            Shape::Debconf => given.debconf().map(drop),
         }
     }
 }
@@ -250,6 +263,44 @@ impl Given {
         Ok(env)
     }
 
+    pub fn url(&self) -> Result<String, String> {
+        let text = self.line()?;
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+        match host {
+            None | Some("") => Err(format!("expected http:// or https://, found {text:?}")),
+            Some(host) if host.contains('@') => Err("a user has no place in a URL".into()),
+            Some(_) if !text.chars().all(|c| c.is_ascii_graphic()) => {
+                Err("what is no letter, digit or sign in a URL is written as %XX".into())
+            }
+            Some(_) => Ok(text),
+        }
+    }
+
+    pub fn sha256(&self) -> Result<Digest, String> {
+        let text = self.text()?.to_ascii_lowercase();
+        let bad = |_| "expected 64 hexadecimal digits, as sha256sum prints them".to_owned();
+        text.parse().map_err(bad)
+    }
+
+    /// With one space between its fields.
+    pub fn setting(&self) -> Result<String, String> {
+        let text = match &self.value {
+            Value::Number(number) if !number.is_f64() => number.to_string(),
+            Value::String(_) => self.text()?,
+            other => return Err(unlike("a string or an integer", other)),
+        };
+        if text.chars().any(|c| c.is_control() && c != '\t') {
+            return Err("a control character in the value".into());
+        }
+        match sysctl::plain(&text) {
+            plain if plain.is_empty() => Err("empty".into()),
+            plain => Ok(plain),
+        }
+    }
+
     pub fn duration(&self) -> Result<u64, String> {
         let wanted = "a duration, as \"90s\", \"2m\" or \"1h\"";
         let text = self.text().map_err(|_| unlike(wanted, &self.value))?;
@@ -280,7 +331,7 @@ impl Given {
         items.iter().enumerate().map(read).collect()
     }
 
-    fn part(&self, value: &Value) -> Given {
+    pub(super) fn part(&self, value: &Value) -> Given {
         Given {
             value: value.clone(),
             computed: self.computed,
@@ -314,6 +365,29 @@ mod tests {
     fn shapes() {
         let cases: &[(Shape, Value, Result<(), &str>)] = &[
             (Shape::Mode, json!("0644"), Ok(())),
+            (Shape::Url, json!("https://h/x?y"), Ok(())),
+            (Shape::Url, json!("ftp://h/"), Err("expected http")),
+            (Shape::Url, json!("https:///x"), Err("expected http")),
+            (Shape::Url, json!("https://u:p@h/"), Err("a user")),
+            (Shape::Url, json!("https://h/a b"), Err("%XX")),
+            (Shape::Sha256, json!("0".repeat(64)), Ok(())),
+            (Shape::Sha256, json!("A".repeat(64)), Ok(())),
+            (Shape::Sha256, json!("0".repeat(63)), Err("64 hex")),
+            (Shape::Sha256, json!("g".repeat(64)), Err("64 hex")),
+            (Shape::Setting, json!(1), Ok(())),
+            (Shape::Setting, json!("1 2\t3"), Ok(())),
+            (Shape::Setting, json!(" "), Err("empty")),
+            (Shape::Setting, json!("1\n2"), Err("control")),
+            (
+                Shape::Setting,
+                json!(true),
+                Err("or an integer, found a bool"),
+            ),
+            (
+                Shape::Setting,
+                json!(0.5),
+                Err("or an integer, found a float"),
+            ),
             (Shape::Mode, json!("755"), Ok(())),
             (Shape::Mode, json!("04755"), Ok(())),
             (Shape::Mode, json!("77777"), Err("octal digits")),
@@ -353,6 +427,42 @@ mod tests {
             (Shape::Duration, json!("0s"), Err("duration")),
             (Shape::Duration, json!("2"), Err("duration")),
             (Shape::Duration, json!("ä"), Err("duration")),
+            (
+                Shape::Debconf,
+                json!({"a/b": "c", "a/d": true, "a/e": 1}),
+                Ok(()),
+            ),
+            (
+                Shape::Debconf,
+                json!({"a/b": {"type": "select", "value": ""}}),
+                Ok(()),
+            ),
+            (
+                Shape::Debconf,
+                json!({"b": "c"}),
+                Err("no name of a question"),
+            ),
+            (Shape::Debconf, json!({"a /b": "c"}), Err("no name")),
+            (Shape::Debconf, json!({"#a/b": "c"}), Err("no name")),
+            (Shape::Debconf, json!({"a/b": "c\nd"}), Err("control")),
+            (Shape::Debconf, json!({"a/b": "c\\"}), Err("at its end")),
+            (Shape::Debconf, json!({"a/b": " c"}), Err("no space")),
+            (Shape::Debconf, json!({"a/b": ["c"]}), Err("found an array")),
+            (
+                Shape::Debconf,
+                json!({"a/b": {"type": "text"}}),
+                Err("none"),
+            ),
+            (
+                Shape::Debconf,
+                json!({"a/b": {"type": "seen", "value": "x"}}),
+                Err("\"boolean\", "),
+            ),
+            (
+                Shape::Debconf,
+                json!({"a/b": {"kind": "text"}}),
+                Err("unknown key `kind`"),
+            ),
             (Shape::Line, json!("a\nb"), Err("line break")),
             (Shape::Line, json!("a\u{1b}b"), Err("control character")),
             (Shape::Text, json!("a\0b"), Err("NUL")),

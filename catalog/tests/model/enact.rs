@@ -1,16 +1,20 @@
 //! The machine in memory does what it is told, and a run over it as the agent's engine has it.
 
 use super::machine::{Installed, Machine, Node, What};
+use cfg_catalog::digest::Digest;
 use cfg_catalog::plan::claims::Claims;
 use cfg_catalog::plan::document::{Document, Done, Failure, Head, Unforeseen};
 use cfg_catalog::plan::draft::Fate;
 use cfg_catalog::plan::inputs::inputs;
 use cfg_catalog::plan::{
-    Action, Change, Ledger, Plan, PlannedStep, Snapshot, Standing, Turn, Verdict, ahead::Ahead,
-    begin, plan, settle, turn,
+    Action, Change, Ledger, Plan, PlannedStep, Power, Snapshot, Standing, Turn, Verdict,
+    ahead::Ahead, begin, plan, settle, turn,
 };
 use cfg_catalog::resource::account::{Present, User};
+use cfg_catalog::resource::archive::MARKER;
 use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::fstab;
+use cfg_catalog::resource::mount::Mount;
 use cfg_catalog::resource::package::{DpkgState, Package};
 use cfg_catalog::resource::service::{Service, Start};
 use cfg_catalog::resource::{Attributes, Body, Desired, Mode, Observed, Resource};
@@ -64,6 +68,32 @@ impl Machine {
             }
             Body::Package(package) => self.apt(package, change),
             Body::Service(service) => self.systemctl(service, change.action),
+            Body::Sysctl(sysctl) => {
+                let path = sysctl.file().unwrap();
+                if change.action == Action::Remove {
+                    self.nodes.remove(&path);
+                    self.touch_parent(&path);
+                    return;
+                }
+                let none = Attributes::default();
+                self.node(&path, What::File(sysctl.line()), &none, 0o644);
+                if self.kernel.contains_key(&sysctl.name) {
+                    let value = sysctl.value.clone().unwrap();
+                    self.kernel.insert(sysctl.name.clone(), value);
+                }
+            }
+            Body::Mount(mount) => self.mount_it(mount),
+            Body::Archive(archive) => {
+                self.nodes.retain(|path, _| !path.is_within(&archive.path));
+                self.touch_parent(&archive.path);
+                if let Some(marker) = archive.marker() {
+                    let folder = What::Directory;
+                    self.node(&archive.path, folder, &Attributes::default(), 0o755);
+                    let path = archive.path.join(MARKER).unwrap();
+                    let marker = What::File(marker.into_bytes());
+                    self.node(&path, marker, &Attributes::default(), 0o644);
+                }
+            }
             Body::Command(command) => {
                 if let Some(path) = self.touches.get(&command.name).cloned() {
                     self.write(path.as_str(), "");
@@ -79,6 +109,28 @@ impl Machine {
                 }
             }
         }
+    }
+
+    fn mount_it(&mut self, mount: &Mount) {
+        match mount.state.mounted() {
+            _ if self.host.power != Power::Root => {}
+            Some(true) => {
+                let entry = mount.entry.clone().unwrap();
+                self.mounted.insert(mount.point.clone(), entry);
+            }
+            Some(false) => {
+                self.mounted.remove(&mount.point);
+            }
+            None => {}
+        }
+        if mount.line().is_some() && !self.nodes.contains_key(&mount.point) {
+            let none = Attributes::default();
+            self.node(&mount.point, What::Directory, &none, 0o755);
+        }
+        let table = fstab::with(&self.fstab(), &mount.point, mount.line());
+        let path = fstab::FSTAB.parse().unwrap();
+        let what = What::File(table.into_bytes());
+        self.node(&path, what, &Attributes::default(), 0o644);
     }
 
     fn account(&mut self, user: &User, action: Action) {
@@ -132,6 +184,11 @@ impl Machine {
             (Some(_), Some(there)) if file.create_only => there,
             (Some(Content::Text(bytes)), _) => bytes.clone(),
             (Some(Content::Blob { digest, .. }), _) => self.host.blobs[digest].clone(),
+            (Some(Content::Url { url, digest }), _) => {
+                let there = self.web[url].clone().into_bytes();
+                assert_eq!(Digest::of(&there), *digest, "{url}");
+                there
+            }
             (None, there) => there.expect("something to set attributes of"),
         };
         let mode = if file.sensitive { 0o600 } else { 0o644 };
@@ -175,6 +232,11 @@ impl Machine {
     }
 
     fn apt(&mut self, package: &Package, change: &Change) {
+        if change.after.get("debconf").is_some() {
+            let answers = package.debconf.iter().cloned();
+            self.debconf
+                .extend(answers.map(|answer| (answer.question, answer.value)));
+        }
         match change.action {
             Action::Install | Action::Upgrade | Action::Downgrade => {
                 let exact = change.after["version"].as_str().unwrap().to_owned();

@@ -6,13 +6,18 @@ use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::inputs::listed;
 use cfg_catalog::plan::{Certainty, Host, Power, Snapshot};
 use cfg_catalog::resource::account::{GroupState, Present, UserState};
+use cfg_catalog::resource::archive::{ArchiveState, MARKER};
 use cfg_catalog::resource::command::{Command, CommandState, Guards};
+use cfg_catalog::resource::debconf::Answers;
+use cfg_catalog::resource::fstab::{self, Entry, FSTAB};
+use cfg_catalog::resource::mount::{Live, Mount, MountState};
 use cfg_catalog::resource::package::{
     DpkgState, Package, PackagePresence, PackageState, Refusal, Wanted,
 };
 use cfg_catalog::resource::service::{
     Active, Enabled, Load, Service, ServiceState, Start, Trigger, template_of,
 };
+use cfg_catalog::resource::sysctl::{KernelValue, SysctlState};
 use cfg_catalog::resource::{
     Below, BelowKind, Body, Desired, DirectoryState, FileState, LinkState, Mode, Observed,
     Ownership, PathState, Resource, Shell,
@@ -28,6 +33,14 @@ pub struct Machine {
     /// What the index has.
     pub debs: BTreeMap<String, Deb>,
     pub dpkg: BTreeMap<String, Installed>,
+    /// What is at a URL.
+    pub web: BTreeMap<String, String>,
+    /// Settings of the kernel.
+    pub kernel: BTreeMap<String, String>,
+    /// Devices by where they are mounted, with their options.
+    pub mounted: BTreeMap<AbsPath, Entry>,
+    /// What debconf has.
+    pub debconf: BTreeMap<String, String>,
     pub units: BTreeMap<String, Unit>,
     /// Commands that touch a path when they run, by name.
     pub touches: BTreeMap<String, AbsPath>,
@@ -229,6 +242,25 @@ impl Machine {
             }
             Body::Package(package) => Observed::Package(self.package(package)),
             Body::Service(service) => Observed::Service(self.service(service)),
+            Body::Sysctl(sysctl) => Observed::Sysctl(SysctlState {
+                file: self.path(&sysctl.file().unwrap(), false),
+                kernel: match self.kernel.get(&sysctl.name) {
+                    _ if self.host.power != Power::Root => KernelValue::Unjudged,
+                    Some(value) => KernelValue::Is(value.clone()),
+                    None => KernelValue::Missing,
+                },
+            }),
+            Body::Mount(mount) => Observed::Mount(self.mount(mount)),
+            Body::Archive(archive) => Observed::Archive(ArchiveState {
+                path: self.path(&archive.path, false),
+                marker: match self.nodes.get(&archive.path.join(MARKER).unwrap()) {
+                    Some(Node {
+                        what: What::File(bytes),
+                        ..
+                    }) => Some(String::from_utf8(bytes.clone()).unwrap()),
+                    _ => None,
+                },
+            }),
             Body::Command(command) => Observed::Command(CommandState {
                 guards: self.guards(command),
             }),
@@ -319,6 +351,39 @@ impl Machine {
             .collect()
     }
 
+    pub fn fstab(&self) -> String {
+        match self
+            .nodes
+            .get(&FSTAB.parse().unwrap())
+            .map(|node| &node.what)
+        {
+            Some(What::File(bytes)) => String::from_utf8(bytes.clone()).unwrap(),
+            _ => String::new(),
+        }
+    }
+
+    fn mount(&self, mount: &Mount) -> MountState {
+        let live = self.mounted.get(&mount.point);
+        MountState {
+            point: self.path(&mount.point, false),
+            table: self.path(&FSTAB.parse().unwrap(), false),
+            entries: fstab::entries(&self.fstab(), &mount.point),
+            live: match live {
+                _ if self.host.power != Power::Root => Live::Unjudged,
+                None => Live::No,
+                Some(live) => Live::Yes {
+                    device: live.device.clone(),
+                    fstype: live.fstype.clone(),
+                    flags: live.options.split(',').map(str::to_owned).collect(),
+                    same: mount
+                        .entry
+                        .as_ref()
+                        .is_none_or(|entry| entry.device == live.device),
+                },
+            },
+        }
+    }
+
     fn package(&self, package: &Package) -> PackageState {
         let deb = self.debs.get(&package.name);
         let available = Some(deb.map(|deb| deb.versions.clone()).unwrap_or_default());
@@ -328,6 +393,7 @@ impl Machine {
                 held: installed.held,
                 auto: installed.auto,
                 available,
+                debconf: Answers::Known(self.debconf.clone()),
                 refusal: None,
             },
             None => PackageState {
@@ -335,6 +401,7 @@ impl Machine {
                 held: false,
                 auto: false,
                 available,
+                debconf: Answers::Known(self.debconf.clone()),
                 refusal: None,
             },
         }

@@ -1,15 +1,20 @@
 //! Roles by hand.
 
+use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::account::{Group, User};
+use cfg_catalog::resource::archive::Archive;
 use cfg_catalog::resource::command::Command;
 use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::file::{Content, File};
+use cfg_catalog::resource::fstab::Entry;
 use cfg_catalog::resource::link::Link;
+use cfg_catalog::resource::mount::{Mount, MountPresence};
 use cfg_catalog::resource::package::{Package, PackagePresence, Wanted};
 use cfg_catalog::resource::repository::Repository;
 use cfg_catalog::resource::service::{Activity, Service, UnitFile};
+use cfg_catalog::resource::sysctl::Sysctl;
 use cfg_catalog::resource::{Attributes, Body, Desired, Mode, Place, Presence, Resource, Shell};
 
 pub fn id(text: &str) -> ResourceId {
@@ -265,4 +270,63 @@ pub fn group(name: &str, gid: Option<u32>, state: Presence) -> Resource {
         system: false,
     };
     resource(Kind::Group, name, Body::Group(group))
+}
+
+pub fn sysctl(name: &str, value: &str) -> Resource {
+    let sysctl = Sysctl {
+        name: name.into(),
+        state: Presence::Present,
+        value: Some(value.into()),
+    };
+    resource(Kind::Sysctl, name, Body::Sysctl(sysctl))
+}
+
+pub fn no_sysctl(name: &str) -> Resource {
+    let sysctl = Sysctl {
+        name: name.into(),
+        state: Presence::Absent,
+        value: None,
+    };
+    resource(Kind::Sysctl, name, Body::Sysctl(sysctl))
+}
+
+pub fn mount_with(point: &str, change: impl FnOnce(&mut Mount)) -> Resource {
+    let mut mount = Mount {
+        point: path(point),
+        state: MountPresence::Mounted,
+        entry: Some(Entry {
+            device: "/dev/b".into(),
+            fstype: "ext4".into(),
+            options: "defaults".into(),
+            dump: 0,
+            pass: 2,
+        }),
+    };
+    change(&mut mount);
+    resource(Kind::Mount, point, Body::Mount(mount))
+}
+
+pub fn archive(name: &str, content: &str) -> Resource {
+    let archive = Archive {
+        path: path(name),
+        state: Presence::Present,
+        content: Some(Content::Url {
+            url: "https://example.org/x.tar".into(),
+            digest: Digest::of(content.as_bytes()),
+        }),
+        strip: 1,
+        attributes: Attributes::default(),
+    };
+    resource(Kind::Archive, name, Body::Archive(archive))
+}
+
+pub fn no_archive(name: &str) -> Resource {
+    let archive = Archive {
+        path: path(name),
+        state: Presence::Absent,
+        content: None,
+        strip: 0,
+        attributes: Attributes::default(),
+    };
+    resource(Kind::Archive, name, Body::Archive(archive))
 }

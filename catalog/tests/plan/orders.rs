@@ -4,6 +4,7 @@ use crate::build::*;
 use cfg_catalog::plan::explain::ties;
 use cfg_catalog::plan::order::{closure, order};
 use cfg_catalog::plan::{Phase, Step, Why};
+use cfg_catalog::resource::mount::MountPresence;
 use cfg_catalog::resource::{Desired, Presence, Resource};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,9 @@ fn by_kind_then_by_name() {
         running("a", &[]),
         masked("c"),
         until("z", "/x"),
+        archive("/a", ""),
+        mount_with("/m", |_| {}),
+        sysctl("net.x", "1"),
         link("/l", "/x"),
         file("/f", ""),
         file("/etc/apt/preferences.d/pin", ""),
@@ -57,12 +61,53 @@ fn by_kind_then_by_name() {
             "directory:/d/e",
             "file:/f",
             "link:/l",
+            "sysctl:net.x",
+            "mount:/m",
+            "archive:/a",
             "command:z",
             "service:a",
             "service:b",
             "service:c",
         ]
     );
+}
+
+#[test]
+fn what_stands_in_a_file_system_or_an_archive_comes_after_it() {
+    let gone = |point: &str| {
+        mount_with(point, |mount| {
+            mount.state = MountPresence::Absent;
+            mount.entry = None;
+        })
+    };
+    let desired = role(vec![
+        directory("/m"),
+        file("/m/f", ""),
+        mount_with("/m/inner", |mount| {
+            if let Some(entry) = &mut mount.entry {
+                entry.device = "/z/shown".into();
+            }
+        }),
+        mount_with("/m", |_| {}),
+        directory("/z/shown"),
+        archive("/m/a", ""),
+        file("/m/a/f", ""),
+        gone("/old"),
+        gone("/old/inner"),
+    ]);
+    let names = names(&desired);
+    let at = |name: &str| names.iter().position(|other| other == name).unwrap();
+    for (first, after) in [
+        ("mount:/m", "directory:/m"),
+        ("mount:/m", "file:/m/f"),
+        ("mount:/m", "mount:/m/inner"),
+        ("directory:/z/shown", "mount:/m/inner"),
+        ("mount:/m", "archive:/m/a"),
+        ("archive:/m/a", "file:/m/a/f"),
+        ("mount:/old/inner", "mount:/old"),
+    ] {
+        assert!(at(first) < at(after), "{first}, {after} in {names:?}");
+    }
 }
 
 #[test]

@@ -96,9 +96,15 @@ fn refreshed(ran: &Ran, machine: &Machine, wrong: &mut Vec<String>) {
     }
 }
 
-/// Where cfg alone moves things, and no package, command or account beside it, its effects are the plan's, in order.
+/// Where cfg alone moves things, and no package, command, account or file system beside it, its effects are the plan's, in order.
 fn alone(plan: &Document, machine: &Machine, unneeded: &[String], wrong: &mut Vec<String>) {
-    let helped = [Kind::Package, Kind::Command, Kind::User];
+    let helped = [
+        Kind::Package,
+        Kind::Command,
+        Kind::User,
+        Kind::Mount,
+        Kind::Archive,
+    ];
     if plan
         .changes
         .iter()

@@ -1,13 +1,25 @@
 //! A machine in memory, told.
 
-use super::{File, Group, Life, Link, Owned, Package, Told, Unit, User};
+use super::{File, Group, Life, Link, Mounted, Owned, Package, Told, Unit, User};
 use crate::model::machine::{Machine, Node, What};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::package::DpkgState;
 
 /// What is on a machine, without what is as on every other.
 pub fn told(machine: &Machine) -> Told {
-    let mut told = Told::default();
+    let mut told = Told {
+        kernel: machine.kernel.clone(),
+        debconf: machine.debconf.clone(),
+        ..Told::default()
+    };
+    for (point, live) in &machine.mounted {
+        let mounted = Mounted {
+            device: live.device.clone(),
+            fstype: live.fstype.clone(),
+            options: live.options.clone(),
+        };
+        told.mounted.insert(point.to_string(), mounted);
+    }
     for (path, node) in &machine.nodes {
         path_told(machine, path, node, &mut told);
     }

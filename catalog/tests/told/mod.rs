@@ -37,6 +37,18 @@ pub struct Told {
     pub index: BTreeMap<String, Offer>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub package: BTreeMap<String, Package>,
+    /// What is at a URL.
+    #[serde(skip_serializing)]
+    pub web: BTreeMap<String, String>,
+    /// Settings of the kernel.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kernel: BTreeMap<String, String>,
+    /// What is mounted, by where.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub mounted: BTreeMap<String, Mounted>,
+    /// What debconf has, by question.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub debconf: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unit: BTreeMap<String, Unit>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -121,6 +133,14 @@ pub struct Package {
     /// Marked as installed for others only.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub auto: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mounted {
+    pub device: String,
+    pub fstype: String,
+    pub options: String,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::Power;
 use cfg_catalog::resource::Mode;
 use cfg_catalog::resource::account::Present;
+use cfg_catalog::resource::fstab::Entry;
 use cfg_catalog::resource::package::DpkgState;
 
 impl Told {
@@ -19,6 +20,19 @@ impl Told {
         for (name, package) in &self.package {
             package.onto(name, machine);
         }
+        for (point, live) in &self.mounted {
+            let entry = Entry {
+                device: live.device.clone(),
+                fstype: live.fstype.clone(),
+                options: live.options.clone(),
+                dump: 0,
+                pass: 0,
+            };
+            machine.mounted.insert(point.parse().unwrap(), entry);
+        }
+        machine.web.extend(self.web.clone());
+        machine.kernel.extend(self.kernel.clone());
+        machine.debconf.extend(self.debconf.clone());
         for (name, command) in &self.command {
             let touches = command.touches.parse().unwrap();
             machine.touches.insert(name.clone(), touches);

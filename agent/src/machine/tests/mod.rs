@@ -3,14 +3,17 @@
 //! Run as root they make owners as they need them; what an ordinary user sees is tried in a child that is one.
 
 mod accounts;
+mod archives;
 mod carried;
 mod directories;
+mod downloads;
 mod files;
 mod judges;
 mod laws;
 mod ordinary;
 mod paths;
 mod races;
+mod sysctls;
 
 use super::{BlobSource, EnactError, Hands, Machine, Root, Wanted};
 use cfg_catalog::digest::Digest;

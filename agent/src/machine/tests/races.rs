@@ -116,16 +116,19 @@ fn what_a_run_that_died_left_is_swept_away_and_nothing_else() {
         ".cfg-tmp-notes".into(),
         ".cfg-tmp--x-1".into(),
         format!("x.cfg-tmp-{dead}-0123456789abcdef-0"),
-        format!(".cfg-tmp-{dead}-0123456789abcdef-7"),
     ];
     let goes = [
         format!(".cfg-tmp-{dead}-0123456789abcdef-1"),
         format!(".cfg-tmp-{me}-0123456789abcdef-2"),
     ];
-    for name in stays[..4].iter().chain(&goes) {
+    for name in stays.iter().chain(&goes) {
         tree.text(&format!("/etc/{name}"), "half");
     }
-    tree.folder(&format!("/etc/{}/full", stays[4]), 0o755);
+    // Half of an archive; but where others can write it may be theirs.
+    let full = format!(".cfg-tmp-{dead}-0123456789abcdef-7");
+    tree.folder(&format!("/etc/{full}/full"), 0o755);
+    tree.folder(&format!("/tmp/{full}/full"), 0o755);
+    tree.folder("/tmp", 0o1777);
     tree.folder(&format!("/etc/.cfg-tmp-{dead}-0123456789abcdef-3"), 0o700);
     tree.symlink("x", &format!("/etc/.cfg-tmp-{dead}-0123456789abcdef-4"));
     tree.write(&text_file("/etc/app", "x")).unwrap();
@@ -133,6 +136,8 @@ fn what_a_run_that_died_left_is_swept_away_and_nothing_else() {
     left.extend(["app", "group", "passwd"].map(String::from));
     left.sort();
     assert_eq!(tree.names("/etc"), left);
+    tree.write(&text_file("/tmp/app", "x")).unwrap();
+    assert_eq!(tree.names("/tmp"), [full, "app".into()]);
 }
 
 #[test]

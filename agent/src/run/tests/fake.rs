@@ -8,6 +8,7 @@ use cfg_catalog::plan::document::Done;
 use cfg_catalog::plan::inputs::{self, Inputs};
 use cfg_catalog::plan::{Action, Change, Host, Ledger, Plan, Snapshot, begin, plan};
 use cfg_catalog::resource::command::{Command, CommandState, Guards};
+use cfg_catalog::resource::debconf::Answers;
 use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::package::{DpkgState, Package, PackagePresence, PackageState, Wanted};
@@ -376,6 +377,7 @@ impl Site for Fake {
                 held: false,
                 auto: false,
                 available: Some(self.offered.clone()),
+                debconf: Answers::default(),
                 refusal: None,
             }),
             Body::Service(_) => Observed::Service(self.service_state(&resource.id.name)),

@@ -33,8 +33,14 @@ pub(super) fn done(change: &Change) -> String {
 pub(super) fn differences(change: &Change) -> Vec<String> {
     let mut words = Vec::new();
     match (&change.before, &change.after) {
-        _ if change.resource.kind == Kind::Package && change.action == Action::Update => {
-            words.push("marked as wanted for itself".into());
+        (Value::Object(before), Value::Object(after)) if change.resource.kind == Kind::Package => {
+            if change.action == Action::Update && after.contains_key("auto") {
+                words.push("marked as wanted for itself".into());
+            }
+            words.extend(answers(before, after));
+        }
+        (_, Value::Object(after)) if change.resource.kind == Kind::Package => {
+            words.extend(answers(&Map::new(), after));
         }
         (Value::Null, Value::Object(after)) => match after.get("woken_by") {
             Some(by) => words.push(format!("{} can start it again", text(by))),
@@ -51,12 +57,27 @@ pub(super) fn differences(change: &Change) -> Vec<String> {
         }
         _ => {}
     }
+    words.extend(change.after.get("by").map(text));
     words.extend(unseen(change).map(str::to_owned));
     words
 }
 
+/// The answers that a package's configuration is given, and those that it had.
+fn answers(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+    let of = |shown: &Map<String, Value>| shown.get("debconf").and_then(Value::as_object).cloned();
+    let old = of(before);
+    let answered = |(question, new): (String, Value)| match &old {
+        None => format!("{question}: {}", text(&new)),
+        Some(old) => {
+            let old = old.get(&question).unwrap_or(&Value::Null);
+            format!("{question}: {} → {}", text(old), text(&new))
+        }
+    };
+    of(after).into_iter().flatten().map(answered).collect()
+}
+
 /// Keys that stand for content or that the action says already; words say more than they do.
-const SAID: [&str; 4] = ["sha256", "sensitive", "version", "held"];
+const SAID: [&str; 5] = ["sha256", "sensitive", "version", "held", "by"];
 
 /// What new things have that nobody said anything about.
 const USUAL: [(&str, &[&str]); 3] = [

@@ -7,6 +7,8 @@ use crate::model::machine::{Machine, What};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::{Action, Certainty, Ledger};
+use cfg_catalog::resource::archive::MARKER;
+use cfg_catalog::resource::mount::MountPresence;
 use cfg_catalog::resource::package::{DpkgState, PackagePresence};
 use cfg_catalog::resource::service::Activity;
 use cfg_catalog::resource::{Attributes, Body, Desired, Mode, Ownership, Presence, Resource};
@@ -63,7 +65,27 @@ fn drifts(desired: &Desired, machine: &Machine) -> Vec<Drift> {
                     });
                 }
             }
-            Body::File(_) | Body::Directory(_) | Body::Link(_) | Body::Command(_) => {}
+            Body::Sysctl(sysctl) if sysctl.state == Presence::Present => {
+                found.content(&sysctl.file().unwrap(), true);
+                found.drift("the kernel", true, |machine| {
+                    machine.kernel.insert(sysctl.name.clone(), "9".into());
+                });
+            }
+            Body::Archive(archive) => {
+                found.content(&archive.path.join(MARKER).unwrap(), true);
+            }
+            Body::Mount(mount) if machine.mounted.contains_key(&mount.point) => {
+                let managed = mount.state == MountPresence::Mounted;
+                found.drift("what is mounted", managed, |machine| {
+                    machine.mounted.remove(&mount.point);
+                });
+            }
+            Body::File(_)
+            | Body::Directory(_)
+            | Body::Link(_)
+            | Body::Command(_)
+            | Body::Sysctl(_)
+            | Body::Mount(_) => {}
         }
     }
     drifts

@@ -3,8 +3,11 @@
 use crate::build::*;
 use crate::model::machine::{Installed, Machine, Unit, What};
 use cfg_catalog::digest::Digest;
+use cfg_catalog::resource::debconf::Answer;
 use cfg_catalog::resource::directory::TreeFile;
 use cfg_catalog::resource::file::Content;
+use cfg_catalog::resource::fstab;
+use cfg_catalog::resource::mount::MountPresence;
 use cfg_catalog::resource::package::{DpkgState, PackagePresence};
 use cfg_catalog::resource::service::Activity;
 use cfg_catalog::resource::{Body, Desired, Presence, Resource, Shell};
@@ -112,6 +115,30 @@ fn resource(which: usize, how: usize) -> Resource {
         }),
         32 => link("/lnk/in/it", text.trim()),
         33 => no_directory("/full"),
+        34 => [
+            sysctl("net.x", "1"),
+            sysctl("net.x", "2"),
+            no_sysctl("net.x"),
+        ][how % 3]
+            .clone(),
+        35 => archive("/opt/a", ["1", "2"][how % 2]),
+        36 => file("/opt/a/conf/f", text),
+        37 => mount_with("/m", |mount| {
+            use MountPresence::{Absent, Mounted, Present, Unmounted};
+            mount.state = [Mounted, Present, Unmounted, Absent][how % 4];
+            if let Some(entry) = &mut mount.entry {
+                entry.options = ["defaults", "noexec"][how / 4 % 2].into();
+                entry.device = ["/dev/a", "/dev/b"][how / 2 % 2].into();
+            }
+        }),
+        38 => [file("/m/deep/f", text), directory("/m")][how % 2].clone(),
+        39 => package_with("asks", |package| {
+            package.debconf = vec![Answer {
+                question: "asks/q".into(),
+                kind: "string".into(),
+                value: text.trim().into(),
+            }];
+        }),
         _ => after(file("/after/full", text), &["directory:/full", "user:k"]),
     }
 }
@@ -137,7 +164,7 @@ fn versions(name: &str, how: usize) -> Resource {
     }
 }
 
-const WORLD: usize = 35;
+const WORLD: usize = 41;
 
 pub fn roles() -> impl Strategy<Value = Desired> {
     let chosen = proptest::collection::vec((any::<bool>(), 0usize..24), WORLD);
@@ -153,7 +180,7 @@ pub fn roles() -> impl Strategy<Value = Desired> {
 }
 
 pub fn machines() -> impl Strategy<Value = Machine> {
-    let bits = proptest::collection::vec(0usize..3, 18);
+    let bits = proptest::collection::vec(0usize..3, 22);
     bits.prop_map(|bits| machine(&bits))
 }
 
@@ -262,5 +289,43 @@ fn machine(bits: &[usize]) -> Machine {
         machine.write("/t/sub/x", "one\n");
         machine.write("/t/stray", "");
     }
+    newer(&mut machine, &bits[18..]);
     machine
+}
+
+/// The kernel, an archive, a file system and an answer.
+fn newer(machine: &mut Machine, bits: &[usize]) {
+    machine.offer("asks", &["1"], |_| {});
+    machine.kernel.insert("net.x".into(), bits[0].to_string());
+    if bits[0] > 0 {
+        machine.write("/etc/sysctl.d/90-cfg-net.x.conf", "net.x = 1\n");
+    }
+    if bits[1] > 0 {
+        let old = ["", "1", "3"][bits[1]];
+        if let Body::Archive(old) = archive("/opt/a", old).body {
+            machine.write("/opt/a/.cfg-archive", &old.marker().unwrap());
+        }
+        machine.write("/opt/a/conf/f", "one\n");
+    }
+    if bits[2] > 0 {
+        machine.write("/etc/fstab", "/dev/a /m ext4 defaults 0 2\n");
+        machine.write("/m/deep/f", "one\n");
+        let table = machine.fstab();
+        let line = fstab::entries(&table, &path("/m")).remove(0);
+        if bits[2] == 2 {
+            machine.mounted.insert(path("/m"), line);
+        }
+    }
+    if bits[3] > 0 {
+        let installed = Installed {
+            dpkg: DpkgState::Installed {
+                version: "1".into(),
+                changed_us: machine.tick(),
+            },
+            held: false,
+            auto: bits[3] == 2,
+        };
+        machine.dpkg.insert("asks".into(), installed);
+        machine.debconf.insert("asks/q".into(), "one".into());
+    }
 }

@@ -1,9 +1,12 @@
 //! What each kind makes of each state: desired, observed, verdict.
 
 mod accounts;
+mod archives;
+mod mounts;
 mod packages;
 mod paths;
 mod services;
+mod sysctls;
 
 use crate::build::*;
 use crate::model::machine::{Machine, What};
@@ -172,6 +175,9 @@ fn what_was_not_seen_is_a_failure() {
             Kind::Directory => directory("/p"),
             Kind::File => file("/p", ""),
             Kind::Link => link("/p", "/a"),
+            Kind::Sysctl => sysctl("net.ipv4.ip_forward", "1"),
+            Kind::Mount => mount_with("/p", |_| {}),
+            Kind::Archive => archive("/p", "x"),
             Kind::Command => until("c", "/x"),
             Kind::Service => running("s", &[]),
         };

@@ -4,6 +4,7 @@ use super::{judge, judge_ahead, only};
 use crate::build::*;
 use cfg_catalog::plan::ahead::Ahead;
 use cfg_catalog::plan::{Action, Change, Host, Verdict};
+use cfg_catalog::resource::debconf::{Answer, Answers};
 use cfg_catalog::resource::package::{DpkgState, PackagePresence, PackageState, Refusal, Wanted};
 use cfg_catalog::resource::{Observed, Resource};
 use serde_json::json;
@@ -18,6 +19,7 @@ pub fn dpkg(version: &str) -> PackageState {
         held: false,
         auto: false,
         available: Some(available.map(String::from).into()),
+        debconf: Answers::default(),
         refusal: None,
     }
 }
@@ -255,5 +257,85 @@ fn what_the_index_does_not_have_yet_is_only_assumed() {
         let observed = Observed::Package(state.clone());
         let change = only(judge(&resource, observed, &Host::default()));
         assert_eq!(change.certainty, wanted, "{:?} on {state:?}", resource.body);
+    }
+}
+
+fn answering(kind: &str, value: &str) -> Resource {
+    package_with("p", |p| {
+        p.debconf = vec![Answer {
+            question: "p/q".into(),
+            kind: kind.into(),
+            value: value.into(),
+        }];
+    })
+}
+
+fn answered(state: PackageState, value: &str) -> PackageState {
+    PackageState {
+        debconf: Answers::Known([("p/q".to_owned(), value.to_owned())].into()),
+        ..state
+    }
+}
+
+#[test]
+fn answers() {
+    let unread = PackageState {
+        debconf: Answers::Unread {
+            why: "root alone".into(),
+        },
+        ..dpkg("1")
+    };
+    let here = || dpkg("1");
+    check(&[
+        (answering("string", "a"), answered(here(), "a"), ""),
+        (answering("string", "a"), answered(here(), "b"), "update"),
+        (answering("string", "a"), here(), "update"),
+        (answering("string", ""), here(), "update"),
+        // What is not installed is given its answers with its installation.
+        (
+            answering("string", "a"),
+            answered(absent(), "b"),
+            "install 2:1.0",
+        ),
+        // A script takes a password away when it has used it.
+        (answering("password", "a"), here(), ""),
+        (answering("password", "a"), answered(here(), ""), ""),
+        (answering("password", "a"), answered(here(), "b"), "update"),
+        (answering("string", "a"), unread.clone(), "! root alone"),
+        (package("p", "*"), unread, ""),
+        (
+            answering("string", "a"),
+            answered(auto(here()), "b"),
+            "update",
+        ),
+        (
+            answering("string", "a"),
+            answered(auto(here()), "a"),
+            "update",
+        ),
+    ]);
+}
+
+#[test]
+fn answers_are_shown_and_passwords_are_not() {
+    let shown = |resource: &Resource, state: PackageState| {
+        let verdict = judge(resource, Observed::Package(state), &Host::default());
+        let change = verdict.changes.into_iter().next().unwrap();
+        (change.before, change.after)
+    };
+    let (_, after) = shown(&answering("string", "a"), absent());
+    assert_eq!(after["debconf"], json!({"p/q": "a"}));
+    let (before, after) = shown(&answering("string", "a"), answered(auto(dpkg("1")), "b"));
+    assert_eq!(before, json!({"auto": true, "debconf": {"p/q": "b"}}));
+    assert_eq!(after, json!({"auto": false, "debconf": {"p/q": "a"}}));
+    for secret in [
+        answering("password", "a"),
+        sensitive(answering("string", "a")),
+    ] {
+        let (before, after) = shown(&secret, answered(dpkg("1"), "b"));
+        assert_eq!(before["debconf"], json!({"p/q": "(sensitive)"}));
+        assert_eq!(after["debconf"], json!({"p/q": "(sensitive)"}));
+        let (_, after) = shown(&secret, absent());
+        assert_eq!(after["debconf"], json!({"p/q": "(sensitive)"}));
     }
 }

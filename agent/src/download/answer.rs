@@ -1,0 +1,247 @@
+//! What a server answers: a bounded head, and a body that is read as it comes.
+
+use super::connect::Stream;
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result};
+
+/// More than any head has.
+const MOST_HEAD: u64 = 64 * 1024;
+
+/// An answer whose head has been read.
+pub struct Answer {
+    status: String,
+    code: u16,
+    location: Option<String>,
+    body: Body<BufReader<Stream>>,
+}
+
+impl Answer {
+    /// Reads the head.
+    pub fn read(mut stream: BufReader<Stream>) -> Result<Self> {
+        let head = Head::read(&mut stream)?;
+        let body = Body {
+            stream,
+            rest: match (head.chunked, head.length) {
+                (true, _) => Rest::Chunks,
+                (false, Some(length)) => Rest::Bytes(length),
+                (false, None) => Rest::UntilClosed,
+            },
+        };
+        Ok(Self {
+            status: head.status,
+            code: head.code,
+            location: head.location,
+            body,
+        })
+    }
+
+    /// The server's first line.
+    pub fn status(&self) -> &str {
+        &self.status
+    }
+
+    /// Whether what was asked for comes.
+    pub fn is_here(&self) -> bool {
+        self.code == 200
+    }
+
+    /// Where it is instead.
+    pub fn redirect(&self) -> Option<&str> {
+        let redirects = matches!(self.code, 301 | 302 | 303 | 307 | 308);
+        self.location.as_deref().filter(|_| redirects)
+    }
+
+    /// What comes.
+    pub fn body(&mut self) -> &mut impl Read {
+        &mut self.body
+    }
+}
+
+#[derive(Debug, Default)]
+struct Head {
+    status: String,
+    code: u16,
+    location: Option<String>,
+    length: Option<u64>,
+    chunked: bool,
+}
+
+fn bad(why: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidData, why)
+}
+
+impl Head {
+    fn read(stream: &mut impl BufRead) -> Result<Self> {
+        let mut lines = stream.take(MOST_HEAD);
+        let status = line(&mut lines)?;
+        let code = status.split(' ').nth(1).and_then(|code| code.parse().ok());
+        if !status.starts_with("HTTP/1.") {
+            return Err(bad("its answer is not HTTP/1"));
+        }
+        let mut head = Self {
+            code: code.ok_or_else(|| bad("its answer has no code"))?,
+            status,
+            ..Self::default()
+        };
+        loop {
+            let line = line(&mut lines)?;
+            if line.is_empty() {
+                return Ok(head);
+            }
+            let Some((name, value)) = line.split_once(':') else {
+                return Err(bad("a line of its answer is none"));
+            };
+            let value = value.trim();
+            match name.to_ascii_lowercase().as_str() {
+                "location" => head.location = Some(value.to_owned()),
+                "content-length" => {
+                    let length = value.parse().map_err(|_| bad("its length is no number"))?;
+                    head.length = Some(length);
+                }
+                "transfer-encoding" if value.eq_ignore_ascii_case("chunked") => {
+                    head.chunked = true;
+                }
+                "transfer-encoding" => return Err(bad("its encoding is not known")),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A line without its end; the end of the head's bound is none.
+fn line(stream: &mut impl BufRead) -> Result<String> {
+    let mut line = Vec::new();
+    stream.read_until(b'\n', &mut line)?;
+    if line.pop() != Some(b'\n') {
+        return Err(bad("its answer breaks off, or is too long"));
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    String::from_utf8(line).map_err(|_| bad("its answer is no text"))
+}
+
+/// A body, without what HTTP puts around it.
+struct Body<S> {
+    stream: S,
+    rest: Rest,
+}
+
+enum Rest {
+    /// So many bytes.
+    Bytes(u64),
+    /// A chunk's head comes next.
+    Chunks,
+    /// So many bytes of a chunk, and its end.
+    Chunk(u64),
+    /// Whatever comes.
+    UntilClosed,
+    /// Nothing.
+    Done,
+}
+
+impl<S: BufRead> Body<S> {
+    /// The size of the next chunk; 0 is the last.
+    fn chunk(&mut self) -> Result<u64> {
+        let size = line(&mut (&mut self.stream).take(MOST_HEAD))?;
+        let size = size.split(';').next().unwrap_or_default().trim();
+        u64::from_str_radix(size, 16).map_err(|_| bad("a chunk's size is no number"))
+    }
+}
+
+impl<S: BufRead> Read for Body<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if let Rest::Chunks = self.rest {
+            self.rest = match self.chunk()? {
+                0 => Rest::Done,
+                size => Rest::Chunk(size),
+            };
+        }
+        let left = match &self.rest {
+            Rest::Bytes(0) | Rest::Done => return Ok(0),
+            Rest::Bytes(left) | Rest::Chunk(left) => *left,
+            Rest::UntilClosed | Rest::Chunks => u64::MAX,
+        };
+        let most = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let count = match self.stream.read(&mut buffer[..most]) {
+            // Some do not say goodbye over TLS; the digest tells whether all has come.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => 0,
+            count => count?,
+        };
+        let left = left.saturating_sub(count as u64);
+        match &mut self.rest {
+            Rest::UntilClosed => {}
+            _ if count == 0 && most > 0 => return Err(bad("there is less than was said")),
+            Rest::Bytes(rest) => *rest = left,
+            Rest::Chunk(rest) if left > 0 => *rest = left,
+            _ => {
+                if !line(&mut (&mut self.stream).take(2))?.is_empty() {
+                    return Err(bad("a chunk has no end"));
+                }
+                self.rest = Rest::Chunks;
+            }
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(rest: Rest, text: &str) -> Result<String> {
+        let mut body = Body {
+            stream: text.as_bytes(),
+            rest,
+        };
+        let mut read = String::new();
+        body.read_to_string(&mut read)?;
+        Ok(read)
+    }
+
+    #[test]
+    fn bodies() {
+        assert_eq!(body(Rest::Bytes(3), "abcdef").unwrap(), "abc");
+        assert_eq!(body(Rest::UntilClosed, "abcdef").unwrap(), "abcdef");
+        let chunks = "3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n";
+        assert_eq!(body(Rest::Chunks, chunks).unwrap(), "abc0123456789");
+        for (rest, broken) in [
+            (Rest::Bytes(9), "abc"),
+            (Rest::Chunks, "3\r\nab"),
+            (Rest::Chunks, "3\r\nabcd\r\n"),
+            (Rest::Chunks, "3\r\nabc\r\n"),
+            (Rest::Chunks, "x\r\nabc\r\n0\r\n\r\n"),
+            (Rest::Chunks, ""),
+        ] {
+            assert!(body(rest, broken).is_err(), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn heads() {
+        let read = |text: &str| Head::read(&mut text.as_bytes());
+        let head =
+            read("HTTP/1.1 302 Found\r\nLOCATION:  /x \r\ncontent-length: 7\n\r\nbody").unwrap();
+        assert_eq!((head.code, head.length), (302, Some(7)));
+        assert_eq!(head.location.as_deref(), Some("/x"));
+        assert!(
+            read("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                .unwrap()
+                .chunked
+        );
+        let endless = format!("HTTP/1.1 200 OK\r\n{}", "x: y\r\n".repeat(20_000));
+        for broken in [
+            "",
+            "HTTP/1.1 200 OK\r\n",
+            "SSH-2.0-x\r\n\r\n",
+            "HTTP/1.1 what\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+            &endless,
+        ] {
+            assert!(read(broken).is_err(), "{broken:?}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What is mounted at a mount point, and what /etc/fstab says of it. Reads only.
+
+use super::Machine;
+use super::Wanted;
+use super::error::SysError;
+use super::read::ReadError;
+use cfg_catalog::path::AbsPath;
+use cfg_catalog::resource::fstab::{self, FSTAB};
+use cfg_catalog::resource::mount::{Live, Mount, MountState};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// No table is longer.
+const MOST: u64 = 1 << 20;
+/// All that is mounted, as this process sees it; the agent has no mounts of its own.
+const MOUNTS: &str = "/proc/self/mountinfo";
+
+impl Machine {
+    /// What is seen of a mount point.
+    ///
+    /// # Errors
+    /// Where the table or the kernel's list could not be read.
+    pub(crate) fn mount(&self, mount: &Mount) -> Result<MountState, ReadError> {
+        let table = self.fstab()?;
+        Ok(MountState {
+            point: self.observe_path(&mount.point, &Wanted::default()),
+            table: self.observe_path(&path_of_table(), &Wanted::default()),
+            entries: fstab::entries(&table, &mount.point),
+            live: self.live(mount)?,
+        })
+    }
+
+    /// The table; empty where there is none.
+    pub(crate) fn fstab(&self) -> Result<String, ReadError> {
+        let bytes = self.root().read(&path_of_table(), MOST)?;
+        Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
+    }
+
+    fn live(&self, mount: &Mount) -> Result<Live, ReadError> {
+        if !self.root().is_machine() {
+            return Ok(Live::Unjudged);
+        }
+        let list = mounts()?;
+        let mut here = list.lines().filter_map(Mounted::parse).rev();
+        // What was mounted last lies on top.
+        let top = here.find(|one| one.point == mount.point.as_str());
+        Ok(top.map_or(Live::No, |one| Live::Yes {
+            same: is_meant(mount, &one),
+            device: one.device,
+            fstype: one.fstype,
+            flags: one.flags,
+        }))
+    }
+}
+
+/// Where the table is.
+pub(crate) fn path_of_table() -> AbsPath {
+    FSTAB.parse().expect("a literal path")
+}
+
+fn mounts() -> Result<String, SysError> {
+    let read = std::fs::read(MOUNTS).map_err(SysError::of_io("reading", MOUNTS))?;
+    Ok(String::from_utf8_lossy(&read).into_owned())
+}
+
+/// One line of the kernel's list.
+struct Mounted {
+    point: String,
+    flags: Vec<String>,
+    fstype: String,
+    device: String,
+}
+
+impl Mounted {
+    fn parse(line: &str) -> Option<Self> {
+        let (mount, file_system) = line.split_once(" - ")?;
+        let mut mount = mount.split(' ').skip(4);
+        let point = fstab::plain(mount.next()?);
+        let flags = mount.next()?.split(',').map(str::to_owned).collect();
+        let mut file_system = file_system.split(' ');
+        Some(Self {
+            point,
+            flags,
+            fstype: file_system.next()?.to_owned(),
+            device: fstab::plain(file_system.next()?),
+        })
+    }
+}
+
+/// Whether what is mounted is what the role's line names.
+fn is_meant(mount: &Mount, live: &Mounted) -> bool {
+    let Some(entry) = &mount.entry else {
+        return true;
+    };
+    let device = entry.device.as_str();
+    if mount.is_bind() {
+        return is_one(Path::new(device), Path::new(&live.point));
+    }
+    let wanted = match device.split_once('=') {
+        Some((tag, value)) => by_tag(tag, value),
+        None => PathBuf::from(device),
+    };
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let wanted = real(&wanted);
+    let is = Path::new(&live.device);
+    wanted == is || wanted == real(is) || behind(is).is_some_and(|file| file == wanted)
+}
+
+/// `UUID=…` and its like, as udev links them.
+fn by_tag(tag: &str, value: &str) -> PathBuf {
+    let tag = tag.to_ascii_lowercase();
+    let value = value.trim_matches('"').replace(' ', "\\x20");
+    PathBuf::from(format!("/dev/disk/by-{tag}/{value}"))
+}
+
+/// The file that a loop device shows.
+fn behind(device: &Path) -> Option<PathBuf> {
+    let name = device.strip_prefix("/dev").ok()?.to_str()?;
+    let file = format!("/sys/block/{name}/loop/backing_file");
+    let text = std::fs::read_to_string(file).ok()?;
+    Some(PathBuf::from(text.trim_end_matches('\n')))
+}
+
+/// Whether two paths lead to one thing.
+fn is_one(one: &Path, other: &Path) -> bool {
+    let number = |path: &Path| {
+        let seen = path.metadata().ok()?;
+        Some((seen.dev(), seen.ino()))
+    };
+    number(one).is_some_and(|one| number(other) == Some(one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_kernels_list() {
+        let line =
+            "36 35 98:0 /mnt1 /mnt\\040two rw,noatime master:1 - ext3 /dev/root rw,errors=continue";
+        let mounted = Mounted::parse(line).unwrap();
+        assert_eq!(mounted.point, "/mnt two");
+        assert_eq!(mounted.flags, ["rw", "noatime"]);
+        assert_eq!((&*mounted.fstype, &*mounted.device), ("ext3", "/dev/root"));
+        assert!(Mounted::parse("nonsense").is_none());
+    }
+}

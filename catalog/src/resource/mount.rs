@@ -1,0 +1,247 @@
+//! A file system: its line in /etc/fstab, and whether it is mounted.
+
+use super::file::in_the_way;
+use super::fstab::Entry;
+use super::{Obstacle, PathState, Resource};
+use crate::path::AbsPath;
+use crate::plan::turn::Found;
+use crate::plan::{Action, Change};
+use serde_json::{Map, Value};
+
+/// A file system and what must be so of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mount {
+    /// Where it is mounted.
+    pub point: AbsPath,
+    /// Whether it must be in the table, and mounted.
+    pub state: MountPresence,
+    /// Its line; none only when absent.
+    pub entry: Option<Entry>,
+}
+
+/// Whether a file system must be in the table, and mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum MountPresence {
+    /// Both.
+    #[default]
+    Mounted,
+    /// In the table; whether it is mounted now is not managed.
+    Present,
+    /// In the table, and not mounted.
+    Unmounted,
+    /// Neither.
+    Absent,
+}
+
+impl MountPresence {
+    /// Whether it must be mounted; none leaves that alone.
+    pub fn mounted(self) -> Option<bool> {
+        match self {
+            MountPresence::Mounted => Some(true),
+            MountPresence::Present => None,
+            MountPresence::Unmounted | MountPresence::Absent => Some(false),
+        }
+    }
+}
+
+impl Mount {
+    /// The line that must be in the table.
+    pub fn line(&self) -> Option<&Entry> {
+        self.entry
+            .as_ref()
+            .filter(|_| self.state != MountPresence::Absent)
+    }
+
+    /// Whether it shows a folder at another place.
+    pub fn is_bind(&self) -> bool {
+        let options = self.entry.as_ref().map_or("", |entry| &entry.options);
+        options
+            .split(',')
+            .any(|option| matches!(option, "bind" | "rbind"))
+    }
+}
+
+/// What is seen of a mount point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MountState {
+    /// What stands at it.
+    pub point: PathState,
+    /// The table itself.
+    pub table: PathState,
+    /// What the table says of it.
+    pub entries: Vec<Entry>,
+    /// What is mounted there.
+    pub live: Live,
+}
+
+/// What is mounted at a mount point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Live {
+    /// Below a root that is not the machine's nobody asks.
+    Unjudged,
+    /// Nothing.
+    No,
+    /// This, on top of whatever lies below.
+    Yes {
+        /// As the kernel names it.
+        device: String,
+        /// Its type.
+        fstype: String,
+        /// Its flags: `ro`, `nosuid` and so on.
+        flags: Vec<String>,
+        /// Whether it is the device that the role means.
+        same: bool,
+    },
+}
+
+/// What is done to a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is mounted.
+    Mount,
+    /// It stays, with other options.
+    Remount,
+    /// It makes way for another one.
+    Replace,
+    /// It is unmounted.
+    Unmount,
+}
+
+impl Step {
+    fn words(self) -> &'static str {
+        match self {
+            Step::Mount => "mount",
+            Step::Remount => "remount",
+            Step::Replace => "unmount, then mount",
+            Step::Unmount => "unmount",
+        }
+    }
+}
+
+/// What has to be done for a file system to be mounted as it must; none where it is.
+pub fn step(mount: &Mount, state: &MountState) -> Option<Step> {
+    let wanted = mount.state.mounted()?;
+    let (fstype, flags, same) = match &state.live {
+        Live::Unjudged => return None,
+        Live::No => return wanted.then_some(Step::Mount),
+        Live::Yes { .. } if !wanted => return Some(Step::Unmount),
+        Live::Yes {
+            fstype,
+            flags,
+            same,
+            ..
+        } => (fstype, flags, *same),
+    };
+    let entry = mount.entry.as_ref()?;
+    // The kernel says nfs4 of nfs.
+    let any = mount.is_bind() || matches!(entry.fstype.as_str(), "auto" | "none");
+    let of_type = any || fstype.strip_prefix(entry.fstype.as_str()).is_some();
+    if !same || !of_type {
+        return Some(Step::Replace);
+    }
+    let before = state.entries.first().map(|old| &old.options);
+    let changed = before.is_some_and(|old| *old != entry.options);
+    (changed || !flagged(&entry.options, flags)).then_some(Step::Remount)
+}
+
+/// Whether the flags are as far as the options name them; what they do not name is the kernel's to choose.
+fn flagged(options: &str, flags: &[String]) -> bool {
+    let has = |flag: &str| flags.iter().any(|seen| seen == flag);
+    options.split(',').all(|option| match option {
+        "ro" | "rw" | "nosuid" | "nodev" | "noexec" | "noatime" | "nodiratime" | "relatime" => {
+            has(option)
+        }
+        "suid" | "dev" | "exec" => !has(&format!("no{option}")),
+        _ => true,
+    })
+}
+
+/// What would bring the file system about: one change, be it of the line, of what is mounted, or of both.
+pub(crate) fn diff(
+    resource: &Resource,
+    mount: &Mount,
+    state: &MountState,
+) -> Result<Found, Obstacle> {
+    match &state.table {
+        PathState::Absent { .. } | PathState::File(_) => {}
+        other => return Err(Obstacle(format!("/etc/fstab: {}", in_the_way(other).0))),
+    }
+    if state.entries.len() > 1 {
+        return Err(Obstacle(format!(
+            "/etc/fstab has {} lines for {}: leave one",
+            state.entries.len(),
+            mount.point
+        )));
+    }
+    let old = state.entries.first();
+    let (mut before, mut after) = lines(old, mount.line());
+    let step = step(mount, state);
+    if let Some(step) = step {
+        let device = match &state.live {
+            Live::Yes { device, .. } => device.as_str().into(),
+            Live::No | Live::Unjudged => Value::Null,
+        };
+        before.insert("mounted".into(), device);
+        let device = mount.line().filter(|_| step != Step::Unmount);
+        let device = device.map(|entry| entry.device.clone());
+        after.insert("mounted".into(), device.into());
+        after.insert("by".into(), step.words().into());
+    }
+    if before.is_empty() && after.is_empty() {
+        return Ok(Found::default());
+    }
+    if mount.state != MountPresence::Absent {
+        stands_at(&state.point)?;
+    }
+    let action = match (old, mount.line()) {
+        (None, Some(_)) => Action::Create,
+        (_, None) => Action::Remove,
+        (Some(_), Some(_)) => Action::Update,
+    };
+    Ok(vec![Change::new(&resource.id, action).showing(before.into(), after.into())].into())
+}
+
+/// Whether a planned change leaves something else at the mount point than was seen there.
+pub(crate) fn renews(change: &Change) -> bool {
+    let by = change.after.get("by");
+    by.is_some_and(|by| by != Step::Remount.words())
+}
+
+/// Whether something can be mounted on what stands there, or on what will be made there.
+fn stands_at(point: &PathState) -> Result<(), Obstacle> {
+    match point {
+        PathState::Absent { .. } | PathState::Directory(_) => Ok(()),
+        PathState::Link(link) => Err(Obstacle(format!(
+            "it is a link to {}; the kernel would mount there, so name that",
+            link.target
+        ))),
+        other => Err(in_the_way(other)),
+    }
+}
+
+/// The fields in which two lines differ.
+fn lines(old: Option<&Entry>, new: Option<&Entry>) -> (Map<String, Value>, Map<String, Value>) {
+    let fields = |entry: &Entry| -> [(&str, Value); 5] {
+        [
+            ("device", entry.device.as_str().into()),
+            ("fstype", entry.fstype.as_str().into()),
+            ("options", entry.options.as_str().into()),
+            ("dump", entry.dump.into()),
+            ("pass", entry.pass.into()),
+        ]
+    };
+    let (old, new) = (old.map(fields), new.map(fields));
+    let differing = |of: &Option<[(&str, Value); 5]>, other: &Option<[(&str, Value); 5]>| {
+        let all = of.iter().flatten();
+        let differs = |(key, value): &&(&str, Value)| {
+            // A number that is as usual is not worth a word where the whole line comes or goes.
+            let usual = other.is_none() && *value == 0;
+            let same = |(name, other): &(&str, Value)| name == key && other == value;
+            !usual && !other.iter().flatten().any(same)
+        };
+        all.filter(differs)
+            .map(|(key, value)| ((*key).to_owned(), value.clone()))
+            .collect()
+    };
+    (differing(&old, &new), differing(&new, &old))
+}
