@@ -22,6 +22,8 @@ pub enum Kind {
     File,
     /// A symbolic link.
     Link,
+    /// A part of a file that something else owns.
+    Edit,
     /// A command run under a guard.
     Command,
     /// A systemd unit.
@@ -30,7 +32,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which a run goes through them.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Repository,
         Kind::Group,
         Kind::User,
@@ -38,12 +40,13 @@ impl Kind {
         Kind::Directory,
         Kind::File,
         Kind::Link,
+        Kind::Edit,
         Kind::Command,
         Kind::Service,
     ];
 
     /// Kinds of the role format that a later version brings; refused with "not in this version".
-    pub const LATER: [&'static str; 4] = ["edit", "sysctl", "mount", "archive"];
+    pub const LATER: [&'static str; 3] = ["sysctl", "mount", "archive"];
 
     /// The word in role.toml and before the colon.
     pub fn word(self) -> &'static str {
@@ -55,9 +58,21 @@ impl Kind {
             Kind::Directory => "directory",
             Kind::File => "file",
             Kind::Link => "link",
+            Kind::Edit => "edit",
             Kind::Command => "command",
             Kind::Service => "service",
         }
+    }
+
+    /// One of this kind, in messages: "a file", "an edit".
+    pub fn one(self) -> String {
+        let word = self.word();
+        let article = if word.starts_with(['a', 'e', 'i', 'o']) {
+            "an"
+        } else {
+            "a"
+        };
+        format!("{article} {word}")
     }
 
     /// The kind of this word.

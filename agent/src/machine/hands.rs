@@ -75,6 +75,7 @@ impl<'a> Hands<'a> {
                 Ok(())
             }
             Body::Link(link) => self.link(link),
+            Body::Edit(edit) => self.edit(edit, resource.sensitive),
             Body::Repository(repository) => self.repository(repository),
             Body::User(user) => self.user(user),
             Body::Group(group) => self.group(group),

@@ -6,6 +6,7 @@ mod account;
 mod attributes;
 mod below;
 mod directory;
+mod edit;
 mod error;
 mod file;
 mod hands;

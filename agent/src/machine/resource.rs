@@ -24,20 +24,27 @@ impl Machine {
                 let digest = file.content.as_ref().map(|content| content.digest());
                 let wanted = Wanted {
                     digest: digest.filter(|_| file.state == Presence::Present && !file.create_only),
-                    below: false,
                     attributes: Some(&file.attributes),
+                    ..Wanted::default()
                 };
                 path(&file.path, &wanted)
             }
             Body::Directory(directory) => {
                 let wanted = Wanted {
-                    digest: None,
                     below: directory.purge || !directory.source.is_empty(),
                     attributes: Some(&directory.attributes),
+                    ..Wanted::default()
                 };
                 path(&directory.path, &wanted)
             }
             Body::Link(link) => path(&link.path, &Wanted::default()),
+            Body::Edit(edit) => {
+                let wanted = Wanted {
+                    content: true,
+                    ..Wanted::default()
+                };
+                path(&edit.path, &wanted)
+            }
             Body::Repository(repository) => Some(Observed::Repository(self.repository(repository))),
             Body::User(user) => Some(seen(self.observe_user(user).map(Observed::User))),
             Body::Group(group) => Some(seen(self.observe_group(group).map(Observed::Group))),
@@ -51,8 +58,8 @@ impl Machine {
             Ok(path) => {
                 let wanted = Wanted {
                     digest: Some(digest),
-                    below: false,
                     attributes: Some(&attributes),
+                    ..Wanted::default()
                 };
                 self.observe_path(&path, &wanted)
             }

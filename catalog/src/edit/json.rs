@@ -101,6 +101,12 @@ impl Reader<'_> {
         }
         if !first {
             self.byte(b',')?;
+            let comma = self.at - 1;
+            self.space();
+            if self.peek() == Some(close) {
+                self.at = comma;
+                return self.wrong("nothing follows this comma");
+            }
         }
         Ok(true)
     }

@@ -47,6 +47,9 @@ impl Claims {
                     self.present.insert(path);
                 }
             }
+            Body::Edit(edit) => {
+                self.present.insert(edit.path.clone());
+            }
             Body::Command(command) => self.present.extend(command.creates.clone()),
             Body::User(user) if user.authorized_keys.is_some() => {
                 let home = match observed {
@@ -105,11 +108,12 @@ fn leads_to(paths: &BTreeSet<AbsPath>, path: &AbsPath) -> bool {
             .is_some_and(|next| next.is_within(path))
 }
 
-/// The resources that manage a path, by path.
+/// The resources that manage a path as a whole, by path.
 pub(crate) fn by_path(desired: &Desired) -> BTreeMap<AbsPath, &Resource> {
     desired
         .resources
         .iter()
+        .filter(|resource| !matches!(resource.body, Body::Edit(_)))
         .filter_map(|resource| Some((own_path(&resource.body)?.clone(), resource)))
         .collect()
 }
@@ -120,6 +124,7 @@ pub(crate) fn own_path(body: &Body) -> Option<&AbsPath> {
         Body::File(file) => Some(&file.path),
         Body::Directory(directory) => Some(&directory.path),
         Body::Link(link) => Some(&link.path),
+        Body::Edit(edit) => Some(&edit.path),
         _ => None,
     }
 }

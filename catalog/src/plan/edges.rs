@@ -28,6 +28,8 @@ pub enum Why {
     Folder,
     /// It lies in this folder, which must go.
     Emptied,
+    /// It is the file that this edits.
+    Begun,
     /// It is the owner, or who runs this.
     Owner,
     /// It is the group of this, or one that this user is in.
@@ -51,6 +53,7 @@ impl Why {
             Why::After => "`after`",
             Why::Folder => "lies in it",
             Why::Emptied => "must be empty first",
+            Why::Begun => "edits it",
             Why::Owner => "its owner",
             Why::Group => "its group",
             Why::Member => "must have no members first",
@@ -145,6 +148,11 @@ impl<'a> Graph<'a> {
                 for group in user.gid.iter().chain(&user.groups) {
                     self.account(id, Kind::Group, group);
                 }
+            }
+            Body::Edit(edit) => {
+                // Whatever the role itself puts there comes first.
+                let whole = ResourceId::new(Kind::File, edit.path.as_str());
+                self.needs(id, &whole, Why::Begun);
             }
             Body::Group(group) if group.state == Presence::Absent => self.emptied(id),
             Body::Command(command) => {

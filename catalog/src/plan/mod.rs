@@ -16,6 +16,7 @@ pub mod turn;
 mod edges;
 mod folders;
 mod listing;
+mod texts;
 mod written;
 
 pub use draft::{Plan, PlannedStep, plan, plan_within};

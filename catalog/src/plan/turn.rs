@@ -14,7 +14,7 @@ use crate::id::ResourceId;
 use crate::resource::service::Load;
 use crate::resource::{
     Body, Desired, Observed, Obstacle, PathState, Resource, account, attributes, command,
-    directory, file, link, package, repository, service,
+    directory, edit, file, link, package, repository, service,
 };
 use serde_json::Value;
 
@@ -139,6 +139,7 @@ fn of_kind(
         }
         (Body::File(body), Observed::Path(state)) => file::diff(resource, body, state, turn),
         (Body::Link(body), Observed::Path(state)) => link::diff(resource, body, state),
+        (Body::Edit(body), Observed::Path(state)) => edit::diff(resource, body, state, turn),
         (Body::Command(body), Observed::Command(state)) => {
             Ok(command::diff(resource, body, state, turn))
         }

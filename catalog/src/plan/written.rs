@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::path::AbsPath;
 use crate::resource::account::{User, UserState};
 use crate::resource::service::Service;
-use crate::resource::{Body, Observed, Resource};
+use crate::resource::{Body, Observed, PathState, Resource, edit};
 
 /// Where systemd keeps its links.
 const UNITS: &str = "/etc/systemd/system";
@@ -39,6 +39,14 @@ pub(crate) fn by(
         Body::Service(service) => of_unit(service, change.action),
         Body::User(user) if change.action == Action::Create || user.authorized_keys.is_some() => {
             keys(user, observed).into_iter().map(open).collect()
+        }
+        Body::Edit(edit) => {
+            let new = match observed {
+                Some(Observed::Path(state)) => edit::outlook(edit, state),
+                _ => None,
+            };
+            let new = new.map(|text| Move::To(Entry::File(Digest::of(&text))));
+            vec![(edit.path.clone(), new.unwrap_or(Move::Open))]
         }
         Body::Command(command) => command.creates.iter().cloned().map(open).collect(),
         Body::User(_) | Body::Group(_) | Body::Package(_) => Vec::new(),
@@ -86,4 +94,30 @@ fn keys(user: &User, observed: Option<&Observed>) -> Option<AbsPath> {
         (None, _) => format!("/home/{}", user.name),
     };
     format!("{home}/.ssh/authorized_keys").parse().ok()
+}
+
+/// The folders that do not exist above what a resource is about to write, outermost first, one list a path.
+pub(crate) fn missing<'o>(
+    resource: &Resource,
+    observed: Option<&'o Observed>,
+) -> Vec<&'o [AbsPath]> {
+    let states: Vec<&PathState> = match (&resource.body, observed) {
+        (Body::File(file), _) if file.content.is_none() => Vec::new(),
+        (Body::Edit(edit), _) if !edit.create => Vec::new(),
+        (_, Some(Observed::Path(state))) => vec![state],
+        (_, Some(Observed::Repository(state))) => {
+            std::iter::once(&state.sources).chain(&state.key).collect()
+        }
+        (_, Some(Observed::Service(state))) => state.unit_file.iter().collect(),
+        _ => Vec::new(),
+    };
+    states
+        .into_iter()
+        .filter_map(|state| match state {
+            PathState::Absent {
+                missing_parents, ..
+            } => Some(missing_parents.as_slice()),
+            _ => None,
+        })
+        .collect()
 }

@@ -43,6 +43,7 @@ pub fn build(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Built> {
             state: presence(keys),
             target: keys.read("target", Given::line),
         }),
+        Kind::Edit => Body::Edit(super::edit::build(keys, &id.name)?),
         Kind::Command => Body::Command(command(keys, id)?),
         Kind::Service => Body::Service(service(keys, id)?),
     };

@@ -369,5 +369,8 @@ fn is_never_text(shape: Shape) -> bool {
             | Shape::Accounts
             | Shape::Lines
             | Shape::Environment
+            | Shape::Settings
+            | Shape::Removals
+            | Shape::WantedLines
     )
 }

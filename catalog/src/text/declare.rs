@@ -281,7 +281,7 @@ impl Reading {
         let Some(keys) = entry.node.entries() else {
             let wanted = match kind {
                 Kind::Package => "a version or a table".to_owned(),
-                _ => format!("the table of a {}", kind.word()),
+                _ => format!("the table of {}", kind.one()),
             };
             let found = entry.node.kind();
             let at = self.source.spot(&entry.node.span);
@@ -327,10 +327,10 @@ impl Reading {
 
     fn resource_key(&mut self, resource: &mut ResourceText, entry: &Entry) {
         let kind = resource.kind;
-        let word = kind.word();
+        let (word, one) = (kind.word(), kind.one());
         match keys::shape(kind, &entry.key) {
             Some(Shape::Later) => {
-                let message = format!("`{}` of a {word} is not in this version", entry.key);
+                let message = format!("`{}` of {one} is not in this version", entry.key);
                 self.error(&entry.span, message);
             }
             Some(_) => {
@@ -339,7 +339,7 @@ impl Reading {
             }
             None => {
                 let spot = self.source.spot(&entry.span);
-                let message = format!("unknown key `{}` of a {word}", entry.key);
+                let message = format!("unknown key `{}` of {one}", entry.key);
                 let diagnostic = Diagnostic::error(spot, message);
                 let whole = format!("{}.{}", resource.name, entry.key);
                 self.wrong.push(match entry.node.entries() {

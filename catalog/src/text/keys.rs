@@ -2,6 +2,7 @@
 //! role reference are made from.
 
 pub use super::shape::Shape;
+use crate::edit::Format;
 use crate::id::Kind;
 
 /// One key: a row of a table.
@@ -123,6 +124,22 @@ const LINK: &[Key] = &[
     STATE,
 ];
 
+const EDIT: &[Key] = &[
+    key("path", Shape::Path, "the name")
+        .is("which file; several edits may share one, if their formats agree and their keys are apart"),
+    key("format", Shape::Words(Format::WORDS), NEEDED).is("how it is written"),
+    key("set", Shape::Settings, NONE).is("values that must be there"),
+    key("remove", Shape::Removals, "`[]`").is(
+        "what must not be there: a name with dots between keys (`\"log.level\"`), or an array of keys \
+         (`[\"log\", \"a.b\"]`)",
+    ),
+    key("lines", Shape::WantedLines, "`[]`").is("for `lines`: `{ line, match }`, see below"),
+    key("create", Shape::Boolean, "`false`").is(
+        "a missing file is made (0644, root), with what leads to it; else it is a failure. Counts for all edits of a \
+         path",
+    ),
+];
+
 const SERVICE: &[Key] = &[
     key("state", Shape::Words(&["running", "stopped"]), NOT_MANAGED).is("whether it runs"),
     key("enabled", Shape::Boolean, NOT_MANAGED).is("whether it starts at boot"),
@@ -130,7 +147,7 @@ const SERVICE: &[Key] = &[
         .is("whether nothing can start it; enacted before packages"),
     key("unit", Shape::Template, NONE).is("its unit file, written to `/etc/systemd/system/`"),
     key("restart_on", Shape::References, "`[]`")
-        .is("files, directories, packages: restarted when one is not what it started with"),
+        .is("files, edits, directories, packages: restarted when one is not what it started with"),
     key("reload_on", Shape::References, "`[]`")
         .is("the same with a reload; a unit that cannot reload is restarted"),
 ];
@@ -165,7 +182,7 @@ const COMMAND: &[Key] = &[
     key("only_if", Shape::Shell, NONE).is("run only while this succeeds"),
     key("creates", Shape::Path, NONE).is("not run while this exists"),
     key("on", Shape::References, "`[]`").is(
-        "files, directories, links, packages: owed until it succeeded with these as they are now",
+        "files, edits, directories, links, packages: owed until it succeeded with these as they are now",
     ),
     key("user", Shape::Account, "root").is("who runs it, and its guards"),
     key("cwd", Shape::Path, "`\"/\"`").is("where"),
@@ -207,6 +224,7 @@ pub fn own(kind: Kind) -> &'static [Key] {
         Kind::Directory => DIRECTORY,
         Kind::File => FILE,
         Kind::Link => LINK,
+        Kind::Edit => EDIT,
         Kind::Command => COMMAND,
         Kind::Service => SERVICE,
     }

@@ -4,6 +4,7 @@
 
 pub(crate) mod declare;
 pub mod diagnostic;
+pub(crate) mod edits;
 pub(crate) mod fleet;
 pub mod keys;
 pub(crate) mod literal;

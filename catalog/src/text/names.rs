@@ -22,7 +22,7 @@ const UNITS: [&str; 9] = [
 /// With the reason why it can be no name.
 pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
     if name.is_empty() {
-        return Err(format!("a {} needs a name", kind.word()));
+        return Err(format!("{} needs a name", kind.one()));
     }
     match kind {
         Kind::File | Kind::Directory | Kind::Link => path(kind, name),
@@ -33,7 +33,8 @@ pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
             short.unwrap_or(&unit).to_owned()
         }),
         Kind::Repository => repository(name).map(|()| name.to_owned()),
-        Kind::Command => command(name).map(|()| name.to_owned()),
+        Kind::Edit if name.starts_with('/') => path(kind, name),
+        Kind::Edit | Kind::Command => free(kind, name).map(|()| name.to_owned()),
     }
 }
 
@@ -45,7 +46,7 @@ fn path(kind: Kind, name: &str) -> Result<String, String> {
         why => format!("{why}: {name:?}"),
     })?;
     if path == AbsPath::root() && kind != Kind::Directory {
-        return Err(format!("`/` cannot be a {}", kind.word()));
+        return Err(format!("`/` cannot be {}", kind.one()));
     }
     Ok(path.to_string())
 }
@@ -158,11 +159,13 @@ fn repository(name: &str) -> Result<(), String> {
     }
 }
 
-fn command(name: &str) -> Result<(), String> {
+/// A name that only people read.
+fn free(kind: Kind, name: &str) -> Result<(), String> {
     if name.starts_with('-') || name.chars().any(char::is_control) || name.len() > 200 {
         return Err(format!(
-            "{name:?} cannot be the name of a command: at most 200 characters without line breaks, and no `-` at the \
-             beginning"
+            "{name:?} cannot be the name of {}: at most 200 characters without line breaks, and no `-` at the \
+             beginning",
+            kind.one()
         ));
     }
     Ok(())
@@ -208,6 +211,8 @@ mod tests {
             (Kind::Package, "libc6:i386", "libc6:i386"),
             (Kind::User, "_apt", "_apt"),
             (Kind::Command, "Make the keys", "Make the keys"),
+            (Kind::Edit, "/etc//hosts", "/etc/hosts"),
+            (Kind::Edit, "no root logins", "no root logins"),
         ] {
             assert_eq!(canonical(kind, name).as_deref(), Ok(spelling));
         }
@@ -238,6 +243,9 @@ mod tests {
             (Kind::Repository, "../x"),
             (Kind::Command, "-x"),
             (Kind::Command, ""),
+            (Kind::Edit, "/"),
+            (Kind::Edit, "/etc/../x"),
+            (Kind::Edit, "a\nb"),
         ] {
             assert!(canonical(kind, name).is_err(), "{kind:?} {name:?}");
         }

@@ -56,6 +56,12 @@ pub enum Shape {
     Environment,
     /// 90s, 2m, 1h.
     Duration,
+    /// A table of what an edit sets.
+    Settings,
+    /// What an edit removes.
+    Removals,
+    /// Lines that an edit wants to be there.
+    WantedLines,
     /// Known to the format, not to this version.
     Later,
 }
@@ -73,7 +79,7 @@ pub fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-fn unlike(wanted: &str, value: &Value) -> String {
+pub(super) fn unlike(wanted: &str, value: &Value) -> String {
     format!("expected {wanted}, found {}", kind_of(value))
 }
 
@@ -100,6 +106,9 @@ impl Shape {
             Shape::Template | Shape::File | Shape::Tree => given.role_path().map(drop),
             Shape::Environment => given.environment().map(drop),
             Shape::Duration => given.duration().map(drop),
+            Shape::Settings => given.settings().map(drop),
+            Shape::Removals => given.removals().map(drop),
+            Shape::WantedLines => given.wanted_lines().map(drop),
         }
     }
 }
@@ -272,7 +281,10 @@ impl Given {
         }
     }
 
-    fn items<T>(&self, read: impl Fn(&Given) -> Result<T, String>) -> Result<Vec<T>, String> {
+    pub(super) fn items<T>(
+        &self,
+        read: impl Fn(&Given) -> Result<T, String>,
+    ) -> Result<Vec<T>, String> {
         let items = self.value.as_array();
         let items = items.ok_or_else(|| unlike("an array", &self.value))?;
         let read =
@@ -280,7 +292,7 @@ impl Given {
         items.iter().enumerate().map(read).collect()
     }
 
-    fn part(&self, value: &Value) -> Given {
+    pub(super) fn part(&self, value: &Value) -> Given {
         Given {
             value: value.clone(),
             computed: self.computed,

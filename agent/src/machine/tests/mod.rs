@@ -5,6 +5,7 @@
 mod accounts;
 mod carried;
 mod directories;
+mod edits;
 mod files;
 mod judges;
 mod laws;

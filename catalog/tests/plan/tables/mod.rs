@@ -1,6 +1,7 @@
 //! What each kind makes of each state: desired, observed, verdict.
 
 mod accounts;
+mod edits;
 mod packages;
 mod paths;
 mod services;
@@ -172,6 +173,7 @@ fn what_was_not_seen_is_a_failure() {
             Kind::Directory => directory("/p"),
             Kind::File => file("/p", ""),
             Kind::Link => link("/p", "/a"),
+            Kind::Edit => edit("/p", "/p", &["a"]),
             Kind::Command => until("c", "/x"),
             Kind::Service => running("s", &[]),
         };
