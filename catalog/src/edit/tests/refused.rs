@@ -48,6 +48,12 @@ fn what_cannot_be_edited_is_told_with_its_place() {
         ("yaml", "a.b = 1", "", "a: text\n"),
         ("yaml", "a = 1", "", "\tb: 1\n"),
         ("yaml", "", "a", "? a\n: 0\n"),
+        ("yaml", "", "a", "a: &x 2\nb: *x\n"),
+        ("yaml", "c = 1", "", "a: |+\n  x\n\n\n"),
+        ("yaml", "c = 1", "", "a: |+\n  x\n\n\nb: 1\n"),
+        ("yaml", "", "b", "a: |+\n  x\n\nb: 1\n"),
+        ("yaml", "[a]\nc = 1", "", "a: {b}\n"),
+        ("yaml", "[a]\nc = 1", "", "a: {b: 1,}\n"),
     ] {
         let names: Vec<&str> = remove.split_whitespace().collect();
         let answer = apply(text.as_bytes(), &edit(format, set, &names));
