@@ -172,7 +172,7 @@ impl Ini {
                 };
                 format!("{before}{name}{between}{value}")
             }
-            _ => format!("{name} = {value}"),
+            _ => format!("{name}{}{value}", commented(&read.lines)),
         };
         match (section_there, section) {
             (Some(there), Some(_)) => (there.end(), vec![line]),
@@ -203,6 +203,21 @@ impl Ini {
         }
         gone.contains(&true).then(|| read.without(&gone))
     }
+}
+
+/// What separates key and value in a text where all keys are commented out.
+fn commented(lines: &[&str]) -> String {
+    let between = lines
+        .iter()
+        .filter(|line| is_comment(line))
+        .find_map(|line| {
+            let line = line.trim_start().trim_start_matches(['#', ';']);
+            let (name, split) = key_of(line);
+            let between = &line[split];
+            let word = !name.is_empty() && !name.contains(char::is_whitespace);
+            (word && between.trim() == "=").then(|| spaced(between))
+        });
+    between.unwrap_or_else(|| " = ".into())
 }
 
 /// A separator before a value, from one before none.

@@ -114,6 +114,13 @@ fn ini_keeps_separators_and_comments() {
         ),
         ("k = 'v'", "", "k=1\n[s]\nk=1\n", "k=v\n[s]\nk=1\n"),
         (
+            "[s]\nk = 'v'",
+            "",
+            "# to x = y\n[s]\n#j=\n",
+            "# to x = y\n[s]\nk=v\n#j=\n",
+        ),
+        ("[s]\nk = 'v'", "", "[s]\n;j = 1\n", "[s]\nk = v\n;j = 1\n"),
+        (
             "[user]\nage = 3",
             "",
             git,
