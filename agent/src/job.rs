@@ -235,10 +235,10 @@ mod tests {
             let parsed: Only = only.parse().unwrap();
             assert_eq!(parsed.names(&id(resource)), named, "{only} {resource}");
         }
-        for wrong in ["file", "fil:/x", "file:[", "edit:x"] {
+        for wrong in ["file", "fil:/x", "file:[", "sysctl:x"] {
             assert!(wrong.parse::<Only>().is_err(), "{wrong}");
         }
-        let why = "edit:x".parse::<Only>().unwrap_err();
+        let why = "sysctl:x".parse::<Only>().unwrap_err();
         assert!(why.contains("not in this version"));
     }
 }

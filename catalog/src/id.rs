@@ -22,6 +22,8 @@ pub enum Kind {
     File,
     /// A symbolic link.
     Link,
+    /// A part of a file that something else owns.
+    Edit,
     /// A setting of the kernel.
     Sysctl,
     /// A file system.
@@ -36,7 +38,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which a run goes through them.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Repository,
         Kind::Group,
         Kind::User,
@@ -44,6 +46,7 @@ impl Kind {
         Kind::Directory,
         Kind::File,
         Kind::Link,
+        Kind::Edit,
         Kind::Sysctl,
         Kind::Mount,
         Kind::Archive,
@@ -52,7 +55,7 @@ impl Kind {
     ];
 
     /// Kinds of the role format that a later version brings; refused with "not in this version".
-    pub const LATER: [&'static str; 1] = ["edit"];
+    pub const LATER: [&'static str; 0] = [];
 
     /// The word in role.toml and before the colon.
     pub fn word(self) -> &'static str {
@@ -64,6 +67,7 @@ impl Kind {
             Kind::Directory => "directory",
             Kind::File => "file",
             Kind::Link => "link",
+            Kind::Edit => "edit",
             Kind::Sysctl => "sysctl",
             Kind::Mount => "mount",
             Kind::Archive => "archive",

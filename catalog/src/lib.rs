@@ -6,6 +6,7 @@
 
 mod chain;
 pub mod digest;
+pub mod edit;
 pub mod facts;
 pub mod fleet;
 pub mod id;

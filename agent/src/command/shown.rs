@@ -3,12 +3,14 @@
 use crate::error::Error;
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
+use cfg_catalog::edit::{KeyPath, Unwanted};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::resource::account::{Group, User};
 use cfg_catalog::resource::archive::Archive;
 use cfg_catalog::resource::command::Command;
 use cfg_catalog::resource::debconf::PASSWORD;
 use cfg_catalog::resource::directory::Directory;
+use cfg_catalog::resource::edit::FileEdit;
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::mount::{Mount, MountPresence};
 use cfg_catalog::resource::package::{Package, PackagePresence, Wanted};
@@ -35,6 +37,7 @@ pub fn keys(resource: &Resource) -> Map<String, Value> {
             keys.presence(link.state);
             keys.put("target", link.target.as_ref());
         }
+        Body::Edit(edit) => keys.edit(edit, resource),
         Body::Sysctl(sysctl) => {
             keys.presence(sysctl.state);
             keys.put("value", sysctl.value.as_ref());
@@ -54,6 +57,22 @@ pub fn toml(resource: &Resource) -> Result<String, Error> {
     let document = json!({ kind: { resource.id.name.clone(): keys(resource) } });
     let text = toml::to_string(&document).context("printing a resource")?;
     Ok(text)
+}
+
+/// Puts a value where its path says.
+fn place(table: &mut Map<String, Value>, path: &KeyPath, value: &Value) {
+    let Some((last, way)) = path.split_last() else {
+        return;
+    };
+    let mut table = table;
+    for key in way {
+        let inner = table.entry(key.clone()).or_insert_with(|| json!({}));
+        match inner {
+            Value::Object(inner) => table = inner,
+            _ => return,
+        }
+    }
+    table.insert(last.clone(), value.clone());
 }
 
 #[derive(Default)]
@@ -184,6 +203,43 @@ impl Keys {
         self.flag("sensitive", sensitive || file.sensitive);
     }
 
+    fn edit(&mut self, edit: &FileEdit, resource: &Resource) {
+        let path = Some(&edit.path).filter(|path| path.as_str() != resource.id.name);
+        let wanted = &edit.edit;
+        self.put("path", path.map(|path| path.as_str()));
+        self.put("format", Some(wanted.format.word()));
+        if resource.sensitive {
+            self.put("set", Some(HIDDEN));
+        } else {
+            let mut set = Map::new();
+            for setting in &wanted.set {
+                place(&mut set, &setting.path, &setting.value);
+            }
+            self.put("set", (!set.is_empty()).then_some(set));
+            let lines: Vec<Value> = wanted
+                .lines
+                .iter()
+                .map(|wanted| match &wanted.matching {
+                    Some(pattern) => json!({ "line": wanted.line, "match": pattern.text() }),
+                    None => json!({ "line": wanted.line }),
+                })
+                .collect();
+            self.put("lines", (!lines.is_empty()).then_some(lines));
+        }
+        let gone = wanted.drop.iter().map(|unwanted| match unwanted {
+            Unwanted::Line(line) => json!(line),
+            Unwanted::Matching(pattern) => json!({ "match": pattern.text() }),
+        });
+        let gone: Vec<Value> = wanted
+            .remove
+            .iter()
+            .map(|path| json!(path))
+            .chain(gone)
+            .collect();
+        self.put("remove", (!gone.is_empty()).then_some(gone));
+        self.flag("create", edit.create);
+    }
+
     fn archive(&mut self, archive: &Archive, sensitive: bool) {
         self.presence(archive.state);
         match &archive.content {
@@ -298,6 +354,30 @@ mod tests {
         assert_eq!(keys["content"].as_str(), Some("hello\nworld\n"));
         assert_eq!(keys["mode"].as_str(), Some("0644"));
         assert_eq!(keys["after"][0].as_str(), Some("package:x"));
+    }
+
+    #[test]
+    fn an_edit_reads_as_it_is_written() {
+        let mut wanted = cfg_catalog::edit::Edit::of(cfg_catalog::edit::Format::Json);
+        let set = json!({ "log": { "level": "debug", "to": ["x"] }, "port": 80 });
+        wanted.set(set.as_object().unwrap()).unwrap();
+        wanted.remove(vec!["a.b".into(), "c".into()]).unwrap();
+        let mut resource = file(b"", false);
+        resource.id = ResourceId::new(Kind::Edit, "the log");
+        resource.body = Body::Edit(FileEdit {
+            path: "/etc/a.json".parse().unwrap(),
+            edit: wanted,
+            create: true,
+        });
+        let shown = keys(&resource);
+        assert_eq!(shown["set"], set);
+        assert_eq!(shown["remove"], json!([["a.b", "c"]]));
+        assert_eq!(
+            (&shown["path"], &shown["create"]),
+            (&json!("/etc/a.json"), &json!(true))
+        );
+        resource.sensitive = true;
+        assert_eq!(keys(&resource)["set"], HIDDEN);
     }
 
     #[test]

@@ -141,6 +141,20 @@ pub enum EnactError {
         /// Where.
         path: String,
     },
+    /// A file that an edit is about cannot be edited.
+    #[error("{path}: {why}")]
+    Edit {
+        /// Which.
+        path: String,
+        /// What is wrong with it, and where in it.
+        why: cfg_catalog::edit::EditError,
+    },
+    /// A file that an edit is about is too large, or may not be read.
+    #[error("{path} cannot be read, or has more than {} KiB", cfg_catalog::edit::MOST / 1024)]
+    Unread {
+        /// Which.
+        path: String,
+    },
     /// The content that the role names is not to be had.
     #[error("the content of {path} ({digest}): {why}")]
     Content {

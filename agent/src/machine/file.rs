@@ -69,7 +69,12 @@ impl Hands<'_> {
     }
 
     /// Writes a new file and puts it in place.
-    fn write(&self, file: &File, content: &Content, spot: &Spot) -> Result<(), EnactError> {
+    pub(super) fn write(
+        &self,
+        file: &File,
+        content: &Content,
+        spot: &Spot,
+    ) -> Result<(), EnactError> {
         let Spot {
             folder,
             name,

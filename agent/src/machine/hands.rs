@@ -76,6 +76,7 @@ impl<'a> Hands<'a> {
                 Ok(())
             }
             Body::Link(link) => self.link(link),
+            Body::Edit(edit) => self.edit(edit, resource.sensitive),
             Body::Repository(repository) => self.repository(repository),
             Body::Sysctl(sysctl) => self.sysctl(sysctl),
             Body::Archive(archive) => self.archive(archive),

@@ -7,6 +7,7 @@ mod archive;
 mod attributes;
 mod below;
 mod directory;
+mod edit;
 mod error;
 mod file;
 mod hands;

@@ -16,6 +16,8 @@ use std::ffi::OsStr;
 pub struct Wanted<'a> {
     /// The digest that its content must have: a content that differs is kept for a diff.
     pub digest: Option<Digest>,
+    /// Whether its content is asked for, whatever it is.
+    pub content: bool,
     /// Whether everything below a directory is asked for.
     pub below: bool,
     /// How the role spells owner and group.
@@ -145,11 +147,12 @@ pub(crate) fn file_state(
     let held = folder.held(name, entry)?;
     let digest = held.as_ref().map(|held| held.digest);
     let differs = wanted.digest.is_some_and(|wanted| Some(wanted) != digest);
+    let asked = differs || wanted.content;
     Ok(FileState {
         ownership: machine.names().ownership(&entry.stat, wanted.attributes)?,
         size: size(&entry.stat),
         digest,
-        content: held.and_then(|held| held.content).filter(|_| differs),
+        content: held.and_then(|held| held.content).filter(|_| asked),
         changed_us: changed_us(&entry.stat),
     })
 }

@@ -25,20 +25,27 @@ impl Machine {
                 let digest = file.content.as_ref().map(|content| content.digest());
                 let wanted = Wanted {
                     digest: digest.filter(|_| file.state == Presence::Present && !file.create_only),
-                    below: false,
                     attributes: Some(&file.attributes),
+                    ..Wanted::default()
                 };
                 path(&file.path, &wanted)
             }
             Body::Directory(directory) => {
                 let wanted = Wanted {
-                    digest: None,
                     below: directory.purge || !directory.source.is_empty(),
                     attributes: Some(&directory.attributes),
+                    ..Wanted::default()
                 };
                 path(&directory.path, &wanted)
             }
             Body::Link(link) => path(&link.path, &Wanted::default()),
+            Body::Edit(edit) => {
+                let wanted = Wanted {
+                    content: true,
+                    ..Wanted::default()
+                };
+                path(&edit.path, &wanted)
+            }
             Body::Repository(repository) => Some(Observed::Repository(self.repository(repository))),
             Body::Sysctl(sysctl) => Some(Observed::Sysctl(self.sysctl(sysctl))),
             Body::Mount(mount) => Some(seen(self.mount(mount).map(Observed::Mount))),
@@ -54,8 +61,8 @@ impl Machine {
         let attributes = Attributes::default();
         let wanted = Wanted {
             digest: Some(digest),
-            below: false,
             attributes: Some(&attributes),
+            ..Wanted::default()
         };
         self.observe_path(path, &wanted)
     }

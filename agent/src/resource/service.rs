@@ -51,8 +51,8 @@ fn unit_file(machine: &Machine, service: &Service) -> Option<PathState> {
     let attributes = attributes();
     let wanted = Wanted {
         digest: Some(Digest::of(&file.content)),
-        below: false,
         attributes: Some(&attributes),
+        ..Wanted::default()
     };
     Some(machine.observe_path(&path, &wanted))
 }

@@ -26,6 +26,7 @@ pub(super) fn look_past(
             Body::File(file) => &file.path,
             Body::Directory(directory) => &directory.path,
             Body::Link(link) => &link.path,
+            Body::Edit(edit) => &edit.path,
             _ => continue,
         };
         if let Some(Observed::Path(state)) = seen.get_mut(&resource.id) {

@@ -86,7 +86,7 @@ pub trait Hand: Site {
     /// Where it cannot be written.
     fn keep_unproven(&mut self, services: &BTreeSet<ResourceId>) -> Result<(), Trouble>;
 
-    /// Brings one resource about: a file, a directory, a link, an account, a repository.
+    /// Brings one resource about: a file, a directory, a link, an edit, an account, a repository.
     ///
     /// # Errors
     /// Where it fails.

@@ -29,6 +29,8 @@ pub struct Ahead {
     versions: bool,
     units: bool,
     commands: bool,
+    /// Packages that are unpacked, and commands that are run.
+    acting: BTreeSet<ResourceId>,
     paths: BTreeSet<AbsPath>,
     removed: BTreeSet<AbsPath>,
     unit_files: BTreeSet<ResourceId>,
@@ -58,18 +60,16 @@ impl Ahead {
         match change.resource.kind {
             Kind::Package => self.note_package(change),
             Kind::Repository => self.versions = true,
-            Kind::Command => self.commands = true,
+            Kind::Command => {
+                self.commands = true;
+                self.acting.insert(change.resource.clone());
+            }
             Kind::File | Kind::Directory | Kind::Link => {
                 if let Some(path) = path_of(&change.resource) {
-                    self.units |= UNITS.iter().any(|unit| {
-                        path.as_str()
-                            .strip_prefix(unit)
-                            .is_some_and(|rest| rest.starts_with('/'))
-                    });
                     if change.action == Action::Remove {
                         self.removed.insert(path.clone());
                     }
-                    self.paths.insert(path);
+                    self.note_path(path);
                 }
             }
             // What is in it nobody can tell.
@@ -77,8 +77,20 @@ impl Ahead {
             Kind::Service if matches!(change.action, Action::Create | Action::Update) => {
                 self.unit_files.insert(change.resource.clone());
             }
+            // Its name is no path: see `note_path`.
+            Kind::Edit => {}
             Kind::User | Kind::Group | Kind::Sysctl | Kind::Service => {}
         }
+    }
+
+    /// What stands at this path will be other than it is.
+    pub(crate) fn note_path(&mut self, path: AbsPath) {
+        self.units |= UNITS.iter().any(|unit| {
+            path.as_str()
+                .strip_prefix(unit)
+                .is_some_and(|rest| rest.starts_with('/'))
+        });
+        self.paths.insert(path);
     }
 
     fn note_package(&mut self, change: &Change) {
@@ -96,6 +108,9 @@ impl Ahead {
                 self.leaving.insert(change.resource.name.clone());
             }
             _ => return,
+        }
+        if !matches!(change.action, Action::Remove | Action::Purge) {
+            self.acting.insert(change.resource.clone());
         }
         self.packages.insert(change.resource.name.clone());
     }
@@ -153,6 +168,11 @@ impl Ahead {
     /// Whether the role's unit file of this service will have been written.
     pub fn writes_unit_of(&self, service: &ResourceId) -> bool {
         self.unit_files.contains(service)
+    }
+
+    /// Whether this is a package that is unpacked, or a command that is run.
+    pub fn acts(&self, id: &ResourceId) -> bool {
+        self.acting.contains(id)
     }
 
     /// Whether units may come.

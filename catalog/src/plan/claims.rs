@@ -48,6 +48,9 @@ impl Claims {
                     self.present.insert(path);
                 }
             }
+            Body::Edit(edit) => {
+                self.present.insert(edit.path.clone());
+            }
             Body::Sysctl(sysctl) => {
                 if let Ok(path) = sysctl.file() {
                     self.claim(resource, &path, sysctl.state);
@@ -124,11 +127,12 @@ fn leads_to(paths: &BTreeSet<AbsPath>, path: &AbsPath) -> bool {
             .is_some_and(|next| next.is_within(path))
 }
 
-/// The resources that manage a path, by path.
+/// The resources that manage a path as a whole, by path.
 pub(crate) fn by_path(desired: &Desired) -> BTreeMap<AbsPath, &Resource> {
     desired
         .resources
         .iter()
+        .filter(|resource| !matches!(resource.body, Body::Edit(_)))
         .filter_map(|resource| Some((own_path(&resource.body)?.clone(), resource)))
         .collect()
 }
@@ -139,6 +143,7 @@ pub(crate) fn own_path(body: &Body) -> Option<&AbsPath> {
         Body::File(file) => Some(&file.path),
         Body::Directory(directory) => Some(&directory.path),
         Body::Link(link) => Some(&link.path),
+        Body::Edit(edit) => Some(&edit.path),
         _ => None,
     }
 }

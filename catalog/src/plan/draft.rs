@@ -9,6 +9,7 @@ use super::ledger::{Ledger, begin};
 use super::listing::{Entry, Move};
 use super::missing::{missing, nothing};
 use super::order::{Cycle, Phase, Step, order};
+use super::texts::Texts;
 use super::turn::{Turn, Verdict, turn};
 use super::written;
 use super::{Action, Certainty, Change, Snapshot};
@@ -116,6 +117,10 @@ struct Draft<'a> {
     ahead: Ahead,
     /// Those of the inputs that are directories.
     folders: Folders,
+    /// What edits are about, as it will be.
+    texts: Texts,
+    /// The files, links and edits that are inputs, by path.
+    at: BTreeMap<AbsPath, Vec<ResourceId>>,
     /// Homes that come with users who are to be made.
     homes: BTreeMap<AbsPath, ResourceId>,
     /// Folders that are to stand where a link or a file stands, and links that are to lead elsewhere: what was seen
@@ -142,6 +147,8 @@ impl<'a> Draft<'a> {
                 .filter(|(_, resource)| presence(&resource.body) == Presence::Present)
                 .collect(),
             folders: Folders::of(desired, snapshot, &inputs),
+            texts: Texts::of(desired, snapshot),
+            at: inputs::at(desired, &inputs),
             inputs,
             ahead: Ahead::of_a_plan(),
             homes: BTreeMap::new(),
@@ -155,7 +162,8 @@ impl<'a> Draft<'a> {
     fn take(&mut self, step: Step, resource: &'a Resource) {
         let seen = self.snapshot.observed.get(&resource.id);
         let (below, sure) = self.below_moved(resource);
-        let observed = below.as_ref().or(seen);
+        let edited = self.texts.seen(resource);
+        let observed = edited.as_ref().or(below.as_ref()).or(seen);
         for input in inputs::ids(resource, observed) {
             self.loosen(&input);
         }
@@ -325,6 +333,11 @@ impl<'a> Draft<'a> {
     fn foresee(&mut self, resource: &Resource, observed: Option<&Observed>, changes: &[Change]) {
         for change in changes {
             self.ahead.note(change);
+            if let Body::Edit(edit) = &resource.body {
+                self.ahead.note_path(edit.path.clone());
+            }
+            let host = &self.snapshot.host;
+            self.texts.note(resource, observed, change, host);
             self.structure_moves(resource, observed, change);
             if let Body::Package(_) = resource.body {
                 self.package_moves(change);
@@ -432,6 +445,9 @@ impl<'a> Draft<'a> {
             Some(Body::File(file)) if file.is_open() && !self.ahead.moves_input(input) => {
                 self.input_moves(input, None, Certainty::Assumed);
             }
+            Some(Body::Edit(_)) if !self.ahead.moves_input(input) => {
+                self.input_moves(input, None, Certainty::Assumed);
+            }
             _ => {}
         }
     }
@@ -445,23 +461,21 @@ impl<'a> Draft<'a> {
 
     /// Something moves at a path, on account of this resource.
     fn path_moves(&mut self, id: &ResourceId, path: &AbsPath, to: Move) {
-        let now = self.inputs.get(id).map(|input| input.digest);
+        let mut ids = self.at.get(path).cloned().unwrap_or_default();
         // A service moves no file but its unit's.
-        let own = id.kind == Kind::Service || path_of(id).is_some_and(|own| own == *path);
-        let of_itself = own && now.is_some();
-        match to {
-            Move::To(Entry::File(digest) | Entry::Link(digest))
-                if of_itself && now != Some(digest) =>
-            {
-                self.input_moves(id, Some(digest), Certainty::Certain);
+        if id.kind == Kind::Service && self.inputs.contains_key(id) {
+            ids.push(id.clone());
+        }
+        for id in ids {
+            let now = self.inputs.get(&id).map(|input| input.digest);
+            match to {
+                Move::To(Entry::File(digest) | Entry::Link(digest)) if now != Some(digest) => {
+                    self.input_moves(&id, Some(digest), Certainty::Certain);
+                }
+                Move::Away => self.input_moves(&id, Some(inputs::absent()), Certainty::Certain),
+                Move::Open => self.input_moves(&id, None, Certainty::Assumed),
+                _ => {}
             }
-            Move::Away if of_itself && id.kind != Kind::Directory => {
-                self.input_moves(id, Some(inputs::absent()), Certainty::Certain);
-            }
-            Move::Open if of_itself && id.kind != Kind::Directory => {
-                self.input_moves(id, None, Certainty::Assumed);
-            }
-            _ => {}
         }
         let outlooks = self.folders.moves(path, to);
         self.look_out(outlooks);

@@ -30,6 +30,8 @@ pub enum Why {
     Folder,
     /// It lies in this folder, which must go.
     Emptied,
+    /// It is the file that this edits.
+    Begun,
     /// It is, or holds, what this mounts.
     Device,
     /// It is the owner, or who runs this.
@@ -57,6 +59,7 @@ impl Why {
             Why::After => "`after`",
             Why::Folder => "lies in it",
             Why::Emptied => "must be empty first",
+            Why::Begun => "edits it",
             Why::Device => "its `device`",
             Why::Owner => "its owner",
             Why::Group => "its group",
@@ -189,6 +192,11 @@ impl<'a> Graph<'a> {
                 for group in user.gid.iter().chain(&user.groups) {
                     self.account(id, Kind::Group, group);
                 }
+            }
+            Body::Edit(edit) => {
+                // Whatever the role itself puts there comes first.
+                let whole = ResourceId::new(Kind::File, edit.path.as_str());
+                self.needs(id, &whole, Why::Begun);
             }
             Body::Mount(mount) => self.device(id, mount),
             Body::Archive(archive) => self.owners(id, &archive.attributes),

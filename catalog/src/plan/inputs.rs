@@ -1,9 +1,11 @@
 //! What a service reads when it starts, and a command when it runs: by digest, with when it last changed.
 
 use super::Snapshot;
+use super::claims::own_path;
 use super::listing::{Listing, target};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
 use crate::resource::package::DpkgState;
 use crate::resource::service::{Input, ServiceState};
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
@@ -131,6 +133,23 @@ fn of_path(state: &PathState) -> Option<Input> {
         PathState::Unreadable { .. } => return None,
     };
     Some(Input { digest, changed_us })
+}
+
+/// The inputs that are what stands at a path, by path.
+pub(crate) fn at(desired: &Desired, inputs: &Inputs) -> BTreeMap<AbsPath, Vec<ResourceId>> {
+    let mut at: BTreeMap<AbsPath, Vec<ResourceId>> = BTreeMap::new();
+    for resource in &desired.resources {
+        let path = match &resource.body {
+            Body::Directory(_) => None,
+            body => own_path(body),
+        };
+        if let Some(path) = path.filter(|_| inputs.contains_key(&resource.id)) {
+            at.entry(path.clone())
+                .or_default()
+                .push(resource.id.clone());
+        }
+    }
+    at
 }
 
 /// What stands for nothing being there.

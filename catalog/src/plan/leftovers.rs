@@ -110,7 +110,8 @@ impl Managed {
 /// Whether something of it stays when the role names it no more.
 fn leaves_something(body: &Body) -> bool {
     match body {
-        Body::Command(_) => false,
+        // What an edit has set cannot be told from the rest of a file that something else owns.
+        Body::Command(_) | Body::Edit(_) => false,
         Body::Package(package) => package.state == PackagePresence::Present,
         Body::Repository(_)
         | Body::Group(_)
@@ -175,7 +176,7 @@ fn stand_in(id: &ResourceId) -> Option<Resource> {
 fn body(id: &ResourceId) -> Option<Body> {
     let name = || id.name.clone();
     Some(match id.kind {
-        Kind::Command => return None,
+        Kind::Command | Kind::Edit => return None,
         Kind::File => Body::File(file(path_of(id)?)),
         Kind::Directory => Body::Directory(Directory {
             path: path_of(id)?,

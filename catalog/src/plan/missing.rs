@@ -11,6 +11,7 @@ pub(crate) fn missing(resource: &Resource, observed: Option<&Observed>) -> Vec<V
     }
     let states: Vec<&PathState> = match (&resource.body, observed) {
         (Body::File(file), _) if file.content.is_none() => Vec::new(),
+        (Body::Edit(edit), _) if !edit.create => Vec::new(),
         (_, Some(Observed::Path(state))) => vec![state],
         (_, Some(Observed::Repository(state))) => {
             std::iter::once(&state.sources).chain(&state.key).collect()

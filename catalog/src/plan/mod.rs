@@ -19,6 +19,7 @@ mod edges;
 mod folders;
 mod listing;
 mod missing;
+mod texts;
 mod written;
 
 pub use draft::{Plan, PlannedStep, plan, plan_within};

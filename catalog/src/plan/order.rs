@@ -1,6 +1,6 @@
 //! The order of a run. It comes from the role alone, so it is the same on every machine and in every run.
 //!
-//! By kind first: repositories and /etc/apt, groups, users, masks, packages, directories, files, links, sysctl,
+//! By kind first: repositories and /etc/apt, groups, users, masks, packages, directories, files, links, edits, sysctl,
 //! mounts, archives, commands, unit files, services; by name within. What something comes after overrides that, and packages stay together as far as it
 //! lets them, since each gathering of packages is one transaction of apt.
 
@@ -110,6 +110,7 @@ enum Rank {
     Directory,
     File,
     Link,
+    Edit,
     Sysctl,
     Mount,
     Archive,
@@ -123,6 +124,7 @@ fn rank(resource: &Resource) -> Rank {
         Body::Directory(body) if apt(&body.path) => Rank::Apt,
         Body::File(body) if apt(&body.path) => Rank::Apt,
         Body::Link(body) if apt(&body.path) => Rank::Apt,
+        Body::Edit(body) if apt(&body.path) => Rank::Apt,
         body => match body.kind() {
             Kind::Repository => Rank::Apt,
             Kind::Group => Rank::Group,
@@ -131,6 +133,7 @@ fn rank(resource: &Resource) -> Rank {
             Kind::Directory => Rank::Directory,
             Kind::File => Rank::File,
             Kind::Link => Rank::Link,
+            Kind::Edit => Rank::Edit,
             Kind::Sysctl => Rank::Sysctl,
             Kind::Mount => Rank::Mount,
             Kind::Archive => Rank::Archive,

@@ -14,7 +14,7 @@ use crate::id::ResourceId;
 use crate::resource::service::Load;
 use crate::resource::{
     Body, Desired, Observed, Obstacle, PathState, Resource, account, archive, attributes, command,
-    directory, file, link, mount, package, repository, service, sysctl,
+    directory, edit, file, link, mount, package, repository, service, sysctl,
 };
 use serde_json::Value;
 
@@ -139,6 +139,7 @@ fn of_kind(
         }
         (Body::File(body), Observed::Path(state)) => file::diff(resource, body, state, turn),
         (Body::Link(body), Observed::Path(state)) => link::diff(resource, body, state),
+        (Body::Edit(body), Observed::Path(state)) => edit::diff(resource, body, state, turn),
         (Body::Sysctl(body), Observed::Sysctl(state)) => sysctl::diff(resource, body, state, turn),
         (Body::Mount(body), Observed::Mount(state)) => mount::diff(resource, body, state),
         (Body::Archive(body), Observed::Archive(state)) => archive::diff(resource, body, state),

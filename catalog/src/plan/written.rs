@@ -8,7 +8,7 @@ use crate::path::AbsPath;
 use crate::resource::account::{User, UserState};
 use crate::resource::fstab::FSTAB;
 use crate::resource::service::Service;
-use crate::resource::{Body, Observed, Resource};
+use crate::resource::{Body, Observed, Resource, edit};
 
 /// Where systemd keeps its links.
 const UNITS: &str = "/etc/systemd/system";
@@ -54,6 +54,14 @@ pub(crate) fn by(
         Body::Service(service) => of_unit(service, change.action),
         Body::User(user) if change.action == Action::Create || user.authorized_keys.is_some() => {
             keys(user, observed).into_iter().map(open).collect()
+        }
+        Body::Edit(edit) => {
+            let new = match observed {
+                Some(Observed::Path(state)) => edit::outlook(edit, state),
+                _ => None,
+            };
+            let new = new.map(|text| Move::To(Entry::File(Digest::of(&text))));
+            vec![(edit.path.clone(), new.unwrap_or(Move::Open))]
         }
         Body::Command(command) => command.creates.iter().cloned().map(open).collect(),
         Body::User(_) | Body::Group(_) | Body::Package(_) => Vec::new(),

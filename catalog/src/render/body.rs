@@ -48,6 +48,7 @@ pub fn build(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Built> {
             state: presence(keys),
             target: keys.read("target", Given::line),
         }),
+        Kind::Edit => Body::Edit(super::edit::build(keys, &id.name)?),
         Kind::Sysctl => Body::Sysctl(Sysctl {
             name: id.name.clone(),
             state: presence(keys),

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
     twice(instances, arch, wrong);
     below(instances, wrong);
+    super::edit::check(instances, arch, wrong);
     mounts(instances, wrong);
 }
 
@@ -20,6 +21,7 @@ fn stands(body: &Body) -> Option<(&AbsPath, Presence)> {
         Body::File(file) => Some((&file.path, file.state)),
         Body::Directory(directory) => Some((&directory.path, directory.state)),
         Body::Link(link) => Some((&link.path, link.state)),
+        Body::Edit(edit) => Some((&edit.path, Presence::Present)),
         Body::Archive(archive) => Some((&archive.path, archive.state)),
         _ => None,
     }
@@ -30,7 +32,7 @@ fn below(instances: &Instances, wrong: &mut Diagnostics) {
     let no_folder: BTreeMap<&AbsPath, &Resource> = all()
         .filter_map(|resource| {
             let (path, state) = stands(&resource.body)?;
-            let file = matches!(resource.body, Body::File(_));
+            let file = matches!(resource.body, Body::File(_) | Body::Edit(_));
             (file || state == Presence::Absent).then_some((path, resource))
         })
         .collect();
@@ -109,7 +111,8 @@ fn twice(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
     }
 }
 
-fn claims(body: &Body, arch: &str) -> Vec<String> {
+/// What a body claims for itself, in words.
+pub(super) fn claims(body: &Body, arch: &str) -> Vec<String> {
     let path = |path: &str| format!("the path {path}");
     match body {
         Body::File(file) => vec![path(file.path.as_str())],
@@ -145,5 +148,7 @@ fn claims(body: &Body, arch: &str) -> Vec<String> {
         Body::Archive(archive) => vec![path(archive.path.as_str())],
         Body::Mount(mount) => vec![format!("the mount point {}", mount.point)],
         Body::Command(command) => vec![format!("the command {}", command.name)],
+        // Several may edit one path; see `edit::check`.
+        Body::Edit(_) => Vec::new(),
     }
 }

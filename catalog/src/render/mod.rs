@@ -3,6 +3,7 @@
 mod body;
 mod claims;
 mod cycles;
+mod edit;
 pub(crate) mod engine;
 mod instances;
 mod quote;
@@ -97,6 +98,7 @@ pub(crate) fn render_for(
     references::resolve(&mut instances, &mut wrong);
     references::templates(&mut instances);
     units::check(&instances, &mut wrong);
+    edit::share(&mut instances);
     claims::check(&instances, &inputs.facts.arch, &mut wrong);
     let mut resources: Vec<_> = instances.on.into_iter().map(|i| i.resource).collect();
     resources.sort_by(|a, b| a.id.cmp(&b.id));

@@ -11,10 +11,16 @@ use globset::{GlobBuilder, GlobMatcher};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The kinds that a service can be restarted or reloaded for.
-const INPUTS: &[Kind] = &[Kind::File, Kind::Directory, Kind::Package];
+const INPUTS: &[Kind] = &[Kind::File, Kind::Edit, Kind::Directory, Kind::Package];
 
 /// The kinds that a command can be run for.
-const CAUSES: &[Kind] = &[Kind::File, Kind::Directory, Kind::Link, Kind::Package];
+const CAUSES: &[Kind] = &[
+    Kind::File,
+    Kind::Edit,
+    Kind::Directory,
+    Kind::Link,
+    Kind::Package,
+];
 
 /// What a reference may name, by key.
 pub fn allowed(key: &str) -> &'static [Kind] {

@@ -79,6 +79,24 @@ const CONTRADICTIONS: &[(Case, &[(&str, Test)])] = &[
         &[("target", Test::Any)],
     ),
     (
+        (Kind::Edit, "format", &[Test::Word("lines")]),
+        &[("set", Test::Any)],
+    ),
+    (
+        (
+            Kind::Edit,
+            "format",
+            &[
+                Test::Word("env"),
+                Test::Word("ini"),
+                Test::Word("json"),
+                Test::Word("yaml"),
+                Test::Word("toml"),
+            ],
+        ),
+        &[("lines", Test::Any)],
+    ),
+    (
         (
             Kind::Package,
             "state",
@@ -182,7 +200,12 @@ impl Sayings {
 
     fn contradiction(&self, one: (&str, &Said), other: (&str, &Said)) -> Diagnostic {
         let show = |(key, said): (&str, &Said)| match &said.value {
-            Some(value) if matches!(key, "state" | "masked" | "enabled" | "hold" | "purge") => {
+            Some(value)
+                if matches!(
+                    key,
+                    "state" | "masked" | "enabled" | "hold" | "purge" | "format"
+                ) =>
+            {
                 format!("`{key} = {value}`")
             }
             _ => format!("`{key}`"),
@@ -204,8 +227,8 @@ impl Sayings {
             .keys
             .get("state")
             .is_some_and(|said| said.value.as_ref().is_none_or(|state| state == "absent"));
-        let word = self.kind.word();
-        let need = |key: &str| format!("a {word} needs `{key}`");
+        let one = self.kind.one();
+        let need = |key: &str| format!("{one} needs `{key}`");
         let mut missing = Vec::new();
         let mut demand = |bad: bool, message: String| {
             if bad {
@@ -225,6 +248,19 @@ impl Sayings {
                 demand(has("sha256") && !has("url"), "`sha256` needs url".into());
             }
             Kind::Link => demand(!absent && !has("target"), need("target")),
+            Kind::Edit => {
+                // The name of a template is not known yet.
+                let named = self.name.is_empty() || self.name.starts_with('/');
+                demand(
+                    !named && !has("path"),
+                    format!("{}, or an absolute path as its name", need("path")),
+                );
+                demand(!has("format"), need("format"));
+                demand(
+                    !["set", "remove", "lines"].into_iter().any(has),
+                    "an edit needs something to do: set, remove or lines".into(),
+                );
+            }
             Kind::Sysctl => demand(!absent && !has("value"), need("value")),
             Kind::Mount => {
                 demand(!absent && !has("device"), need("device"));
@@ -261,7 +297,7 @@ pub fn rendered(keys: &mut Keys<'_, '_>, name: &str) {
         // Only these are compared by value; what a text holds is of no interest here.
         let compared = matches!(
             key.as_str(),
-            "state" | "masked" | "enabled" | "hold" | "purge" | "create_only"
+            "state" | "masked" | "enabled" | "hold" | "purge" | "create_only" | "format"
         );
         let value = match compared {
             true => keys.given(key).map(|given| given.value),

@@ -268,7 +268,8 @@ fn bytes<'a>(content: &'a Content, turn: &'a Turn<'_>) -> Option<&'a [u8]> {
     }
 }
 
-fn shown(ownership: &Ownership, digest: Option<Digest>, secret: bool) -> Value {
+/// A file as it is shown.
+pub(crate) fn shown(ownership: &Ownership, digest: Option<Digest>, secret: bool) -> Value {
     if secret {
         return attributes::shown(ownership, &[("sensitive", true.into())]);
     }

@@ -9,6 +9,7 @@ mod boot;
 pub mod command;
 pub mod debconf;
 pub mod directory;
+pub mod edit;
 pub mod file;
 pub mod fstab;
 pub mod install;
@@ -68,6 +69,8 @@ pub enum Body {
     File(file::File),
     /// A link.
     Link(link::Link),
+    /// An edit.
+    Edit(edit::FileEdit),
     /// A setting of the kernel.
     Sysctl(sysctl::Sysctl),
     /// A file system.
@@ -91,6 +94,7 @@ impl Body {
             Body::Directory(_) => Kind::Directory,
             Body::File(_) => Kind::File,
             Body::Link(_) => Kind::Link,
+            Body::Edit(_) => Kind::Edit,
             Body::Sysctl(_) => Kind::Sysctl,
             Body::Mount(_) => Kind::Mount,
             Body::Archive(_) => Kind::Archive,
@@ -219,7 +223,7 @@ pub struct FileState {
     pub size: u64,
     /// Its content's digest; none where it could not be read (an unprivileged dry run).
     pub digest: Option<crate::digest::Digest>,
-    /// Its content, where it differs from what is desired and is at most 1 MiB; for diffs alone.
+    /// Its content, of at most 1 MiB: where it differs from what is desired, for diffs; and where it is edited.
     pub content: Option<Vec<u8>>,
     /// ctime, in µs since 1970.
     pub changed_us: u64,
@@ -276,7 +280,7 @@ pub struct LinkState {
 /// What was seen of one resource.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Observed {
-    /// For file, directory and link.
+    /// For file, directory, link and edit.
     Path(PathState),
     /// For package.
     Package(package::PackageState),

@@ -383,6 +383,9 @@ fn is_never_text(shape: Shape) -> bool {
             | Shape::Accounts
             | Shape::Lines
             | Shape::Environment
+            | Shape::Settings
+            | Shape::Removals
+            | Shape::WantedLines
             | Shape::Debconf
     )
 }

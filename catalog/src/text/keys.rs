@@ -2,6 +2,7 @@
 //! role reference are made from.
 
 pub use super::shape::Shape;
+use crate::edit::Format;
 use crate::id::Kind;
 
 /// One key: a row of a table.
@@ -126,6 +127,22 @@ const LINK: &[Key] = &[
     STATE,
 ];
 
+const EDIT: &[Key] = &[
+    key("path", Shape::Path, "the name")
+        .is("which file; several edits may share one, if their formats agree and their keys are apart"),
+    key("format", Shape::Words(Format::WORDS), NEEDED).is("how it is written"),
+    key("set", Shape::Settings, NONE).is("values that must be there"),
+    key("remove", Shape::Removals, "`[]`").is(
+        "what must not be there: a name with dots between keys (`\"log.level\"`), or an array of keys \
+         (`[\"log\", \"a.b\"]`)",
+    ),
+    key("lines", Shape::WantedLines, "`[]`").is("for `lines`: `{ line, match }`, see below"),
+    key("create", Shape::Boolean, "`false`").is(
+        "a missing file is made (0644, root), with what leads to it; else it is a failure. Counts for all edits of a \
+         path",
+    ),
+];
+
 const SYSCTL: &[Key] = &[
     key("value", Shape::Setting, NEEDED)
         .is("spaces and tabs between its fields make no difference"),
@@ -167,7 +184,7 @@ const SERVICE: &[Key] = &[
     key("unit", Shape::Template, NONE)
         .is("its unit file, written to `/etc/systemd/system/` before the first service is touched"),
     key("restart_on", Shape::References, "`[]`")
-        .is("files, directories, packages: restarted when one is not what it started with"),
+        .is("files, edits, directories, packages: restarted when one is not what it started with"),
     key("reload_on", Shape::References, "`[]`")
         .is("the same with a reload; a unit that cannot reload is restarted"),
 ];
@@ -202,7 +219,7 @@ const COMMAND: &[Key] = &[
     key("only_if", Shape::Shell, NONE).is("run only while this succeeds"),
     key("creates", Shape::Path, NONE).is("not run while this exists"),
     key("on", Shape::References, "`[]`").is(
-        "files, directories, links, packages: owed until it succeeded with these as they are now",
+        "files, edits, directories, links, packages: owed until it succeeded with these as they are now",
     ),
     key("user", Shape::Account, "root").is("who runs it, and its guards"),
     key("cwd", Shape::Path, "`\"/\"`").is("where"),
@@ -367,6 +384,9 @@ impl Shape {
             Shape::Tree => "tree".into(),
             Shape::Environment => "table of strings".into(),
             Shape::Duration => "duration".into(),
+            Shape::Settings => "table".into(),
+            Shape::Removals => "array".into(),
+            Shape::WantedLines => "array of tables".into(),
             Shape::Url => "url".into(),
             Shape::Sha256 => "sha256".into(),
             Shape::Setting => "setting".into(),
@@ -386,6 +406,7 @@ pub fn about(kind: Kind) -> &'static str {
         Kind::Directory => "A directory",
         Kind::File => "A file",
         Kind::Link => "A symbolic link",
+        Kind::Edit => "A part of a file that something else owns",
         Kind::Sysctl => "A setting of the kernel",
         Kind::Mount => "A file system: a line of `/etc/fstab`, and whether it is mounted",
         Kind::Archive => "A tar, plain or gzipped, unpacked into a directory of its own",
@@ -404,6 +425,7 @@ pub fn own(kind: Kind) -> &'static [Key] {
         Kind::Directory => DIRECTORY,
         Kind::File => FILE,
         Kind::Link => LINK,
+        Kind::Edit => EDIT,
         Kind::Sysctl => SYSCTL,
         Kind::Mount => MOUNT,
         Kind::Archive => ARCHIVE,

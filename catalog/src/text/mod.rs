@@ -5,6 +5,7 @@
 mod answers;
 pub(crate) mod declare;
 pub mod diagnostic;
+pub(crate) mod edits;
 pub(crate) mod fleet;
 pub mod keys;
 pub(crate) mod literal;

@@ -34,7 +34,8 @@ pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
         }),
         Kind::Repository => repository(name).map(|()| name.to_owned()),
         Kind::Sysctl => sysctl(name),
-        Kind::Command => command(name).map(|()| name.to_owned()),
+        Kind::Edit if name.starts_with('/') => path(kind, name),
+        Kind::Edit | Kind::Command => free(kind, name).map(|()| name.to_owned()),
     }
 }
 
@@ -189,11 +190,13 @@ fn sysctl(name: &str) -> Result<String, String> {
     }
 }
 
-fn command(name: &str) -> Result<(), String> {
+/// A name that only people read.
+fn free(kind: Kind, name: &str) -> Result<(), String> {
     if name.starts_with('-') || name.chars().any(char::is_control) || name.len() > 200 {
         return Err(format!(
-            "{name:?} cannot be the name of a command: at most 200 characters without line breaks, and no `-` at the \
-             beginning"
+            "{name:?} cannot be the name of {}: at most 200 characters without line breaks, and no `-` at the \
+             beginning",
+            kind.one()
         ));
     }
     Ok(())
@@ -251,6 +254,8 @@ mod tests {
                 "net.ipv4.conf.eth0/100.forwarding",
             ),
             (Kind::Command, "Make the keys", "Make the keys"),
+            (Kind::Edit, "/etc//hosts", "/etc/hosts"),
+            (Kind::Edit, "no root logins", "no root logins"),
         ] {
             assert_eq!(canonical(kind, name).as_deref(), Ok(spelling));
         }
@@ -292,6 +297,9 @@ mod tests {
             (Kind::Archive, "/"),
             (Kind::Command, "-x"),
             (Kind::Command, ""),
+            (Kind::Edit, "/"),
+            (Kind::Edit, "/etc/../x"),
+            (Kind::Edit, "a\nb"),
         ] {
             assert!(canonical(kind, name).is_err(), "{kind:?} {name:?}");
         }

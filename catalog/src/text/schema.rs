@@ -194,6 +194,23 @@ fn shape(shape: Shape) -> Value {
             "additionalProperties": { "type": "string" },
         })),
         Shape::Duration => text("^[0-9]{1,9}[smhd]$"),
+        Shape::Settings => or_computed(json!({ "type": "object", "minProperties": 1 })),
+        Shape::Removals => {
+            let matching = json!({
+                "type": "object",
+                "properties": { "match": line },
+                "required": ["match"],
+                "additionalProperties": false,
+            });
+            let path = json!({ "type": "array", "items": { "type": "string" } });
+            lines(&json!({ "anyOf": [line, path, matching] }))
+        }
+        Shape::WantedLines => lines(&json!({
+            "type": "object",
+            "properties": { "line": { "type": "string" }, "match": line },
+            "required": ["line"],
+            "additionalProperties": false,
+        })),
         Shape::Url => text("^https?://"),
         Shape::Sha256 => text("^[0-9A-Fa-f]{64}$"),
         Shape::Setting => json!({ "type": ["string", "integer"], "minLength": 1 }),

@@ -1,7 +1,7 @@
 //! Where a secret may stand, and why it may not stand elsewhere.
 //!
-//! It may where what it goes into is shown nowhere and given to no program as an argument: what a file holds, the
-//! environment of a command, the hash of a password.
+//! It may where what it goes into is shown nowhere and given to no program as an argument: what a file holds or an
+//! edit puts into it, the environment of a command, the hash of a password.
 
 use super::diagnostic::Diagnostic;
 use crate::id::Kind;
@@ -26,6 +26,7 @@ impl Stand<'_> {
             self,
             Stand::Key(_, "when" | "each")
                 | Stand::Key(Kind::File, "content")
+                | Stand::Key(Kind::Edit, "set" | "lines")
                 | Stand::Key(Kind::Command, "env")
                 | Stand::Key(Kind::User, "password_hash")
         )

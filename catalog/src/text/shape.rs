@@ -57,6 +57,12 @@ pub enum Shape {
     Environment,
     /// 90s, 2m, 1h.
     Duration,
+    /// A table of what an edit sets.
+    Settings,
+    /// What an edit removes.
+    Removals,
+    /// Lines that an edit wants to be there.
+    WantedLines,
     /// Where something is fetched from.
     Url,
     /// What it must hash to.
@@ -109,6 +115,9 @@ impl Shape {
             Shape::Template | Shape::File | Shape::Tree => given.role_path().map(drop),
             Shape::Environment => given.environment().map(drop),
             Shape::Duration => given.duration().map(drop),
+            Shape::Settings => given.settings().map(drop),
+            Shape::Removals => given.removals().map(drop),
+            Shape::WantedLines => given.wanted_lines().map(drop),
             Shape::Url => given.url().map(drop),
             Shape::Sha256 => given.sha256().map(drop),
             Shape::Setting => given.setting().map(drop),
@@ -323,7 +332,10 @@ impl Given {
         }
     }
 
-    fn items<T>(&self, read: impl Fn(&Given) -> Result<T, String>) -> Result<Vec<T>, String> {
+    pub(super) fn items<T>(
+        &self,
+        read: impl Fn(&Given) -> Result<T, String>,
+    ) -> Result<Vec<T>, String> {
         let items = self.value.as_array();
         let items = items.ok_or_else(|| unlike("an array", &self.value))?;
         let read =

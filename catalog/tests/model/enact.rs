@@ -12,6 +12,7 @@ use cfg_catalog::plan::{
 };
 use cfg_catalog::resource::account::{Present, User};
 use cfg_catalog::resource::archive::MARKER;
+use cfg_catalog::resource::edit::FileEdit;
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::fstab;
 use cfg_catalog::resource::mount::Mount;
@@ -56,6 +57,7 @@ impl Machine {
                     0o777,
                 );
             }
+            Body::Edit(edit) => self.edit(edit, resource.sensitive),
             Body::Repository(repository) => {
                 let mut files = vec![(repository.sources_path(), repository.sources.clone())];
                 let key = repository.key.as_ref();
@@ -193,6 +195,17 @@ impl Machine {
         };
         let mode = if file.sensitive { 0o600 } else { 0o644 };
         self.node(&file.path, What::File(bytes), &file.attributes, mode);
+    }
+
+    fn edit(&mut self, edit: &FileEdit, sensitive: bool) {
+        let there = match self.nodes.get(&self.led(&edit.path)).map(|node| &node.what) {
+            Some(What::File(bytes)) => bytes.clone(),
+            None if edit.create => Vec::new(),
+            other => panic!("{other:?} is edited"),
+        };
+        let bytes = cfg_catalog::edit::apply(&there, &edit.edit).unwrap();
+        let mode = if sensitive { 0o600 } else { 0o644 };
+        self.node(&edit.path, What::File(bytes), &Attributes::default(), mode);
     }
 
     fn node(

@@ -233,6 +233,7 @@ impl Machine {
             Body::File(file) => Observed::Path(self.path(&file.path, false)),
             Body::Directory(directory) => Observed::Path(self.path(&directory.path, below)),
             Body::Link(link) => Observed::Path(self.path(&link.path, false)),
+            Body::Edit(edit) => Observed::Path(self.path(&edit.path, false)),
             Body::Repository(repository) => {
                 let at = |path: &str| self.path(&path.parse().unwrap(), false);
                 Observed::Repository(cfg_catalog::resource::repository::RepositoryState {

@@ -1,12 +1,14 @@
 //! Roles by hand.
 
 use cfg_catalog::digest::Digest;
+use cfg_catalog::edit::{Edit, Format, LineWanted};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::account::{Group, User};
 use cfg_catalog::resource::archive::Archive;
 use cfg_catalog::resource::command::Command;
 use cfg_catalog::resource::directory::Directory;
+use cfg_catalog::resource::edit::FileEdit;
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::fstab::Entry;
 use cfg_catalog::resource::link::Link;
@@ -142,6 +144,38 @@ pub fn no_link(name: &str) -> Resource {
         target: None,
     };
     resource(Kind::Link, name, Body::Link(link))
+}
+
+pub fn edit_with(name: &str, change: impl FnOnce(&mut FileEdit)) -> Resource {
+    let mut edit = FileEdit {
+        path: path("/p"),
+        edit: Edit::of(Format::Lines),
+        create: false,
+    };
+    change(&mut edit);
+    resource(Kind::Edit, name, Body::Edit(edit))
+}
+
+/// These lines must be in the file.
+pub fn edit(name: &str, at: &str, lines: &[&str]) -> Resource {
+    edit_with(name, |edit| {
+        edit.path = path(at);
+        edit.edit.lines = lines
+            .iter()
+            .map(|line| LineWanted {
+                line: (*line).into(),
+                matching: None,
+            })
+            .collect();
+    })
+}
+
+/// The same, and the file is made where it is missing.
+pub fn made(mut resource: Resource) -> Resource {
+    if let Body::Edit(edit) = &mut resource.body {
+        edit.create = true;
+    }
+    resource
 }
 
 pub fn package_with(name: &str, change: impl FnOnce(&mut Package)) -> Resource {

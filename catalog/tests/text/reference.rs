@@ -79,7 +79,13 @@ fn every_type_is_told() {
             .strip_prefix("array of ")
             .and_then(|word| word.strip_suffix('s'));
         let word = plural.unwrap_or(word);
-        let composed = ["array or expression", "table of strings", "group"];
+        let composed = [
+            "array or expression",
+            "table of strings",
+            "group",
+            "table",
+            "array",
+        ];
         composed.contains(&word) || keys::TYPES.iter().any(|(known, _)| *known == word)
     };
     let all = Kind::ALL.into_iter().flat_map(keys::of).chain(keys::FLEET);

@@ -40,6 +40,7 @@ fn holds(tree: &Tree, file: &File) {
     let look = Wanted {
         digest: Some(content.digest()),
         below: false,
+        content: false,
         attributes: Some(&file.attributes),
     };
     let PathState::File(seen) = tree.machine.observe_path(&file.path, &look) else {

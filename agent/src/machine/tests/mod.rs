@@ -7,6 +7,7 @@ mod archives;
 mod carried;
 mod directories;
 mod downloads;
+mod edits;
 mod files;
 mod judges;
 mod laws;

@@ -8,6 +8,7 @@ use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::{Action, Certainty, Ledger};
 use cfg_catalog::resource::archive::MARKER;
+use cfg_catalog::resource::edit::FileEdit;
 use cfg_catalog::resource::mount::MountPresence;
 use cfg_catalog::resource::package::{DpkgState, PackagePresence};
 use cfg_catalog::resource::service::Activity;
@@ -36,7 +37,11 @@ fn drifts(desired: &Desired, machine: &Machine) -> Vec<Drift> {
         match &resource.body {
             Body::File(file) if file.state == Presence::Present => {
                 let filled = file.content.is_some() && !file.create_only;
-                found.content(&file.path, filled);
+                let edits = |other: &Resource| matches!(&other.body, Body::Edit(edit) if edit.path == file.path);
+                // What is edited is the edits' to put back.
+                if !desired.resources.iter().any(edits) {
+                    found.content(&file.path, filled);
+                }
                 found.attributes(&file.path, &file.attributes);
             }
             Body::Directory(directory) if directory.state == Presence::Present => {
@@ -51,6 +56,7 @@ fn drifts(desired: &Desired, machine: &Machine) -> Vec<Drift> {
                     machine.put(path.as_str(), What::Link("/astray".into()));
                 });
             }
+            Body::Edit(edit) => found.edited(edit),
             Body::Repository(repository) => {
                 found.content(&repository.sources_path().parse().unwrap(), true);
             }
@@ -120,6 +126,35 @@ impl Found<'_> {
                 node.changed_us = changed_us;
             });
         }
+    }
+
+    fn edited(&mut self, edit: &FileEdit) {
+        let path = self.machine.led(&edit.path);
+        let Some(What::File(bytes)) = self.machine.nodes.get(&path).map(|node| &node.what) else {
+            return;
+        };
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        let more = format!("{}\n# by hand\n", text.trim_end());
+        self.lines(&path, "other lines", false, more);
+        let own: String = edit
+            .edit
+            .lines
+            .iter()
+            .map(|wanted| format!("{}\n", wanted.line))
+            .collect();
+        // What stands elsewhere would come back to the end.
+        if let Some(rest) = text.strip_suffix(&own) {
+            self.lines(&path, "lines", true, rest.to_owned());
+        }
+    }
+
+    fn lines(&mut self, path: &AbsPath, what: &str, managed: bool, text: String) {
+        self.drift(what, managed, |machine| {
+            let changed_us = machine.tick();
+            let node = machine.nodes.get_mut(path).unwrap();
+            node.what = What::File(text.into_bytes());
+            node.changed_us = changed_us;
+        });
     }
 
     fn attributes(&mut self, path: &AbsPath, wanted: &Attributes) {

@@ -40,14 +40,19 @@ fn resource(which: usize, how: usize) -> Resource {
                 None,
             ][how % 4];
             service.enabled = [Some(true), Some(false), None][how % 3];
-            service.restart_on = ids(&["file:/etc/app.conf", "directory:/d", "package:lib"]);
+            service.restart_on = ids(&[
+                "file:/etc/app.conf",
+                "directory:/d",
+                "package:lib",
+                "edit:of two",
+            ]);
             service.reload_on = ids(&["file:/d/a"]);
         }),
         8 => service_with("lib", |service| {
             service.masked = Some(how.is_multiple_of(2));
             service.state = Some(Activity::Stopped);
         }),
-        9 => on("told", &["file:/d/a", "directory:/d"]),
+        9 => on("told", &["file:/d/a", "directory:/d", "edit:beside"]),
         10 => command_with("guarded", |command| {
             command.unless = Some(Shell::Argv(vec!["/var/made".into()]));
             command.only_if = how
@@ -139,6 +144,20 @@ fn resource(which: usize, how: usize) -> Resource {
                 value: text.trim().into(),
             }];
         }),
+        40 => made(edit("of two", "/d/conf", &["a"])),
+        41 => made(edit("beside", "/d/conf", &["b"])),
+        42 => file_with("/d/begun", |file| {
+            file.content = Some(Content::Text(text.into()));
+            file.create_only = true;
+            file.attributes = mode([0o600, 0o644][how / 2 % 2]);
+        }),
+        43 => edit("of what is begun", "/d/begun", &["c"]),
+        44 => made(edit("/etc/dir/e", "/etc/dir/e", &["one"])),
+        45 => after(
+            made(edit("late", "/d/conf", &["z"])),
+            [&["command:guarded"], &["package:app"]][how % 2],
+        ),
+        46 => edit("of a package", "/d/shipped", &["y"]),
         _ => after(file("/after/full", text), &["directory:/full", "user:k"]),
     }
 }
@@ -164,7 +183,7 @@ fn versions(name: &str, how: usize) -> Resource {
     }
 }
 
-const WORLD: usize = 41;
+const WORLD: usize = 48;
 
 pub fn roles() -> impl Strategy<Value = Desired> {
     let chosen = proptest::collection::vec((any::<bool>(), 0usize..24), WORLD);
@@ -191,6 +210,7 @@ fn machine(bits: &[usize]) -> Machine {
             ("/etc/app.conf".into(), "default\n".into()),
             ("/d/shipped".into(), "x".into()),
             ("/d/s/shipped".into(), "x".into()),
+            ("/d/conf".into(), "shipped\n".into()),
         ];
         deb.units = vec!["app.service".into()];
         if bits[0] == 1 {
@@ -211,11 +231,15 @@ fn machine(bits: &[usize]) -> Machine {
     ] {
         machine.touches.insert(command.into(), path(touched));
     }
-    for (bit, file) in
-        bits[1..6]
-            .iter()
-            .zip(["/d/a", "/d/s/b", "/d/stray", "/d/t/stray", "/etc/app.conf"])
-    {
+    for (bit, file) in bits[1..6].iter().chain(&bits[18..]).zip([
+        "/d/a",
+        "/d/s/b",
+        "/d/stray",
+        "/d/t/stray",
+        "/etc/app.conf",
+        "/d/conf",
+        "/d/begun",
+    ]) {
         if *bit > 0 {
             machine.write(file, ["", "one\n", "two\n"][*bit]);
         }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod archives;
+mod edits;
 mod mounts;
 mod packages;
 mod paths;
@@ -175,6 +176,7 @@ fn what_was_not_seen_is_a_failure() {
             Kind::Directory => directory("/p"),
             Kind::File => file("/p", ""),
             Kind::Link => link("/p", "/a"),
+            Kind::Edit => edit("/p", "/p", &["a"]),
             Kind::Sysctl => sysctl("net.ipv4.ip_forward", "1"),
             Kind::Mount => mount_with("/p", |_| {}),
             Kind::Archive => archive("/p", "x"),

@@ -1,0 +1,86 @@
+//! `KEY=value` lines: /etc/default, /etc/environment, EnvironmentFile of units, .env.
+
+use super::Document;
+use super::error::EditError;
+use super::shell::{Assignment, assignments, literal, word};
+use super::text::Text;
+use super::tree::Tree;
+use super::wanted::plain;
+use serde_json::Value;
+
+/// Assignments and their text.
+pub struct Env {
+    text: String,
+    found: Vec<Assignment>,
+}
+
+impl Env {
+    /// All assignments of a key, which must be such that the last one counts.
+    fn of(&self, key: &str) -> Result<Vec<&Assignment>, EditError> {
+        let all: Vec<&Assignment> = self.found.iter().filter(|a| a.key == key).collect();
+        match all.iter().find(|a| !a.plain) {
+            None => Ok(all),
+            Some(other) => Err(EditError::at(
+                &self.text,
+                other.at,
+                format!("`{key}` is set here under a condition, or together with something else"),
+            )
+            .help("only a script could tell what it comes to: write the whole file")),
+        }
+    }
+}
+
+impl Document for Env {
+    fn read(text: &str) -> Result<Self, EditError> {
+        Ok(Self {
+            found: assignments(text)?,
+            text: text.to_owned(),
+        })
+    }
+
+    /// The last assignment counts; a new one comes last.
+    fn set(&self, path: &[String], value: &Value) -> Result<Option<String>, EditError> {
+        let key = &path[path.len() - 1];
+        let value = plain(value);
+        let Some(last) = self.of(key)?.pop() else {
+            let read = Text::read(&self.text);
+            let line = format!("{key}={}", word(&value, ""));
+            let end = read.lines.len();
+            return Ok(Some(read.replaced(end..end, &[line])));
+        };
+        let old = &self.text[last.word.clone()];
+        if literal(old).as_ref() == Some(&value) {
+            return Ok(None);
+        }
+        let (before, after) = (&self.text[..last.word.start], &self.text[last.word.end..]);
+        Ok(Some(format!("{before}{}{after}", word(&value, old))))
+    }
+
+    fn remove(&self, path: &[String]) -> Result<Option<String>, EditError> {
+        let key = &path[path.len() - 1];
+        let all = self.of(key)?;
+        if let Some(shared) = all.iter().find(|a| !a.is_alone(&self.text)) {
+            let why = format!("`{key}` shares its line with something else");
+            return Err(EditError::at(&self.text, shared.at, why)
+                .help("give it a line of its own, or write the whole file"));
+        }
+        if all.is_empty() {
+            return Ok(None);
+        }
+        let read = Text::read(&self.text);
+        let mut gone = vec![false; read.lines.len()];
+        for assignment in all {
+            let last = read.line_at(assignment.word.end);
+            gone[read.line_at(assignment.at)..=last].fill(true);
+        }
+        Ok(Some(read.without(&gone)))
+    }
+
+    fn tree(&self) -> Tree {
+        let entry = |a: &Assignment| {
+            let word = &self.text[a.word.clone()];
+            (a.key.clone(), Tree::Leaf(word.to_owned()))
+        };
+        Tree::Table(self.found.iter().map(entry).collect())
+    }
+}
