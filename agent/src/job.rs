@@ -9,6 +9,7 @@ use crate::run::{self, Context, RunError, StateDir};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::facts::Facts;
 use cfg_catalog::fleet::{FleetView, Me};
+use cfg_catalog::glob::Glob;
 use cfg_catalog::id::{Kind, ResourceId};
 pub use cfg_catalog::plan::document::Document;
 use cfg_catalog::plan::document::{DryRun, Head};
@@ -62,7 +63,7 @@ pub struct Job {
 pub struct Only {
     text: String,
     kind: Kind,
-    glob: globset::GlobMatcher,
+    glob: Glob,
 }
 
 impl FromStr for Only {
@@ -76,11 +77,7 @@ impl FromStr for Only {
             return Err(format!("the kind {kind} is not in this version"));
         }
         let kind = Kind::of_word(kind).ok_or_else(|| format!("there is no kind \"{kind}\""))?;
-        let glob = globset::GlobBuilder::new(glob)
-            .literal_separator(true)
-            .build()
-            .map_err(|error| error.to_string())?
-            .compile_matcher();
+        let glob = Glob::of_names(glob).map_err(|error| error.to_string())?;
         Ok(Self {
             text: text.into(),
             kind,
@@ -91,7 +88,7 @@ impl FromStr for Only {
 
 impl Only {
     fn names(&self, id: &ResourceId) -> bool {
-        id.kind == self.kind && self.glob.is_match(&id.name)
+        id.kind == self.kind && self.glob.matches(&id.name)
     }
 }
 

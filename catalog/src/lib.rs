@@ -8,6 +8,7 @@ mod chain;
 pub mod digest;
 pub mod facts;
 pub mod fleet;
+pub mod glob;
 pub mod id;
 pub mod path;
 pub mod plan;

@@ -13,6 +13,7 @@ pub mod link;
 pub mod package;
 pub mod repository;
 pub mod service;
+pub mod version;
 
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
