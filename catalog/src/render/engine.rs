@@ -93,12 +93,6 @@ impl Engine {
     /// # Errors
     /// Where the template is wrong, or what it reads is not there.
     pub fn string(&self, text: &str, context: &Value) -> Result<Given, Trouble> {
-        if !crate::text::declare::is_template(text) {
-            return Ok(Given {
-                value: text.into(),
-                computed: false,
-            });
-        }
         scan::guard::check(text, false).map_err(|error| self.explain(&error, text))?;
         if let Some(expression) = scan::whole(text) {
             return Ok(Given {

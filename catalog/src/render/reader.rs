@@ -5,6 +5,7 @@ use super::{Blobs, Purpose, scan};
 use crate::release::part::{Blob, Declared, Part};
 use crate::resource::Place;
 use crate::text::MAX_TEXT;
+use crate::text::declare::is_template;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::shape::Given;
 use minijinja::value::{Serde, Value};
@@ -97,6 +98,12 @@ impl<'a> Reader<'a> {
         place: &Place,
         item: Option<&serde_json::Value>,
     ) -> Option<Given> {
+        if !is_template(text) {
+            return Some(Given {
+                value: text.into(),
+                computed: false,
+            });
+        }
         match self.engine.string(text, &self.context(item)) {
             Ok(given) => Some(given),
             Err(trouble) => {
