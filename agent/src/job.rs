@@ -19,10 +19,11 @@ use cfg_catalog::{Inputs, render};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// All that a role is rendered from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Role {
     /// The role's part.
     pub part: Part,
@@ -44,6 +45,8 @@ pub struct Role {
 pub struct Job {
     /// What this machine must be.
     pub role: Role,
+    /// What that came to when it was last rendered.
+    pub rendered: Arc<Rendered>,
     /// Contents of its files.
     pub contents: Contents,
     /// What is taken for `/`.
@@ -56,6 +59,26 @@ pub struct Job {
     pub index_max_age: Duration,
     /// Hears what is waited for.
     pub told: &'static (dyn Fn(&str) + Sync),
+}
+
+/// The last rendering of a role, for as long as everything that it was made from is the same: a role is a function of
+/// that, its files' contents among it by their digests.
+#[derive(Debug, Default)]
+pub struct Rendered(Mutex<Option<(Role, Arc<Desired>)>>);
+
+impl Rendered {
+    /// What this machine must be.
+    fn of(&self, role: &Role, contents: &Contents) -> Result<Arc<Desired>, Error> {
+        let mut last = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
+        if let Some((same, desired)) = &*last
+            && same == role
+        {
+            return Ok(Arc::clone(desired));
+        }
+        let desired = Arc::new(role.render(contents)?);
+        *last = Some((role.clone(), Arc::clone(&desired)));
+        Ok(desired)
+    }
 }
 
 /// `KIND:GLOB`.
@@ -146,7 +169,7 @@ impl Job {
     }
 
     fn with(&self, act: fn(&Context<'_>) -> Result<Document, RunError>) -> Result<Document, Error> {
-        let desired = self.role.render(&self.contents)?;
+        let desired = self.rendered.of(&self.role, &self.contents)?;
         let only = self.chosen(&desired)?;
         let root = Root::open(&self.root).map_err(|error| Error::of_files(error.into()))?;
         let context = Context {

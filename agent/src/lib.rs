@@ -24,3 +24,4 @@ pub mod resource;
 pub mod run;
 pub mod run_as;
 pub mod systemd;
+mod whole;
