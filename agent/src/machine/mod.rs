@@ -8,6 +8,7 @@ mod below;
 mod directory;
 mod error;
 mod file;
+mod files;
 mod hands;
 mod keep;
 mod link;

@@ -90,7 +90,14 @@ impl<'a> Temporary<'a> {
     }
 
     /// Takes its place under `name`, at once and for good.
-    pub(crate) fn settle(mut self, name: &OsStr, over: Over) -> Result<(), EnactError> {
+    pub(crate) fn settle(self, name: &OsStr, over: Over) -> Result<(), EnactError> {
+        let folder = self.folder;
+        self.place(name, over)?;
+        sync(folder).map_err(EnactError::from)
+    }
+
+    /// Takes its place under `name`, at once; for good once the folder is synced.
+    pub(crate) fn place(mut self, name: &OsStr, over: Over) -> Result<(), EnactError> {
         let at = |doing| SysError::at(doing, self.folder.shown(name));
         match over {
             Over::Rename => {
@@ -106,7 +113,7 @@ impl<'a> Temporary<'a> {
                 }
             }
         }
-        sync(self.folder).map_err(EnactError::from)
+        Ok(())
     }
 
     fn exchange(&self, name: &OsStr) -> Result<(), Errno> {

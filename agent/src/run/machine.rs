@@ -334,6 +334,18 @@ impl Hand for Whole<'_> {
             .map_err(|error| Trouble::from(anyhow::Error::new(error)))
     }
 
+    fn files(&mut self, files: &[(&Resource, Vec<Change>)]) -> Vec<Result<(), Trouble>> {
+        let machine = Machine::at_once(self.eyes.root);
+        let hands = Hands::new(&machine, self.blobs);
+        let resources: Vec<&Resource> = files.iter().map(|(resource, _)| *resource).collect();
+        let outcomes = hands.enact_files(&resources);
+        let failed = |error| Trouble::from(anyhow::Error::new(error));
+        outcomes
+            .into_iter()
+            .map(|outcome| outcome.map_err(failed))
+            .collect()
+    }
+
     fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<(), Trouble> {
         let Body::Command(body) = &resource.body else {
             return Err(Trouble::Failed(format!("{} is no command", resource.id)));
