@@ -11,13 +11,14 @@ use crate::clock;
 use crate::config::{Config, Mode};
 use crate::contents::Contents;
 use crate::error::Error;
-use crate::job::{Document, Job, Role};
+use crate::job::{Document, Job, Rendered, Role};
 use crate::journal;
 use cfg_catalog::chain;
 use cfg_catalog::plan::document::DryRun;
 use cfg_wire::News;
 use sd_notify::NotifyState;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -70,6 +71,7 @@ struct Daemon {
     /// The last warning about the server.
     said: Option<String>,
     program: Option<Program>,
+    rendered: Arc<Rendered>,
 }
 
 /// The task that keeps the line, and the facts that it said.
@@ -121,6 +123,7 @@ impl Daemon {
             answered: None,
             said: None,
             program: Program::now(),
+            rendered: Arc::default(),
         })
     }
 
@@ -285,6 +288,7 @@ impl Daemon {
     fn job(&self, role: Role) -> Job {
         Job {
             role,
+            rendered: Arc::clone(&self.rendered),
             contents: Contents::kept(self.session.kept.clone(), Default::default()),
             root: self.root.clone(),
             state: self.session.state.clone(),

@@ -1,11 +1,12 @@
 //! Reads a catalog's folder into memory, and only what lies in it.
 
+use crate::whole;
 use cfg_catalog::text::MAX_FILE;
 use cfg_catalog::{CatalogFiles, Diagnostic, Diagnostics};
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -203,7 +204,7 @@ impl Reading<'_> {
                 "" => name.to_owned(),
                 below => format!("{below}/{name}"),
             };
-            match self.entry(&below, depth) {
+            match self.entry(&below, entry.file_type(), depth) {
                 Err(bad) if !bad.is_last() => self.bad.push(bad),
                 ended => ended?,
             }
@@ -211,18 +212,25 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn entry(&mut self, below: &str, depth: usize) -> Result<(), BadFolder> {
+    /// `listed` is what the folder's listing says that it is.
+    fn entry(&mut self, below: &str, listed: FileType, depth: usize) -> Result<(), BadFolder> {
         self.entries += 1;
         if self.entries > MOST_FILES {
             return Err(BadFolder::Much(self.path(below)));
         }
         let path = || self.path(below);
         // What it is, is asked before it is opened: opening a device can have effects.
-        let stat = rustix::fs::stat(path()).map_err(|why| match why {
-            Errno::NOENT | Errno::LOOP => BadFolder::Link(path()),
-            why => unreadable(&path(), why),
-        })?;
-        match FileType::from_raw_mode(stat.st_mode) {
+        let what = match listed {
+            FileType::Directory | FileType::RegularFile => listed,
+            _ => {
+                let stat = rustix::fs::stat(path()).map_err(|why| match why {
+                    Errno::NOENT | Errno::LOOP => BadFolder::Link(path()),
+                    why => unreadable(&path(), why),
+                })?;
+                FileType::from_raw_mode(stat.st_mode)
+            }
+        };
+        match what {
             FileType::Directory => self.folder(below, depth + 1),
             FileType::RegularFile => self.file(below),
             other => Err(BadFolder::Special {
@@ -234,7 +242,7 @@ impl Reading<'_> {
 
     fn file(&mut self, below: &str) -> Result<(), BadFolder> {
         let path = self.path(below);
-        let open = File::from(self.open(below)?);
+        let mut open = File::from(self.open(below)?);
         let found = open.metadata().map_err(|why| unreadable(&path, why))?;
         if !found.is_file() {
             return Err(BadFolder::Special {
@@ -245,9 +253,9 @@ impl Reading<'_> {
         if found.len() > MAX_FILE {
             return Err(BadFolder::Large(path));
         }
-        let mut bytes = Vec::new();
-        let read = open.take(MAX_FILE + 1).read_to_end(&mut bytes);
-        let read = read.map_err(|why| unreadable(&path, why))? as u64;
+        let read = whole::read(&mut open, found.len(), MAX_FILE);
+        let bytes = read.map_err(|why| unreadable(&path, why))?;
+        let read = bytes.len() as u64;
         if read > MAX_FILE {
             return Err(BadFolder::Large(path));
         }

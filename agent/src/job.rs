@@ -9,6 +9,7 @@ use crate::run::{self, Context, RunError, StateDir};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::facts::Facts;
 use cfg_catalog::fleet::{FleetView, Me};
+use cfg_catalog::glob::Glob;
 use cfg_catalog::id::{Kind, ResourceId};
 pub use cfg_catalog::plan::document::Document;
 use cfg_catalog::plan::document::{DryRun, Head};
@@ -18,10 +19,11 @@ use cfg_catalog::{Inputs, Secrets, render};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// All that a role is rendered from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Role {
     /// The role's part.
     pub part: Part,
@@ -45,6 +47,8 @@ pub struct Role {
 pub struct Job {
     /// What this machine must be.
     pub role: Role,
+    /// What that came to when it was last rendered.
+    pub rendered: Arc<Rendered>,
     /// Contents of its files.
     pub contents: Contents,
     /// What is taken for `/`.
@@ -59,12 +63,32 @@ pub struct Job {
     pub told: &'static (dyn Fn(&str) + Sync),
 }
 
+/// The last rendering of a role, for as long as everything that it was made from is the same: a role is a function of
+/// that, its files' contents among it by their digests.
+#[derive(Debug, Default)]
+pub struct Rendered(Mutex<Option<(Role, Arc<Desired>)>>);
+
+impl Rendered {
+    /// What this machine must be.
+    fn of(&self, role: &Role, contents: &Contents) -> Result<Arc<Desired>, Error> {
+        let mut last = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
+        if let Some((same, desired)) = &*last
+            && same == role
+        {
+            return Ok(Arc::clone(desired));
+        }
+        let desired = Arc::new(role.render(contents)?);
+        *last = Some((role.clone(), Arc::clone(&desired)));
+        Ok(desired)
+    }
+}
+
 /// `KIND:GLOB`.
 #[derive(Clone, Debug)]
 pub struct Only {
     text: String,
     kind: Kind,
-    glob: globset::GlobMatcher,
+    glob: Glob,
 }
 
 impl FromStr for Only {
@@ -78,11 +102,7 @@ impl FromStr for Only {
             return Err(format!("the kind {kind} is not in this version"));
         }
         let kind = Kind::of_word(kind).ok_or_else(|| format!("there is no kind \"{kind}\""))?;
-        let glob = globset::GlobBuilder::new(glob)
-            .literal_separator(true)
-            .build()
-            .map_err(|error| error.to_string())?
-            .compile_matcher();
+        let glob = Glob::of_names(glob).map_err(|error| error.to_string())?;
         Ok(Self {
             text: text.into(),
             kind,
@@ -93,7 +113,7 @@ impl FromStr for Only {
 
 impl Only {
     fn names(&self, id: &ResourceId) -> bool {
-        id.kind == self.kind && self.glob.is_match(&id.name)
+        id.kind == self.kind && self.glob.matches(&id.name)
     }
 }
 
@@ -153,7 +173,7 @@ impl Job {
     }
 
     fn with(&self, act: fn(&Context<'_>) -> Result<Document, RunError>) -> Result<Document, Error> {
-        let desired = self.role.render(&self.contents)?;
+        let desired = self.rendered.of(&self.role, &self.contents)?;
         let only = self.chosen(&desired)?;
         let root = Root::open(&self.root).map_err(|error| Error::of_files(error.into()))?;
         let context = Context {

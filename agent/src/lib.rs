@@ -27,3 +27,4 @@ pub mod run;
 pub mod run_as;
 mod secrets;
 pub mod systemd;
+mod whole;

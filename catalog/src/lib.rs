@@ -9,6 +9,7 @@ pub mod digest;
 pub mod edit;
 pub mod facts;
 pub mod fleet;
+pub mod glob;
 pub mod id;
 pub mod path;
 pub mod plan;

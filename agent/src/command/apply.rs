@@ -133,6 +133,7 @@ impl Apply {
     fn job(&self, config: &Config, place: &Place, role: Role, contents: Contents) -> Job {
         Job {
             role,
+            rendered: Default::default(),
             contents,
             root: place.root.clone(),
             state: place.state.clone(),

@@ -54,6 +54,7 @@ impl Explain {
             only: Vec::new(),
             index_max_age: config.index_max_age,
             told: &output::note,
+            rendered: Default::default(),
         };
         let plan = job.dry_run()?;
         let explained = Explained::of(&id, &desired, &job.role.part, plan);

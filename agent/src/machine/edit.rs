@@ -36,7 +36,9 @@ impl Hands<'_> {
             sensitive,
             create_only: false,
         };
-        self.write(&file, &content, &spot)
+        let draft = self.write(&file, &content, &spot)?;
+        draft.sync()?;
+        draft.settle(self, &file)
     }
 
     /// What the file holds now; nothing where it is to be made.

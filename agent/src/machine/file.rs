@@ -18,6 +18,76 @@ use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
 
+/// A new file under a hidden name, with its content, owner and mode.
+pub(crate) struct Draft<'s> {
+    temporary: Temporary<'s>,
+    out: std::fs::File,
+    spot: &'s Spot,
+    over: Over,
+}
+
+impl Draft<'_> {
+    /// Makes its content last.
+    pub(crate) fn sync(&self) -> Result<(), EnactError> {
+        let shown = self.spot.folder.shown(&self.spot.name);
+        let synced = self
+            .out
+            .sync_all()
+            .map_err(SysError::of_io("writing", shown));
+        synced.map_err(EnactError::from)
+    }
+
+    /// Has it judged, where the role says by what, and puts it in its place for good.
+    pub(super) fn settle(self, hands: &Hands<'_>, file: &File) -> Result<(), EnactError> {
+        let Spot { folder, name, .. } = self.spot;
+        drop(self.out);
+        if let Some(command) = &file.validate {
+            let root = hands.machine().root();
+            let (new, saying) = (self.temporary.name(), Saying::of(file, folder));
+            judge(root, folder, new, command, saying)
+                .map_err(refused(file.path.as_str().into()))?;
+        }
+        self.temporary.settle(name, self.over)
+    }
+
+    /// Puts it in its place, if that still is what it was when this was written; it lasts once the folder is synced.
+    pub(crate) fn place(self) -> Result<Placed, EnactError> {
+        let Spot {
+            folder,
+            name,
+            entry,
+        } = self.spot;
+        let same = match (entry, &folder.entry(name)?) {
+            (None, None) => true,
+            (Some(then), Some(now)) => {
+                let changed = |entry: &Entry| (entry.stat.st_ctime, entry.stat.st_ctime_nsec);
+                now.is_same(&then.stat) && changed(now) == changed(then)
+            }
+            _ => false,
+        };
+        if !same {
+            return Ok(Placed::Moved);
+        }
+        self.temporary.place(name, self.over)?;
+        Ok(Placed::There)
+    }
+}
+
+/// What came of putting a file in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// It stands there.
+    There,
+    /// What stood there is no longer what was looked at.
+    Moved,
+}
+
+fn no_content(file: &File) -> EnactError {
+    EnactError::NoContent {
+        path: file.path.to_string(),
+    }
+}
+
 impl Hands<'_> {
     /// Brings a file to what it must be.
     ///
@@ -27,23 +97,43 @@ impl Hands<'_> {
         if file.state == Presence::Absent {
             return self.remove(&file.path, What::File);
         }
-        let no_content = || EnactError::NoContent {
-            path: file.path.to_string(),
-        };
-        let spot = match &file.content {
-            Some(_) => self.spot(&file.path)?,
-            None => self.spot_if_there(&file.path)?.ok_or_else(no_content)?,
-        };
+        let spot = self.spot_of(file)?;
+        match self.draft(file, &spot)? {
+            None => Ok(()),
+            Some(draft) => {
+                draft.sync()?;
+                draft.settle(self, file)
+            }
+        }
+    }
+
+    /// Where a file that must be there is, or is to be.
+    pub(crate) fn spot_of(&self, file: &File) -> Result<Spot, EnactError> {
+        match &file.content {
+            Some(_) => self.spot(&file.path),
+            None => self
+                .spot_if_there(&file.path)?
+                .ok_or_else(|| no_content(file)),
+        }
+    }
+
+    /// The new file beside its place, right but for lasting; none where only attributes were to be changed, and are.
+    pub(crate) fn draft<'s>(
+        &self,
+        file: &File,
+        spot: &'s Spot,
+    ) -> Result<Option<Draft<'s>>, EnactError> {
         if let Some(entry) = spot.entry.as_ref().filter(|entry| entry.what == What::File)
-            && self.only_attributes(file, &spot, entry)?
+            && self.only_attributes(file, spot, entry)?
         {
             let attributes = &file.attributes;
-            return self
+            let amended = self
                 .machine()
                 .amend(&spot.folder, &spot.name, entry, attributes);
+            return amended.map(|()| None);
         }
-        let content = file.content.as_ref().ok_or_else(no_content)?;
-        self.write(file, content, &spot)
+        let content = file.content.as_ref().ok_or_else(|| no_content(file))?;
+        self.write(file, content, spot).map(Some)
     }
 
     /// Whether a regular file that stands there keeps its content.
@@ -68,13 +158,13 @@ impl Hands<'_> {
         Ok(held.is_some_and(|held| held.digest == content.digest()))
     }
 
-    /// Writes a new file and puts it in place.
-    pub(super) fn write(
+    /// Writes a new file beside its place.
+    pub(super) fn write<'s>(
         &self,
         file: &File,
         content: &Content,
-        spot: &Spot,
-    ) -> Result<(), EnactError> {
+        spot: &'s Spot,
+    ) -> Result<Draft<'s>, EnactError> {
         let Spot {
             folder,
             name,
@@ -96,20 +186,12 @@ impl Hands<'_> {
         }
         fchmod(&out, Mode::from_raw_mode(numbers.mode))
             .map_err(SysError::at("changing the mode of", shown))?;
-        out.sync_all().map_err(SysError::of_io("writing", shown))?;
-        drop(out);
-        if let Some(command) = &file.validate {
-            let root = self.machine().root();
-            judge(
-                root,
-                folder,
-                temporary.name(),
-                command,
-                Saying::of(file, folder),
-            )
-            .map_err(refused(shown.into()))?;
-        }
-        temporary.settle(name, over)
+        Ok(Draft {
+            temporary,
+            out,
+            spot,
+            over,
+        })
     }
 
     /// How a new file takes its place.

@@ -13,6 +13,8 @@ use cfg_catalog::plan::{Action, Change};
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::{Attributes, Body, Presence, Resource};
 use rustix::io::Errno;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 
@@ -29,6 +31,8 @@ pub trait BlobSource {
 pub struct Hands<'a> {
     machine: &'a Machine,
     blobs: &'a dyn BlobSource,
+    /// Folders that were swept of leftovers already.
+    swept: RefCell<BTreeSet<(u64, u64)>>,
 }
 
 /// A name in a folder, both sure, and what stands there.
@@ -41,7 +45,11 @@ pub(crate) struct Spot {
 impl<'a> Hands<'a> {
     /// Hands for what this machine sees, with contents from there.
     pub fn new(machine: &'a Machine, blobs: &'a dyn BlobSource) -> Self {
-        Self { machine, blobs }
+        Self {
+            machine,
+            blobs,
+            swept: RefCell::default(),
+        }
     }
 
     pub(crate) fn machine(&self) -> &'a Machine {
@@ -59,10 +67,7 @@ impl<'a> Hands<'a> {
     /// Where it could not be done; nothing half-done stands under a name that anybody reads.
     pub fn enact(&self, resource: &Resource, changes: &[Change]) -> Result<(), EnactError> {
         match &resource.body {
-            Body::File(file) => self.file(&File {
-                sensitive: file.sensitive || resource.sensitive,
-                ..file.clone()
-            }),
+            Body::File(file) => self.file(&whole(file, resource)),
             Body::Directory(directory) => {
                 let mut victims = victims(resource, changes)?;
                 // What lies deeper goes first, so that a directory is empty when its turn comes.
@@ -85,6 +90,21 @@ impl<'a> Hands<'a> {
             Body::Package(_) | Body::Mount(_) | Body::Command(_) | Body::Service(_) => {
                 Err(EnactError::OtherKind(resource.id.clone()))
             }
+        }
+    }
+
+    /// Brings files to what they must be, which do not depend on one another; one outcome each, in their order.
+    pub fn enact_files(&self, resources: &[&Resource]) -> Vec<Result<(), EnactError>> {
+        let file = |resource: &&Resource| match &resource.body {
+            Body::File(file) => Some(whole(file, resource)),
+            _ => None,
+        };
+        match resources.iter().map(file).collect::<Option<Vec<File>>>() {
+            Some(files) => self.files(&files),
+            None => resources
+                .iter()
+                .map(|resource| self.enact(resource, &[]))
+                .collect(),
         }
     }
 
@@ -120,7 +140,10 @@ impl<'a> Hands<'a> {
         })?;
         let reached = self.machine.root().folder(&parent)?;
         let folder = self.parents(reached)?;
-        sweep(&folder);
+        let id = (folder.stat().st_dev, folder.stat().st_ino);
+        if self.swept.borrow_mut().insert(id) {
+            sweep(&folder);
+        }
         let name = OsString::from(path.name());
         let entry = folder.entry(&name)?;
         Ok(Spot {
@@ -177,6 +200,14 @@ impl<'a> Hands<'a> {
         chown(&entry.fd, numbers.uid, numbers.gid, &folder.shown(name))?;
         set_mode(folder, temporary.name(), &entry, numbers.mode)?;
         temporary.settle(name, over)
+    }
+}
+
+/// A file with what its resource says of it.
+fn whole(file: &File, resource: &Resource) -> File {
+    File {
+        sensitive: file.sensitive || resource.sensitive,
+        ..file.clone()
     }
 }
 

@@ -10,6 +10,7 @@ mod directory;
 mod edit;
 mod error;
 mod file;
+mod files;
 mod hands;
 mod keep;
 mod link;
@@ -37,21 +38,56 @@ pub use read::ReadError;
 pub use root::{Caller, Root};
 
 use account::names::Names;
+use cfg_catalog::path::AbsPath;
+use std::sync::{Arc, Mutex};
+use walk::Reached;
 
 /// Looks at what stands below a root. It cannot write.
 #[derive(Debug)]
 pub struct Machine {
     root: Root,
     names: Names,
+    /// The folder that was walked to last, where all looks belong to one moment.
+    last: Option<Mutex<Option<Walked>>>,
 }
+
+/// A path, and where the walk to it ended.
+type Walked = (AbsPath, Arc<Reached>);
 
 impl Machine {
     /// Looks below this root.
     pub fn new(root: &Root) -> Self {
         Self {
             root: root.clone(),
-            names: Names::new(root),
+            names: Names::new(root, false),
+            last: None,
         }
+    }
+
+    /// Looks below this root at many things together: who is who is read once, and what lies in one folder is looked at
+    /// from the folder, which stays open meanwhile.
+    pub fn at_once(root: &Root) -> Self {
+        Self {
+            root: root.clone(),
+            names: Names::new(root, true),
+            last: Some(Mutex::default()),
+        }
+    }
+
+    /// Walks to a folder; not again where the last walk was to it, in looks that belong together.
+    fn reach(&self, path: &AbsPath) -> Result<Arc<Reached>, WalkError> {
+        let Some(last) = &self.last else {
+            return self.root.folder(path).map(Arc::new);
+        };
+        let mut last = last.lock().unwrap_or_else(|broken| broken.into_inner());
+        if let Some((walked, reached)) = &*last
+            && walked == path
+        {
+            return Ok(Arc::clone(reached));
+        }
+        let reached = Arc::new(self.root.folder(path)?);
+        *last = Some((path.clone(), Arc::clone(&reached)));
+        Ok(reached)
     }
 
     /// Where it looks.

@@ -71,7 +71,8 @@ impl Machine {
             let Reached { folder, .. } = self.root().folder(path)?;
             return self.directory(path, &folder, wanted);
         };
-        let Reached { folder, missing } = self.root().folder(&parent)?;
+        let reached = self.reach(&parent)?;
+        let Reached { folder, missing } = &*reached;
         let name = OsStr::new(path.name());
         let entry = if missing.is_empty() {
             folder.entry(name)?
@@ -80,13 +81,13 @@ impl Machine {
         };
         let Some(entry) = entry else {
             return Ok(PathState::Absent {
-                missing_parents: missing,
+                missing_parents: missing.clone(),
                 parent_changed_us: changed_us(folder.stat()),
             });
         };
         match entry.what {
             What::File => {
-                let state = file_state(self, &folder, name, &entry, wanted)?;
+                let state = file_state(self, folder, name, &entry, wanted)?;
                 if wanted.digest.is_some() && state.digest.is_none() && state.size > MOST_DIGESTED {
                     return Err(LookError::Huge {
                         path: path.clone(),

@@ -3,6 +3,7 @@
 use super::error::{SysError, WalkError};
 use super::root::Root;
 use super::walk::{Entry, Folder, What};
+use crate::whole;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::path::AbsPath;
 use rustix::fs::{Mode, OFlags, Stat, fstat, openat};
@@ -10,7 +11,7 @@ use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek as _};
 
 /// A content is kept for a diff up to this size.
 const MOST_SHOWN: u64 = 1 << 20;
@@ -53,14 +54,23 @@ impl Folder {
             Err(error) if matches!(error.errno, Errno::ACCESS | Errno::PERM) => return Ok(None),
             Err(error) => return Err(error),
         };
-        digest(file).map_err(SysError::of_io("reading", self.shown(name)))
+        digest(file, size(&entry.stat)).map_err(SysError::of_io("reading", self.shown(name)))
     }
 }
 
 /// Reads to the end, or to the bound where the file grows meanwhile.
-fn digest(mut file: File) -> std::io::Result<Option<Held>> {
+fn digest(mut file: File, size: u64) -> std::io::Result<Option<Held>> {
+    if size <= MOST_SHOWN {
+        let content = whole::read(&mut file, size, MOST_SHOWN)?;
+        if content.len() as u64 <= MOST_SHOWN {
+            return Ok(Some(Held {
+                digest: Digest::of(&content),
+                content: Some(content),
+            }));
+        }
+        file.rewind()?;
+    }
     let mut sha = Sha256::new();
-    let mut content = Vec::new();
     let mut seen = 0;
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -75,13 +85,10 @@ fn digest(mut file: File) -> std::io::Result<Option<Held>> {
             return Ok(None);
         }
         sha.update(&buffer[..count]);
-        if seen <= MOST_SHOWN {
-            content.extend_from_slice(&buffer[..count]);
-        }
     }
     Ok(Some(Held {
         digest: <[u8; 32]>::from(sha.finalize()).into(),
-        content: (seen <= MOST_SHOWN).then_some(content),
+        content: None,
     }))
 }
 

@@ -93,7 +93,14 @@ impl<'a> Temporary<'a> {
     }
 
     /// Takes its place under `name`, at once and for good.
-    pub(crate) fn settle(mut self, name: &OsStr, over: Over) -> Result<(), EnactError> {
+    pub(crate) fn settle(self, name: &OsStr, over: Over) -> Result<(), EnactError> {
+        let folder = self.folder;
+        self.place(name, over)?;
+        sync(folder).map_err(EnactError::from)
+    }
+
+    /// Takes its place under `name`, at once; for good once the folder is synced.
+    pub(crate) fn place(mut self, name: &OsStr, over: Over) -> Result<(), EnactError> {
         let at = |doing| SysError::at(doing, self.folder.shown(name));
         match over {
             Over::Rename => {
@@ -118,7 +125,7 @@ impl<'a> Temporary<'a> {
                 }
             }
         }
-        sync(self.folder).map_err(EnactError::from)
+        Ok(())
     }
 
     /// A directory that stands in a folder, under a hidden name from now on.

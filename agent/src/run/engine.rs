@@ -43,6 +43,13 @@ pub(super) struct Task<'a> {
     pub(super) due: Vec<Due>,
 }
 
+impl Task<'_> {
+    /// What is to be done.
+    pub(super) fn changes(&self) -> Vec<Change> {
+        self.due.iter().map(|due| due.change.clone()).collect()
+    }
+}
+
 impl<'a, H: Hand> Engine<'a, H> {
     /// A run of this plan, which was made of what was seen when the run began. `ledger` is on disk already; `unproven`
     /// are services that an earlier run started and did not see healthy.
@@ -83,9 +90,16 @@ impl<'a, H: Hand> Engine<'a, H> {
         let mut at = 0;
         while let Some(step) = steps.get(at) {
             let batch = package_batch(&steps[at..]);
+            let files = match self.stands(step) {
+                true => 0,
+                false => self.file_batch(&steps[at..]),
+            };
             if batch > 0 {
                 self.packages(&steps[at..at + batch])?;
                 at += batch;
+            } else if files > 1 {
+                self.files(&steps[at..at + files])?;
+                at += files;
             } else {
                 self.settle_needed(&step.step)?;
                 self.step(step)?;
@@ -195,10 +209,15 @@ impl<'a, H: Hand> Engine<'a, H> {
     }
 
     fn enact(&mut self, task: &Task<'a>) -> Result<(), Trouble> {
-        let changes: Vec<Change> = task.due.iter().map(|due| due.change.clone()).collect();
-        let outcome = self.hand.enact(task.resource, &changes);
+        let outcome = self.hand.enact(task.resource, &task.changes());
+        self.note(task, &outcome);
+        outcome
+    }
+
+    /// What an effect has made, be it all or a part.
+    pub(super) fn note(&mut self, task: &Task<'a>, outcome: &Result<(), Trouble>) {
         let part;
-        let made = match &outcome {
+        let made = match outcome {
             Ok(()) => task.due.as_slice(),
             Err(Trouble::Failed(_)) => {
                 self.look_again(&[task.resource], Stage::Turn);
@@ -211,7 +230,6 @@ impl<'a, H: Hand> Engine<'a, H> {
             self.services.note(&due.change);
         }
         self.made(made);
-        outcome
     }
 
     fn command(&mut self, task: &Task<'a>) -> Result<(), Trouble> {
@@ -228,6 +246,11 @@ impl<'a, H: Hand> Engine<'a, H> {
     /// Looks whether it is so now.
     fn verify(&mut self, task: &Task<'a>) {
         self.look_again(&[task.resource], Stage::Turn);
+        self.confirm(task);
+    }
+
+    /// Whether it is so, by what was seen last.
+    pub(super) fn confirm(&mut self, task: &Task<'a>) {
         let left = self.judge(task.phase, task.resource);
         if let Some(left) = difference(&left) {
             let left = self.fell_at_once(task).unwrap_or(left);

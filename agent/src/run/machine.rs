@@ -15,6 +15,7 @@ use cfg_catalog::plan::{Change, Ledger};
 use cfg_catalog::resource::service::{Active, Activity};
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 /// The agent's own unit.
@@ -84,18 +85,52 @@ fn is_sick(root: &Root, health: &Health, stage: Stage) -> bool {
 
 impl Site for Eyes<'_> {
     fn look(&mut self, wanted: &[Look<'_>], stage: Stage) -> BTreeMap<ResourceId, Observed> {
-        let machine = Machine::new(self.root);
-        let mut seen = BTreeMap::new();
-        seen.extend(packages(&machine, wanted, stage));
-        seen.extend(services(&machine, &self.systemd, wanted));
+        let machine = Machine::at_once(self.root);
+        let (paths, others): (Vec<&Look<'_>>, Vec<&Look<'_>>) = wanted.iter().partition(|look| {
+            let body = &look.resource.body;
+            matches!(body, Body::File(_) | Body::Directory(_) | Body::Link(_))
+        });
+        let mut seen: Vec<Seen<'_>> = Vec::with_capacity(wanted.len());
+        std::thread::scope(|scope| {
+            let (first, second) = paths.split_at(paths.len() / 2);
+            let side = (paths.len() >= WORTH_A_THREAD).then(|| {
+                let root = self.root;
+                scope.spawn(move || at_paths(&Machine::at_once(root), second))
+            });
+            seen.extend(packages(&machine, wanted, stage));
+            seen.extend(services(&machine, &self.systemd, wanted));
+            seen.extend(at_paths(&machine, first));
+            seen.extend(match side.map(ScopedJoinHandle::join) {
+                Some(Ok(found)) => found,
+                // A look that broke off is taken again, here.
+                Some(Err(_)) | None => at_paths(&machine, second),
+            });
+        });
+        let mut seen: BTreeMap<ResourceId, Observed> = seen
+            .into_iter()
+            .map(|(id, observed)| (id.clone(), observed))
+            .collect();
         self.unmask_the_dead(wanted, stage, &mut seen);
-        for look in wanted {
+        for look in others {
             if let Some(observed) = one(&machine, look, stage) {
                 seen.insert(look.resource.id.clone(), observed);
             }
         }
         seen
     }
+}
+
+/// Fewer paths are looked at sooner than a thread has begun.
+const WORTH_A_THREAD: usize = 64;
+
+type Seen<'a> = (&'a ResourceId, Observed);
+
+/// What stands at these paths, one after the other.
+fn at_paths<'a>(machine: &Machine, looks: &[&Look<'a>]) -> Vec<Seen<'a>> {
+    looks
+        .iter()
+        .filter_map(|look| Some((&look.resource.id, one(machine, look, Stage::Plan)?)))
+        .collect()
 }
 
 /// Kinds that are looked at one by one.
@@ -119,11 +154,7 @@ fn one(machine: &Machine, look: &Look<'_>, stage: Stage) -> Option<Observed> {
     }
 }
 
-fn packages(
-    machine: &Machine,
-    wanted: &[Look<'_>],
-    stage: Stage,
-) -> BTreeMap<ResourceId, Observed> {
+fn packages<'a>(machine: &Machine, wanted: &[Look<'a>], stage: Stage) -> Vec<Seen<'a>> {
     let found: Vec<(&ResourceId, &cfg_catalog::resource::package::Package)> = wanted
         .iter()
         .filter_map(|look| match &look.resource.body {
@@ -132,7 +163,7 @@ fn packages(
         })
         .collect();
     if found.is_empty() {
-        return BTreeMap::new();
+        return Vec::new();
     }
     let bodies: Vec<_> = found.iter().map(|(_, body)| *body).collect();
     let states = package::observe(machine.root().path(), &bodies, stage);
@@ -142,15 +173,11 @@ fn packages(
     };
     found
         .into_iter()
-        .filter_map(|(id, body)| Some((id.clone(), of(&body.name)?)))
+        .filter_map(|(id, body)| Some((id, of(&body.name)?)))
         .collect()
 }
 
-fn services(
-    machine: &Machine,
-    systemd: &Systemd,
-    wanted: &[Look<'_>],
-) -> BTreeMap<ResourceId, Observed> {
+fn services<'a>(machine: &Machine, systemd: &Systemd, wanted: &[Look<'a>]) -> Vec<Seen<'a>> {
     let found: Vec<(&ResourceId, &cfg_catalog::resource::service::Service)> = wanted
         .iter()
         .filter_map(|look| match &look.resource.body {
@@ -159,7 +186,7 @@ fn services(
         })
         .collect();
     if found.is_empty() {
-        return BTreeMap::new();
+        return Vec::new();
     }
     let bodies: Vec<_> = found.iter().map(|(_, body)| *body).collect();
     let states = service::observe(machine, systemd, &bodies);
@@ -169,7 +196,7 @@ fn services(
     };
     found
         .into_iter()
-        .filter_map(|(id, body)| Some((id.clone(), of(&body.unit)?)))
+        .filter_map(|(id, body)| Some((id, of(&body.unit)?)))
         .collect()
 }
 
@@ -312,6 +339,18 @@ impl Hand for Whole<'_> {
         hands
             .enact(resource, changes)
             .map_err(|error| Trouble::from(anyhow::Error::new(error)))
+    }
+
+    fn files(&mut self, files: &[(&Resource, Vec<Change>)]) -> Vec<Result<(), Trouble>> {
+        let machine = Machine::at_once(self.eyes.root);
+        let hands = Hands::new(&machine, self.blobs);
+        let resources: Vec<&Resource> = files.iter().map(|(resource, _)| *resource).collect();
+        let outcomes = hands.enact_files(&resources);
+        let failed = |error| Trouble::from(anyhow::Error::new(error));
+        outcomes
+            .into_iter()
+            .map(|outcome| outcome.map_err(failed))
+            .collect()
     }
 
     fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<(), Trouble> {

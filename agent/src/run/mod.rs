@@ -1,6 +1,7 @@
 //! A run: one application of a plan to this machine; and the same plan without it.
 
 mod engine;
+mod files;
 mod host;
 mod machine;
 mod own;

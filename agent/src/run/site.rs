@@ -92,6 +92,19 @@ pub trait Hand: Site {
     /// Where it fails.
     fn enact(&mut self, resource: &Resource, changes: &[Change]) -> Result<(), Trouble>;
 
+    /// Brings several files about that do not depend on one another; one outcome each, in their order, up to one
+    /// after which the run cannot go on.
+    fn files(&mut self, files: &[(&Resource, Vec<Change>)]) -> Vec<Result<(), Trouble>> {
+        let mut outcomes = Vec::new();
+        for (file, changes) in files {
+            outcomes.push(self.enact(file, changes));
+            if let Some(Err(Trouble::Stop(_))) = outcomes.last() {
+                break;
+            }
+        }
+        outcomes
+    }
+
     /// Runs a command of the role; `inputs` is what is there to be read.
     ///
     /// # Errors

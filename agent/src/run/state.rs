@@ -134,6 +134,11 @@ impl StateDir {
     fn write<T: Serialize>(&self, name: &str, value: &T) -> anyhow::Result<()> {
         let path = self.path.join(name);
         let text = serde_json::to_vec(value).context("what is kept does not go into JSON")?;
+        // What is on disk already need not be written again.
+        let stands = std::fs::read(&path).is_ok_and(|there| there == text);
+        if stands {
+            return Ok(());
+        }
         durable::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))
     }
 

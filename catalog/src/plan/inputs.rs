@@ -18,6 +18,9 @@ pub type Inputs = BTreeMap<ResourceId, Input>;
 pub fn inputs(desired: &Desired, snapshot: &Snapshot) -> Inputs {
     let mut found = Inputs::new();
     for resource in &desired.resources {
+        if !matches!(resource.body, Body::Service(_) | Body::Command(_)) {
+            continue;
+        }
         let observed = snapshot.observed.get(&resource.id);
         for id in ids(resource, observed) {
             if let Some(input) = snapshot.observed.get(&id).and_then(input) {

@@ -84,6 +84,14 @@ pub fn order(desired: &Desired) -> Result<Vec<Step>, Cycle> {
     Ok(with_masks(desired, steps, &ranks))
 }
 
+/// Whether there is an order at all.
+///
+/// # Errors
+/// Where resources come after each other in a circle.
+pub fn order_exists(desired: &Desired) -> Result<(), Cycle> {
+    sorted(&edges(desired)).map(|_sorted| ())
+}
+
 /// What these resources come after, near and far, and they themselves: with what they must come, where only some
 /// of a role is applied.
 pub fn closure(desired: &Desired, chosen: &BTreeSet<ResourceId>) -> BTreeSet<ResourceId> {

@@ -1,6 +1,9 @@
 //! Unified diffs of text, bounded in work and in size.
 
-use similar::TextDiff;
+use similar::algorithms::{Capture, Compact, Replace, myers};
+use similar::udiff::UnifiedHunkHeader;
+use similar::{DiffTag, group_diff_ops};
+use std::collections::BTreeMap;
 
 /// Where a diff is cut, the mark included.
 pub const LIMIT: usize = 64 * 1024;
@@ -30,11 +33,47 @@ pub fn unified(before: &[u8], after: &[u8]) -> Option<String> {
     Some(cut(if differ > LINES {
         replacement(&old, &new, head, tail)
     } else {
-        TextDiff::from_lines(before, after)
-            .unified_diff()
-            .context_radius(CONTEXT)
-            .to_string()
+        least(&old, &new)
     }))
+}
+
+/// The least difference, in hunks.
+fn least(old: &[&str], new: &[&str]) -> String {
+    // Numbers for lines: equal ones have the same.
+    let mut known = BTreeMap::new();
+    let mut number = |line: &&str| -> usize {
+        let next = known.len();
+        *known.entry(line.to_string()).or_insert(next)
+    };
+    let before: Vec<usize> = old.iter().map(&mut number).collect();
+    let after: Vec<usize> = new.iter().map(&mut number).collect();
+    let (before, after) = (before.as_slice(), after.as_slice());
+    let mut hook = Compact::new(Replace::new(Capture::new()), before, after);
+    let Ok(()) = myers::diff(&mut hook, before, 0..before.len(), after, 0..after.len());
+    let ops = hook.into_inner().into_inner().into_ops();
+    let mut whole = String::new();
+    for hunk in group_diff_ops(ops, CONTEXT) {
+        whole.push_str(&UnifiedHunkHeader::new(&hunk).to_string());
+        whole.push('\n');
+        for op in &hunk {
+            let signs: &[_] = match op.tag() {
+                DiffTag::Equal => &[(' ', &old[op.old_range()])],
+                _ => &[('-', &old[op.old_range()]), ('+', &new[op.new_range()])],
+            };
+            for (sign, lines) in signs {
+                lines.iter().for_each(|line| push(&mut whole, *sign, line));
+            }
+        }
+    }
+    whole
+}
+
+fn push(whole: &mut String, sign: char, line: &str) {
+    whole.push(sign);
+    whole.push_str(line);
+    if !line.ends_with('\n') {
+        whole.push_str("\n\\ No newline at end of file\n");
+    }
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {
@@ -67,11 +106,7 @@ fn replacement(old: &[&str], new: &[&str], head: usize, tail: usize) -> String {
             if whole.len() > room {
                 break;
             }
-            whole.push(sign);
-            whole.push_str(line);
-            if !line.ends_with('\n') {
-                whole.push_str("\n\\ No newline at end of file\n");
-            }
+            push(&mut whole, sign, line);
         }
     }
     whole

@@ -161,7 +161,7 @@ pub fn version(given: &Given) -> Result<Wanted, String> {
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || ".+~:-*?[]!^".contains(c))
         && !text.starts_with('-');
-    if !good || globset::Glob::new(&text).is_err() {
+    if !good || crate::glob::Glob::of_text(&text).is_err() {
         return Err(format!("{text:?} is no version and no glob of versions"));
     }
     Ok(Wanted::Glob(text))

@@ -1,15 +1,25 @@
 //! Resources that wait for one another have no order.
 
-use crate::plan::order::order;
+use crate::plan::order::order_exists;
 use crate::resource::{Desired, Resource};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 
 /// Notes every cycle, once each.
 pub fn check(desired: &Desired, wrong: &mut Diagnostics) {
-    let mut rest = desired.clone();
+    let twice = desired
+        .resources
+        .windows(2)
+        .any(|two| two[0].id == two[1].id);
+    match order_exists(desired) {
+        Ok(()) if !twice => {}
+        _ => each(desired.clone(), wrong),
+    }
+}
+
+fn each(mut rest: Desired, wrong: &mut Diagnostics) {
     // What is declared twice is an error of its own.
     rest.resources.dedup_by(|a, b| a.id == b.id);
-    let Err(mut cycle) = order(&rest) else {
+    let Err(mut cycle) = order_exists(&rest) else {
         return;
     };
     loop {
@@ -29,7 +39,7 @@ pub fn check(desired: &Desired, wrong: &mut Diagnostics) {
         wrong.push(diagnostic.help("one of them must come first: take away what makes it wait"));
         let before = rest.resources.len();
         rest.resources.retain(|resource| !on_it(resource));
-        match order(&rest) {
+        match order_exists(&rest) {
             Err(next) if rest.resources.len() < before => cycle = next,
             _ => return,
         }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// So many resources a role may have on one machine.
-pub const MOST: usize = 10_000;
+pub const MOST: usize = 20_000;
 
 /// A resource whose references are still as written.
 pub struct Instance {

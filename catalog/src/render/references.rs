@@ -1,13 +1,13 @@
 //! `after`, `restart_on`, `reload_on`, `on`: names and globs become exact resources.
 
 use super::instances::{Instances, NamePattern};
+use crate::glob::Glob;
 use crate::id::{Kind, ResourceId};
 use crate::resource::service::{is_template, template_of};
 use crate::resource::{Body, Place};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::names;
 use crate::text::near::nearest;
-use globset::{GlobBuilder, GlobMatcher};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The kinds that a service can be restarted or reloaded for.
@@ -42,7 +42,7 @@ pub enum Reference {
 /// A glob over the names of one kind.
 pub struct Pattern {
     kind: Kind,
-    glob: GlobMatcher,
+    glob: Glob,
 }
 
 impl Pattern {
@@ -50,8 +50,8 @@ impl Pattern {
     fn matches(&self, id: &ResourceId) -> bool {
         let unit = || format!("{}.service", id.name);
         self.kind == id.kind
-            && (self.glob.is_match(&id.name)
-                || (id.kind == Kind::Service && self.glob.is_match(unit())))
+            && (self.glob.matches(&id.name)
+                || (id.kind == Kind::Service && self.glob.matches(&unit())))
     }
 }
 
@@ -95,16 +95,9 @@ pub fn parse(
     while single.contains("//") {
         single = single.replace("//", "/");
     }
-    let glob = GlobBuilder::new(&single)
-        .literal_separator(true)
-        .backslash_escape(true)
-        .build();
-    match glob {
-        Ok(glob) => Ok(Reference::Glob(Pattern {
-            kind,
-            glob: glob.compile_matcher(),
-        })),
-        Err(why) => Err((format!("{name:?} is no glob: {}", why.kind()), None)),
+    match Glob::of_names(&single) {
+        Ok(glob) => Ok(Reference::Glob(Pattern { kind, glob })),
+        Err(why) => Err((format!("{name:?} is no glob: {why}"), None)),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod package;
 pub mod repository;
 pub mod service;
 pub mod sysctl;
+pub mod version;
 
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;

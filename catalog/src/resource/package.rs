@@ -1,11 +1,11 @@
 //! A Debian package.
 
 use super::debconf::{self, Answer, Answers};
+use super::version::compare;
 use super::{Obstacle, Resource};
+use crate::glob::Glob;
 use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Certainty, Change};
-use debversion::Version;
-use globset::GlobBuilder;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
@@ -112,8 +112,8 @@ impl Wanted {
             return true;
         };
         let version = like(glob, version);
-        match GlobBuilder::new(glob).backslash_escape(false).build() {
-            Ok(pattern) if is_glob(glob) => pattern.compile_matcher().is_match(version),
+        match Glob::of_text(glob) {
+            Ok(pattern) if is_glob(glob) => pattern.matches(version),
             _ => glob == version,
         }
     }
@@ -129,12 +129,6 @@ fn like<'a>(pattern: &str, version: &'a str) -> &'a str {
         Some((_, rest)) if !pattern.contains(':') => rest,
         _ => version,
     }
-}
-
-/// By Debian's rules; what is no version at all counts as older.
-pub fn compare(a: &str, b: &str) -> Ordering {
-    let parse = |text: &str| Version::parse_lenient(text).ok();
-    parse(a).cmp(&parse(b))
 }
 
 /// What would bring the package about.

@@ -75,11 +75,11 @@ fn work() {
             .unwrap_err()
             .contains("too much work")
     );
-    let each = "[file.\"/etc/{{ item }}\"]\neach = 'range(20000)|list'\ncontent = ''";
+    let each = "[file.\"/etc/{{ item }}\"]\neach = 'range(20001)|list'\ncontent = ''";
     assert!(
         load(each.into())
             .unwrap_err()
-            .contains("more than 10000 resources")
+            .contains("more than 20000 resources")
     );
 }
 

@@ -20,6 +20,8 @@ pub(crate) const MOST: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct Names {
     root: Root,
+    /// All questions belong to one moment: files are read once.
+    at_once: bool,
     users: Kept<PasswdLine>,
     groups: Kept<GroupLine>,
     /// What getent said, for as long as this lives: each question is a process, and perhaps a network.
@@ -41,8 +43,16 @@ impl<T> Kept<T> {
         }
     }
 
-    /// Its lines; empty where it is not there.
-    fn lines(&self, root: &Root, parse: fn(&[u8]) -> Vec<T>) -> Result<Arc<[T]>, ReadError> {
+    /// Its lines; empty where it is not there. `at_once`: as they were the first time.
+    fn lines(
+        &self,
+        root: &Root,
+        at_once: bool,
+        parse: fn(&[u8]) -> Vec<T>,
+    ) -> Result<Arc<[T]>, ReadError> {
+        if let Some((_, lines)) = lock(&self.lines).as_ref().filter(|_| at_once) {
+            return Ok(Arc::clone(lines));
+        }
         steadily(|| {
             let Some(found) = root.find(&self.path)? else {
                 return Ok(Vec::new().into());
@@ -82,9 +92,10 @@ impl Database {
 }
 
 impl Names {
-    pub(crate) fn new(root: &Root) -> Self {
+    pub(crate) fn new(root: &Root, at_once: bool) -> Self {
         Self {
             root: root.clone(),
+            at_once,
             users: Kept::of("passwd"),
             groups: Kept::of("group"),
             asked: Mutex::default(),
@@ -93,12 +104,12 @@ impl Names {
 
     /// All users of the root's own file.
     pub(crate) fn users(&self) -> Result<Arc<[PasswdLine]>, ReadError> {
-        self.users.lines(&self.root, lines::passwd)
+        self.users.lines(&self.root, self.at_once, lines::passwd)
     }
 
     /// All groups of the root's own file.
     pub(crate) fn groups(&self) -> Result<Arc<[GroupLine]>, ReadError> {
-        self.groups.lines(&self.root, lines::group)
+        self.groups.lines(&self.root, self.at_once, lines::group)
     }
 
     /// The user of this name, wherever he is kept.

@@ -1,6 +1,7 @@
 //! Writing files.
 
 use super::*;
+use crate::machine::file::Placed;
 use rustix::fs::{FileType, mknodat};
 
 #[test]
@@ -319,4 +320,80 @@ fn a_file_that_is_exchanged_all_the_time_is_seen() {
             assert_eq!(tree.look_at_file("/etc/app").size, 1);
         }
     });
+}
+
+#[test]
+fn files_that_go_together_each_come_to_their_own_end() {
+    let tree = Tree::new();
+    tree.folder("/srv", 0o755);
+    tree.folder("/srv/full", 0o755);
+    tree.text("/srv/old", "old");
+    tree.text("/srv/same", "same");
+    fs::set_permissions(tree.at("/srv/same"), PermissionsExt::from_mode(0o600)).unwrap();
+    tree.text("/srv/gone", "gone");
+    tree.text("/srv/full/x", "x");
+    let files = [
+        text_file("/srv/old", "new"),
+        text_file("/srv/full", "a directory that is not empty stands there"),
+        File {
+            attributes: Attributes {
+                mode: Some(Mode(0o640)),
+                ..Attributes::default()
+            },
+            ..text_file("/srv/same", "same")
+        },
+        File {
+            state: Presence::Absent,
+            content: None,
+            ..text_file("/srv/gone", "")
+        },
+        text_file("/srv/a/b", "b"),
+        text_file("/srv/a/c", "c"),
+    ];
+    let outcomes = tree.hands().files(&files);
+    let well: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(well, [true, false, true, true, true, true], "{outcomes:?}");
+    assert_eq!(tree.read("/srv/old"), "new");
+    assert_eq!(tree.owned("/srv/same").2, 0o640);
+    assert_eq!(tree.names("/srv"), ["a", "full", "old", "same"]);
+    assert_eq!(tree.names("/srv/a"), ["b", "c"]);
+}
+
+#[test]
+fn three_hundred_files_go_together() {
+    let tree = Tree::new();
+    let files: Vec<File> = (0..300)
+        .map(|n| text_file(&format!("/srv/{n}"), &format!("{n}\n")))
+        .collect();
+    assert!(tree.hands().files(&files).iter().all(Result::is_ok));
+    assert_eq!(tree.names("/srv").len(), 300);
+    assert_eq!(tree.read("/srv/299"), "299\n");
+}
+
+#[test]
+fn what_was_exchanged_meanwhile_is_not_replaced_by_what_was_made_for_another() {
+    let tree = Tree::new();
+    tree.folder("/srv", 0o755);
+    tree.text("/srv/app", "old");
+    let file = text_file("/srv/app", "new");
+    let hands = tree.hands();
+    let change: [&dyn Fn(); 3] = [
+        &|| tree.text("/srv/app", "somebody else's"),
+        &|| fs::remove_file(tree.at("/srv/app")).unwrap(),
+        &|| tree.text("/srv/app", "there again"),
+    ];
+    for change in change {
+        let spot = hands.spot_of(&file).unwrap();
+        let draft = hands.draft(&file, &spot).unwrap().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        change();
+        let before = fs::read(tree.at("/srv/app")).ok();
+        assert_eq!(draft.place().unwrap(), Placed::Moved);
+        assert_eq!(fs::read(tree.at("/srv/app")).ok(), before);
+        assert!(tree.names("/srv").len() <= 1, "the draft is gone");
+    }
+    let spot = hands.spot_of(&file).unwrap();
+    let draft = hands.draft(&file, &spot).unwrap().unwrap();
+    assert_eq!(draft.place().unwrap(), Placed::There);
+    assert_eq!(tree.read("/srv/app"), "new");
 }
