@@ -98,9 +98,6 @@ impl FromStr for Only {
         let (kind, glob) = text
             .split_once(':')
             .ok_or("KIND:GLOB is wanted, as in file:/etc/zookeeper/**")?;
-        if Kind::LATER.contains(&kind) {
-            return Err(format!("the kind {kind} is not in this version"));
-        }
         let kind = Kind::of_word(kind).ok_or_else(|| format!("there is no kind \"{kind}\""))?;
         let glob = Glob::of_names(glob).map_err(|error| error.to_string())?;
         Ok(Self {
@@ -255,10 +252,8 @@ mod tests {
             let parsed: Only = only.parse().unwrap();
             assert_eq!(parsed.names(&id(resource)), named, "{only} {resource}");
         }
-        for wrong in ["file", "fil:/x", "file:[", "sysctl:x"] {
+        for wrong in ["file", "fil:/x", "file:["] {
             assert!(wrong.parse::<Only>().is_err(), "{wrong}");
         }
-        let why = "sysctl:x".parse::<Only>().unwrap_err();
-        assert!(why.contains("not in this version"));
     }
 }

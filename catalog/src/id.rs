@@ -54,9 +54,6 @@ impl Kind {
         Kind::Service,
     ];
 
-    /// Kinds of the role format that a later version brings; refused with "not in this version".
-    pub const LATER: [&'static str; 0] = [];
-
     /// The word in role.toml and before the colon.
     pub fn word(self) -> &'static str {
         match self {

@@ -69,9 +69,6 @@ pub fn parse(
         return Err((message, None));
     };
     let Some(kind) = Kind::of_word(word) else {
-        if Kind::LATER.contains(&word) {
-            return Err((format!("the kind `{word}` is not in this version"), None));
-        }
         let near = nearest(word, Kind::ALL.map(Kind::word));
         let help = near.map(|word| format!("did you mean `{word}`?"));
         return Err((format!("unknown kind `{word}`"), help));

@@ -179,7 +179,7 @@ impl Reading {
 
     fn unknown_top(&mut self, entry: &Entry) {
         let word = entry.key.as_str();
-        if Kind::LATER.contains(&word) || keys::ROLE_LATER.contains(&word) {
+        if keys::ROLE_LATER.contains(&word) {
             let message = format!("`{word}` is not in this version");
             return self.error(&entry.span, message);
         }

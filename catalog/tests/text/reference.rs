@@ -37,7 +37,6 @@ fn later() -> Vec<Vec<String>> {
     let keys_of =
         |rows: &[Key]| quoted(rows.iter().filter(|row| !row.is_here()).map(|row| row.name));
     let mut rows = vec![
-        ("kinds", quoted(Kind::LATER.into_iter())),
         ("top of role.toml", quoted(keys::ROLE_LATER.iter().copied())),
         ("`[fleet]`", keys_of(keys::FLEET)),
     ];
