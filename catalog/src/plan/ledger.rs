@@ -196,12 +196,13 @@ impl Read {
         }
     }
 
-    /// Whether this is not what is there now. What cannot be read now owes nothing: its own resource fails.
+    /// Whether this is not what is there now. What cannot be read now owes nothing: its own resource fails, or the role
+    /// does not have it.
     fn differs(&self, now: Option<&Input>) -> bool {
         match (self, now) {
-            (Read::Unknown, _) => true,
+            (_, None) => false,
+            (Read::Unknown, Some(_)) => true,
             (Read::This { digest, .. }, Some(now)) => *digest != now.digest,
-            (Read::This { .. }, None) => false,
         }
     }
 }

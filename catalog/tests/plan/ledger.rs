@@ -257,8 +257,11 @@ fn what_was_not_seen_this_time_is_kept() {
     // An input that cannot be read owes nothing now, and is not forgotten either.
     let mut scene = super::ledger::scene(Some(("a", 50)), &[FILE], "new", 60);
     scene.snapshot.observed.insert(id(FILE), failed);
-    assert_eq!(scene.owed(&ledger), []);
-    assert_eq!(scene.begin(&ledger), ledger);
+    let unknown = record("a", By::Other, &[(FILE, Read::Unknown)]);
+    for ledger in [ledger, unknown] {
+        assert_eq!(scene.owed(&ledger), []);
+        assert_eq!(scene.begin(&ledger), ledger);
+    }
 }
 
 #[test]
@@ -315,6 +318,17 @@ fn a_reload_reads_what_it_reloads_and_no_more() {
             reload: Vec::new()
         }
     );
+}
+
+/// Its `when` is false now. A reload would not settle it, and come again at every run.
+#[test]
+fn what_the_list_names_and_the_role_does_not_have_owes_nothing() {
+    let mut scene = scene(Some(("a", 50)), &[FILE], "new", 60);
+    scene.desired = role(vec![running("s", &[FILE])]);
+    scene.snapshot.observed.remove(&id(FILE));
+    for read in [Read::Unknown, this("old", 10)] {
+        assert_eq!(scene.owed(&record("a", By::Other, &[(FILE, read)])), []);
+    }
 }
 
 #[test]
