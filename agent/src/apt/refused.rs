@@ -166,7 +166,7 @@ fn refusal(asked: &Transaction, also: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apt::get::Install;
+    use crate::apt::get::{Downgrades, Install};
 
     /// A root where `app` needs `lib` or what provides `other`, and where the index has some more.
     fn root() -> tempfile::TempDir {
@@ -190,6 +190,8 @@ mod tests {
             installed("app", "\nDepends: lib | other"),
             installed("alone", ""),
             installed("fixed", ""),
+            installed("base", "").replace("Version: 1", "Version: 2"),
+            installed("holder", "\nDepends: base (>= 2)"),
             held,
         ];
         let offered = |words: &str| stanza(&format!("{words}\nFilename: ./x.deb\nSize: 1"));
@@ -200,6 +202,10 @@ mod tests {
             offered("Package: instead\nConflicts: alone\nProvides: other"),
             offered("Package: newer\nDepends: fixed (>= 2)"),
             offered("Package: fixed").replace("Version: 1", "Version: 2"),
+            offered("Package: base"),
+            offered("Package: whole\nDepends: part (>= 2)"),
+            offered("Package: part"),
+            offered("Package: part").replace("Version: 1", "Version: 2"),
             offered("Package: unwanted"),
             offered("Package: bringer\nDepends: unwanted"),
             offered("Package: chooser\nDepends: unwanted | good"),
@@ -221,6 +227,7 @@ mod tests {
             install: install.collect(),
             remove: remove.iter().map(|name| (*name).to_owned()).collect(),
             beside: vec!["unwanted-".into(), "fixed=1".into()],
+            downgrades: Downgrades::Listed,
             ..Transaction::default()
         }
     }
@@ -269,6 +276,14 @@ mod tests {
             (&["newer"], &[], &[("newer", "Depends: fixed (>= 2)")]),
             (&["bringer"], &[], &[("bringer", "Depends: unwanted")]),
             (&["chooser"], &[], &[]),
+            // Who is there keeps what it needs; of two that come, the first does.
+            (&["base"], &[], &[("base", "apt would also remove holder;")]),
+            (
+                &["part", "whole"],
+                &[],
+                &[("whole", "Depends: part (>= 2)")],
+            ),
+            (&["whole", "part"], &[], &[("part", "Depends: part (>= 2)")]),
         ] {
             let asked = transaction(install, remove);
             let refused = question.refused(&asked).unwrap();

@@ -257,9 +257,12 @@ fn marks(change: &Change, action: Action) -> bool {
     change.action == action && marked
 }
 
+/// The moves as one transaction. A version that the role names comes before what apt may choose: where both do not go,
+/// the other is what is refused.
 fn transaction(moves: &[PackageMove<'_>]) -> Transaction {
     let mut transaction = Transaction::default();
-    for one in moves {
+    let (named, chosen): (Vec<_>, Vec<_>) = moves.iter().partition(|one| names_version(one));
+    for one in named.into_iter().chain(chosen) {
         let name = &one.resource.id.name;
         for change in &one.changes {
             match change.action {
@@ -281,9 +284,58 @@ fn transaction(moves: &[PackageMove<'_>]) -> Transaction {
     transaction
 }
 
+fn names_version(one: &PackageMove<'_>) -> bool {
+    matches!(&one.resource.body, Body::Package(package) if matches!(package.version, Wanted::Glob(_)))
+}
+
 /// The exact version; none where no index could say which it will be.
 fn version(change: &Change) -> Option<String> {
     let version = change.after.get("version")?.as_str()?;
     let exact = !version.contains(['*', '?', '[']) && version != "latest";
     exact.then(|| version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cfg_catalog::resource::{Place, Resource};
+
+    #[test]
+    fn versions_that_the_role_names_come_first() {
+        let resource = |name: &str, version: Wanted| Resource {
+            id: ResourceId::new(Kind::Package, name),
+            place: Place {
+                role: "r".into(),
+                file: "r/role.toml".into(),
+                line: 1,
+                column: 1,
+            },
+            after: Vec::new(),
+            sensitive: false,
+            body: Body::Package(Package {
+                name: name.into(),
+                state: PackagePresence::Present,
+                version,
+                hold: None,
+                debconf: Vec::new(),
+            }),
+        };
+        let resources = [
+            resource("a", Wanted::Any),
+            resource("b", Wanted::Glob("1*".into())),
+            resource("c", Wanted::Latest),
+            resource("d", Wanted::Glob("2".into())),
+        ];
+        let moves: Vec<PackageMove<'_>> = resources
+            .iter()
+            .map(|resource| PackageMove {
+                resource,
+                changes: vec![Change::new(&resource.id, Action::Install)],
+                held: false,
+            })
+            .collect();
+        let transaction = transaction(&moves);
+        let order: Vec<&str> = transaction.packages().collect();
+        assert_eq!(order, ["b", "d", "a", "c"]);
+    }
 }

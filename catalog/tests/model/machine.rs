@@ -176,8 +176,8 @@ impl Machine {
         }
     }
 
-    /// What the model's apt says against a move of a package: it needs what must not be there, or somebody needs it who
-    /// stays or comes.
+    /// What the model's apt says against a move of a package: it needs what must not be there, or a newer version than
+    /// the role names, or somebody needs it who stays or comes. What is needed is needed in the newest version.
     fn refusal(&self, desired: &Desired, name: &str) -> Option<Refusal> {
         let says = |name: &str| {
             let id = ResourceId::new(Kind::Package, name);
@@ -193,24 +193,24 @@ impl Machine {
         };
         let needs = |name: &str| self.debs.get(name).into_iter().flat_map(|deb| &deb.needs);
         let never = |name: &String| says(name) == Some(false) && !there(name);
-        // What is needed is needed in the newest version.
-        let kept = |name: &String| there(name) && self.is_kept_old(desired, name);
-        let unwanted = || needs(name).find(|needed| never(needed) || kept(needed));
         let stays = |name: &str| says(name).unwrap_or(there(name)) && !needs(name).any(never);
-        let needed_by = || {
+        let needed_by = |name: &str, who: &dyn Fn(&str) -> bool| {
             let mut others = self.debs.keys();
-            others.find(|other| stays(other) && needs(other).any(|needed| needed == name))
+            others.find(|other| who(other) && needs(other).any(|needed| needed == name))
         };
+        // Who is there already has what it needs, and keeps it.
+        let kept_new = |name: &str| needed_by(name, &|other| there(other) && stays(other));
+        let kept_old = |name: &str| self.is_kept_old(desired, name) && kept_new(name).is_none();
         let why = match (says(name)?, there(name)) {
-            (true, there) => match unwanted() {
+            (true, _) => match needs(name).find(|needed| never(needed) || kept_old(needed)) {
                 Some(unwanted) => format!("{unwanted} must not come along"),
-                None if !there && self.is_kept_old(desired, name) => {
-                    format!("needed newer by {}", needed_by()?)
+                None if self.is_kept_old(desired, name) => {
+                    format!("needed newer by {}", kept_new(name)?)
                 }
                 None => return None,
             },
-            (false, true) => format!("needed by {}", needed_by()?),
-            _ => return None,
+            (false, true) => format!("needed by {}", needed_by(name, &stays)?),
+            (false, false) => return None,
         };
         Some(Refusal {
             why,
