@@ -7,7 +7,7 @@ mod world;
 use crate::model::enact::{Ran, dry, run, words};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::document::Document;
-use cfg_catalog::plan::{Certainty, Ledger, Phase, order, plan};
+use cfg_catalog::plan::{Certainty, Change, Ledger, Phase, order, plan};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use world::{machines, roles};
@@ -20,16 +20,24 @@ fn failed(document: &Document) -> BTreeSet<String> {
 
 /// What a run has left to do, beside what it skipped for a failure.
 fn left(ran: &Ran, again: &Document) -> Vec<String> {
-    let failures = ran.document.failures.iter();
-    let skipped: BTreeSet<&ResourceId> = failures.flat_map(|failure| &failure.skipped).collect();
-    let changes = again.changes.iter().filter(|change| {
-        let brought =
-            !change.causes.is_empty() && change.causes.iter().all(|c| skipped.contains(c));
-        !skipped.contains(&change.resource) && !brought
-    });
+    let skipped = skipped(&ran.document);
+    let changes = again.changes.iter();
+    let changes = changes.filter(|change| !is_of(change, &skipped));
     changes
         .map(|change| format!("{} {}", change.resource, change.action.word()))
         .collect()
+}
+
+/// What waits for something that failed.
+fn skipped(document: &Document) -> BTreeSet<&ResourceId> {
+    let failures = document.failures.iter();
+    failures.flat_map(|failure| &failure.skipped).collect()
+}
+
+/// Whether a change is of one of these, or made for them alone.
+fn is_of(change: &Change, resources: &BTreeSet<&ResourceId>) -> bool {
+    let brought = !change.causes.is_empty() && change.causes.iter().all(|c| resources.contains(c));
+    resources.contains(&change.resource) || brought
 }
 
 proptest! {
