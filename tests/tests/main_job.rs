@@ -241,5 +241,11 @@ fn the_agent_is_one_small_static_file() -> Result<()> {
         told.stdout.contains("statically linked") || told.stderr.contains("not a dynamic"),
         "{told}"
     );
+    // An error asks for a backtrace, which must not be the end of a program that was made small.
+    let mut failing = Command::new(&agent);
+    failing.args(["apply", "--role", "demo", "--root", "/nonexistent"]);
+    failing.env_remove("RUST_LIB_BACKTRACE");
+    let told = output(failing.env("RUST_BACKTRACE", "1"))?;
+    told.expect_status(64)?;
     Ok(())
 }
