@@ -32,9 +32,13 @@ impl Machine {
     }
 
     /// The table; empty where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is not UTF-8: the lines of others are written anew as they are, or not at all.
     pub(crate) fn fstab(&self) -> Result<String, ReadError> {
         let bytes = self.root().read(&path_of_table(), MOST)?;
-        Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
+        let text = String::from_utf8(bytes.unwrap_or_default());
+        text.map_err(|_| ReadError::NotText(path_of_table()))
     }
 
     /// Whether mount and umount find what is meant: they go by name, so nobody but root may be able to exchange a folder

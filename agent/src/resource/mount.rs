@@ -176,6 +176,15 @@ mod tests {
 
     /// A bind, and what comes of it in a tree where everybody may write in /home/bob and in /tmp.
     fn bound(device: &str, point: &str, state: MountPresence) -> Result<String, String> {
+        bound_in(b"x /home/bob/old ext4\n", device, point, state)
+    }
+
+    fn bound_in(
+        table: &[u8],
+        device: &str,
+        point: &str,
+        state: MountPresence,
+    ) -> Result<String, String> {
         let tree = tempfile::tempdir().unwrap();
         let at = |path: &str| tree.path().join(path);
         let folders = [("etc", 0o755), ("srv", 0o755), ("tmp", 0o1777)];
@@ -184,7 +193,7 @@ mod tests {
             fs::set_permissions(at(folder), PermissionsExt::from_mode(mode)).unwrap();
         }
         symlink("../home/bob/data", at("srv/to-bob")).unwrap();
-        fs::write(at("etc/fstab"), "x /home/bob/old ext4\n").unwrap();
+        fs::write(at("etc/fstab"), table).unwrap();
         let root = Root::open(tree.path()).unwrap();
         let machine = Machine::new(&root);
         let mount = Mount {
@@ -202,8 +211,10 @@ mod tests {
         let hands = Hands::new(&machine, &Nothing);
         let done = enact(&machine, &hands, &effects, &mount, "run");
         assert!(!at("home/bob/new").exists(), "it was made");
-        let table = fs::read_to_string(at("etc/fstab")).unwrap();
-        done.map(|()| table).map_err(|error| error.to_string())
+        let left = fs::read(at("etc/fstab")).unwrap();
+        assert!(done.is_ok() || left == table, "it was written");
+        done.map(|()| String::from_utf8(left).unwrap())
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -224,5 +235,12 @@ mod tests {
         }
         let gone = bound("x", "/home/bob/old", MountPresence::Absent);
         assert_eq!(gone.as_deref(), Ok(""), "a line alone harms nobody");
+    }
+
+    #[test]
+    fn a_table_that_is_no_text_is_left_as_it_is() {
+        let latin = b"//srv/b\xfccher /books cifs\n";
+        let why = bound_in(latin, "/srv/data", "/srv/new", MountPresence::Present).unwrap_err();
+        assert!(why.contains("/etc/fstab is not UTF-8"), "{why}");
     }
 }
