@@ -9,7 +9,9 @@ use super::error::SysError;
 use super::walk::{DEEPEST, Folder};
 use cfg_catalog::resource::archive::MARKER;
 use flate2::read::MultiGzDecoder;
-use rustix::fs::{AtFlags, Mode, OFlags, linkat, mkdirat, openat, symlinkat, unlinkat};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, Stat, fstat, linkat, mkdirat, openat, symlinkat, unlinkat,
+};
 use rustix::io::Errno;
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
@@ -251,7 +253,7 @@ impl Unpack<'_> {
         let (from, old) = self.parent(&target)?;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let seen = openat(&from, old, flags, Mode::empty()).map_err(|_| bad())?;
-        let stat = rustix::fs::fstat(&seen).map_err(told("looking at", &target))?;
+        let stat = fstat(&seen).map_err(told("looking at", &target))?;
         if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
             return Err(bad());
         }
@@ -360,11 +362,20 @@ impl<R: Read> Read for Bounded<'_, R> {
 
 /// Refuses a tree in which something is mounted.
 pub(crate) fn holds_no_mount(folder: &Folder, name: &OsStr) -> Result<(), SysError> {
-    each_below(folder, name, &mut |_, _, _| Ok(()))
+    each_below(folder, name, None, &mut |_, _, _| Ok(()))
 }
 
 /// Removes a tree, folder by folder, following nothing and crossing no mount.
 pub(crate) fn remove_tree(folder: &Folder, name: &OsStr) -> Result<(), SysError> {
+    remove(folder, name, None)
+}
+
+/// Removes a tree that this process made, from a folder too in which others can exchange it: never another one.
+pub(crate) fn remove_own_tree(folder: &Folder, name: &OsStr, made: &Stat) -> Result<(), SysError> {
+    remove(folder, name, Some(made))
+}
+
+fn remove(folder: &Folder, name: &OsStr, made: Option<&Stat>) -> Result<(), SysError> {
     let mut remove = |above: &OwnedFd, name: &OsStr, is_folder: bool| {
         let flags = match is_folder {
             true => AtFlags::REMOVEDIR,
@@ -372,19 +383,30 @@ pub(crate) fn remove_tree(folder: &Folder, name: &OsStr) -> Result<(), SysError>
         };
         unlinkat(above, name, flags)
     };
-    each_below(folder, name, &mut remove)?;
+    each_below(folder, name, made, &mut remove)?;
     let at = SysError::at("removing", folder.shown(name));
     unlinkat(folder, name, AtFlags::REMOVEDIR).map_err(at)
 }
 
 type Found<'f> = dyn FnMut(&OwnedFd, &OsStr, bool) -> rustix::io::Result<()> + 'f;
 
-/// Calls `found` with everything below a directory, what lies deeper first.
-fn each_below(folder: &Folder, name: &OsStr, found: &mut Found<'_>) -> Result<(), SysError> {
+/// Calls `found` with everything below a directory, what lies deeper first; with `made`, only if it is that one.
+fn each_below(
+    folder: &Folder,
+    name: &OsStr,
+    made: Option<&Stat>,
+    found: &mut Found<'_>,
+) -> Result<(), SysError> {
     let shown = folder.shown(name);
     let at = |doing| SysError::at(doing, shown.clone());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let top = openat(folder, name, flags, Mode::empty()).map_err(at("opening"))?;
+    if let Some(made) = made {
+        let stat = fstat(&top).map_err(at("looking at"))?;
+        if (stat.st_dev, stat.st_ino) != (made.st_dev, made.st_ino) {
+            return Err(at("removing")(Errno::STALE));
+        }
+    }
     let mount = mount_of(&top, &shown)?;
     let mut way = vec![(top, OsString::new(), None::<Vec<OsString>>)];
     loop {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::machine::attributes::Numbers;
+use crate::machine::temporary::Temporary;
 use crate::machine::unpack::Unpack;
 use cfg_catalog::resource::archive::Archive;
 use flate2::Compression;
@@ -323,6 +324,36 @@ fn folders_that_are_only_implied_count() {
             assert!(fits || why.contains("folders and files"), "{why}");
         }
     }
+}
+
+#[test]
+fn what_failed_leaves_nothing_where_others_can_write_too() {
+    for mode in [0o755, 0o1777, 0o777] {
+        let mut tree = Tree::new();
+        tree.folder("/opt", mode);
+        let half = [
+            ("d/deep/a", EntryType::Regular, "x"),
+            ("../b", EntryType::Regular, "x"),
+        ];
+        let archive = tree.packed(tar(&half));
+        let why = tree.unpack(&archive).unwrap_err().to_string();
+        assert!(why.contains("leads out"), "{mode:o}: {why}");
+        assert_eq!(tree.names("/opt"), [""; 0], "{mode:o}");
+    }
+}
+
+#[test]
+fn a_tree_that_was_exchanged_meanwhile_stays() {
+    let tree = Tree::new();
+    tree.folder("/opt", 0o777);
+    let folder = tree.machine.root().folder(&path("/opt")).unwrap().folder;
+    let (temporary, _entry) = Temporary::directory(&folder).unwrap();
+    let name = format!("/opt/{}", temporary.name().display());
+    fs::rename(tree.at(&name), tree.at("/opt/aside")).unwrap();
+    tree.folder(&name, 0o755);
+    tree.text(&format!("{name}/precious"), "x");
+    drop(temporary);
+    assert_eq!(tree.read(&format!("{name}/precious")), "x");
 }
 
 #[test]
