@@ -85,6 +85,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_unit_leaves_the_agent_what_its_kinds_need() {
+        let bound = UNIT
+            .lines()
+            .find_map(|line| line.strip_prefix("CapabilityBoundingSet="));
+        let bound: Vec<&str> = bound.unwrap().split(' ').collect();
+        for (capability, why) in [
+            ("CAP_SYS_ADMIN", "mount"),
+            ("CAP_CHOWN", "owners"),
+            ("CAP_NET_ADMIN", "sysctl net.*"),
+            (
+                "CAP_SYS_PTRACE",
+                "sysctl kernel.yama.*, and who holds a mount",
+            ),
+            ("CAP_SYS_RAWIO", "sysctl vm.mmap_min_addr"),
+        ] {
+            assert!(bound.contains(&capability), "{capability}: {why}");
+        }
+    }
+
+    #[test]
     fn the_unit_runs_this_program() {
         let shipped = unit(Path::new("/usr/bin/cfg"), None).unwrap();
         assert_eq!(shipped, UNIT);

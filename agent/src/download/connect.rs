@@ -1,6 +1,7 @@
 //! A connection to a server, over a proxy where one is named, and TLS by the authorities that this machine trusts.
 
 use super::DownloadError;
+use super::timely::Timely;
 use super::url::Url;
 use crate::address;
 use crate::proxy;
@@ -8,16 +9,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{Read, Result, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a connection may take to stand.
-const CONNECT: Duration = Duration::from_secs(15);
-
-/// How long nothing may come.
-const SILENCE: Duration = Duration::from_secs(60);
+use std::time::Instant;
 
 /// More than any proxy's answer has.
 const MOST_ANSWER: usize = 16 * 1024;
@@ -40,8 +34,8 @@ pub struct Connection {
     pub absolute: bool,
 }
 
-/// Connects to the server of a URL.
-pub fn to(url: &Url) -> std::result::Result<Connection, DownloadError> {
+/// Connects to the server of a URL, until then.
+pub fn to(url: &Url, deadline: Instant) -> std::result::Result<Connection, DownloadError> {
     let proxy = proxy::of(url.https, &url.host).map_err(|why| DownloadError::Away {
         peer: "the proxy".into(),
         why,
@@ -57,7 +51,7 @@ pub fn to(url: &Url) -> std::result::Result<Connection, DownloadError> {
         },
         why,
     };
-    let mut stream = dial(host, port).map_err(&away)?;
+    let mut stream = dial(host, port, deadline).map_err(&away)?;
     if !url.https {
         return Ok(Connection {
             stream: Box::new(stream),
@@ -77,17 +71,11 @@ pub fn to(url: &Url) -> std::result::Result<Connection, DownloadError> {
     })
 }
 
-fn dial(host: &str, port: u16) -> std::result::Result<TcpStream, String> {
+fn dial(host: &str, port: u16, deadline: Instant) -> std::result::Result<Timely, String> {
     let addresses = address::look_up(host, port).map_err(|error| error.to_string())?;
     let mut last = String::new();
     for address in addresses {
-        let stream = TcpStream::connect_timeout(&address, CONNECT);
-        let ready = stream.and_then(|stream| {
-            stream.set_read_timeout(Some(SILENCE))?;
-            stream.set_write_timeout(Some(SILENCE))?;
-            Ok(stream)
-        });
-        match ready {
+        match Timely::connect(&address, deadline) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = format!("{address}: {error}"),
         }
@@ -96,7 +84,7 @@ fn dial(host: &str, port: u16) -> std::result::Result<TcpStream, String> {
 }
 
 /// Has a proxy connect to the server.
-fn tunnel(stream: &mut TcpStream, url: &Url) -> Result<()> {
+fn tunnel(stream: &mut Timely, url: &Url) -> Result<()> {
     let target = match url.host.contains(':') {
         true => format!("[{}]:{}", url.host, url.port),
         false => format!("{}:{}", url.host, url.port),
@@ -122,9 +110,9 @@ fn tunnel(stream: &mut TcpStream, url: &Url) -> Result<()> {
 }
 
 fn secure(
-    stream: TcpStream,
+    stream: Timely,
     host: &str,
-) -> std::result::Result<StreamOwned<ClientConnection, TcpStream>, String> {
+) -> std::result::Result<StreamOwned<ClientConnection, Timely>, String> {
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

@@ -5,6 +5,7 @@
 
 mod answer;
 mod connect;
+mod timely;
 mod url;
 
 use answer::Answer;
@@ -15,7 +16,7 @@ use url::Url;
 /// Redirects that are followed.
 const MOST_REDIRECTS: usize = 8;
 
-/// How long a whole download may take.
+/// How long a whole download may take, over all redirects.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// Why something could not be downloaded.
@@ -85,12 +86,34 @@ pub enum DownloadError {
 /// # Errors
 /// Where it cannot be had whole.
 pub fn fetch(url: &str, most: u64, out: &mut dyn Write) -> Result<(), DownloadError> {
+    fetch_until(Instant::now() + PATIENCE, url, most, out)
+}
+
+fn fetch_until(
+    deadline: Instant,
+    url: &str,
+    most: u64,
+    out: &mut dyn Write,
+) -> Result<(), DownloadError> {
+    let fetched = follow(deadline, url, most, out);
+    // Whatever it was about then, it is for want of time that it failed.
+    fetched.map_err(|error| match Instant::now() < deadline {
+        true => error,
+        false => DownloadError::Slow(url.to_owned()),
+    })
+}
+
+fn follow(
+    deadline: Instant,
+    url: &str,
+    most: u64,
+    out: &mut dyn Write,
+) -> Result<(), DownloadError> {
     let mut url: Url = url.parse()?;
-    let deadline = Instant::now() + PATIENCE;
     for _hop in 0..=MOST_REDIRECTS {
-        let mut answer = ask(&url)?;
+        let mut answer = ask(&url, deadline)?;
         let Some(to) = answer.redirect() else {
-            return pour(&url, &mut answer, most, deadline, out);
+            return pour(&url, &mut answer, most, out);
         };
         let next = url.join(to)?;
         if url.https && !next.https {
@@ -104,8 +127,8 @@ pub fn fetch(url: &str, most: u64, out: &mut dyn Write) -> Result<(), DownloadEr
     Err(DownloadError::Redirects(url.to_string()))
 }
 
-fn ask(url: &Url) -> Result<Answer, DownloadError> {
-    let connection = connect::to(url)?;
+fn ask(url: &Url, deadline: Instant) -> Result<Answer, DownloadError> {
+    let connection = connect::to(url, deadline)?;
     let mut stream = connection.stream;
     let broken = |error: std::io::Error| DownloadError::Broken {
         url: url.to_string(),
@@ -129,7 +152,6 @@ fn pour(
     url: &Url,
     answer: &mut Answer,
     most: u64,
-    deadline: Instant,
     out: &mut dyn Write,
 ) -> Result<(), DownloadError> {
     if !answer.is_here() {
@@ -157,9 +179,6 @@ fn pour(
             }
         };
         left = left.checked_sub(count as u64).ok_or_else(too_big)?;
-        if Instant::now() > deadline {
-            return Err(DownloadError::Slow(url.to_string()));
-        }
         out.write_all(&buffer[..count])
             .map_err(DownloadError::Write)?;
     }

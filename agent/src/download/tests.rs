@@ -108,3 +108,39 @@ fn who_speaks_no_tls_is_no_https() {
     // It waits for the end of a head that never came.
     drop(asked);
 }
+
+#[test]
+fn the_time_is_over_for_a_head_that_never_ends_too() {
+    for head in ["HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n\r\n", ""] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let dripping = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut sent = stream.write_all(head.as_bytes());
+            while sent.is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+                sent = stream.write_all(b"x");
+            }
+        });
+        let begun = Instant::now();
+        let deadline = begun + Duration::from_millis(300);
+        let url = format!("http://{address}/");
+        let slow = fetch_until(deadline, &url, u64::MAX, &mut std::io::sink());
+        assert!(matches!(slow, Err(DownloadError::Slow(_))), "{slow:?}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{head:?}");
+        dripping.join().unwrap();
+    }
+}
+
+#[test]
+fn the_time_is_over_where_nothing_is_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    for url in [format!("http://{address}/"), format!("https://{address}/")] {
+        let begun = Instant::now();
+        let deadline = begun + Duration::from_millis(300);
+        let slow = fetch_until(deadline, &url, 1, &mut std::io::sink());
+        assert!(matches!(slow, Err(DownloadError::Slow(_))), "{slow:?}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{url}");
+    }
+}

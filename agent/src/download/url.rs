@@ -37,12 +37,18 @@ impl Url {
     pub fn join(&self, to: &str) -> Result<Url, DownloadError> {
         let to = to.split('#').next().unwrap_or_default();
         let scheme = if self.https { "https" } else { "http" };
-        let whole = if to.contains("://") {
+        // A scheme comes first: what a query names is none.
+        let of_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        let begins = to.split_once("://");
+        let whole = if begins.is_some_and(|(scheme, _)| scheme.chars().all(of_scheme)) {
             to.to_owned()
         } else if to.starts_with("//") {
             format!("{scheme}:{to}")
         } else if to.starts_with('/') {
             format!("{scheme}://{}{to}", self.authority())
+        } else if to.starts_with('?') {
+            let path = self.path.split('?').next().unwrap_or_default();
+            format!("{scheme}://{}{path}{to}", self.authority())
         } else {
             let path = self.path.split('?').next().unwrap_or_default();
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -150,6 +156,11 @@ mod tests {
             ("/c?d", "https://h:1/c?d"),
             ("//other/c", "https://other/c"),
             ("http://other/c#x", "http://other/c"),
+            ("/c?u=http://x/", "https://h:1/c?u=http://x/"),
+            ("c?u=http://x/", "https://h:1/a/c?u=http://x/"),
+            ("?u=http://x/", "https://h:1/a/b?u=http://x/"),
+            ("//o/c?u=http://x/", "https://o/c?u=http://x/"),
+            ("http://o/c?u=https://x/", "http://o/c?u=https://x/"),
         ] {
             assert_eq!(from.join(to).unwrap().to_string(), meant);
         }

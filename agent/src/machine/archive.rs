@@ -14,6 +14,7 @@ use cfg_catalog::resource::archive::{Archive, ArchiveState, MARKER};
 use cfg_catalog::resource::file::File;
 use cfg_catalog::resource::{PathState, Presence};
 use rustix::fs::{Mode, OFlags, openat, syncfs};
+use std::cell::Cell;
 use std::io::{Seek as _, Write as _};
 
 /// No marker is longer.
@@ -74,6 +75,7 @@ impl Hands<'_> {
             top: &top,
             strip: archive.strip as usize,
             numbers: &numbers,
+            room: Cell::new(unpack::MOST_MADE),
         };
         unpacked.all(out).map_err(|why| EnactError::Archive {
             path: shown.into(),

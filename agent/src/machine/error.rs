@@ -195,6 +195,16 @@ pub enum EnactError {
         /// Which.
         path: String,
     },
+    /// A path that is given to mount or umount by name, and that others could lead elsewhere meanwhile.
+    #[error(
+        "{path} is neither mounted nor unmounted: others than root can write in {folder} or above it, and could lead it elsewhere"
+    )]
+    Shaky {
+        /// Which.
+        path: String,
+        /// Where they can.
+        folder: String,
+    },
     /// Another file system is mounted there.
     #[error("{path} is on another mount, which cfg does not cross to remove something")]
     OtherMount {

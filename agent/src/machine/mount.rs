@@ -2,8 +2,9 @@
 
 use super::Machine;
 use super::Wanted;
-use super::error::SysError;
+use super::error::{EnactError, SysError};
 use super::read::ReadError;
+use super::walk::{Trust, What};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::fstab::{self, FSTAB};
 use cfg_catalog::resource::mount::{Live, Mount, MountState};
@@ -31,9 +32,45 @@ impl Machine {
     }
 
     /// The table; empty where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is not UTF-8: the lines of others are written anew as they are, or not at all.
     pub(crate) fn fstab(&self) -> Result<String, ReadError> {
         let bytes = self.root().read(&path_of_table(), MOST)?;
-        Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
+        let text = String::from_utf8(bytes.unwrap_or_default());
+        text.map_err(|_| ReadError::NotText(path_of_table()))
+    }
+
+    /// Whether mount and umount find what is meant: they go by name, so nobody but root may be able to exchange a folder
+    /// on the way to the mount point, or to what is shown there.
+    ///
+    /// # Errors
+    /// Where somebody can.
+    pub(crate) fn stands_fast(&self, mount: &Mount) -> Result<(), EnactError> {
+        let device = mount.line().map(|entry| entry.device.parse::<AbsPath>());
+        for path in std::iter::once(&mount.point).chain(device.iter().flatten()) {
+            let Some(parent) = path.parent() else {
+                continue;
+            };
+            let reached = self.root().folder(&parent)?;
+            if reached.folder.trust() != Trust::Closed {
+                return Err(EnactError::Shaky {
+                    path: path.to_string(),
+                    folder: reached.folder.at.display().to_string(),
+                });
+            }
+            let known = mount.is_bind() && reached.missing.is_empty();
+            let entry = match known {
+                true => reached.folder.entry(path.name().as_ref())?,
+                false => None,
+            };
+            if entry.is_some_and(|entry| entry.what == What::Link) {
+                return Err(EnactError::Unfit(format!(
+                    "{path} is a link; name what it leads to"
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn live(&self, mount: &Mount) -> Result<Live, ReadError> {

@@ -104,6 +104,9 @@ pub enum ReadError {
     /// A link, a directory or a device stands there.
     #[error("{0} is not a regular file")]
     NotAFile(AbsPath),
+    /// It is no text that could be written anew without a loss.
+    #[error("{0} is not UTF-8 throughout; mend it by hand")]
+    NotText(AbsPath),
     /// It is bigger than any such file.
     #[error("{path} has more than {most} bytes")]
     TooBig {

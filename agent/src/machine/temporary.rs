@@ -4,11 +4,11 @@
 
 use super::below::names_in;
 use super::error::{EnactError, SysError};
-use super::unpack::remove_tree;
+use super::unpack::{remove_own_tree, remove_tree};
 use super::walk::{Entry, Folder, Trust, What};
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RenameFlags, fsync, mkdirat, openat, renameat, renameat_with, symlinkat,
-    unlinkat,
+    AtFlags, Mode, OFlags, RenameFlags, Stat, fsync, mkdirat, openat, renameat, renameat_with,
+    symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -24,6 +24,8 @@ const PREFIX: &str = ".cfg-tmp-";
 pub(crate) struct Temporary<'a> {
     folder: &'a Folder,
     name: OsString,
+    /// The directory that was made under it.
+    made: Option<Stat>,
     gone: bool,
 }
 
@@ -57,13 +59,14 @@ impl<'a> Temporary<'a> {
         let name = fresh();
         let at = |doing| SysError::at(doing, folder.at.display().to_string());
         mkdirat(folder, &name, Mode::RWXU).map_err(at("making a directory in"))?;
-        let made = Self::named(folder, name);
+        let mut made = Self::named(folder, name);
         // Where others can write they could have put their own in its place.
         match folder.entry(&made.name)? {
             Some(entry)
                 if entry.what == What::Directory
                     && entry.stat.st_uid == rustix::process::geteuid().as_raw() =>
             {
+                made.made = Some(entry.stat);
                 Ok((made, entry))
             }
             _ => Err(at("making a directory in")(Errno::STALE)),
@@ -84,6 +87,7 @@ impl<'a> Temporary<'a> {
         Self {
             folder,
             name,
+            made: None,
             gone: false,
         }
     }
@@ -168,7 +172,7 @@ impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.gone {
             // What cannot be removed now is swept away by the next change in this folder.
-            clear(self.folder, &self.name);
+            clear(self.folder, &self.name, self.made.as_ref());
         }
     }
 }
@@ -192,17 +196,23 @@ pub(crate) fn sync(folder: &Folder) -> Result<(), SysError> {
 pub(crate) fn sweep(folder: &Folder) {
     let names = names_in(folder).unwrap_or_default();
     for name in names.iter().filter(|name| is_leftover(name)) {
-        clear(folder, name);
+        clear(folder, name, None);
     }
 }
 
-/// Removes a hidden name as well as can be. A tree goes only from where nobody else could have put it.
-fn clear(folder: &Folder, name: &OsStr) {
+/// Removes a hidden name as well as can be. A tree goes only from where nobody else could have put it, or where it is
+/// the very one that was made.
+fn clear(folder: &Folder, name: &OsStr, made: Option<&Stat>) {
     let gone = unlinkat(folder, name, AtFlags::empty())
         .or_else(|_| unlinkat(folder, name, AtFlags::REMOVEDIR));
-    if gone.is_err() && folder.trust() == Trust::Closed {
-        let _left = remove_tree(folder, name);
+    if gone.is_ok() {
+        return;
     }
+    let _left = match made {
+        Some(made) => remove_own_tree(folder, name, made),
+        None if folder.trust() == Trust::Closed => remove_tree(folder, name),
+        None => Ok(()),
+    };
 }
 
 /// Whether this is the hidden name of a run that is no more.

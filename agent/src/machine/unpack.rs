@@ -9,8 +9,11 @@ use super::error::SysError;
 use super::walk::{DEEPEST, Folder};
 use cfg_catalog::resource::archive::MARKER;
 use flate2::read::MultiGzDecoder;
-use rustix::fs::{AtFlags, Mode, OFlags, linkat, mkdirat, openat, symlinkat, unlinkat};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, Stat, fstat, linkat, mkdirat, openat, symlinkat, unlinkat,
+};
 use rustix::io::Errno;
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek as _, Write as _};
@@ -20,6 +23,14 @@ use tar::{Entry, EntryType};
 
 /// More things than anybody packs.
 const MOST_ENTRIES: usize = 200_000;
+/// More folders and files than anybody makes.
+pub(crate) const MOST_MADE: usize = MOST_ENTRIES;
+/// No name is longer; the kernel would not take it.
+const MOST_NAME: usize = 4096;
+/// More than what a tar says of one thing: its long names and its further attributes.
+const MOST_HEAD: u64 = 64 * 1024;
+/// So many characters of a name are told.
+const MOST_TOLD: usize = 200;
 /// More bytes than anybody unpacks.
 const MOST_BYTES: u64 = 8 << 30;
 /// So many times its own size may an archive unpack to, where that is more than the next.
@@ -38,6 +49,8 @@ pub(crate) struct Unpack<'a> {
     pub(crate) strip: usize,
     /// Whose everything is to be.
     pub(crate) numbers: &'a Numbers,
+    /// So many folders and files may still be made, those too that it only implies.
+    pub(crate) room: Cell<usize>,
 }
 
 /// The reason, for a person.
@@ -48,8 +61,17 @@ fn told(doing: &str, place: &[OsString]) -> impl FnOnce(Errno) -> String {
 }
 
 fn shown(place: &[OsString]) -> String {
-    let names: Vec<_> = place.iter().map(|name| name.to_string_lossy()).collect();
-    names.join("/").escape_debug().to_string()
+    told_of(place.join(OsStr::new("/")).as_bytes())
+}
+
+/// A name that somebody else chose, for a person.
+fn told_of(name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name);
+    let mut told: String = name.escape_debug().take(MOST_TOLD).collect();
+    if name.escape_debug().nth(MOST_TOLD).is_some() {
+        told.push('…');
+    }
+    told
 }
 
 impl Unpack<'_> {
@@ -77,12 +99,17 @@ impl Unpack<'_> {
 
     fn tar(&self, packed: impl Read, most: u64) -> Result<(), String> {
         let broken = |error: std::io::Error| format!("it is no tar, or is damaged: {error}");
+        let head = Cell::new(Some(MOST_HEAD));
         // One byte more than there may be shows that there are too many.
-        let mut bounded = Bounded { packed, left: most };
-        let mut archive = tar::Archive::new(&mut bounded);
+        let mut archive = tar::Archive::new(Bounded {
+            packed,
+            left: most,
+            head: &head,
+        });
         let mut entries = 0;
         for entry in archive.entries().map_err(broken)? {
             let mut entry = entry.map_err(broken)?;
+            head.set(None);
             entries += 1;
             if entries > MOST_ENTRIES {
                 return Err(format!("it holds more than {MOST_ENTRIES} things"));
@@ -91,6 +118,9 @@ impl Unpack<'_> {
             if let Some(place) = self.stripped(place) {
                 self.put(&place, &mut entry)?;
             }
+            // What is left of it is not of the next one's head.
+            std::io::copy(&mut entry, &mut std::io::sink()).map_err(broken)?;
+            head.set(Some(MOST_HEAD));
         }
         match entries {
             0 => Err("it holds nothing, or is no tar".into()),
@@ -103,6 +133,13 @@ impl Unpack<'_> {
         (!rest.is_empty()).then_some(rest)
     }
 
+    fn count(&self) -> Result<(), String> {
+        let too_many = || format!("it makes more than {MOST_MADE} folders and files");
+        let room = self.room.get().checked_sub(1).ok_or_else(too_many)?;
+        self.room.set(room);
+        Ok(())
+    }
+
     fn put<R: Read>(&self, place: &Place, entry: &mut Entry<'_, R>) -> Result<(), String> {
         if *place == [MARKER] {
             return Err(format!("{MARKER} is cfg's own name"));
@@ -112,7 +149,9 @@ impl Unpack<'_> {
         match entry.header().entry_type() {
             EntryType::XGlobalHeader => Ok(()),
             EntryType::Directory => self.folder(place).map(drop),
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
+            // A few bytes of it could become more than any disk has.
+            _ if is_sparse(entry)? => Err(format!("{} is a sparse file", shown(place))),
+            EntryType::Regular | EntryType::Continuous => {
                 self.file(place, entry, if executable { 0o755 } else { 0o644 })
             }
             EntryType::Symlink => {
@@ -141,6 +180,7 @@ impl Unpack<'_> {
             let so_far = &place[..=at];
             match mkdirat(&folder, name, Mode::from_raw_mode(0o755)) {
                 Ok(()) => {
+                    self.count()?;
                     let made = openat(&folder, name, flags, Mode::empty());
                     let made = made.map_err(told("making", so_far))?;
                     self.give(&made, so_far)?;
@@ -166,6 +206,7 @@ impl Unpack<'_> {
     }
 
     fn file(&self, place: &Place, content: &mut impl Read, mode: u32) -> Result<(), String> {
+        self.count()?;
         let (folder, name) = self.parent(place)?;
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -189,12 +230,13 @@ impl Unpack<'_> {
 
     fn symlink(&self, place: &Place, target: &[u8]) -> Result<(), String> {
         if !stays_inside(place, target) {
-            let target = String::from_utf8_lossy(target).escape_debug().to_string();
             return Err(format!(
-                "{} is a link to {target}, which may lead out",
-                shown(place)
+                "{} is a link to {}, which may lead out",
+                shown(place),
+                told_of(target)
             ));
         }
+        self.count()?;
         let (folder, name) = self.parent(place)?;
         symlinkat(OsStr::from_bytes(target), &folder, name).map_err(twice(place))?;
         let (uid, gid) = (self.numbers.uid, self.numbers.gid);
@@ -211,10 +253,11 @@ impl Unpack<'_> {
         let (from, old) = self.parent(&target)?;
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let seen = openat(&from, old, flags, Mode::empty()).map_err(|_| bad())?;
-        let stat = rustix::fs::fstat(&seen).map_err(told("looking at", &target))?;
+        let stat = fstat(&seen).map_err(told("looking at", &target))?;
         if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
             return Err(bad());
         }
+        self.count()?;
         let (to, name) = self.parent(place)?;
         linkat(&from, old, &to, name, AtFlags::empty()).map_err(twice(place))
     }
@@ -235,10 +278,10 @@ fn twice(place: &[OsString]) -> impl FnOnce(Errno) -> String {
 
 /// The components of a path in an archive.
 fn place(path: &[u8], what: &str) -> Result<Place, String> {
-    let bad = |why: &str| {
-        let path = String::from_utf8_lossy(path).escape_debug().to_string();
-        format!("{what} in it {why}: {path}")
-    };
+    let bad = |why: &str| format!("{what} in it {why}: {}", told_of(path));
+    if path.len() > MOST_NAME {
+        return Err(bad("is too long"));
+    }
     if path.starts_with(b"/") {
         return Err(bad("is absolute"));
     }
@@ -250,13 +293,33 @@ fn place(path: &[u8], what: &str) -> Result<Place, String> {
             part if part.iter().any(u8::is_ascii_control) => {
                 return Err(bad("has a control character"));
             }
+            _ if place.len() == DEEPEST => return Err(bad("is too deep")),
             part => place.push(OsString::from_vec(part.to_vec())),
         }
     }
-    match place.len() > DEEPEST {
-        true => Err(bad("is too deep")),
-        false => Ok(place),
+    Ok(place)
+}
+
+/// Whether a file has holes, as GNU tar says so in either of its ways.
+fn is_sparse<R: Read>(entry: &mut Entry<'_, R>) -> Result<bool, String> {
+    match entry.header().entry_type() {
+        EntryType::GNUSparse => return Ok(true),
+        EntryType::Regular => {}
+        _ => return Ok(false),
     }
+    let broken = |error: std::io::Error| format!("it is damaged: {error}");
+    for extension in entry
+        .pax_extensions()
+        .map_err(broken)?
+        .into_iter()
+        .flatten()
+    {
+        let key = extension.map_err(broken)?.key_bytes();
+        if key.starts_with(b"GNU.sparse.") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether a link leads to something within: first up, not further than it lies deep, and then only down. What lies
@@ -271,32 +334,48 @@ fn stays_inside(place: &Place, target: &[u8]) -> bool {
         }
     }
     let down = |part: &[u8]| part != b".." && !part.iter().any(u8::is_ascii_control);
-    !target.is_empty() && !target.starts_with(b"/") && parts.all(down)
+    (1..=MOST_NAME).contains(&target.len()) && !target.starts_with(b"/") && parts.all(down)
 }
 
 /// Ends with an error where more comes than may.
-struct Bounded<R> {
+struct Bounded<'h, R> {
     packed: R,
     left: u64,
+    /// What may still come of a head, while one is read: it is kept in memory.
+    head: &'h Cell<Option<u64>>,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.packed.read(buffer)?;
         let too_much =
             || std::io::Error::other("it unpacks to more than an archive of its size may");
         self.left = self.left.checked_sub(count as u64).ok_or_else(too_much)?;
+        if let Some(left) = self.head.get() {
+            let too_much = || std::io::Error::other("what it says of one thing is too long");
+            let left = left.checked_sub(count as u64).ok_or_else(too_much)?;
+            self.head.set(Some(left));
+        }
         Ok(count)
     }
 }
 
 /// Refuses a tree in which something is mounted.
 pub(crate) fn holds_no_mount(folder: &Folder, name: &OsStr) -> Result<(), SysError> {
-    each_below(folder, name, &mut |_, _, _| Ok(()))
+    each_below(folder, name, None, &mut |_, _, _| Ok(()))
 }
 
 /// Removes a tree, folder by folder, following nothing and crossing no mount.
 pub(crate) fn remove_tree(folder: &Folder, name: &OsStr) -> Result<(), SysError> {
+    remove(folder, name, None)
+}
+
+/// Removes a tree that this process made, from a folder too in which others can exchange it: never another one.
+pub(crate) fn remove_own_tree(folder: &Folder, name: &OsStr, made: &Stat) -> Result<(), SysError> {
+    remove(folder, name, Some(made))
+}
+
+fn remove(folder: &Folder, name: &OsStr, made: Option<&Stat>) -> Result<(), SysError> {
     let mut remove = |above: &OwnedFd, name: &OsStr, is_folder: bool| {
         let flags = match is_folder {
             true => AtFlags::REMOVEDIR,
@@ -304,19 +383,30 @@ pub(crate) fn remove_tree(folder: &Folder, name: &OsStr) -> Result<(), SysError>
         };
         unlinkat(above, name, flags)
     };
-    each_below(folder, name, &mut remove)?;
+    each_below(folder, name, made, &mut remove)?;
     let at = SysError::at("removing", folder.shown(name));
     unlinkat(folder, name, AtFlags::REMOVEDIR).map_err(at)
 }
 
 type Found<'f> = dyn FnMut(&OwnedFd, &OsStr, bool) -> rustix::io::Result<()> + 'f;
 
-/// Calls `found` with everything below a directory, what lies deeper first.
-fn each_below(folder: &Folder, name: &OsStr, found: &mut Found<'_>) -> Result<(), SysError> {
+/// Calls `found` with everything below a directory, what lies deeper first; with `made`, only if it is that one.
+fn each_below(
+    folder: &Folder,
+    name: &OsStr,
+    made: Option<&Stat>,
+    found: &mut Found<'_>,
+) -> Result<(), SysError> {
     let shown = folder.shown(name);
     let at = |doing| SysError::at(doing, shown.clone());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let top = openat(folder, name, flags, Mode::empty()).map_err(at("opening"))?;
+    if let Some(made) = made {
+        let stat = fstat(&top).map_err(at("looking at"))?;
+        if (stat.st_dev, stat.st_ino) != (made.st_dev, made.st_ino) {
+            return Err(at("removing")(Errno::STALE));
+        }
+    }
     let mount = mount_of(&top, &shown)?;
     let mut way = vec![(top, OsString::new(), None::<Vec<OsString>>)];
     loop {

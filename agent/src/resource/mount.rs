@@ -31,6 +31,11 @@ pub fn enact(
     mount: &Mount,
     run: &str,
 ) -> anyhow::Result<()> {
+    let state = machine.mount(mount)?;
+    if mount.state != MountPresence::Absent || step(mount, &state).is_some() {
+        // The next boot goes by the line's names as well.
+        machine.stands_fast(mount)?;
+    }
     if mount.state != MountPresence::Absent {
         hands.make_parent(&mount.point)?;
     }
@@ -40,7 +45,6 @@ pub fn enact(
         mount,
         run,
     };
-    let state = machine.mount(mount)?;
     match step(mount, &state) {
         None => {}
         Some(Step::Mount) => tools.mount("")?,
@@ -150,4 +154,93 @@ fn holds(process: &Path, point: &Path) -> bool {
     leads(&process.join("cwd"))
         || leads(&process.join("root"))
         || open.is_ok_and(|open| open.flatten().any(|fd| leads(&fd.path())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{BlobSource, Root};
+    use cfg_catalog::digest::Digest;
+    use cfg_catalog::resource::fstab::Entry;
+    use std::fs;
+    use std::io::Read;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    struct Nothing;
+
+    impl BlobSource for Nothing {
+        fn open(&self, _: &Digest) -> std::io::Result<Box<dyn Read>> {
+            Err(std::io::ErrorKind::NotFound.into())
+        }
+    }
+
+    /// A bind, and what comes of it in a tree where everybody may write in /home/bob and in /tmp.
+    fn bound(device: &str, point: &str, state: MountPresence) -> Result<String, String> {
+        bound_in(b"x /home/bob/old ext4\n", device, point, state)
+    }
+
+    fn bound_in(
+        table: &[u8],
+        device: &str,
+        point: &str,
+        state: MountPresence,
+    ) -> Result<String, String> {
+        let tree = tempfile::tempdir().unwrap();
+        let at = |path: &str| tree.path().join(path);
+        let folders = [("etc", 0o755), ("srv", 0o755), ("tmp", 0o1777)];
+        for (folder, mode) in folders.into_iter().chain([("home/bob", 0o777)]) {
+            fs::create_dir_all(at(folder)).unwrap();
+            fs::set_permissions(at(folder), PermissionsExt::from_mode(mode)).unwrap();
+        }
+        symlink("../home/bob/data", at("srv/to-bob")).unwrap();
+        fs::write(at("etc/fstab"), table).unwrap();
+        let root = Root::open(tree.path()).unwrap();
+        let machine = Machine::new(&root);
+        let mount = Mount {
+            point: point.parse().unwrap(),
+            state,
+            entry: Some(Entry {
+                device: device.into(),
+                fstype: "none".into(),
+                options: "bind".into(),
+                dump: 0,
+                pass: 0,
+            }),
+        };
+        let effects = Effects::new(at("effects"));
+        let hands = Hands::new(&machine, &Nothing);
+        let done = enact(&machine, &hands, &effects, &mount, "run");
+        assert!(!at("home/bob/new").exists(), "it was made");
+        let left = fs::read(at("etc/fstab")).unwrap();
+        assert!(done.is_ok() || left == table, "it was written");
+        done.map(|()| String::from_utf8(left).unwrap())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_is_mounted_where_others_could_lead_it_elsewhere() {
+        let wanted = MountPresence::Mounted;
+        let good = bound("/srv/data", "/srv/new/deep", wanted).unwrap();
+        assert!(good.ends_with("/srv/data\t/srv/new/deep\tnone\tbind\t0\t0\n"));
+        for (device, point, told) in [
+            ("/srv/data", "/home/bob/new", "in /home/bob or"),
+            ("/srv/data", "/home/bob/new/deep", "in /home/bob or"),
+            ("/srv/data", "/tmp/new", "in /tmp or"),
+            ("/home/bob/data", "/srv/new", "in /home/bob or"),
+            ("/tmp/data", "/srv/new", "in /tmp or"),
+            ("/srv/to-bob", "/srv/new", "is a link"),
+        ] {
+            let why = bound(device, point, wanted).unwrap_err();
+            assert!(why.contains(told), "{device} {point}: {why}");
+        }
+        let gone = bound("x", "/home/bob/old", MountPresence::Absent);
+        assert_eq!(gone.as_deref(), Ok(""), "a line alone harms nobody");
+    }
+
+    #[test]
+    fn a_table_that_is_no_text_is_left_as_it_is() {
+        let latin = b"//srv/b\xfccher /books cifs\n";
+        let why = bound_in(latin, "/srv/data", "/srv/new", MountPresence::Present).unwrap_err();
+        assert!(why.contains("/etc/fstab is not UTF-8"), "{why}");
+    }
 }

@@ -23,7 +23,7 @@ pub struct Entry {
 
 /// All that a table says of a mount point. Where it is told twice, both.
 pub fn entries(table: &str, point: &AbsPath) -> Vec<Entry> {
-    let lines = table.lines().filter(|line| is_of(line, point));
+    let lines = table.split('\n').filter(|line| is_of(line, point));
     lines.map(entry).collect()
 }
 
@@ -47,15 +47,21 @@ pub fn with(table: &str, point: &AbsPath, wanted: Option<&Entry>) -> String {
     new
 }
 
+/// The fields of a line: only blanks and tabs part them, as mount has it. Any other space is part of a name.
+fn fields(line: &str) -> impl Iterator<Item = &str> {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.split([' ', '\t']).filter(|field| !field.is_empty())
+}
+
 fn is_of(line: &str, point: &AbsPath) -> bool {
-    let mut fields = line.split_whitespace();
+    let mut fields = fields(line);
     let comment = fields.next().is_none_or(|first| first.starts_with('#'));
     let path = fields.next().and_then(|field| plain(field).parse().ok());
     !comment && path.is_some_and(|path: AbsPath| path == *point)
 }
 
 fn entry(line: &str) -> Entry {
-    let mut fields = line.split_whitespace();
+    let mut fields = fields(line);
     let mut text = |usual: &str| fields.next().map_or(usual.to_owned(), plain);
     let device = text("");
     text("");
@@ -177,6 +183,22 @@ tmpfs /srv/data/ tmpfs size=1m,mode=0700 0 0";
         assert_eq!(with(&added, &other, None), format!("{TABLE}\n"));
         assert_eq!(with("", &other, Some(&new)), line);
         assert_eq!(with(TABLE, &other, None), TABLE);
+    }
+
+    #[test]
+    fn only_blanks_and_tabs_part_fields() {
+        let table = "x /a\u{a0}b ext4 ro\n\u{2003}y /a ext4\nz\t \t/c\n";
+        assert_eq!(
+            entries(table, &point("/a")),
+            [of("\u{2003}y", "ext4", "defaults")]
+        );
+        let spaced = point("/a\u{a0}b");
+        assert_eq!(entries(table, &spaced), [of("x", "ext4", "ro")]);
+        assert_eq!(entries(table, &point("/c")), [of("z", "auto", "defaults")]);
+        let without = "\u{2003}y /a ext4\nz\t \t/c\n";
+        assert_eq!(with(table, &spaced, None), without);
+        let two = "\u{2003}y /a ext4\n";
+        assert_eq!(with(without, &point("/c"), None), two);
     }
 
     #[test]

@@ -133,8 +133,11 @@ pub fn step(mount: &Mount, state: &MountState) -> Option<Step> {
         } => (fstype, flags, *same),
     };
     let entry = mount.entry.as_ref()?;
+    // Of what a program serves the kernel knows no more than that: ntfs-3g is fuseblk.
+    let nameless = matches!(fstype.as_str(), "fuse" | "fuseblk");
+    let served = nameless || is_fuse(fstype) && !is_fuse(&entry.fstype);
     // The kernel says nfs4 of nfs.
-    let any = mount.is_bind() || matches!(entry.fstype.as_str(), "auto" | "none");
+    let any = served || mount.is_bind() || matches!(entry.fstype.as_str(), "auto" | "none");
     let of_type = any || fstype.strip_prefix(entry.fstype.as_str()).is_some();
     if !same || !of_type {
         return Some(Step::Replace);
@@ -142,6 +145,10 @@ pub fn step(mount: &Mount, state: &MountState) -> Option<Step> {
     let before = state.entries.first().map(|old| &old.options);
     let changed = before.is_some_and(|old| *old != entry.options);
     (changed || !flagged(&entry.options, flags)).then_some(Step::Remount)
+}
+
+fn is_fuse(fstype: &str) -> bool {
+    matches!(fstype, "fuse" | "fuseblk") || fstype.starts_with("fuse.")
 }
 
 /// Whether the flags are as far as the options name them; what they do not name is the kernel's to choose.
@@ -244,4 +251,54 @@ fn lines(old: Option<&Entry>, new: Option<&Entry>) -> (Map<String, Value>, Map<S
             .collect()
     };
     (differing(&old, &new), differing(&new, &old))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mounted_is_told_by_its_type_where_the_kernel_knows_it() {
+        use Step::Replace;
+        for (wanted, live, due) in [
+            ("ext4", "ext4", None),
+            ("ext4", "xfs", Some(Replace)),
+            ("nfs", "nfs4", None),
+            ("auto", "xfs", None),
+            ("ntfs-3g", "fuseblk", None),
+            ("glusterfs", "fuse.glusterfs", None),
+            ("sshfs", "fuse", None),
+            ("fuse.ntfs-3g", "fuseblk", None),
+            ("fuse.sshfs", "fuse.sshfs", None),
+            ("fuse", "fuse.sshfs", None),
+            ("fuse.sshfs", "fuse.other", Some(Replace)),
+            ("fuse.sshfs", "ext4", Some(Replace)),
+            ("ext4", "fusectl", Some(Replace)),
+        ] {
+            let entry = Entry {
+                device: "x".into(),
+                fstype: wanted.into(),
+                options: "defaults".into(),
+                dump: 0,
+                pass: 0,
+            };
+            let mount = Mount {
+                point: "/srv".parse().unwrap(),
+                state: MountPresence::Mounted,
+                entry: Some(entry.clone()),
+            };
+            let state = MountState {
+                point: PathState::Unreadable { why: "?".into() },
+                table: PathState::Unreadable { why: "?".into() },
+                entries: vec![entry],
+                live: Live::Yes {
+                    device: "x".into(),
+                    fstype: live.into(),
+                    flags: Vec::new(),
+                    same: true,
+                },
+            };
+            assert_eq!(step(&mount, &state), due, "{wanted} {live}");
+        }
+    }
 }

@@ -1,9 +1,13 @@
 //! Archives, good and hostile.
 
 use super::*;
+use crate::machine::attributes::Numbers;
+use crate::machine::temporary::Temporary;
+use crate::machine::unpack::Unpack;
 use cfg_catalog::resource::archive::Archive;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use std::cell::Cell;
 use std::io::Write as _;
 use tar::{Builder, EntryType, Header};
 
@@ -195,6 +199,161 @@ fn what_unpacks_to_too_much_is_refused() {
     let why = tree.unpack(&archive).unwrap_err().to_string();
     assert!(why.contains("more than an archive of its size"), "{why}");
     assert_eq!(tree.names("/opt"), [""; 0]);
+}
+
+/// A tar of one thing, with all that is said of it before.
+fn with_heads(heads: &[(EntryType, &[u8])], name: &str) -> Vec<u8> {
+    let mut builder = Builder::new(Vec::new());
+    for (what, text) in heads {
+        let mut header = header(("head", EntryType::Regular, ""));
+        header.set_entry_type(*what);
+        header.set_size(text.len() as u64);
+        header.set_cksum();
+        builder.append(&header, *text).unwrap();
+    }
+    let last = header((name, EntryType::Regular, "x"));
+    builder.append(&last, &b"x"[..]).unwrap();
+    builder.into_inner().unwrap()
+}
+
+#[test]
+fn what_is_said_of_one_thing_has_a_bound() {
+    let mut tree = Tree::new();
+    let good = tree.packed(tar(&[("old", EntryType::Regular, "1")]));
+    tree.unpack(&good).unwrap();
+    let long = [b'a'; 5000];
+    let deep = "a/".repeat(300);
+    let huge = vec![b'a'; 1 << 20];
+    let (name, link, pax) = (
+        EntryType::GNULongName,
+        EntryType::GNULongLink,
+        EntryType::XHeader,
+    );
+    for (heads, told) in [
+        (&[(name, &long[..])][..], "too long: aaa"),
+        (&[(name, deep.as_bytes())], "too deep"),
+        (&[(name, &huge)], "of one thing"),
+        (&[(link, &huge)], "of one thing"),
+        (&[(pax, &huge)], "of one thing"),
+        (&[(pax, b"22 GNU.sparse.major=1\n")], "sparse"),
+    ] {
+        let bytes = with_heads(heads, "a");
+        refused(&mut tree, gzipped(&bytes), told);
+        let archive = tree.packed(bytes);
+        let why = tree.unpack(&archive).unwrap_err().to_string();
+        assert!(why.len() < 400, "{why}");
+    }
+    // A head is bounded, and not all heads together, nor what is skipped before one.
+    let half = "x".repeat(40_000);
+    let mut many = Vec::new();
+    for name in ["b", "c", "d"] {
+        let skipped = (EntryType::XGlobalHeader, half.as_bytes());
+        let one = with_heads(&[skipped, (EntryType::GNULongName, name.as_bytes())], "a");
+        many.extend(&one[..one.len() - 1024]);
+    }
+    many.extend([0; 1024]);
+    let archive = tree.packed(many);
+    tree.unpack(&archive).unwrap();
+    assert_eq!(tree.names("/opt/app"), [".cfg-archive", "b", "c", "d"]);
+}
+
+#[test]
+fn a_sparse_file_is_refused_before_it_is_one() {
+    let mut tree = Tree::new();
+    let mut header = header(("a", EntryType::GNUSparse, ""));
+    let gnu = header.as_gnu_mut().unwrap();
+    // A hole of 1 TiB, and nothing after it.
+    gnu.realsize = [0; 12];
+    gnu.realsize[0] = 0x80;
+    gnu.realsize[4..].copy_from_slice(&(1_u64 << 40).to_be_bytes());
+    gnu.sparse[0].offset = gnu.realsize;
+    gnu.sparse[0].numbytes.copy_from_slice(b"00000000000\0");
+    header.set_cksum();
+    let mut builder = Builder::new(Vec::new());
+    builder.append(&header, &b""[..]).unwrap();
+    let archive = tree.packed(builder.into_inner().unwrap());
+    let why = tree.unpack(&archive).unwrap_err().to_string();
+    assert!(why.contains("a is a sparse file"), "{why}");
+}
+
+#[test]
+fn folders_that_are_only_implied_count() {
+    let tree = Tree::new();
+    let numbers = Numbers {
+        uid: None,
+        gid: None,
+        mode: 0o755,
+    };
+    for (room, things) in [
+        (3, &[("a/b/c", EntryType::Regular, "")][..]),
+        (
+            2,
+            &[
+                ("a/", EntryType::Directory, ""),
+                ("a/", EntryType::Directory, ""),
+                ("a/b", EntryType::Regular, ""),
+            ],
+        ),
+        (
+            2,
+            &[("a", EntryType::Regular, ""), ("b", EntryType::Link, "a")],
+        ),
+        (
+            2,
+            &[
+                ("a", EntryType::Symlink, "b"),
+                ("b/", EntryType::Directory, ""),
+            ],
+        ),
+    ] {
+        for (room, fits) in [(room, true), (room - 1, false)] {
+            fs::remove_dir_all(tree.at("/opt")).unwrap_or_default();
+            let top = "/opt/app";
+            tree.folder(top, 0o755);
+            let top = tree.machine.root().folder(&path(top)).unwrap().folder;
+            let unpack = Unpack {
+                top: &top,
+                strip: 0,
+                numbers: &numbers,
+                room: Cell::new(room),
+            };
+            fs::write(tree.at("/packed"), tar(things)).unwrap();
+            let done = unpack.all(fs::File::open(tree.at("/packed")).unwrap());
+            let why = done.err().unwrap_or_default();
+            assert_eq!(why.is_empty(), fits, "{things:?}: {why}");
+            assert!(fits || why.contains("folders and files"), "{why}");
+        }
+    }
+}
+
+#[test]
+fn what_failed_leaves_nothing_where_others_can_write_too() {
+    for mode in [0o755, 0o1777, 0o777] {
+        let mut tree = Tree::new();
+        tree.folder("/opt", mode);
+        let half = [
+            ("d/deep/a", EntryType::Regular, "x"),
+            ("../b", EntryType::Regular, "x"),
+        ];
+        let archive = tree.packed(tar(&half));
+        let why = tree.unpack(&archive).unwrap_err().to_string();
+        assert!(why.contains("leads out"), "{mode:o}: {why}");
+        assert_eq!(tree.names("/opt"), [""; 0], "{mode:o}");
+    }
+}
+
+#[test]
+fn a_tree_that_was_exchanged_meanwhile_stays() {
+    let tree = Tree::new();
+    tree.folder("/opt", 0o777);
+    let folder = tree.machine.root().folder(&path("/opt")).unwrap().folder;
+    let (temporary, _entry) = Temporary::directory(&folder).unwrap();
+    let name = format!("/opt/{}", temporary.name().display());
+    fs::rename(tree.at(&name), tree.at("/opt/aside")).unwrap();
+    tree.folder(&name, 0o755);
+    tree.text(&format!("{name}/precious"), "x");
+    drop(temporary);
+    assert_eq!(tree.read(&format!("{name}/precious")), "x");
 }
 
 #[test]
