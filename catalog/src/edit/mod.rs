@@ -24,7 +24,7 @@ mod tests;
 
 pub use error::EditError;
 pub use lines::{LineWanted, Pattern, Unwanted};
-pub use wanted::{Edit, Format, KeyPath, Setting, joined};
+pub use wanted::{Conflict, Edit, Format, KeyPath, Setting, joined};
 
 use serde_json::Value;
 use tree::Tree;

@@ -71,6 +71,26 @@ pub struct Edit {
     pub drop: Vec<Unwanted>,
 }
 
+/// What two edits cannot both have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict<'a> {
+    /// What stands at this path.
+    Key(&'a [String]),
+    /// This line.
+    Line(&'a str),
+}
+
+impl Conflict<'_> {
+    /// For a person; a line's text is not shown where it may hold a secret.
+    pub fn said(self, sensitive: bool) -> String {
+        match self {
+            Conflict::Key(path) => format!("`{}`", joined(path)),
+            Conflict::Line(_) if sensitive => "a line".to_owned(),
+            Conflict::Line(line) => format!("the line {line:?}"),
+        }
+    }
+}
+
 /// A path as a person writes it: keys with dots between.
 pub fn joined(path: &[String]) -> String {
     let keys = path.iter().map(|key| match key.contains('.') {
@@ -215,7 +235,7 @@ impl Edit {
     }
 
     /// What two edits, or one with itself, ask for that cannot both be.
-    pub fn conflict(&self, other: &Edit) -> Option<String> {
+    pub fn conflict(&self, other: &Edit) -> Option<Conflict<'_>> {
         let same = std::ptr::eq(self, other);
         for (at, setting) in self.set.iter().enumerate() {
             let path = self.in_order(&setting.path);
@@ -223,18 +243,18 @@ impl Edit {
             let paths = later.map(|setting| &setting.path).chain(&other.remove);
             for other_path in paths {
                 if overlap(&path, &other.in_order(other_path)) {
-                    return Some(format!("`{}`", joined(&setting.path)));
+                    return Some(Conflict::Key(&setting.path));
                 }
             }
         }
         for (at, wanted) in self.lines.iter().enumerate() {
             let line = &wanted.line;
             if other.drop.iter().any(|unwanted| unwanted.takes(line)) {
-                return Some(format!("the line {line:?}"));
+                return Some(Conflict::Line(line));
             }
             for (there, other) in other.lines.iter().enumerate() {
                 if !(same && at == there) && other.takes(line) {
-                    return Some(format!("the line {line:?}"));
+                    return Some(Conflict::Line(line));
                 }
             }
         }

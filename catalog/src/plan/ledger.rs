@@ -114,9 +114,14 @@ pub fn begin(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> Ledger 
 
 /// What is sensitive, and what was and may stand there still.
 fn sensitive(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> BTreeSet<ResourceId> {
-    let now = desired.resources.iter().filter(|resource| {
-        matches!(&resource.body, Body::File(file) if resource.sensitive || file.sensitive)
-    });
+    let now = desired
+        .resources
+        .iter()
+        .filter_map(|resource| match &resource.body {
+            Body::File(file) if resource.sensitive || file.sensitive => Some(resource.id.clone()),
+            Body::Edit(edit) if resource.sensitive => Some(edit.file()),
+            _ => None,
+        });
     let known = ledger.sensitive.iter().filter(|id| {
         let body = desired.get(id).map(|resource| &resource.body);
         match (body, snapshot.observed.get(*id)) {
@@ -128,10 +133,7 @@ fn sensitive(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> BTreeSe
             _ => true,
         }
     });
-    now.map(|resource| &resource.id)
-        .chain(known)
-        .cloned()
-        .collect()
+    now.chain(known.cloned()).collect()
 }
 
 /// The record of a start, from what stands in the ledger and what is there.

@@ -1,6 +1,6 @@
 //! What cfg once managed, the role names no more, and is there still: it is shown, and left as it is.
 
-use super::claims::{Claims, path_of, presence};
+use super::claims::{Claims, presence};
 use super::document::Leftover;
 use super::{Action, Plan, Snapshot};
 use crate::id::{Kind, ResourceId};
@@ -95,9 +95,12 @@ impl Managed {
             .collect();
         let left = self.0.iter().filter(|(id, entry)| {
             let claimed = path_of(id).is_some_and(|path| claims.needs(&path));
+            let gone = removed.contains(id.name.as_str());
+            // What is mounted stays so, whatever becomes of the directory that it is mounted on.
+            let looked_after = id.kind != Kind::Mount && (claimed || gone);
             let seen = snapshot.observed.get(*id);
             let is_there = seen.is_some_and(|seen| stands(id, entry, seen));
-            desired.get(id).is_none() && is_there && !claimed && !removed.contains(id.name.as_str())
+            desired.get(id).is_none() && is_there && !looked_after
         });
         left.map(|(id, entry)| Leftover {
             resource: id.clone(),
@@ -154,6 +157,23 @@ fn stands(id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
         }
         Observed::Archive(state) => state.marker.is_some(),
         Observed::Command(_) => false,
+    }
+}
+
+/// The path that it is named by.
+fn path_of(id: &ResourceId) -> Option<AbsPath> {
+    match id.kind {
+        Kind::File | Kind::Directory | Kind::Link | Kind::Mount | Kind::Archive => {
+            id.name.parse().ok()
+        }
+        Kind::Command
+        | Kind::Edit
+        | Kind::Group
+        | Kind::Package
+        | Kind::Repository
+        | Kind::Service
+        | Kind::Sysctl
+        | Kind::User => None,
     }
 }
 

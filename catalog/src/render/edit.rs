@@ -32,7 +32,7 @@ pub fn build(keys: &mut Keys<'_, '_>, name: &str) -> Option<FileEdit> {
     for (line, pattern) in keys.read("lines", Given::wanted_lines).unwrap_or_default() {
         match pattern.map(|text| Pattern::new(&text)).transpose() {
             Ok(matching) => edit.lines.push(LineWanted { line, matching }),
-            Err(why) => keys.wrong("lines", why),
+            Err(why) => keys.misfit("lines", why),
         }
     }
     Some(FileEdit {
@@ -44,7 +44,7 @@ pub fn build(keys: &mut Keys<'_, '_>, name: &str) -> Option<FileEdit> {
 
 fn note(keys: &mut Keys<'_, '_>, key: &str, done: Result<(), String>) {
     if let Err(why) = done {
-        keys.wrong(key, why);
+        keys.misfit(key, why);
     }
 }
 
@@ -131,6 +131,7 @@ pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
 fn alone(instance: &Instance, edit: &FileEdit, wrong: &mut Diagnostics) {
     let resource = &instance.resource;
     if let Some(what) = edit.edit.conflict(&edit.edit) {
+        let what = what.said(resource.sensitive);
         let message = format!("{} contradicts itself about {what}", resource.id);
         wrong.push(Diagnostic::error(&resource.place, message));
     }
@@ -151,6 +152,7 @@ fn together(
         let conflict = one.edit.conflict(&other.edit);
         let conflict = conflict.or_else(|| other.edit.conflict(&one.edit));
         let Some(what) = conflict else { return };
+        let what = what.said(first.resource.sensitive || second.resource.sensitive);
         format!(
             "{} and {} both claim {what} of {}",
             names.0, names.1, one.path

@@ -385,22 +385,27 @@ impl Keys<'_, '_> {
         match read(&given) {
             Ok(value) => Some(value),
             Err(why) => {
-                let text = self.declared.keys[key].value.as_str().unwrap_or_default();
-                let open = scan::template(text, "").is_ok_and(|uses| uses.is_open());
-                let place = self.place(key);
-                let trouble = Trouble {
-                    file: None,
-                    message: why,
-                    reserved: format!(
-                        "what `{key}` comes to does not fit; it read a secret, so it is not shown"
-                    ),
-                    help: None,
-                };
-                let secret = self.reader.secret;
-                self.reader.trouble(trouble, &place, open, secret);
+                self.misfit(key, why);
                 None
             }
         }
+    }
+
+    /// Notes why what was read last, of this key, cannot be: of what read a secret no value is said.
+    pub fn misfit(&mut self, key: &str, why: String) {
+        let text = self.declared.keys[key].value.as_str().unwrap_or_default();
+        let open = scan::template(text, "").is_ok_and(|uses| uses.is_open());
+        let place = self.place(key);
+        let trouble = Trouble {
+            file: None,
+            message: why,
+            reserved: format!(
+                "what `{key}` comes to does not fit; it read a secret, so it is not shown"
+            ),
+            help: None,
+        };
+        let secret = self.reader.secret;
+        self.reader.trouble(trouble, &place, open, secret);
     }
 
     /// The path in the catalog of a file that a key names.

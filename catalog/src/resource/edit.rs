@@ -4,6 +4,7 @@ use super::file::{NEW, NEW_SENSITIVE, in_the_way, shown};
 use super::{Attributes, FileState, Obstacle, PathState, Resource, attributes};
 use crate::digest::Digest;
 use crate::edit::{Edit, MOST, apply};
+use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Certainty, Change, textdiff};
@@ -18,6 +19,13 @@ pub struct FileEdit {
     pub edit: Edit,
     /// It is made where it is missing.
     pub create: bool,
+}
+
+impl FileEdit {
+    /// The name of the file as a resource, whether or not the role has it.
+    pub(crate) fn file(&self) -> ResourceId {
+        ResourceId::new(Kind::File, self.path.as_str())
+    }
 }
 
 /// What would bring the edit about.
@@ -105,7 +113,8 @@ fn rewritten(
     turn: &Turn<'_>,
 ) -> Result<Found, Obstacle> {
     let change = Change::new(&resource.id, Action::Update);
-    let secret = resource.sensitive;
+    // What stands there may be of a time when an edit of it, or the file, had a secret in it.
+    let secret = resource.sensitive || turn.ledger.sensitive.contains(&edit.file());
     if old.content.is_none() && old.digest.is_some() && old.size <= MOST as u64 {
         // It comes from the role, and its content is not at hand for a plan.
         let before = shown(&old.ownership, old.digest, secret);

@@ -60,8 +60,9 @@ impl Stand<'_> {
                 "put it into a file of mode 0600 below /etc/apt/auth.conf.d",
             ),
             Stand::Key(kind, key) => (
-                format!("`{key}` of a {} is not kept from sight", kind.word()),
-                "a secret may stand in what a file holds, in `env` of a command and in `password_hash`",
+                format!("`{key}` of {} is not kept from sight", kind.one()),
+                "a secret may stand in what a file holds, in `set` and `lines` of an edit, in `env` of a command and in \
+                 `password_hash`",
             ),
         };
         refused(format!("a secret cannot stand here: {what}")).help(help)

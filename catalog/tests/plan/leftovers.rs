@@ -4,6 +4,7 @@ use crate::build::*;
 use crate::model::machine::{Machine, What};
 use cfg_catalog::plan::leftovers::Managed;
 use cfg_catalog::plan::{Ledger, Snapshot, plan};
+use cfg_catalog::resource::archive::MARKER;
 use cfg_catalog::resource::package::PackagePresence;
 use cfg_catalog::resource::service::Activity;
 use cfg_catalog::resource::{Desired, Presence, Resource};
@@ -35,6 +36,8 @@ fn machine() -> Machine {
     machine.write("/srv/f", "f");
     machine.put("/srv/d", What::Directory);
     machine.put("/srv/l", What::Link("f".into()));
+    machine.write(&format!("/srv/a/{MARKER}"), "of an archive");
+    machine.write("/etc/fstab", "/dev/b /srv/m ext4 defaults 0 2\n");
     machine.groups.insert("g".into(), 2000);
     machine
 }
@@ -43,11 +46,14 @@ fn everything() -> Vec<Resource> {
     vec![
         file("/srv/f", "f"),
         directory("/srv/d"),
+        archive("/srv/a", "of an archive"),
+        mount_with("/srv/m", |_| ()),
         link("/srv/l", "f"),
         group("g", None, Presence::Present),
         group("never-made", None, Presence::Present),
         until("c", "/srv/f"),
         no_file("/srv/nothing"),
+        no_archive("/srv/no-archive"),
         package("not-installed", "*"),
         no_package("gone", PackagePresence::Absent),
         user("never-made"),
@@ -62,7 +68,14 @@ fn what_is_there_still_is_left_over_until_it_is_gone_or_comes_back() {
     let managed = begun(&machine, &all, &Managed::default());
     assert!(left(&machine, &all, &managed).is_empty());
     let none = role(Vec::new());
-    let words = ["group:g", "directory:/srv/d", "file:/srv/f", "link:/srv/l"];
+    let words = [
+        "group:g",
+        "directory:/srv/d",
+        "file:/srv/f",
+        "link:/srv/l",
+        "mount:/srv/m",
+        "archive:/srv/a",
+    ];
     assert_eq!(left(&machine, &none, &managed), words);
     // Again, after a run without them.
     let after = begun(&machine, &none, &managed);
@@ -70,6 +83,8 @@ fn what_is_there_still_is_left_over_until_it_is_gone_or_comes_back() {
     assert!(left(&machine, &all, &after).is_empty(), "they came back");
     machine.nodes.remove(&path("/srv/f"));
     machine.write("/srv/l", "a file now");
+    machine.write("/etc/fstab", "");
+    machine.nodes.remove(&path(&format!("/srv/a/{MARKER}")));
     assert_eq!(
         left(&machine, &none, &after),
         ["group:g", "directory:/srv/d"]
@@ -90,16 +105,45 @@ fn what_the_role_names_otherwise_or_removes_is_not_left_over() {
     for (now, words) in [
         (
             vec![file("/srv/d/x", "x")],
-            vec!["group:g", "file:/srv/f", "link:/srv/l"],
+            vec![
+                "group:g",
+                "file:/srv/f",
+                "link:/srv/l",
+                "mount:/srv/m",
+                "archive:/srv/a",
+            ],
         ),
         (
             vec![no_file("/srv/f")],
-            vec!["group:g", "directory:/srv/d", "link:/srv/l"],
+            vec![
+                "group:g",
+                "directory:/srv/d",
+                "link:/srv/l",
+                "mount:/srv/m",
+                "archive:/srv/a",
+            ],
         ),
-        (vec![purged("/srv")], vec!["group:g"]),
+        // What is mounted no purge takes away, and no directory that it is mounted on stands for it.
+        (vec![purged("/srv")], vec!["group:g", "mount:/srv/m"]),
+        (
+            vec![directory("/srv/m"), directory("/srv/a")],
+            vec![
+                "group:g",
+                "directory:/srv/d",
+                "file:/srv/f",
+                "link:/srv/l",
+                "mount:/srv/m",
+            ],
+        ),
         (
             vec![link("/srv/f", "x")],
-            vec!["group:g", "directory:/srv/d", "link:/srv/l"],
+            vec![
+                "group:g",
+                "directory:/srv/d",
+                "link:/srv/l",
+                "mount:/srv/m",
+                "archive:/srv/a",
+            ],
         ),
     ] {
         assert_eq!(

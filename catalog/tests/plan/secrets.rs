@@ -10,7 +10,7 @@ use cfg_catalog::plan::show::{Style, line, text};
 use cfg_catalog::resource::{Body, Desired};
 use cfg_catalog::{Catalog, CatalogFiles, Inputs, Secrets, render};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a role may make of a secret; `KEY` is the param.
 const USES: [&str; 20] = [
@@ -47,6 +47,10 @@ enum Spot {
     Env,
     Hash,
     Switched,
+    Set,
+    Line,
+    Match,
+    Twice,
 }
 
 /// One resource of the role, as text; and its template file.
@@ -54,6 +58,11 @@ fn resource(at: usize, spot: Spot, said: &str, mode: &str) -> (String, Option<(S
     let path = format!("/srv/s/f{at}");
     let quoted = serde_json::to_string(said).unwrap();
     let file = |keys: String| format!("[file.\"{path}\"]\n{mode}{keys}\n");
+    let edit = |name: &str, format: &str, keys: String| {
+        format!(
+            "[edit.{name}{at}]\npath = \"{path}\"\nformat = \"{format}\"\ncreate = true\n{keys}\n"
+        )
+    };
     match spot {
         Spot::Content => (file(format!("content = {quoted}")), None),
         Spot::Template => (
@@ -86,6 +95,23 @@ fn resource(at: usize, spot: Spot, said: &str, mode: &str) -> (String, Option<(S
         ),
         Spot::Hash => (format!("[user.u{at}]\npassword_hash = {quoted}\n"), None),
         Spot::Switched => (file(format!("content = {quoted}\nsensitive = false")), None),
+        Spot::Set => (edit("e", "env", format!("set = {{ A = {quoted} }}")), None),
+        Spot::Line => (
+            edit("e", "lines", format!("lines = [{{ line = {quoted} }}]")),
+            None,
+        ),
+        Spot::Match => (
+            edit(
+                "e",
+                "lines",
+                format!("lines = [{{ line = \"x\", match = {quoted} }}]"),
+            ),
+            None,
+        ),
+        Spot::Twice => {
+            let once = |name| edit(name, "lines", format!("lines = [{{ line = {quoted} }}]"));
+            (once("e") + &once("f"), None)
+        }
     }
 }
 
@@ -99,14 +125,20 @@ fn spot() -> impl Strategy<Value = Spot> {
         Just(Spot::Env),
         Just(Spot::Hash),
         Just(Spot::Switched),
+        Just(Spot::Set),
+        Just(Spot::Line),
+        Just(Spot::Match),
+        Just(Spot::Twice),
     ]
 }
 
-/// What comes after the secret was there: the directory is purged, each file has other content or none.
-const AFTER: [&str; 3] = [
+/// What comes after the secret was there: the directory is purged, each file has other content or none,
+/// or gets a line more.
+const AFTER: [&str; 4] = [
     "[directory.\"/srv/s\"]\npurge = true\n",
     "content = \"open\"\n",
     "state = \"absent\"\n",
+    "format = \"lines\"\nlines = [{ line = \"open\" }]\n",
 ];
 
 fn facts() -> Facts {
@@ -230,6 +262,9 @@ proptest! {
                 let made = command.creates.clone().unwrap();
                 machine.touches.insert(command.name.clone(), made);
             }
+            if let Body::Edit(edit) = &resource.body {
+                traces.content(&cfg_catalog::edit::apply(b"", &edit.edit).unwrap());
+            }
             if let Body::File(file) = &resource.body {
                 let before = format!("{} before, {secret}", file.path);
                 traces.content(before.as_bytes());
@@ -245,15 +280,19 @@ proptest! {
         let ledger = serde_json::to_string(&ran.ledger).unwrap();
         traces.are_not_in("the ledger, which has digests of inputs alone", &ledger);
         // The secret leaves the role, and what stands there still is of it.
-        let paths: Vec<String> = desired
+        let paths: BTreeSet<&str> = desired
             .resources
             .iter()
-            .filter(|resource| matches!(resource.body, Body::File(_)))
-            .map(|resource| resource.id.name.clone())
+            .filter_map(|resource| match &resource.body {
+                Body::File(file) => Some(file.path.as_str()),
+                Body::Edit(edit) => Some(edit.path.as_str()),
+                _ => None,
+            })
             .collect();
+        let kind = if after.starts_with("format") { "edit" } else { "file" };
         let role = match after.starts_with('[') {
             true => after.to_owned(),
-            false => paths.iter().map(|path| format!("[file.\"{path}\"]\n{after}")).collect(),
+            false => paths.iter().map(|path| format!("[{kind}.\"{path}\"]\n{after}")).collect(),
         };
         let later = of_role(&role, &secrets);
         let plan = dry(&machine, &later, &ran.ledger);
@@ -261,6 +300,52 @@ proptest! {
         traces.are_not_in_document("what comes after", &plan);
         let ran = run(&mut machine, &later, &ran.ledger);
         traces.are_not_in_document("what came after", &ran.document);
+    }
+}
+
+#[test]
+fn what_an_edit_cannot_have_is_not_quoted() {
+    let secret = "Canary(4711";
+    let secrets = Secrets::new(
+        "--secrets FILE",
+        [("web-key".to_owned(), secret.to_owned())].into(),
+    );
+    let traces = Traces::of(secret);
+    let edit = |name: &str, keys: &str| {
+        format!("[edit.{name}]\npath = \"/etc/x\"\nformat = \"lines\"\n{keys}\n")
+    };
+    let wanted = "lines = [{ line = \"{{ params.KEY }}\" }]";
+    let unwanted = "remove = [{ match = \"^C\" }]";
+    let hidden = "it read a secret, so it is not shown";
+    for (role, said) in [
+        (
+            edit(
+                "a",
+                "lines = [{ line = \"x\", match = \"^{{ params.KEY }}$\" }]",
+            ),
+            hidden,
+        ),
+        (
+            "[edit.\"/etc/x\"]\nformat = \"ini\"\nset = \"{{ {'s': {params.KEY ~ '=': 1}} }}\"\n"
+                .to_owned(),
+            hidden,
+        ),
+        (
+            edit("a", &format!("{wanted}\n{unwanted}")),
+            "edit:a contradicts itself about a line",
+        ),
+        (
+            edit("a", wanted) + &edit("b", unwanted),
+            "edit:a and edit:b both claim a line of /etc/x",
+        ),
+        (
+            edit("a", unwanted) + &edit("b", wanted),
+            "edit:a and edit:b both claim a line of /etc/x",
+        ),
+    ] {
+        let wrong = desired(&files(&role, &[]), &secrets).unwrap_err();
+        assert!(wrong.contains(said), "{role}\n{wrong}");
+        traces.are_not_in(&role, &wrong);
     }
 }
 

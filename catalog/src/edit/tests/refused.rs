@@ -1,3 +1,4 @@
+use super::super::Conflict;
 use super::super::{Edit, Format, MOST, apply};
 use super::edit;
 
@@ -164,10 +165,12 @@ fn two_edits_that_want_the_same_are_found() {
         };
         let (one, other) = (of(one), of(other));
         let told = one.conflict(&other).or_else(|| other.conflict(&one));
-        assert_eq!(told.as_deref(), found);
+        assert_eq!(told.map(|what| what.said(true)).as_deref(), found);
     }
     let lines = |wanted: &[&str], unwanted: &[&str]| super::lines(wanted, unwanted);
-    let line = Some("the line \"a\"".to_owned());
+    let line = Some(Conflict::Line("a"));
+    assert_eq!(Conflict::Line("a").said(false), "the line \"a\"");
+    assert_eq!(Conflict::Line("a").said(true), "a line");
     assert_eq!(lines(&["a"], &[]).conflict(&lines(&["^a => b"], &[])), line);
     assert_eq!(lines(&["a"], &[]).conflict(&lines(&[], &["~^a"])), line);
     assert_eq!(
@@ -179,5 +182,5 @@ fn two_edits_that_want_the_same_are_found() {
     let own = lines(&["^a => a"], &[]);
     assert_eq!(own.conflict(&own), None);
     let own = edit("json", "a = 1\nb = 2", &["a"]);
-    assert_eq!(own.conflict(&own).as_deref(), Some("`a`"));
+    assert_eq!(own.conflict(&own), Some(Conflict::Key(&["a".to_owned()])));
 }
