@@ -140,7 +140,7 @@ pub fn enact(
         cwd: cwd(command).to_owned(),
         root: machine.root().path().to_owned(),
         timeout_s: command.timeout_s,
-        settles: (!command.on.is_empty()).then(|| Settles {
+        settles: command.runs_once().then(|| Settles {
             command: resource.id.clone(),
             inputs: read,
         }),
