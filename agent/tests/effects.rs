@@ -2,7 +2,7 @@
 
 use cfg_agent::effect::{Effects, Ended, Manner, Outcome, Program, Settles, Task};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -33,11 +33,44 @@ fn task(script: &str) -> Task {
 fn run(task: &Task) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let ended = effects(folder.path()).run(task).unwrap();
-    let left: Vec<_> = std::fs::read_dir(folder.path().join("effects"))
-        .unwrap()
-        .collect();
+    let left = left(folder.path());
     assert!(left.is_empty(), "nothing is left behind: {left:?}");
     ended
+}
+
+fn left(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder.join("effects")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn what_settles_a_debt_is_known_until_that_is_written_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut task = task("true");
+    task.settles = Some(Settles {
+        command: "command:test".parse().unwrap(),
+        inputs: BTreeMap::new(),
+    });
+    // The agent is killed before it has written down that the command succeeded; and the next one too.
+    drop(effects(folder.path()).run(&task).unwrap());
+    for _ in 0..2 {
+        let leftovers = effects(folder.path()).leftovers(&mut |_| {}).unwrap();
+        assert_eq!(leftovers.len(), 1);
+        assert_eq!(leftovers[0].outcome, Outcome::Exited(0));
+        assert_eq!(leftovers[0].task.settles, task.settles);
+    }
+    for leftover in effects(folder.path()).leftovers(&mut |_| {}).unwrap() {
+        leftover.traces.remove().unwrap();
+    }
+    assert!(left(folder.path()).is_empty());
+    let ended = effects(folder.path()).run(&task).unwrap();
+    assert_eq!(left(folder.path()).len(), 1);
+    ended.traces.unwrap().remove().unwrap();
+    assert!(left(folder.path()).is_empty());
+    // A failure settles nothing.
+    task.argv = vec!["false".into()];
+    assert!(effects(folder.path()).run(&task).unwrap().traces.is_none());
+    assert!(left(folder.path()).is_empty());
 }
 
 #[test]
@@ -143,6 +176,9 @@ fn the_next_run_waits_and_learns_how_it_ended() {
     assert_eq!(leftovers[0].outcome, Outcome::Exited(0));
     assert_eq!(leftovers[0].task.settles.as_ref(), Some(&settles));
     assert_eq!(told, ["waiting for command:test of an earlier run"]);
+    for leftover in leftovers {
+        leftover.traces.remove().unwrap();
+    }
     assert!(!left.exists());
     effect.wait().unwrap();
 }
@@ -159,6 +195,9 @@ fn what_was_killed_whole_is_lost_and_what_never_started_never_will() {
     .unwrap();
     let leftovers = effects(folder.path()).leftovers(&mut |_| {}).unwrap();
     assert_eq!(leftovers[0].outcome, Outcome::Lost);
+    for leftover in leftovers {
+        leftover.traces.remove().unwrap();
+    }
     let late = Command::new(env!("CARGO_BIN_EXE_cfg"))
         .arg("effect")
         .arg(&left)

@@ -99,21 +99,45 @@ impl std::fmt::Display for Outcome {
 }
 
 /// An effect that has ended.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Ended {
     /// How.
     pub outcome: Outcome,
     /// The end of what it printed.
     pub output: String,
+    /// Where its success settles a debt: to be removed when the ledger that says so is on disk.
+    pub traces: Option<Traces>,
+}
+
+/// The folder of an effect that has ended. While it is there the next run takes it for a leftover.
+#[must_use = "its folder stays until it is removed"]
+#[derive(Debug)]
+pub struct Traces {
+    folder: PathBuf,
+    /// Nobody else looks into it meanwhile.
+    _lock: File,
+}
+
+impl Traces {
+    /// Removes the folder: what it tells is written down elsewhere, or nobody needs it.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub fn remove(self) -> anyhow::Result<()> {
+        std::fs::remove_dir_all(&self.folder)
+            .with_context(|| format!("cannot remove {}", self.folder.display()))
+    }
 }
 
 /// An effect of an earlier run, ended by now.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Leftover {
     /// What it was.
     pub task: Task,
     /// How it ended.
     pub outcome: Outcome,
+    /// To be removed when what it settles is on disk.
+    pub traces: Traces,
 }
 
 /// Starts effects and waits for them.
@@ -174,14 +198,24 @@ impl Effects {
             .with_context(|| format!("cannot start {}", task.what))?;
         // The starter has waited; the lock is free unless it lost sight of the effect.
         let lock = lock(&folder)?;
-        let ended = Ended {
-            outcome: outcome(&folder),
-            output: tail(&folder.join(OUTPUT)),
+        let outcome = outcome(&folder);
+        let output = tail(&folder.join(OUTPUT));
+        let traces = Traces {
+            folder,
+            _lock: lock,
         };
-        std::fs::remove_dir_all(&folder)
-            .with_context(|| format!("cannot remove {}", folder.display()))?;
-        drop(lock);
-        Ok(ended)
+        let traces = match task.settles.is_some() && outcome.is_success() {
+            true => Some(traces),
+            false => {
+                traces.remove()?;
+                None
+            }
+        };
+        Ok(Ended {
+            outcome,
+            output,
+            traces,
+        })
     }
 
     fn write_down(&self, task: &Task) -> anyhow::Result<PathBuf> {
@@ -241,16 +275,20 @@ impl Effects {
                 told(&format!("waiting for {} of an earlier run", task.what));
             }
             let lock = lock(&folder)?;
-            // A task that was not written whole was never started.
-            if let Some(task) = task {
-                leftovers.push(Leftover {
+            let outcome = outcome(&folder);
+            let traces = Traces {
+                folder,
+                _lock: lock,
+            };
+            match task {
+                Some(task) => leftovers.push(Leftover {
                     task,
-                    outcome: outcome(&folder),
-                });
+                    outcome,
+                    traces,
+                }),
+                // A task that was not written whole was never started.
+                None => traces.remove()?,
             }
-            std::fs::remove_dir_all(&folder)
-                .with_context(|| format!("cannot remove {}", folder.display()))?;
-            drop(lock);
         }
         Ok(leftovers)
     }

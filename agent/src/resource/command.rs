@@ -1,6 +1,6 @@
 //! Commands: their guards, and running them.
 
-use crate::effect::{Effects, Outcome, Settles, Task};
+use crate::effect::{Effects, Outcome, Settles, Task, Traces};
 use crate::guard::{self, Question, Where};
 use crate::machine::{Machine, Wanted};
 use crate::run::site::Stage;
@@ -108,7 +108,7 @@ fn cwd(command: &Command) -> &str {
     command.cwd.as_ref().map_or("/", |cwd| cwd.as_str())
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end. Gives what is to be removed when its success is on disk, where it is kept at all.
 ///
 /// # Errors
 /// How it ended, with the last lines of what it printed.
@@ -119,7 +119,7 @@ pub fn enact(
     command: &Command,
     inputs: &Inputs,
     run: &str,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Traces>> {
     let mut env = guard::environment();
     if command.user.is_none() {
         env.insert("HOME".into(), "/root".into());
@@ -140,14 +140,14 @@ pub fn enact(
         cwd: cwd(command).to_owned(),
         root: machine.root().path().to_owned(),
         timeout_s: command.timeout_s,
-        settles: (!command.on.is_empty()).then(|| Settles {
+        settles: command.runs_once().then(|| Settles {
             command: resource.id.clone(),
             inputs: read,
         }),
     };
     let ended = effects.run(&task)?;
     if ended.outcome.is_success() {
-        return Ok(());
+        return Ok(ended.traces);
     }
     let told = match Saying::of(resource) {
         Saying::Secret => String::new(),

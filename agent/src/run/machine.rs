@@ -3,7 +3,7 @@
 use super::site::{Hand, Healthy, Lacks, Look, PackageMove, Site, Stage, Trouble};
 use super::state::StateDir;
 use crate::apt::{self, Apt, policy};
-use crate::effect::Effects;
+use crate::effect::{Effects, Traces};
 use crate::guard::{self, Question, Where};
 use crate::machine::{BlobSource, Caller, Hands, Machine, Root};
 use crate::resource::{command, mount, package, service};
@@ -216,6 +216,8 @@ pub(super) struct Whole<'a> {
     settings: apt::Settings,
     run: String,
     began: Instant,
+    /// Of commands that succeeded, until the ledger says so.
+    settled: Vec<Traces>,
 }
 
 impl<'a> Whole<'a> {
@@ -234,6 +236,7 @@ impl<'a> Whole<'a> {
             settings: context.apt,
             run: run.to_owned(),
             began: Instant::now(),
+            settled: Vec::new(),
         }
     }
 
@@ -321,7 +324,9 @@ impl Site for Whole<'_> {
 
 impl Hand for Whole<'_> {
     fn keep(&mut self, ledger: &Ledger) -> Result<(), Trouble> {
-        self.state.keep_ledger(ledger).map_err(Trouble::Stop)
+        self.state.keep_ledger(ledger).map_err(Trouble::Stop)?;
+        let mut settled = self.settled.drain(..);
+        settled.try_for_each(Traces::remove).map_err(Trouble::Stop)
     }
 
     fn keep_unproven(&mut self, services: &BTreeSet<ResourceId>) -> Result<(), Trouble> {
@@ -358,7 +363,8 @@ impl Hand for Whole<'_> {
             return Err(Trouble::Failed(format!("{} is no command", resource.id)));
         };
         let machine = Machine::new(self.eyes.root);
-        command::enact(&machine, &self.effects, resource, body, inputs, &self.run)?;
+        let traces = command::enact(&machine, &self.effects, resource, body, inputs, &self.run)?;
+        self.settled.extend(traces);
         Ok(())
     }
 

@@ -106,10 +106,14 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     let run = name_of_run()?;
     let effects = Effects::new(context.state.effects());
     let mut known = context.state.ledger()?;
-    for leftover in effects.leftovers(&mut |text| (context.told)(text))? {
-        settle_leftover(&mut known, &leftover);
+    let leftovers = effects.leftovers(&mut |text| (context.told)(text))?;
+    for leftover in &leftovers {
+        settle_leftover(&mut known, leftover);
     }
     context.state.keep_ledger(&known)?;
+    for leftover in leftovers {
+        leftover.traces.remove()?;
+    }
     let mut whole = Whole::new(
         context,
         Eyes::new(context.root, context.desired),

@@ -297,7 +297,7 @@ impl Ledger {
         let Body::Command(command) = &resource.body else {
             return;
         };
-        if command.on.is_empty() {
+        if !command.runs_once() {
             return;
         }
         let known = carried(&BTreeMap::new(), &command.on, inputs);

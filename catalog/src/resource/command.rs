@@ -32,6 +32,15 @@ pub struct Command {
     pub timeout_s: u64,
 }
 
+impl Command {
+    /// Whether its success is on record: it runs again for other inputs alone. So it is also where `on` is its only guard
+    /// and the role has none of what that names.
+    pub fn runs_once(&self) -> bool {
+        let guarded = self.unless.is_some() || self.only_if.is_some() || self.creates.is_some();
+        !self.on.is_empty() || !guarded
+    }
+}
+
 /// What the guards said. Asked in the order `creates`, `only_if`, `unless`; the first that forbids ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandState {
@@ -59,7 +68,7 @@ pub(crate) fn diff(
 ) -> Found {
     let mut causes = Vec::new();
     let mut certainty = Certainty::Certain;
-    if !command.on.is_empty() {
+    if command.runs_once() {
         match turn
             .ledger
             .owed_command(&resource.id, &command.on, turn.inputs)

@@ -1,6 +1,8 @@
 //! The rules of the ledger: what a start has read, and what is owed.
 
 use crate::build::*;
+use crate::model::enact::run;
+use crate::model::machine::Machine;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::{Inputs, inputs};
@@ -409,4 +411,22 @@ fn inputs_are_contents_and_not_attributes() {
     machine.write("/d/a", "x");
     machine.write("/d/b", "");
     assert_ne!(digest(look(&machine)), first);
+}
+
+#[test]
+fn a_command_whose_inputs_the_role_has_not_runs_once() {
+    let mut machine = Machine::blank();
+    let bare = role(vec![command_with("c", |_| ())]);
+    let ran = run(&mut machine, &bare, &Ledger::default());
+    assert_eq!(ran.document.changes.len(), 1);
+    let again = run(&mut machine, &bare, &ran.ledger);
+    assert!(again.document.changes.is_empty(), "it ran again");
+    // The role has its input now, and nothing of it was there when it ran.
+    machine.write("/etc/f", "f");
+    let now = role(vec![file("/etc/f", "f"), on("c", &[FILE])]);
+    let later = run(&mut machine, &now, &again.ledger);
+    assert!(later.document.changes.is_empty(), "nothing changed");
+    let other = role(vec![file("/etc/f", "g"), on("c", &[FILE])]);
+    let later = run(&mut machine, &other, &later.ledger);
+    assert_eq!(later.document.changes.len(), 2);
 }

@@ -33,6 +33,8 @@ pub struct Fake {
     pub offered: Vec<String>,
     pub services: BTreeMap<String, Unit>,
     pub commands: Vec<String>,
+    /// A command that succeeded, with what it read, until the ledger is kept: it outlives the agent.
+    pub ended: Option<(Resource, Inputs)>,
     pub ledger: Ledger,
     pub unproven: BTreeSet<ResourceId>,
     pub refreshed: usize,
@@ -237,7 +239,10 @@ impl Fake {
 
     /// One run as `apply` has it; an error where it was killed.
     pub fn run(&mut self, desired: &Desired) -> Result<(Plan, Done), Trouble> {
-        let known = self.ledger.clone();
+        let mut known = self.ledger.clone();
+        if let Some((command, inputs)) = &self.ended {
+            known.succeeded(command, inputs);
+        }
         let snapshot = self.snapshot(desired);
         let plan = plan(desired, &snapshot, &known).unwrap();
         let ledger = begin(desired, &snapshot, &known);
@@ -395,7 +400,10 @@ impl Site for Fake {
 
 impl Hand for Fake {
     fn keep(&mut self, ledger: &Ledger) -> Result<(), Trouble> {
-        self.effect(|fake| fake.ledger = ledger.clone())
+        self.effect(|fake| {
+            fake.ledger = ledger.clone();
+            fake.ended = None;
+        })
     }
 
     fn keep_unproven(&mut self, services: &BTreeSet<ResourceId>) -> Result<(), Trouble> {
@@ -421,9 +429,12 @@ impl Hand for Fake {
         })
     }
 
-    fn command(&mut self, resource: &Resource, _inputs: &Inputs) -> Result<(), Trouble> {
+    fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<(), Trouble> {
         self.refuse(&resource.id)?;
-        self.effect(|fake| fake.commands.push(resource.id.name.clone()))
+        self.effect(|fake| {
+            fake.commands.push(resource.id.name.clone());
+            fake.ended = Some((resource.clone(), inputs.clone()));
+        })
     }
 
     fn refresh_index(&mut self, _lacks: Lacks) -> Result<Option<String>, Trouble> {

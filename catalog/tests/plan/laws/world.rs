@@ -3,6 +3,7 @@
 use crate::build::*;
 use crate::model::machine::{Installed, Machine, Unit, What};
 use cfg_catalog::digest::Digest;
+use cfg_catalog::id::ResourceId;
 use cfg_catalog::resource::debconf::Answer;
 use cfg_catalog::resource::directory::TreeFile;
 use cfg_catalog::resource::file::Content;
@@ -12,6 +13,7 @@ use cfg_catalog::resource::package::{DpkgState, PackagePresence};
 use cfg_catalog::resource::service::Activity;
 use cfg_catalog::resource::{Body, Desired, Presence, Resource, Shell};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 /// One of the things a role can say of a small world, by number.
 fn resource(which: usize, how: usize) -> Resource {
@@ -190,12 +192,30 @@ pub fn roles() -> impl Strategy<Value = Desired> {
     chosen.prop_map(|chosen| {
         let chosen = chosen.into_iter().enumerate();
         let resources = chosen.filter(|(_, (take, _))| *take);
-        role(
+        resolved(
             resources
                 .map(|(which, (_, how))| resource(which, how))
                 .collect(),
         )
     })
+}
+
+/// A role as rendering gives it: a reference to what the role does not have binds nothing, and is not in it.
+fn resolved(mut resources: Vec<Resource>) -> Desired {
+    let all: BTreeSet<ResourceId> = resources.iter().map(|one| one.id.clone()).collect();
+    for resource in &mut resources {
+        let bind = |ids: &mut Vec<ResourceId>| ids.retain(|id| all.contains(id));
+        bind(&mut resource.after);
+        match &mut resource.body {
+            Body::Service(service) => {
+                bind(&mut service.restart_on);
+                bind(&mut service.reload_on);
+            }
+            Body::Command(command) => bind(&mut command.on),
+            _ => {}
+        }
+    }
+    role(resources)
 }
 
 pub fn machines() -> impl Strategy<Value = Machine> {
