@@ -9,6 +9,8 @@ use super::temporary::sync;
 use cfg_catalog::resource::Presence;
 use cfg_catalog::resource::file::File;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::thread::Builder;
 
 /// So many waits for the disk at a time.
 const TOGETHER: usize = 16;
@@ -61,21 +63,30 @@ impl Hands<'_> {
     }
 }
 
-/// Makes the contents of all drafts last.
+/// Makes the contents of all drafts last: in this thread, and in as many more as there may be.
 fn sync_all(stages: &mut [Outcome<Stage<'_>>]) {
-    let share = stages.len().div_ceil(TOGETHER).max(1);
-    std::thread::scope(|scope| {
-        for part in stages.chunks_mut(share) {
-            scope.spawn(|| {
-                for stage in part {
-                    if let Ok(Stage::Drafted(draft)) = stage
-                        && let Err(error) = draft.sync()
-                    {
-                        *stage = Err(error);
-                    }
-                }
-            });
+    let more = stages.len().min(TOGETHER).saturating_sub(1);
+    let left = Mutex::new(stages.iter_mut());
+    let next = || {
+        let mut left = left.lock().unwrap_or_else(|broken| broken.into_inner());
+        left.next()
+    };
+    let work = || {
+        while let Some(stage) = next() {
+            if let Ok(Stage::Drafted(draft)) = stage
+                && let Err(error) = draft.sync()
+            {
+                *stage = Err(error);
+            }
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..more {
+            if Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
+        }
+        work();
     });
 }
 

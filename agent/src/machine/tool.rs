@@ -83,8 +83,16 @@ pub(crate) fn run<S: AsRef<OsStr>>(
         // Of its own group, so that what it started is killed with it.
         .process_group(0)
         .spawn()?;
-    let out = child.stdout.take().map(keep);
-    let err = child.stderr.take().map(keep);
+    let out = child.stdout.take().map(keep).transpose();
+    let err = child.stderr.take().map(keep).transpose();
+    let (out, err) = match (out, err) {
+        (Ok(out), Ok(err)) => (out, err),
+        // Nobody reads what it prints: it would wait for ever.
+        (Err(error), _) | (_, Err(error)) => {
+            kill(&mut child)?;
+            return Err(error);
+        }
+    };
     if let (Some(mut pipe), Some(bytes)) = (child.stdin.take(), stdin) {
         // A tool that does not read to the end says why by how it ends.
         let _unread = pipe.write_all(bytes);
@@ -106,16 +114,22 @@ fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus
             return Ok(Some(status));
         }
         if Instant::now() >= end {
-            if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-                // It may have ended just now; then there is nobody to kill.
-                let _gone = kill_process_group(group, Signal::KILL);
-            }
-            child.wait()?;
+            kill(child)?;
             return Ok(None);
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     }
+}
+
+/// Kills it with all that it started.
+fn kill(child: &mut Child) -> std::io::Result<()> {
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // It may have ended just now; then there is nobody to kill.
+        let _gone = kill_process_group(group, Signal::KILL);
+    }
+    child.wait()?;
+    Ok(())
 }
 
 /// What a pipe brought so far, and a word when it ended.
@@ -125,11 +139,11 @@ struct Kept {
 }
 
 /// Reads all that is printed, so that nobody blocks, and keeps the end.
-fn keep(mut pipe: impl Read + Send + 'static) -> Kept {
+fn keep(mut pipe: impl Read + Send + 'static) -> std::io::Result<Kept> {
     let bytes = Arc::new(Mutex::new(Vec::new()));
     let (end, ended) = channel();
     let kept = Arc::clone(&bytes);
-    std::thread::spawn(move || {
+    std::thread::Builder::new().spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = pipe.read(&mut buffer) {
             let mut kept = kept.lock().unwrap_or_else(|broken| broken.into_inner());
@@ -139,8 +153,8 @@ fn keep(mut pipe: impl Read + Send + 'static) -> Kept {
         }
         // Nobody listens any more where the tool is given up.
         let _unheard = end.send(());
-    });
-    Kept { bytes, ended }
+    })?;
+    Ok(Kept { bytes, ended })
 }
 
 /// The output of a tool that has ended. What it left running may hold the pipe for ever: that is not waited for.

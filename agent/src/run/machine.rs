@@ -15,7 +15,7 @@ use cfg_catalog::plan::{Change, Ledger};
 use cfg_catalog::resource::service::{Active, Activity};
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread::ScopedJoinHandle;
+use std::thread::{Builder, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 /// The agent's own unit.
@@ -93,10 +93,12 @@ impl Site for Eyes<'_> {
         let mut seen: Vec<Seen<'_>> = Vec::with_capacity(wanted.len());
         std::thread::scope(|scope| {
             let (first, second) = paths.split_at(paths.len() / 2);
-            let side = (paths.len() >= WORTH_A_THREAD).then(|| {
-                let root = self.root;
-                scope.spawn(move || at_paths(&Machine::at_once(root), second))
-            });
+            let root = self.root;
+            let beside = move || at_paths(&Machine::at_once(root), second);
+            // Where there may be no more threads, all is looked at here.
+            let side = (paths.len() >= WORTH_A_THREAD)
+                .then(|| Builder::new().spawn_scoped(scope, beside).ok())
+                .flatten();
             seen.extend(packages(&machine, wanted, stage));
             seen.extend(services(&machine, &self.systemd, wanted));
             seen.extend(at_paths(&machine, first));
