@@ -129,6 +129,9 @@ impl Machine {
             let none = Attributes::default();
             self.node(&mount.point, What::Directory, &none, 0o755);
         }
+        if fstab::entries(&self.fstab(), &mount.point).first() == mount.line() {
+            return;
+        }
         let table = fstab::with(&self.fstab(), &mount.point, mount.line());
         let path = fstab::FSTAB.parse().unwrap();
         let what = What::File(table.into_bytes());
