@@ -58,7 +58,8 @@ fn cause(fields: &BTreeMap<&str, &str>) -> Option<String> {
 }
 
 /// The end of what the journal has of the unit's last start, of its own processes and of systemd. By unit and time: of a
-/// process that died at once the journal often does not know the invocation.
+/// process that died at once the journal often does not know the invocation, nor the unit; what systemd's own child says of
+/// a program that is not there is then known by the field `UNIT`, which counts of root alone.
 fn entries(unit: &str, since: &str) -> String {
     let run = |arguments: &[&str]| {
         let mut command = Command::new("journalctl");
@@ -69,14 +70,18 @@ fn entries(unit: &str, since: &str) -> String {
         tracing::debug!("journalctl: {error}");
         return String::new();
     }
-    let (unit, since) = (format!("--unit={unit}"), format!("--since={since}"));
+    let since = format!("--since={since}");
+    let (own, of) = (format!("_SYSTEMD_UNIT={unit}"), format!("UNIT={unit}"));
     let asked = [
         "--quiet",
         "--no-pager",
         "--output=cat",
         ENTRIES,
-        &unit,
         &since,
+        &own,
+        "+",
+        &of,
+        "_UID=0",
     ];
     match run(&asked) {
         Ok(output) => last_lines(&printable(&String::from_utf8_lossy(&output.stdout))),
