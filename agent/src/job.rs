@@ -169,8 +169,16 @@ impl Job {
         self.with(run::apply)
     }
 
+    /// What the machine must be; rendered once.
+    ///
+    /// # Errors
+    /// As [`Role::render`].
+    pub fn desired(&self) -> Result<Arc<Desired>, Error> {
+        self.rendered.of(&self.role, &self.contents)
+    }
+
     fn with(&self, act: fn(&Context<'_>) -> Result<Document, RunError>) -> Result<Document, Error> {
-        let desired = self.rendered.of(&self.role, &self.contents)?;
+        let desired = self.desired()?;
         let only = self.chosen(&desired)?;
         let root = Root::open(&self.root).map_err(|error| Error::of_files(error.into()))?;
         let context = Context {

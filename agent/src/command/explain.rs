@@ -43,8 +43,6 @@ impl Explain {
             Some(catalog) => runtime()?.block_on(self.choice.role(catalog, &config))?,
             None => runtime()?.block_on(enrolled(&config, &place))?,
         };
-        let desired = role.render(&contents)?;
-        let id = self.known(&role, &desired)?;
         let job = Job {
             role,
             contents,
@@ -56,6 +54,8 @@ impl Explain {
             told: &output::note,
             rendered: Default::default(),
         };
+        let desired = job.desired()?;
+        let id = self.known(&job.role, &desired)?;
         let plan = job.dry_run()?;
         let explained = Explained::of(&id, &desired, &job.role.part, plan);
         let Some(explained) = explained else {
