@@ -1,6 +1,6 @@
 //! What cfg once managed, the role names no more, and is there still: it is shown, and left as it is.
 
-use super::claims::{Claims, presence};
+use super::claims::{self, Claims, presence};
 use super::document::Leftover;
 use super::{Action, Plan, Snapshot};
 use crate::id::{Kind, ResourceId};
@@ -163,17 +163,8 @@ fn stands(id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
 /// The path that it is named by.
 fn path_of(id: &ResourceId) -> Option<AbsPath> {
     match id.kind {
-        Kind::File | Kind::Directory | Kind::Link | Kind::Mount | Kind::Archive => {
-            id.name.parse().ok()
-        }
-        Kind::Command
-        | Kind::Edit
-        | Kind::Group
-        | Kind::Package
-        | Kind::Repository
-        | Kind::Service
-        | Kind::Sysctl
-        | Kind::User => None,
+        Kind::Mount | Kind::Archive => id.name.parse().ok(),
+        _ => claims::path_of(id),
     }
 }
 
