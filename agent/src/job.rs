@@ -228,7 +228,8 @@ impl Job {
         }
         let mut chosen = BTreeSet::new();
         for only in &self.only {
-            let ids = desired.resources.iter().map(|resource| &resource.id);
+            let waiting = desired.waiting.named().map(|(id, _)| id);
+            let ids = desired.resources.iter().map(|r| &r.id).chain(waiting);
             let before = chosen.len();
             chosen.extend(ids.filter(|id| only.names(id)).cloned());
             // One that an earlier pattern has named already is named all the same.

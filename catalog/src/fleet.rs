@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
+
+/// So many members may be waited for.
+pub const MOST_MEMBERS: u32 = 10_000;
 
 /// One machine as others see it: an item of `fleet.members("ROLE")`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,4 +45,43 @@ pub struct Me {
     pub name: String,
     /// Its id in its role.
     pub id: u32,
+}
+
+/// A role whose members are too few yet, by `wait_for`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incomplete {
+    /// The role.
+    pub role: String,
+    /// So many have enrolled.
+    pub have: usize,
+    /// So many are waited for.
+    pub want: u32,
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { role, have, want } = self;
+        write!(f, "waiting for {role}: {have} of {want}")
+    }
+}
+
+impl FleetView {
+    /// The members of a role, sorted by id.
+    pub fn members(&self, role: &str) -> Vec<&Member> {
+        let mut members: Vec<&Member> = self.roles.get(role).into_iter().flatten().collect();
+        members.sort_by_key(|member| member.id);
+        members
+    }
+
+    /// Whether fewer of a role have enrolled than this one waits for; `wait_for` is a number of members by role.
+    pub fn lacks(&self, role: &str, wait_for: &BTreeMap<String, u32>) -> Option<Incomplete> {
+        let want = *wait_for.get(role)?;
+        let have = self.roles.get(role).map_or(0, Vec::len);
+        let few = have < want as usize;
+        few.then(|| Incomplete {
+            role: role.to_owned(),
+            have,
+            want,
+        })
+    }
 }

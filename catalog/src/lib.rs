@@ -19,6 +19,7 @@ pub mod resource;
 pub mod role;
 mod secrets;
 pub mod text;
+pub mod waiting;
 
 pub use chain::chain;
 pub use render::{Blobs, Inputs, render};

@@ -1,6 +1,6 @@
 //! `cfg explain`
 
-use super::explained::Explained;
+use super::explained::{Explained, declares};
 use super::place::Place;
 use super::{Call, apply, local, output, runtime};
 use crate::client::record::Record;
@@ -11,7 +11,6 @@ use crate::error::{Error, Exit};
 use crate::job::{Job, Role};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::document::DryRun;
-use cfg_catalog::release::part::Declared;
 use cfg_catalog::resource::Desired;
 use cfg_catalog::text::near::nearest;
 use clap::Args;
@@ -72,14 +71,11 @@ impl Explain {
     /// The resource, if the role has it on this machine.
     fn known(&self, role: &Role, desired: &Desired) -> Result<ResourceId, Error> {
         let id = self.resource.in_one_spelling().map_err(Error::usage)?;
-        if desired.get(&id).is_some() {
+        if desired.get(&id).is_some() || desired.waiting.of(&id).is_some() {
             return Ok(id);
         }
-        let off = |declared: &&Declared| {
-            let declared = ResourceId::new(declared.kind, declared.name.as_str());
-            declared.in_one_spelling().is_ok_and(|other| other == id)
-        };
-        match role.part.resources.iter().find(off) {
+        let mut declared = role.part.resources.iter();
+        match declared.find(|declared| declares(declared, &id)) {
             Some(declared) => Err(Error::usage(format!(
                 "{id} is not for this machine: its `when` is false here ({}:{})",
                 declared.place.file, declared.place.line

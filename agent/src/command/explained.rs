@@ -38,9 +38,15 @@ struct Key {
 impl Explained {
     /// None where the role has no such resource. `plan` is a dry run of the whole role.
     pub fn of(id: &ResourceId, desired: &Desired, part: &Part, mut plan: Document) -> Option<Self> {
-        let resource = desired.get(id)?;
-        let declared = part.resources.iter().find(|d| d.place == resource.place);
-        let keys = shown::keys(resource).into_iter();
+        let resource = desired.get(id);
+        let declared = part.resources.iter().find(|declared| match resource {
+            Some(resource) => declared.place == resource.place,
+            // It waits, and is not rendered.
+            None => declares(declared, id),
+        });
+        let place = resource.map(|resource| &resource.place);
+        let place = place.or(declared.map(|declared| &declared.place))?;
+        let keys = resource.map(shown::keys).unwrap_or_default().into_iter();
         let about = |other: &ResourceId| other == id;
         plan.changes.retain(|change| about(&change.resource));
         plan.held.retain(|held| about(&held.resource));
@@ -50,7 +56,7 @@ impl Explained {
         Some(Self {
             id: id.clone(),
             role: desired.role.clone(),
-            place: resource.place.clone(),
+            place: place.clone(),
             keys: keys
                 .map(|(name, value)| Key {
                     written: declared.and_then(|declared| written(declared, &name)),
@@ -155,6 +161,12 @@ impl Key {
             false => format!("{text}\n{INDENT}{INDENT}# {written}\n"),
         })
     }
+}
+
+/// Whether this is the declaration of a resource of this name.
+pub fn declares(declared: &Declared, id: &ResourceId) -> bool {
+    let declared = ResourceId::new(declared.kind, declared.name.as_str());
+    declared.in_one_spelling().is_ok_and(|other| other == *id)
 }
 
 /// Where a key of the rendered resource is written: its content by one of several keys.

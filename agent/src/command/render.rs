@@ -32,9 +32,13 @@ impl Render {
                     json!({"resource": resource.id, "place": place, "keys": shown::keys(resource)})
                 })
                 .collect();
-            output::print_json(
-                &json!({"version": 1, "role": desired.role, "resources": resources}),
-            )?;
+            let waiting = desired.waiting.all();
+            let waiting: Vec<Value> = waiting
+                .map(|(id, whom)| json!({"resource": id, "detail": whom.to_string()}))
+                .collect();
+            output::print_json(&json!({
+                "version": 1, "role": desired.role, "resources": resources, "waiting": waiting,
+            }))?;
             return Ok(Exit::Done);
         }
         let mut text = String::new();
@@ -45,6 +49,9 @@ impl Render {
                 resource.place.line,
                 shown::toml(resource)?
             ));
+        }
+        for (id, whom) in desired.waiting.all() {
+            text.push_str(&format!("# {id}: {whom}\n"));
         }
         output::print(text.trim_end_matches('\n'))?;
         output::print("\n")?;

@@ -163,8 +163,8 @@ impl<'a, H: Hand> Engine<'a, H> {
         verdict: Verdict,
     ) -> Option<Task<'a>> {
         let step = &planned.step;
-        if self.broken.contains_key(&step.resource) {
-            // Its earlier turn failed.
+        if self.broken.contains_key(&step.resource) || planned.fate == Fate::Waits {
+            // Its earlier turn failed; or it was said to be held.
             return None;
         }
         let idle = verdict.changes.is_empty()

@@ -20,6 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Role `web` with one file of this content, as release number `sequence`.
 fn role(sequence: u64, content: &str) -> AssignmentReply {
     let text = format!("[file.\"/etc/motd\"]\ncontent = \"{content}\\n\"\n");
+    role_of(sequence, text)
+}
+
+/// Role `web` with this text.
+fn role_of(sequence: u64, text: String) -> AssignmentReply {
     let files = CatalogFiles::from_iter([("web/role.toml".to_string(), text.into_bytes())]);
     let (catalog, _) = Catalog::load(&files).unwrap();
     let release = catalog.release();
@@ -262,6 +267,45 @@ async fn in_observe_mode_nothing_is_changed_and_all_is_told() {
     assert_eq!(world.reported(), [("changes".into(), true)]);
     assert!(!world.motd().exists());
     assert_eq!(world.status().await["mode"], "observe");
+    stop(agent).await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_cohort_goes_on_when_it_is_complete() {
+    let world = World::new("").await;
+    let text = "[fleet]\nwait_for = { web = 2 }\n[file.\"/etc/motd\"]\n\
+                content = \"{{ fleet.peers()[1].address }}\\n\"\n";
+    let enrolled = |count: u64| {
+        let member = |id| {
+            serde_json::json!({
+                "id": id, "name": format!("vm-{id}"), "address": format!("10.0.0.{id}"), "os": "debian",
+                "arch": "amd64", "cpus": 1, "memory_mb": 512,
+            })
+        };
+        let members: Vec<Value> = (1..=count).map(member).collect();
+        let view = serde_json::json!({ "number": count, "roles": { "web": members } });
+        let reply = AssignmentReply {
+            view: view.to_string().into_bytes(),
+            ..role_of(1, text.into())
+        };
+        *world.peer.script.assignment.lock().unwrap() = Ok(reply);
+        world.peer.script.news.send_replace(News {
+            sequence: 1,
+            view: count,
+        });
+    };
+    enrolled(1);
+    let agent = world.agent();
+    until("a report", || !world.reported().is_empty()).await;
+    assert_eq!(world.reported(), [("waiting".into(), false)]);
+    assert!(!world.motd().exists());
+    let output = world.cfg(&["status"]).output().await.unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("waiting for web: 1 of 2"), "{told}");
+    enrolled(2);
+    world.wait_for_motd("10.0.0.2").await;
+    until("a report", || world.reported().len() == 2).await;
+    assert_eq!(world.reported()[1], ("applied".into(), false));
     stop(agent).await;
 }
 

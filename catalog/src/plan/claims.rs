@@ -6,6 +6,7 @@ use crate::path::AbsPath;
 use crate::resource::account::UserState;
 use crate::resource::mount::MountPresence;
 use crate::resource::{Body, Desired, Observed, Presence, Resource};
+use crate::waiting::Waiting;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The claimed paths of a role.
@@ -15,12 +16,18 @@ pub struct Claims {
     absent: BTreeMap<AbsPath, ResourceId>,
     /// Directories with a purge of their own, and archives: what is in them is theirs to remove.
     purging: BTreeSet<AbsPath>,
+    /// What waits and has no name yet may come to stand in many places.
+    waiting: Waiting,
 }
 
 impl Claims {
     /// What the whole role claims. Always of the whole, also where only some of it is applied.
     pub fn of(desired: &Desired, snapshot: &Snapshot) -> Self {
-        let mut claims = Self::default();
+        let mut claims = Self {
+            waiting: desired.waiting.clone(),
+            ..Self::default()
+        };
+        claims.present.extend(desired.waiting.paths());
         for resource in &desired.resources {
             claims.add(resource, snapshot.observed.get(&resource.id));
         }
@@ -99,6 +106,7 @@ impl Claims {
     /// purge further in looks after it.
     pub fn keeps(&self, path: &AbsPath, folder: &AbsPath) -> bool {
         leads_to(&self.present, path)
+            || self.waiting.may_stand(path)
             || path
                 .ancestors()
                 .take_while(|above| above != folder)

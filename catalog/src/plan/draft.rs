@@ -14,6 +14,7 @@ use super::turn::{Turn, Verdict, turn};
 use super::written;
 use super::{Action, Certainty, Change, Snapshot};
 use crate::digest::Digest;
+use crate::fleet::Incomplete;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::directory::Directory;
@@ -57,6 +58,8 @@ pub enum Fate {
     Fails,
     /// It is skipped on account of this one's failure.
     Skipped(ResourceId),
+    /// It waits for members of a role, or needs what does.
+    Waits,
 }
 
 impl Plan {
@@ -82,7 +85,9 @@ impl Plan {
 /// # Errors
 /// Where resources come after each other in a circle.
 pub fn plan(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {
-    let all = desired.resources.iter().map(|r| r.id.clone()).collect();
+    let waiting = desired.waiting.named().map(|(id, _)| id);
+    let all = desired.resources.iter().map(|r| &r.id).chain(waiting);
+    let all = all.cloned().collect();
     plan_within(desired, snapshot, ledger, &all)
 }
 
@@ -98,6 +103,7 @@ pub fn plan_within(
 ) -> Result<Plan, Cycle> {
     let steps = order(desired)?;
     let mut draft = Draft::new(desired, snapshot, ledger);
+    draft.wait(scope);
     for step in steps.into_iter().filter(|s| scope.contains(&s.resource)) {
         if let Some(resource) = desired.get(&step.resource) {
             draft.take(step, resource);
@@ -131,6 +137,8 @@ struct Draft<'a> {
     renewed: BTreeSet<AbsPath>,
     /// What failed or is skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
+    /// What waits and would be changed else, with whom it waits for.
+    waiting: BTreeMap<ResourceId, Incomplete>,
     plan: Plan,
 }
 
@@ -155,6 +163,7 @@ impl<'a> Draft<'a> {
             moved: BTreeMap::new(),
             renewed: BTreeSet::new(),
             broken: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             plan: Plan::default(),
         }
     }
@@ -170,6 +179,11 @@ impl<'a> Draft<'a> {
         let mut verdict = self.judge(step.phase, resource, observed);
         for change in &mut verdict.changes {
             change.certainty = change.certainty.max(sure);
+        }
+        if let Some(incomplete) = self.waits(&step, &verdict) {
+            self.hold(&step.resource, incomplete);
+            self.push(step, Vec::new(), Fate::Waits);
+            return;
         }
         let fate = self.fate(&step, &verdict);
         if fate != Fate::Goes {
@@ -227,6 +241,40 @@ impl<'a> Draft<'a> {
         turn(phase, resource, observed, &context)
     }
 
+    /// What could not be rendered is held as it is; what has no name yet only where the whole role is planned.
+    fn wait(&mut self, scope: &BTreeSet<ResourceId>) {
+        let waiting = &self.desired.waiting;
+        let unrendered = |id: &ResourceId| scope.contains(id) && self.desired.get(id).is_none();
+        let named: Vec<_> = waiting.named().filter(|(id, _)| unrendered(id)).collect();
+        for (id, incomplete) in named {
+            self.hold(id, incomplete.clone());
+        }
+        let whole = self.desired.resources.iter().all(|r| scope.contains(&r.id));
+        for (pattern, incomplete) in waiting.nameless().filter(|_| whole) {
+            let id = ResourceId::new(pattern.kind, pattern.written.clone());
+            self.hold(&id, incomplete.clone());
+        }
+    }
+
+    fn hold(&mut self, id: &ResourceId, incomplete: Incomplete) {
+        self.plan.held.push(Held {
+            resource: id.clone(),
+            why: Why::Cohort,
+            detail: incomplete.to_string(),
+        });
+        self.waiting.insert(id.clone(), incomplete);
+    }
+
+    /// Whom a turn waits for that would change something. A mask starts nothing, and does not wait.
+    fn waits(&self, step: &Step, verdict: &Verdict) -> Option<Incomplete> {
+        if verdict.is_converged() || step.phase == Phase::Mask {
+            return None;
+        }
+        let own = self.desired.waiting.of(&step.resource);
+        let needs = step.needs.iter().find_map(|need| self.waiting.get(need));
+        own.or(needs).cloned()
+    }
+
     fn fate(&self, step: &Step, verdict: &Verdict) -> Fate {
         if self.broken.get(&step.resource) == Some(&step.resource) {
             return Fate::Fails;
@@ -242,7 +290,7 @@ impl<'a> Draft<'a> {
 
     fn fail(&mut self, id: &ResourceId, fate: &Fate, verdict: Verdict) {
         match fate {
-            Fate::Goes => {}
+            Fate::Goes | Fate::Waits => {}
             Fate::Skipped(root) => {
                 self.broken.insert(id.clone(), root.clone());
                 let of_root = |failure: &&mut Failure| failure.resource.as_ref() == Some(root);

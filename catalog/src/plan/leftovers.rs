@@ -56,7 +56,7 @@ impl Managed {
         let mut begun = self.clone();
         begun.0.retain(|id, entry| {
             let seen = snapshot.observed.get(id);
-            desired.get(id).is_some() || seen.is_none_or(|seen| stands(id, entry, seen))
+            desired.names(id) || seen.is_none_or(|seen| stands(id, entry, seen))
         });
         for resource in &desired.resources {
             if scope.is_some_and(|scope| !scope.contains(&resource.id)) {
@@ -77,14 +77,14 @@ impl Managed {
 
     /// What the role names no more, to be looked at.
     pub fn left(&self, desired: &Desired) -> Vec<Resource> {
-        let ids = self.0.keys().filter(|id| desired.get(id).is_none());
+        let ids = self.0.keys().filter(|id| !desired.names(id));
         ids.filter_map(stand_in).collect()
     }
 
     /// What is left over when the plan has been enacted. Nothing that leads to what the role names, or that it names
     /// by another name.
     pub fn leftovers(&self, desired: &Desired, snapshot: &Snapshot, plan: &Plan) -> Vec<Leftover> {
-        if self.0.keys().all(|id| desired.get(id).is_some()) {
+        if self.0.keys().all(|id| desired.names(id)) {
             return Vec::new();
         }
         let claims = Claims::of(desired, snapshot);
@@ -100,7 +100,7 @@ impl Managed {
             let looked_after = id.kind != Kind::Mount && (claimed || gone);
             let seen = snapshot.observed.get(*id);
             let is_there = seen.is_some_and(|seen| stands(id, entry, seen));
-            desired.get(id).is_none() && is_there && !looked_after
+            !desired.names(id) && is_there && !looked_after
         });
         left.map(|(id, entry)| Leftover {
             resource: id.clone(),

@@ -99,8 +99,15 @@ pub fn closure(desired: &Desired, chosen: &BTreeSet<ResourceId>) -> BTreeSet<Res
     let mut found = BTreeSet::new();
     let mut open: Vec<&ResourceId> = chosen.iter().collect();
     while let Some(id) = open.pop() {
-        if desired.get(id).is_some() && found.insert(id.clone()) {
-            open.extend(edges[id].iter().map(|edge| edge.first));
+        match edges.get(id) {
+            Some(edges) if found.insert(id.clone()) => {
+                open.extend(edges.iter().map(|edge| edge.first));
+            }
+            // It is not rendered, and waits.
+            None if desired.waiting.of(id).is_some() => {
+                found.insert(id.clone());
+            }
+            _ => {}
         }
     }
     found

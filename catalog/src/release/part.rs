@@ -28,6 +28,9 @@ pub struct Part {
     pub reads: BTreeSet<String>,
     /// How its health is asked: a command and seconds, unrendered.
     pub health: Option<HealthDeclared>,
+    /// So many members of these roles must have enrolled before what reads them is looked at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wait_for: BTreeMap<String, u32>,
 }
 
 impl Part {

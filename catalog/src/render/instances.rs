@@ -5,13 +5,15 @@ use super::reader::Reader;
 use super::scan;
 use super::watch::Seen;
 use super::whole;
-use crate::id::{Kind, ResourceId};
+use crate::fleet::Incomplete;
+use crate::id::ResourceId;
 use crate::release::part::{Declared, Part};
 use crate::resource::{Body, Place, Resource};
 use crate::text::declare::is_template;
 use crate::text::diagnostic::Diagnostic;
 use crate::text::names;
 use crate::text::secrets::Stand;
+use crate::waiting::{NamePattern, Waiting};
 use minijinja::value::{Serde, Value as Seeable};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,12 +28,6 @@ pub struct Instance {
     pub references: BTreeMap<&'static str, (Vec<String>, Place)>,
 }
 
-/// A name that an expression gives: its literal pieces.
-pub struct NamePattern {
-    pub kind: Kind,
-    pub pieces: Vec<Option<String>>,
-}
-
 /// All resources of one machine.
 #[derive(Default)]
 pub struct Instances {
@@ -40,23 +36,26 @@ pub struct Instances {
     pub off: BTreeSet<ResourceId>,
     /// Names that depend on the machine: any of them may be off here.
     pub patterns: Vec<NamePattern>,
+    /// What reads members of whom some are waited for; what names such a thing is among `on` too.
+    pub waiting: Waiting,
 }
 
 pub fn all(part: &Part, reader: &mut Reader<'_>) -> Instances {
     let mut instances = Instances::default();
     for declared in &part.resources {
-        if is_template(&declared.name)
-            && let Some(pieces) = scan::pieces(&declared.name)
-        {
-            let kind = declared.kind;
-            instances.patterns.push(NamePattern { kind, pieces });
-        }
+        instances.patterns.extend(pattern(declared));
         match declared.keys.get("each") {
             None => one(declared, None, false, reader, &mut instances),
             Some(each) => {
-                reader.secret = false;
+                reader.begin();
+                let before = reader.wrong.len();
                 let items = items(&each.value, &each.place, reader);
                 let secret = reader.secret;
+                if let Some(incomplete) = reader.incomplete.take() {
+                    reader.wrong.truncate(before);
+                    waits(declared, None, incomplete, &mut instances.waiting);
+                    continue;
+                }
                 for item in items {
                     if instances.on.len() > MOST {
                         break;
@@ -74,6 +73,42 @@ pub fn all(part: &Part, reader: &mut Reader<'_>) -> Instances {
         }
     }
     instances
+}
+
+/// What the names of a declared resource are like, where an expression gives them.
+fn pattern(declared: &Declared) -> Option<NamePattern> {
+    let pieces = is_template(&declared.name).then(|| scan::pieces(&declared.name))??;
+    Some(NamePattern {
+        kind: declared.kind,
+        written: declared.name.clone(),
+        pieces,
+    })
+}
+
+/// Notes what waits, by its name if it has one.
+fn waits(
+    declared: &Declared,
+    id: Option<ResourceId>,
+    incomplete: Incomplete,
+    waiting: &mut Waiting,
+) {
+    let literal = || names::canonical(declared.kind, &declared.name).ok();
+    let known = || (!is_template(&declared.name)).then(literal)?;
+    let path = declared.keys.get("path").and_then(|key| key.value.as_str());
+    if let Some(path) = path.and_then(|path| path.parse().ok()) {
+        waiting.add_path(path);
+    }
+    match id.or_else(|| known().map(|name| ResourceId::new(declared.kind, name))) {
+        Some(id) => waiting.add(id, incomplete),
+        None => {
+            let open = || NamePattern {
+                kind: declared.kind,
+                written: declared.name.clone(),
+                pieces: vec![None],
+            };
+            waiting.add_nameless(pattern(declared).unwrap_or_else(open), incomplete);
+        }
+    }
 }
 
 fn items(each: &Value, place: &Place, reader: &mut Reader<'_>) -> Vec<Seen> {
@@ -120,15 +155,24 @@ fn one(
     reader: &mut Reader<'_>,
     instances: &mut Instances,
 ) {
-    reader.secret = false;
+    reader.begin();
+    let before = reader.wrong.len();
     let id = name(declared, item, reader);
     if reader.takes_no_secret(Stand::Name, &declared.place) {
         return;
+    }
+    if let Some(incomplete) = reader.incomplete.take() {
+        reader.wrong.truncate(before);
+        return waits(declared, None, incomplete, &mut instances.waiting);
     }
     let Some(id) = id else {
         return;
     };
     let mut on = is_on(declared, item, reader);
+    if let Some(incomplete) = reader.incomplete.take() {
+        reader.wrong.truncate(before);
+        return waits(declared, Some(id), incomplete, &mut instances.waiting);
+    }
     secret |= reader.secret;
     // No check hangs on what a secret is.
     on |= reader.secret && reader.is_check();
@@ -137,12 +181,15 @@ fn one(
         return;
     }
     reader.open = false;
-    let before = reader.wrong.len();
     let mut keys = reader.keys(declared, item);
     let built = body::build(&mut keys, &id);
     whole::rendered(&mut keys, &id.name);
     secret |= keys.secret;
     let open = std::mem::take(&mut reader.open);
+    if let Some(incomplete) = reader.incomplete.take() {
+        reader.wrong.truncate(before);
+        return waits(declared, Some(id), incomplete, &mut instances.waiting);
+    }
     let broken = reader.wrong.len() > before;
     let Some(built) = built.filter(|_| !open && !broken) else {
         // What is wrong with it is noted, or it is for a machine to know; others may still refer to it.

@@ -19,7 +19,8 @@ pub(crate) mod whole;
 
 use crate::digest::Digest;
 use crate::facts::Facts;
-use crate::fleet::{FleetView, Me};
+use crate::fleet::{FleetView, Incomplete, Me};
+use crate::id::{Kind, ResourceId};
 use crate::release::part::{HealthDeclared, Part};
 use crate::resource::{Desired, Health};
 use crate::secrets::Secrets;
@@ -94,6 +95,9 @@ pub(crate) fn render_for(
     let mut instances = instances::all(part, &mut reader);
     trees::expand(part, &mut instances, &mut reader.wrong);
     let health = part.health.as_ref().and_then(|h| health(h, &mut reader));
+    if let Some(incomplete) = reader.incomplete.take() {
+        waits_for_health(&mut instances, &incomplete);
+    }
     let mut wrong = reader.wrong;
     references::resolve(&mut instances, &mut wrong);
     references::templates(&mut instances);
@@ -106,6 +110,7 @@ pub(crate) fn render_for(
         role: part.role.clone(),
         resources,
         health,
+        waiting: instances.waiting,
     };
     cycles::check(&desired, &mut wrong);
     if wrong.has_errors() {
@@ -125,10 +130,22 @@ fn filled(part: &Part, blobs: &dyn Blobs, spot: &Spot) -> Spot {
     }
 }
 
+/// What cannot be asked whether it is healthy is not started.
+fn waits_for_health(instances: &mut instances::Instances, incomplete: &Incomplete) {
+    let ids = instances.on.iter().map(|instance| &instance.resource.id);
+    let services: Vec<ResourceId> = ids.filter(|id| id.kind == Kind::Service).cloned().collect();
+    for id in services {
+        instances.waiting.add(id, incomplete.clone());
+    }
+}
+
 fn health(declared: &HealthDeclared, reader: &mut reader::Reader<'_>) -> Option<Health> {
     let key = &declared.command;
-    reader.secret = false;
+    reader.begin();
     let given = reader.value(&key.value, &key.place, None);
+    if reader.incomplete.is_some() {
+        return None;
+    }
     if reader.takes_no_secret(Stand::Fleet("health"), &key.place) {
         return None;
     }

@@ -3,6 +3,7 @@
 use super::engine::{Engine, Trouble};
 use super::watch::{Seen, Watch, Watched};
 use super::{Blobs, Purpose, scan};
+use crate::fleet::Incomplete;
 use crate::release::part::{Blob, Declared, Part};
 use crate::resource::Place;
 use crate::text::MAX_TEXT;
@@ -25,6 +26,8 @@ pub struct Reader<'a> {
     pub open: bool,
     /// A secret was read since this was last cleared.
     pub secret: bool,
+    /// Members were read since this was last cleared, and some of them are waited for.
+    pub incomplete: Option<Incomplete>,
 }
 
 impl<'a> Reader<'a> {
@@ -45,7 +48,14 @@ impl<'a> Reader<'a> {
             wrong: Diagnostics::new(),
             open: false,
             secret: false,
+            incomplete: None,
         }
+    }
+
+    /// Forgets what was read so far.
+    pub fn begin(&mut self) {
+        self.secret = false;
+        self.incomplete = None;
     }
 
     /// The role.
@@ -63,13 +73,18 @@ impl<'a> Reader<'a> {
 
     /// What was evaluated, and whether a secret was read for it.
     fn watched<T>(&mut self, result: T) -> (T, bool) {
-        let secret = self.watch.take();
-        self.secret |= secret;
-        (result, secret)
+        let read = self.watch.take();
+        self.secret |= read.secret;
+        self.incomplete = self.incomplete.take().or(read.incomplete);
+        (result, read.secret)
     }
 
-    /// Notes what went wrong, unless only a machine can know better. Of what read a secret no value is said.
+    /// Notes what went wrong, unless only a machine can know better, or nobody before the members are all there. Of what
+    /// read a secret no value is said.
     fn trouble(&mut self, trouble: Trouble, place: &Place, open: bool, secret: bool) {
+        if self.incomplete.is_some() {
+            return;
+        }
         if (open || secret) && self.purpose == Purpose::Check {
             self.open = true;
             return;

@@ -1,6 +1,7 @@
 //! `after`, `restart_on`, `reload_on`, `on`: names and globs become exact resources.
 
-use super::instances::{Instances, NamePattern};
+use super::instances::Instances;
+use crate::fleet::Incomplete;
 use crate::glob::Glob;
 use crate::id::{Kind, ResourceId};
 use crate::resource::service::{is_template, template_of};
@@ -8,6 +9,7 @@ use crate::resource::{Body, Place};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::names;
 use crate::text::near::nearest;
+use crate::waiting::{NamePattern, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The kinds that a service can be restarted or reloaded for.
@@ -42,6 +44,7 @@ pub enum Reference {
 /// A glob over the names of one kind.
 pub struct Pattern {
     kind: Kind,
+    text: String,
     glob: Glob,
 }
 
@@ -52,6 +55,18 @@ impl Pattern {
         self.kind == id.kind
             && (self.glob.matches(&id.name)
                 || (id.kind == Kind::Service && self.glob.matches(&unit())))
+    }
+
+    /// Whether something may be meant whose name is not known yet.
+    fn may_match(&self, name: &NamePattern) -> bool {
+        let (own, begins) = (self.begins(), name.begins());
+        self.kind == name.kind && (own.starts_with(begins) || begins.starts_with(own))
+    }
+
+    /// What all that matches begins with.
+    fn begins(&self) -> &str {
+        let text = self.text.as_str();
+        &text[..text.find(['*', '?', '[', '{', '\\']).unwrap_or(text.len())]
     }
 }
 
@@ -93,7 +108,11 @@ pub fn parse(
         single = single.replace("//", "/");
     }
     match Glob::of_names(&single) {
-        Ok(glob) => Ok(Reference::Glob(Pattern { kind, glob })),
+        Ok(glob) => Ok(Reference::Glob(Pattern {
+            kind,
+            text: single,
+            glob,
+        })),
         Err(why) => Err((format!("{name:?} is no glob: {why}"), None)),
     }
 }
@@ -124,20 +143,25 @@ pub fn templates(instances: &mut Instances) {
     }
 }
 
-/// Brings all references to exact ids.
+/// Brings all references to exact ids. Who names something that waits does so too.
 pub fn resolve(instances: &mut Instances, wrong: &mut Diagnostics) {
     let on: BTreeSet<ResourceId> = instances.on.iter().map(|i| i.resource.id.clone()).collect();
     let known = Known {
         on: &on,
         off: &instances.off,
         patterns: &instances.patterns,
+        waiting: &instances.waiting,
     };
+    let mut waiting = instances.waiting.clone();
     for instance in &mut instances.on {
         let own = instance.resource.id.clone();
         let mut resolved: BTreeMap<&str, Vec<ResourceId>> = BTreeMap::new();
         for (key, (references, place)) in &instance.references {
             let mut ids = BTreeSet::new();
             for text in references {
+                if let Some(incomplete) = known.incomplete(key, text) {
+                    waiting.add(own.clone(), incomplete.clone());
+                }
                 ids.extend(known.resolve(key, text, place, &own, wrong));
             }
             resolved.insert(key, ids.into_iter().collect());
@@ -153,12 +177,14 @@ pub fn resolve(instances: &mut Instances, wrong: &mut Diagnostics) {
             _ => {}
         }
     }
+    instances.waiting = waiting;
 }
 
 struct Known<'a> {
     on: &'a BTreeSet<ResourceId>,
     off: &'a BTreeSet<ResourceId>,
     patterns: &'a [NamePattern],
+    waiting: &'a Waiting,
 }
 
 impl Known<'_> {
@@ -170,8 +196,7 @@ impl Known<'_> {
         own: &ResourceId,
         wrong: &mut Diagnostics,
     ) -> Vec<ResourceId> {
-        let declared = |id: &ResourceId| self.on.contains(id) || self.off.contains(id);
-        match parse(key, text, declared) {
+        match parse(key, text, |id| self.is_declared(id)) {
             Err((why, help)) => {
                 let mut diagnostic = Diagnostic::error(place, why);
                 diagnostic.help = help;
@@ -185,7 +210,7 @@ impl Known<'_> {
             }
             Ok(Reference::Exact(id)) if self.on.contains(&id) => vec![id],
             Ok(Reference::Exact(id)) => {
-                if !self.off.contains(&id) && !self.may_be(&id) {
+                if !self.is_declared(&id) && !self.may_be(&id) {
                     wrong.push(self.unknown(&id, place));
                 }
                 Vec::new()
@@ -193,13 +218,34 @@ impl Known<'_> {
             Ok(Reference::Glob(glob)) => {
                 let found = self.on.iter().filter(|id| glob.matches(id));
                 let found: Vec<ResourceId> = found.cloned().collect();
-                let off = self.off.iter().any(|id| glob.matches(id));
+                let waits = self.waiting.named().map(|(id, _)| id);
+                let off = self.off.iter().chain(waits).any(|id| glob.matches(id));
                 let pattern = self.patterns.iter().any(|name| name.kind == glob.kind);
                 if found.is_empty() && !off && !pattern {
                     let message = format!("{text:?} matches no resource of the role");
                     wrong.push(Diagnostic::warning(place, message));
                 }
                 found.into_iter().filter(|id| id != own).collect()
+            }
+        }
+    }
+
+    fn is_declared(&self, id: &ResourceId) -> bool {
+        self.on.contains(id) || self.off.contains(id) || self.waiting.of(id).is_some()
+    }
+
+    /// For whom something waits that this names, or may name.
+    fn incomplete(&self, key: &str, text: &str) -> Option<&Incomplete> {
+        match parse(key, text, |id| self.is_declared(id)).ok()? {
+            Reference::Exact(id) if self.on.contains(&id) => None,
+            Reference::Exact(id) => self.waiting.perhaps(&id),
+            Reference::Glob(glob) => {
+                let mut named = self.waiting.named();
+                let mut nameless = self.waiting.nameless();
+                let named = named.find_map(|(id, who)| glob.matches(id).then_some(who));
+                named.or_else(|| {
+                    nameless.find_map(|(name, who)| glob.may_match(name).then_some(who))
+                })
             }
         }
     }

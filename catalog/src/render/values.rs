@@ -2,7 +2,7 @@
 
 use super::watch::{Seen, Watch, Watched};
 use super::{Inputs, Purpose};
-use crate::fleet::{FleetView, Member};
+use crate::fleet::FleetView;
 use crate::release::part::{Param, Part};
 use crate::secrets::Secrets;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
@@ -132,7 +132,9 @@ pub fn context(
     let fleet = Fleet {
         view: inputs.fleet.clone(),
         role: part.role.clone(),
+        wait_for: part.wait_for.clone(),
         alone: inputs.me.is_none() && inputs.fleet.roles.is_empty(),
+        watch: watch.clone(),
     };
     let member = Membership {
         id: inputs.me.map(|me| me.id),
@@ -158,8 +160,10 @@ pub fn context(
 struct Fleet {
     view: FleetView,
     role: String,
+    wait_for: BTreeMap<String, u32>,
     /// Nobody said what the fleet is.
     alone: bool,
+    watch: Watch,
 }
 
 impl Fleet {
@@ -168,12 +172,11 @@ impl Fleet {
         if self.alone {
             return Err(bad("the fleet is not known here: give --fleet FILE".into()));
         }
-        let mut members: Vec<&Member> = self.view.roles.get(role).into_iter().flatten().collect();
-        members.sort_by_key(|member| member.id);
-        Ok(members
-            .into_iter()
-            .map(|member| Value::from(Serde(member)))
-            .collect())
+        if let Some(incomplete) = self.view.lacks(role, &self.wait_for) {
+            self.watch.note_incomplete(incomplete);
+        }
+        let members = self.view.members(role).into_iter();
+        Ok(members.map(|member| Value::from(Serde(member))).collect())
     }
 }
 

@@ -1,23 +1,44 @@
-//! Who reads a secret is seen, whatever way it takes from there: through `set`, macros, filters, conditions.
+//! Who reads a secret is seen, whatever way it takes from there: through `set`, macros, filters, conditions. So is who
+//! reads the members of a role that are not all there yet.
 
+use crate::fleet::Incomplete;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Notes that a secret was read.
+/// What was read since it was asked last.
 #[derive(Clone, Debug, Default)]
-pub struct Watch(Arc<AtomicBool>);
+pub struct Watch(Arc<Mutex<Read>>);
+
+/// What was read that bears on what may be done with the value.
+#[derive(Clone, Debug, Default)]
+pub struct Read {
+    /// A secret.
+    pub secret: bool,
+    /// Members of a role, of whom some are waited for; the first such role.
+    pub incomplete: Option<Incomplete>,
+}
 
 impl Watch {
-    fn note(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    fn with<T>(&self, act: impl FnOnce(&mut Read) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether one was read since this was asked last.
-    pub fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+    fn note(&self) {
+        self.with(|read| read.secret = true);
+    }
+
+    /// Notes that members were read, of whom some are waited for.
+    pub fn note_incomplete(&self, incomplete: Incomplete) {
+        self.with(|read| {
+            read.incomplete.get_or_insert(incomplete);
+        });
+    }
+
+    /// What was read since this was asked last.
+    pub fn take(&self) -> Read {
+        self.with(std::mem::take)
     }
 }
 

@@ -23,6 +23,7 @@ pub mod version;
 
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::waiting::Waiting;
 use serde::{Deserialize, Serialize};
 
 /// Where in the catalog something is written.
@@ -114,6 +115,9 @@ pub struct Desired {
     pub resources: Vec<Resource>,
     /// The role's own judgement of whether the machine does its work.
     pub health: Option<Health>,
+    /// What waits until the members of a role are all there; those of it that could not be rendered are not among the
+    /// resources.
+    pub waiting: Waiting,
 }
 
 impl Desired {
@@ -121,6 +125,11 @@ impl Desired {
     pub fn get(&self, id: &ResourceId) -> Option<&Resource> {
         let at = self.resources.binary_search_by(|r| r.id.cmp(id)).ok()?;
         self.resources.get(at)
+    }
+
+    /// Whether the role names this, or may come to do so when it waits no more.
+    pub fn names(&self, id: &ResourceId) -> bool {
+        self.get(id).is_some() || self.waiting.perhaps(id).is_some()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be said of a merged role without rendering it: shapes, files, names in expressions.
 
+use super::cohort;
 use super::expressions::{Expressions, Text};
 use super::files::Files;
 use super::include::Roles;
@@ -17,7 +18,7 @@ use crate::text::secrets::Stand;
 use crate::text::shape::{Given, Shape};
 use crate::text::tree::{Node, NodeValue};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// What a role needs, and where something is wrong already.
@@ -27,6 +28,8 @@ pub struct Found {
     pub files: BTreeSet<String>,
     /// Roles whose members it reads.
     pub reads: BTreeSet<String>,
+    /// How many members of them it waits for.
+    pub wait_for: BTreeMap<String, u32>,
     /// Where a value begins, or a resource's name, that is wrong: rendering need not say it again.
     pub said: Vec<Place>,
 }
@@ -69,9 +72,13 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     wrong.extend(found);
     said.extend(expressions.said);
     wrong.extend(expressions.wrong);
+    let reads = expressions.reads;
+    let wait_for = role.own.fleet.get("wait_for");
+    let wait_for = wait_for.map(|key| cohort::wait_for(key, roles, &reads, wrong));
     Found {
         files: expressions.files,
-        reads: expressions.reads,
+        reads,
+        wait_for: wait_for.unwrap_or_default(),
         said,
     }
 }
@@ -133,8 +140,8 @@ impl Check<'_> {
         }
         match shape {
             Shape::Expression => return self.expressions.when(name, key, item),
-            // Looked at with the resource: it says whether there is an item.
-            Shape::Each => return,
+            // Looked at with the resource, which says whether there is an item; and with all that the role reads.
+            Shape::Each | Shape::Cohorts => return,
             _ => {}
         }
         let mut templated = false;

@@ -1,5 +1,6 @@
 //! Names in expressions and templates: each is known, or the word that was meant is shown.
 
+use super::cohort;
 use super::files::Files;
 use super::include::Roles;
 use super::merge::MergedRole;
@@ -374,18 +375,9 @@ impl<'a> Expressions<'a> {
                     at,
                     "fleet.members takes one role, written as a string",
                 )),
-                Some(name) => match self.roles.get(name) {
+                Some(name) => match cohort::no_member(name, at, self.roles) {
+                    Some(diagnostic) => wrong.push(diagnostic),
                     None => {
-                        let words = self.roles.values().filter(|role| !role.partial);
-                        let message = format!("no role `{name}`");
-                        let words = words.map(|role| role.name.as_str());
-                        wrong.push(Diagnostic::error(at, message).among(name, words));
-                    }
-                    Some(role) if role.partial => wrong.push(Diagnostic::error(
-                        at,
-                        format!("`{name}` is partial: no machine has it as its role"),
-                    )),
-                    Some(_) => {
                         self.reads.insert(name.clone());
                     }
                 },

@@ -1,6 +1,7 @@
 //! Roles with what they include become parts: checked whole, ready to be given to machines.
 
 mod check;
+mod cohort;
 mod expressions;
 pub mod files;
 mod include;

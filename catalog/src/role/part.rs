@@ -50,6 +50,7 @@ pub fn build(
         files: files.collect(),
         reads: found.reads.clone(),
         health: health(role),
+        wait_for: found.wait_for.clone(),
     };
     try_out(&part, role, texts, &leaves, set, &found, wrong);
     Built { part, leaves }
@@ -97,7 +98,7 @@ fn try_out(
     wrong: &mut Diagnostics,
 ) {
     let facts = sample::facts();
-    let fleet = sample::fleet(part.reads.iter());
+    let fleet = sample::fleet(part.reads.iter(), &part.wait_for);
     let set = set
         .iter()
         .filter(|(name, _)| part.params.contains_key(*name));

@@ -5,9 +5,10 @@ use crate::fleet::{FleetView, Me, Member};
 use minijinja::value::{Enumerator, Object, Serde, Value};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-/// So many members a role has in the made-up fleet.
+/// So many members a role has in the made-up fleet, where nobody waits for more or fewer.
 const COHORT: u32 = 3;
 
 /// A made-up machine.
@@ -78,25 +79,39 @@ impl Object for Open {
     }
 }
 
-/// A made-up fleet: some members of each role, the machine itself the first of its own.
-pub fn fleet<'a>(roles: impl Iterator<Item = &'a String>) -> FleetView {
+/// A made-up fleet: so many members of each role as are waited for, the machine itself the first of its own.
+pub fn fleet<'a>(
+    roles: impl Iterator<Item = &'a String>,
+    wait_for: &BTreeMap<String, u32>,
+) -> FleetView {
     let member = |id: u32, role: &str| Member {
         id,
         name: format!("{role}-{id}"),
-        address: format!("192.0.2.{id}"),
+        address: address(id).to_string(),
         os: "debian".into(),
         arch: "amd64".into(),
         cpus: 2,
         memory_mb: 4096,
     };
     let members = |role: &String| {
-        let members = (1..=COHORT).map(|id| member(id, role)).collect();
+        let count = wait_for.get(role).copied().unwrap_or(COHORT);
+        let members = (1..=count).map(|id| member(id, role)).collect();
         (role.clone(), members)
     };
     FleetView {
         number: 1,
         roles: roles.map(members).collect(),
     }
+}
+
+/// Of the networks for documentation, and for benchmarks where there are many.
+fn address(id: u32) -> Ipv4Addr {
+    let network = if id < 255 {
+        [192, 0, 2, 0]
+    } else {
+        [198, 18, 0, 0]
+    };
+    Ipv4Addr::from(u32::from_be_bytes(network) + id)
 }
 
 /// Which member the made-up machine is.

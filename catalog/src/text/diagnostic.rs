@@ -254,6 +254,11 @@ impl Diagnostics {
         self.0.is_empty()
     }
 
+    /// Only the first so many.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.0.truncate(count);
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.0.len()

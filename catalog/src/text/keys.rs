@@ -232,7 +232,9 @@ const COMMAND: &[Key] = &[
 pub const FLEET: &[Key] = &[
     key("health", Shape::Shell, NONE).is("must pass after services were started or restarted"),
     key("health_timeout", Shape::Duration, "`\"2m\"`").is("how long it may take until it does"),
-    later("wait_for"),
+    key("wait_for", Shape::Cohorts, NONE).is(
+        "what reads `fleet.members(\"ROLE\")`, or `fleet.peers()`, waits until so many of that role have enrolled",
+    ),
     later("max_unavailable"),
     later("leader"),
     later("gone_after"),
@@ -349,6 +351,10 @@ pub const TYPES: &[(&str, &str)] = &[
         "a table of answers by question: a string, a boolean, a number, or `{ type, value }`",
     ),
     (
+        "cohorts",
+        "a table of numbers of members by role, 1 to 10000: `{ zookeeper = 3 }`",
+    ),
+    (
         "expression",
         "bare, without `{{ }}`: `\"params.port > 1024\"`",
     ),
@@ -391,6 +397,7 @@ impl Shape {
             Shape::Sha256 => "sha256".into(),
             Shape::Setting => "setting".into(),
             Shape::Debconf => "answers".into(),
+            Shape::Cohorts => "cohorts".into(),
             Shape::Later => "not in this version".into(),
         }
     }

@@ -4,6 +4,7 @@
 //! They know the form of each value and not what a whole role comes to: what `cfg check` lets pass, they let pass too.
 
 use super::keys::{self, Key, Shape, Word};
+use crate::fleet::MOST_MEMBERS;
 use crate::id::Kind;
 use serde_json::{Map, Value, json};
 
@@ -227,6 +228,10 @@ fn shape(shape: Shape) -> Value {
                 "additionalProperties": { "anyOf": [answer, typed] },
             }))
         }
+        Shape::Cohorts => json!({
+            "type": "object",
+            "additionalProperties": { "type": "integer", "minimum": 1, "maximum": MOST_MEMBERS },
+        }),
         Shape::Later => json!(false),
     }
 }

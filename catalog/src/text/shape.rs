@@ -71,6 +71,8 @@ pub enum Shape {
     Setting,
     /// Questions of debconf with their answers.
     Debconf,
+    /// Numbers of members by role.
+    Cohorts,
     /// Known to the format, not to this version.
     Later,
 }
@@ -99,7 +101,7 @@ impl Shape {
     /// With what is wrong.
     pub(crate) fn check(self, given: &Given) -> Result<(), String> {
         match self {
-            Shape::Expression | Shape::Each | Shape::Later => Ok(()),
+            Shape::Expression | Shape::Each | Shape::Cohorts | Shape::Later => Ok(()),
             Shape::References => given.references().map(drop),
             Shape::Line => given.line().map(drop),
             Shape::Text => given.text().map(drop),

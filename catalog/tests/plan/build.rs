@@ -38,6 +38,7 @@ pub fn role(resources: Vec<Resource>) -> Desired {
         role: "test".into(),
         resources,
         health: None,
+        waiting: Default::default(),
     }
 }
 

@@ -5,6 +5,7 @@
 )]
 
 mod bounds;
+mod cohorts;
 mod common;
 mod laws;
 mod layers;

@@ -425,6 +425,7 @@ fn what_a_role_names_and_nobody_is() {
             resource(Kind::User, "alice", Body::User(of_groups("4712", "bob"))),
         ],
         health: None,
+        waiting: Default::default(),
     };
     let nobody = Nobody {
         users: ["ghost-of-cfg".into()].into(),

@@ -172,6 +172,7 @@ pub fn desired(resources: Vec<Resource>) -> Desired {
         role: "r".into(),
         resources,
         health: None,
+        waiting: Default::default(),
     }
 }
 

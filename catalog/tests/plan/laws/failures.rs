@@ -33,6 +33,7 @@ proptest! {
                 Fate::Fails => {
                     broken.insert(&step.resource, &step.resource);
                 }
+                Fate::Waits => prop_assert!(false, "{} waits for nobody", step.resource),
                 Fate::Skipped(root) => {
                     prop_assert!(roots.contains(&&root), "{} because of {root}", step.resource);
                     broken.insert(&step.resource, root);
