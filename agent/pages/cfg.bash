@@ -58,6 +58,9 @@ _cfg() {
             cfg,token)
                 cmd="cfg__subcmd__token"
                 ;;
+            cfg__subcmd__node,replace)
+                cmd="cfg__subcmd__node__subcmd__replace"
+                ;;
             cfg__subcmd__node,revoke)
                 cmd="cfg__subcmd__node__subcmd__revoke"
                 ;;
@@ -303,12 +306,34 @@ _cfg() {
             return 0
             ;;
         cfg__subcmd__node)
-            opts="-h --config --help show revoke"
+            opts="-h --config --help show revoke replace"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        cfg__subcmd__node__subcmd__replace)
+            opts="-h --ttl --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --ttl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

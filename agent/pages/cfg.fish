@@ -125,15 +125,20 @@ complete -c cfg -n "__fish_cfg_using_subcommand token; and __fish_seen_subcomman
 complete -c cfg -n "__fish_cfg_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c cfg -n "__fish_cfg_using_subcommand token; and __fish_seen_subcommand_from revoke" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand token; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help'
-complete -c cfg -n "__fish_cfg_using_subcommand node; and not __fish_seen_subcommand_from show revoke" -l config -d 'The agent\'s configuration' -r -F
-complete -c cfg -n "__fish_cfg_using_subcommand node; and not __fish_seen_subcommand_from show revoke" -s h -l help -d 'Print help'
-complete -c cfg -n "__fish_cfg_using_subcommand node; and not __fish_seen_subcommand_from show revoke" -f -a "show" -d 'What the server knows of a machine'
-complete -c cfg -n "__fish_cfg_using_subcommand node; and not __fish_seen_subcommand_from show revoke" -f -a "revoke" -d 'Shuts a machine out, at once'
+complete -c cfg -n "__fish_cfg_using_subcommand node; and not __fish_seen_subcommand_from show revoke replace" -l config -d 'The agent\'s configuration' -r -F
+complete -c cfg -n "__fish_cfg_using_subcommand node; and not __fish_seen_subcommand_from show revoke replace" -s h -l help -d 'Print help'
+complete -c cfg -n "__fish_cfg_using_subcommand node; and not __fish_seen_subcommand_from show revoke replace" -f -a "show" -d 'What the server knows of a machine'
+complete -c cfg -n "__fish_cfg_using_subcommand node; and not __fish_seen_subcommand_from show revoke replace" -f -a "revoke" -d 'Shuts a machine out, at once'
+complete -c cfg -n "__fish_cfg_using_subcommand node; and not __fish_seen_subcommand_from show revoke replace" -f -a "replace" -d 'Shuts a machine out, and makes a token for the one that takes its place, with its id'
 complete -c cfg -n "__fish_cfg_using_subcommand node; and __fish_seen_subcommand_from show" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand node; and __fish_seen_subcommand_from show" -l json -d 'As one JSON document'
 complete -c cfg -n "__fish_cfg_using_subcommand node; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c cfg -n "__fish_cfg_using_subcommand node; and __fish_seen_subcommand_from revoke" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand node; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help'
+complete -c cfg -n "__fish_cfg_using_subcommand node; and __fish_seen_subcommand_from replace" -l ttl -d 'How long the token lasts' -r
+complete -c cfg -n "__fish_cfg_using_subcommand node; and __fish_seen_subcommand_from replace" -l config -d 'The agent\'s configuration' -r -F
+complete -c cfg -n "__fish_cfg_using_subcommand node; and __fish_seen_subcommand_from replace" -l json -d 'As one JSON document'
+complete -c cfg -n "__fish_cfg_using_subcommand node; and __fish_seen_subcommand_from replace" -s h -l help -d 'Print help'
 complete -c cfg -n "__fish_cfg_using_subcommand fleet" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand fleet" -l json -d 'As one JSON document'
 complete -c cfg -n "__fish_cfg_using_subcommand fleet" -s h -l help -d 'Print help'

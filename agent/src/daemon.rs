@@ -2,6 +2,7 @@
 
 use crate::client::assignment::Assignment;
 use crate::client::backoff::{Backoff, random, share};
+use crate::client::channel::CallError;
 use crate::client::record::{Contact, Record, Standing};
 use crate::client::report;
 use crate::client::session::Session;
@@ -66,6 +67,12 @@ struct Daemon {
     /// The news that were dealt with.
     handled: Option<News>,
     retry: Backoff,
+    /// What the present run is made of.
+    running: News,
+    /// What this machine has made of itself, where the server was not told yet.
+    untold: Option<News>,
+    /// What it was told last.
+    told: Option<News>,
     /// The contact of the last asking, where the line broke since.
     answered: Option<Contact>,
     /// The last warning about the server.
@@ -120,6 +127,9 @@ impl Daemon {
             heard,
             follower: None,
             handled: None,
+            running: News::default(),
+            untold: None,
+            told: None,
             answered: None,
             said: None,
             program: Program::now(),
@@ -245,10 +255,7 @@ impl Daemon {
         self.note_contact(&asked);
         let assignment = match asked {
             Ok(assignment) => {
-                self.handled = heard.or(Some(News {
-                    sequence: assignment.envelope.sequence,
-                    view: assignment.view.number,
-                }));
+                self.handled = heard.or(Some(assignment.news()));
                 assignment
             }
             Err(error) => {
@@ -260,6 +267,7 @@ impl Daemon {
                 self.last_good(&error)?
             }
         };
+        self.running = assignment.news();
         Ok(self.job(Role::of(assignment, facts)))
     }
 
@@ -416,6 +424,8 @@ impl Daemon {
         if let Err(error) = report::keep(&self.session.spool, &value) {
             warn!("{}", chain(error.as_ref()));
         }
+        let news = document.is_settled().then_some(self.running);
+        self.untold = news.filter(|news| self.told != Some(*news));
         let contact = self.record.contact.as_ref();
         if contact.is_some_and(|contact| contact.standing == Standing::Away) {
             return;
@@ -432,9 +442,18 @@ impl Daemon {
     }
 
     /// The line stands: what waited can go.
-    async fn send_waiting(&self) {
+    async fn send_waiting(&mut self) {
         if let Err(error) = report::flush(&self.session.server, &self.session.spool).await {
             warn!("{}", chain(error.as_ref()));
+        }
+        let Some(news) = self.untold else { return };
+        match self.session.server.settle(news).await {
+            Ok(()) => (self.told, self.untold) = (self.untold, None),
+            Err(CallError::Away { .. }) => {}
+            Err(error) => {
+                self.untold = None;
+                warn!("{}", chain(&error));
+            }
         }
     }
 }

@@ -129,6 +129,11 @@ impl Role {
         }
     }
 
+    /// The number of its view of the fleet, where a server gave it.
+    fn view(&self) -> Option<u64> {
+        self.release.map(|_| self.fleet.number)
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.part.role
@@ -188,6 +193,7 @@ impl Job {
             blobs: &self.contents,
             host: self.host(),
             release: self.role.release,
+            view: self.role.view(),
             only: only.as_ref(),
             apt: Settings {
                 index_max_age: self.index_max_age,
@@ -215,6 +221,7 @@ impl Job {
             host: self.host().into(),
             role: Some(self.role.name().into()),
             release: self.role.release,
+            view: self.role.view(),
             started: crate::clock::now().to_string(),
             ..Head::default()
         };

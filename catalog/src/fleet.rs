@@ -1,7 +1,7 @@
 //! What the server knows of the other machines.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// So many members may be waited for.
@@ -36,6 +36,9 @@ pub struct FleetView {
     /// Members by their own role, each list sorted by id.
     #[serde(default)]
     pub roles: BTreeMap<String, Vec<Member>>,
+    /// Roles whose list a server keeps whole, since it was so once: who waited for them waits no more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub formed: BTreeSet<String>,
 }
 
 /// Which member this machine is.
@@ -45,23 +48,40 @@ pub struct Me {
     pub name: String,
     /// Its id in its role.
     pub id: u32,
+    /// Whether the others of its role are told of it yet.
+    #[serde(default = "yes")]
+    pub admitted: bool,
 }
 
-/// A role whose members are too few yet, by `wait_for`.
+fn yes() -> bool {
+    true
+}
+
+/// A list of members of which nothing is to be made yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incomplete {
-    /// The role.
-    pub role: String,
-    /// So many have enrolled.
-    pub have: usize,
-    /// So many are waited for.
-    pub want: u32,
+pub enum Incomplete {
+    /// They are too few, by `wait_for`.
+    Few {
+        /// The role.
+        role: String,
+        /// So many have enrolled.
+        have: usize,
+        /// So many are waited for.
+        want: u32,
+    },
+    /// This machine is of the role and not among them: they come one at a time.
+    NotYet {
+        /// The role.
+        role: String,
+    },
 }
 
 impl fmt::Display for Incomplete {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { role, have, want } = self;
-        write!(f, "waiting for {role}: {have} of {want}")
+        match self {
+            Self::Few { role, have, want } => write!(f, "waiting for {role}: {have} of {want}"),
+            Self::NotYet { role } => write!(f, "waiting for its turn to join {role}"),
+        }
     }
 }
 
@@ -77,8 +97,8 @@ impl FleetView {
     pub fn lacks(&self, role: &str, wait_for: &BTreeMap<String, u32>) -> Option<Incomplete> {
         let want = *wait_for.get(role)?;
         let have = self.roles.get(role).map_or(0, Vec::len);
-        let few = have < want as usize;
-        few.then(|| Incomplete {
+        let few = have < want as usize && !self.formed.contains(role);
+        few.then(|| Incomplete::Few {
             role: role.to_owned(),
             have,
             want,

@@ -107,7 +107,7 @@ async fn measure(count: usize) -> Result<()> {
 fn config(folder: &Path) -> Result<Config> {
     let free = || -> Result<SocketAddr> { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?) };
     let text = format!(
-        "data = {:?}\nlisten = \"{}\"\nenrol_listen = \"{}\"\nnames = [\"127.0.0.1\"]\n",
+        "data = {:?}\nlisten = \"{}\"\nenrol_listen = \"{}\"\nnames = [\"127.0.0.1\"]\naddresses = [\"10.0.0.0/8\"]\n",
         folder.join("data"),
         free()?,
         free()?
@@ -246,7 +246,7 @@ impl Fleet {
                     let request = EnrollRequest {
                         token: token.clone(),
                         csr: papers::csr(&name, &key),
-                        facts: papers::facts("127.0.0.1"),
+                        facts: papers::facts(&address(at)),
                         name,
                     };
                     identities.push(Identity {
@@ -269,16 +269,20 @@ impl Fleet {
         fetched: &Counter,
     ) -> Result<tokio::task::JoinSet<()>> {
         let door = Semaphore::new(AT_ONCE);
-        let watching = identities.iter().map(|identity| async {
-            let _turn = door.acquire().await?;
-            let mut agents = AgentsClient::new(self.member(identity));
-            let facts = papers::facts("127.0.0.1");
-            let stream = agents.watch(WatchRequest { facts }).await?;
-            let mut stream = stream.into_inner();
-            let first = stream.message().await?.context("no news")?;
-            ensure!(first.sequence == 1, "{first:?}");
-            Ok((agents, stream))
-        });
+        let door = &door;
+        let watching = identities
+            .iter()
+            .enumerate()
+            .map(|(at, identity)| async move {
+                let _turn = door.acquire().await?;
+                let mut agents = AgentsClient::new(self.member(identity));
+                let facts = papers::facts(&address(at));
+                let stream = agents.watch(WatchRequest { facts }).await?;
+                let mut stream = stream.into_inner();
+                let first = stream.message().await?.context("no news")?;
+                ensure!(first.sequence == 1, "{first:?}");
+                Ok((agents, stream))
+            });
         let mut all = futures::stream::iter(watching).buffer_unordered(AT_ONCE);
         let mut tasks = tokio::task::JoinSet::new();
         while let Some(machine) = all.next().await {
@@ -371,4 +375,10 @@ impl Counter {
             .await?;
         Ok(())
     }
+}
+
+/// Each has an address of its own, as the server wants it.
+fn address(at: usize) -> String {
+    let [_, a, b, c] = u32::try_from(at).unwrap_or_default().to_be_bytes();
+    format!("10.{a}.{b}.{c}")
 }

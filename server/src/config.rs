@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use cfg_catalog::text::keys::{self, NONE, Word, word};
+use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ pub struct Config {
     pub url: Option<String>,
     /// The agent that cloud-init fetches; without it, `cfg` beside this program.
     pub agent_binary: Option<PathBuf>,
+    /// Networks out of which a machine may say an address that it does not call from.
+    pub addresses: Vec<IpNet>,
     /// How long a certificate of a machine lasts. They renew themselves.
     pub certificate_days: u32,
     /// Where everything but the CA lies.
@@ -56,6 +59,9 @@ pub const KEYS: &[Word] = &[
     word("url", "URL", "the first of `names`, or the host name")
         .is("what machines and operators are told"),
     word("agent_binary", "path", "`cfg` beside `cfg-server`").is("what cloud-init fetches"),
+    word("addresses", "array of networks", "`[]`").is(
+        "where machines may have addresses that they do not call from, as behind a translating router: `[\"10.0.0.0/8\"]`",
+    ),
     word("certificate_days", "number", "`30`")
         .is("how long a certificate lasts, 1 to 3650. Agents renew theirs after two thirds"),
 ];
@@ -84,6 +90,7 @@ impl Default for Config {
             names: Vec::new(),
             url: None,
             agent_binary: None,
+            addresses: Vec::new(),
             certificate_days: 30,
             store: StoreConfig::default(),
         }

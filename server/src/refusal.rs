@@ -2,6 +2,7 @@
 
 use crate::state::name::BadName;
 use cfg_catalog::digest::Digest;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tonic::{Code, Status};
 
@@ -48,6 +49,24 @@ pub enum Refusal {
     /// Facts that are not accepted.
     #[error("bad facts: {0}")]
     Facts(String),
+    /// An address that the machine does not call from.
+    #[error(
+        "the address {claimed} is not the one that it calls from, {from}: let machines have it by `addresses` in server.toml, or correct `address` in its agent.toml"
+    )]
+    Claim {
+        /// What it said.
+        claimed: IpAddr,
+        /// Where it is.
+        from: IpAddr,
+    },
+    /// Another machine's address.
+    #[error("the address {address} is that of {of}: revoke or replace {of} first")]
+    AddressTaken {
+        /// Which.
+        address: String,
+        /// Whose it is.
+        of: String,
+    },
     /// The peer's certificate is no more good.
     #[error("{0} is revoked")]
     Revoked(String),
@@ -143,10 +162,12 @@ impl Refusal {
             | Self::Unknown(_)
             | Self::Expired(_)
             | Self::Audience { .. } => Code::PermissionDenied,
-            Self::NameTaken(_) => Code::AlreadyExists,
-            Self::Name(_) | Self::Request(_) | Self::Facts(_) | Self::Invalid(_) => {
-                Code::InvalidArgument
-            }
+            Self::NameTaken(_) | Self::AddressTaken { .. } => Code::AlreadyExists,
+            Self::Claim { .. }
+            | Self::Name(_)
+            | Self::Request(_)
+            | Self::Facts(_)
+            | Self::Invalid(_) => Code::InvalidArgument,
             Self::NotYours | Self::NoSuch(_) => Code::NotFound,
             Self::NothingPublished
             | Self::NoSuchRole { .. }

@@ -13,6 +13,7 @@ use crate::state::Fleet;
 use crate::store::Store;
 use crate::told::Told;
 use anyhow::{Context, bail};
+use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,6 +47,8 @@ pub struct Server {
     pub certificate_life: Duration,
     /// Releases that are in use.
     pub releases: Releases,
+    /// Networks out of which a machine may say an address that it does not call from.
+    pub addresses: Vec<IpNet>,
     /// What machines reported.
     pub reports: Reports,
     /// Who watches.
@@ -86,6 +89,7 @@ impl Server {
         Ok(Self {
             fleet,
             log,
+            addresses: config.addresses.clone(),
             releases: Releases::new(store.clone()),
             reports: Reports::new(store.clone()),
             store,

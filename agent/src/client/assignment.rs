@@ -5,7 +5,7 @@ use cfg_catalog::fleet::{FleetView, Me};
 use cfg_catalog::release::nodes::Proof;
 use cfg_catalog::release::part::Part;
 use cfg_catalog::release::{Envelope, FORMAT, Manifest};
-use cfg_wire::AssignmentReply;
+use cfg_wire::{AssignmentReply, News};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -161,6 +161,14 @@ impl Documents {
 }
 
 impl Assignment {
+    /// What it is made of, as the server's news name it.
+    pub fn news(&self) -> News {
+        News {
+            sequence: self.envelope.sequence,
+            view: self.view.number,
+        }
+    }
+
     /// Whether this may take the place of what is kept: a release never goes back, and a sequence never changes its meaning.
     ///
     /// # Errors
@@ -252,6 +260,7 @@ pub(super) mod tests {
         let me = Me {
             name: "vm-1".into(),
             id: 1,
+            admitted: true,
         };
         AssignmentReply {
             manifest: manifest.into(),

@@ -5,6 +5,7 @@
 
 use super::channel::{self, CallError, Peer};
 use super::identity::{self, CertificateError, Identity};
+use super::original;
 use super::tls;
 use crate::address::ServerUrl;
 use cfg_catalog::digest::Digest;
@@ -61,6 +62,10 @@ pub async fn enrol(
         Who::Operator => "operator",
     };
     check(&certificate, terms, kind, &key)?;
+    let machine = match kind {
+        "node" => original::this(),
+        _ => None,
+    };
     let identity = Identity {
         server: terms.server.to_string(),
         fleet: certificate.fleet,
@@ -68,6 +73,7 @@ pub async fn enrol(
         role: certificate.role,
         id: certificate.id,
         token_sha256: Digest::of(terms.token.as_bytes()),
+        machine,
         ca: certificate.ca,
         certificate: certificate.certificate,
         key: key.serialize_pem(),

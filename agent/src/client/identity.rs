@@ -1,6 +1,7 @@
 //! Who this machine, or this desk, is to the server: one file, so that key and certificate change together.
 
 use super::channel::CallError;
+use super::original;
 use super::tls::{TlsError, certificate};
 use crate::address::{NotAServer, ServerUrl};
 use crate::durable;
@@ -33,6 +34,9 @@ pub struct Identity {
     pub id: u32,
     /// The hash of the token that was spent on it.
     pub token_sha256: Digest,
+    /// The machine that enrolled; none of an operator, and where it is not known. See [`super::original`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Digest>,
     /// The CA's certificate, PEM.
     pub ca: String,
     /// Its certificate, PEM.
@@ -69,6 +73,11 @@ pub enum IdentityError {
         /// What is wrong.
         why: String,
     },
+    /// It is another machine's.
+    #[error(
+        "this machine is a copy of {0}, which has this identity: enrol it as a machine of its own, with a token (`cfg enroll`)"
+    )]
+    Copied(String),
     /// The certificate in it is none.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -126,6 +135,11 @@ impl Identity {
                 path,
                 why: "it is damaged; enrol again".into(),
             })
+    }
+
+    /// Whether it was copied here from another machine.
+    pub fn is_copied(&self) -> bool {
+        original::is_copy(self.machine, original::this())
     }
 
     /// Whether there is one, as far as this caller may see.

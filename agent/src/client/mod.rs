@@ -6,6 +6,7 @@ pub mod channel;
 pub mod enrol;
 pub mod identity;
 pub mod kept;
+pub mod original;
 pub mod record;
 pub mod renew;
 pub mod report;

@@ -10,7 +10,7 @@ use cfg_catalog::release::part::Blob;
 use cfg_wire::agents_client::AgentsClient;
 use cfg_wire::{
     AssignmentReply, AssignmentRequest, Certificate, FetchRequest, News, RenewRequest,
-    ReportRequest, WatchRequest,
+    ReportRequest, SettleRequest, WatchRequest,
 };
 use std::time::{Duration, SystemTime};
 use tonic::transport::Channel;
@@ -116,6 +116,17 @@ impl Server {
         let mut agents = self.agents()?;
         let request = ReportRequest { document };
         self.answer(channel::within(PATIENCE, agents.report(request)).await)?;
+        Ok(())
+    }
+
+    /// Says what this machine has made of itself.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn settle(&self, News { sequence, view }: News) -> Result<(), CallError> {
+        let mut agents = self.agents()?;
+        let request = SettleRequest { sequence, view };
+        self.answer(channel::within(PATIENCE, agents.settle(request)).await)?;
         Ok(())
     }
 

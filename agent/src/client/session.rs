@@ -42,6 +42,9 @@ impl Session {
     /// [`Error::Config`] where the machine is not enrolled, [`Error::NeedsRoot`] where its identity is another's.
     pub fn open(config: &Config, state: &Path) -> Result<Self, Error> {
         let identity = Identity::load(&config.identity).map_err(of_identity)?;
+        if identity.is_copied() {
+            return Err(of_identity(IdentityError::Copied(identity.name)));
+        }
         let url = match &config.server {
             Some(url) => url.clone(),
             None => identity

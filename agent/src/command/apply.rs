@@ -97,6 +97,7 @@ impl Apply {
             let why = chain(&error);
             output::note(&format!("warning: the certificate is not renewed: {why}"));
         }
+        let news = assignment.news();
         let role = Role::of(assignment, session.facts().await?);
         let contents = Contents::kept(session.kept.clone(), memory);
         let (job, manner) = (self.job(config, place, role, contents), self.manner());
@@ -109,10 +110,13 @@ impl Apply {
         }
         let value = report::value(&document);
         record.ran(clock::now(), &value);
-        let handed = match report::keep(&session.spool, &value) {
+        let mut handed = match report::keep(&session.spool, &value) {
             Ok(()) => report::flush(&session.server, &session.spool).await,
             Err(error) => Err(error),
         };
+        if reached && document.is_settled() && handed.is_ok() {
+            handed = session.server.settle(news).await.map_err(Into::into);
+        }
         if let Err(error) = handed {
             output::note(&format!("warning: {}", chain(error.as_ref())));
         }

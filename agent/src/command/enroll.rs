@@ -79,6 +79,7 @@ impl Enroll {
             .map_err(|error| Error::Config(error.into()))?;
         let same_server = Digest::of(&ca) == self.ca_sha256 && stated.until > SystemTime::now();
         Ok(same_server
+            && !identity.is_copied()
             && (self.token.is_gone()
                 || Digest::of(self.token.read()?.as_bytes()) == identity.token_sha256))
     }

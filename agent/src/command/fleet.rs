@@ -70,10 +70,14 @@ fn row(node: &Node) -> Vec<String> {
 
 /// One word on how a node stands to the server.
 pub fn state(node: &Node) -> &'static str {
-    match (node.revoked, node.connected) {
-        (true, _) => "revoked",
-        (false, true) => "connected",
-        (false, false) => "away",
+    match (node.revoked, node.member, node.connected) {
+        // Others are told of it still.
+        (true, true, _) => "leaving",
+        (true, false, _) => "revoked",
+        (false, true, true) => "connected",
+        // Others are not told of it yet.
+        (false, false, true) => "joining",
+        (false, _, false) => "away",
     }
 }
 

@@ -74,6 +74,7 @@ impl Choice {
         let me = members.find(|member| member.name == node).map(|member| Me {
             name: member.name.clone(),
             id: member.id,
+            admitted: true,
         });
         let role = Role {
             me,

@@ -200,7 +200,6 @@ mod tests {
             "web",
             "operator add x",
             "operator remove x",
-            "node replace x",
             "node set-role x y",
             "publish roles --canary 10%",
             "token create --role r --uses 1 --ttl 1h --from 10.0.0.0/8",

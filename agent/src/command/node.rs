@@ -3,8 +3,10 @@
 use super::{fleet, output, runtime};
 use crate::error::{Error, Exit};
 use crate::operator::Desk;
-use cfg_wire::RevokeNodeRequest;
+use cfg_wire::{ReplaceNodeRequest, RevokeNodeRequest};
 use clap::{Args, Subcommand};
+use serde_json::json;
+use std::time::Duration;
 
 #[derive(Subcommand, Debug)]
 pub enum Node {
@@ -12,9 +14,8 @@ pub enum Node {
     Show(Show),
     /// Shuts a machine out, at once.
     Revoke(Revoke),
-    /// Not in this version.
-    #[command(hide = true)]
-    Replace(super::later::Rest),
+    /// Shuts a machine out, and makes a token for the one that takes its place, with its id.
+    Replace(Replace),
     /// Not in this version.
     #[command(hide = true)]
     SetRole(super::later::Rest),
@@ -35,12 +36,24 @@ pub struct Revoke {
     name: String,
 }
 
+#[derive(Args, Debug)]
+pub struct Replace {
+    /// The name of the node that is to be replaced.
+    name: String,
+    /// How long the token lasts.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = super::token::time)]
+    ttl: Duration,
+    /// As one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
 impl Node {
     pub fn run(self) -> Result<Exit, Error> {
         match self {
             Node::Show(show) => show.run(),
             Node::Revoke(revoke) => revoke.run(),
-            Node::Replace(_) => Err(Error::later("`cfg node replace`")),
+            Node::Replace(replace) => replace.run(),
             Node::SetRole(_) => Err(Error::later("`cfg node set-role`")),
         }
     }
@@ -70,6 +83,33 @@ impl Show {
             text.push_str(&format!("{key:9} {value}\n"));
         }
         output::print(&text)?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Replace {
+    fn run(self) -> Result<Exit, Error> {
+        let request = ReplaceNodeRequest {
+            name: self.name.clone(),
+            ttl_seconds: self.ttl.as_secs(),
+        };
+        let made = runtime()?.block_on(async {
+            let desk = Desk::open().await?;
+            let mut calls = desk.calls();
+            desk.answer(calls.replace_node(request)).await
+        })?;
+        if self.json {
+            let name = &self.name;
+            output::print_json(
+                &json!({"version": 1, "replaces": name, "token": made.token, "id": made.id}),
+            )?;
+            return Ok(Exit::Done);
+        }
+        output::print(&format!("{}\n", made.token))?;
+        output::note(&format!(
+            "{} is revoked; who enrols with this token, once, takes its place and its id",
+            self.name
+        ));
         Ok(Exit::Done)
     }
 }

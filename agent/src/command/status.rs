@@ -87,6 +87,7 @@ fn enrolled(config: &Config, identity: &Identity) -> Result<Value, Error> {
         "release": kept.as_ref().map(|kept| kept.envelope.release),
         "sequence": kept.as_ref().map(|kept| kept.envelope.sequence),
         "damage": damage,
+        "copied": identity.is_copied(),
         "contact": record.contact,
         "reached": record.reached,
         "upgrade_me": standing == Some(Standing::Upgrade),
@@ -115,6 +116,13 @@ fn text(status: &Value) -> String {
         lines.push((
             "upgrade",
             "upgrade me: the server's release is newer than this cfg can read".into(),
+        ));
+    }
+    if status["copied"] == true {
+        lines.push((
+            "copied",
+            "this machine is a copy of the one that enrolled: enrol it with a token (`cfg enroll`)"
+                .into(),
         ));
     }
     if let Some(damage) = status["damage"].as_str() {

@@ -57,7 +57,8 @@ pub struct Revoke {
     id: String,
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+/// How long a token is to last.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     parse_duration(text)
         .filter(|time| !time.is_zero())
         .ok_or_else(|| "a time is wanted, as in 90s, 30m, 24h or 7d".into())
@@ -117,7 +118,7 @@ impl List {
                 .tokens
                 .iter()
                 .map(|token| {
-                    json!({"id": token.id, "role": word(&token.role), "uses_left": token.uses_left,
+                    json!({"id": token.id, "role": word(&token.role), "replaces": replaces(token), "uses_left": token.uses_left,
                            "expires": output::time(token.expires), "revoked": token.revoked,
                            "state": state(token, now)})
                 })
@@ -130,7 +131,10 @@ impl List {
                 .map(|token| {
                     vec![
                         token.id.clone(),
-                        word(&token.role).into(),
+                        match replaces(token) {
+                            Some(before) => format!("{} (for {before})", token.role),
+                            None => word(&token.role).into(),
+                        },
                         token.uses_left.to_string(),
                         output::time(token.expires),
                         state(token, now).into(),
@@ -154,6 +158,11 @@ fn state(token: &Listed, now: u64) -> &'static str {
         token if token.expires <= now => "expired",
         _ => "valid",
     }
+}
+
+/// The machine whose place may be taken with it.
+fn replaces(token: &Listed) -> Option<&str> {
+    Some(token.replaces.as_str()).filter(|name| !name.is_empty())
 }
 
 /// An operator's token has no role.

@@ -48,6 +48,8 @@ pub struct Context<'a> {
     pub host: &'a str,
     /// The release that it comes from, for the document.
     pub release: Option<Digest>,
+    /// The number of the view of the fleet, for the document.
+    pub view: Option<u64>,
     /// Only these, with what they must come after.
     pub only: Option<&'a BTreeSet<ResourceId>>,
     /// How apt is used.
@@ -266,6 +268,7 @@ impl Clock {
             run,
             role: Some(context.desired.role.clone()),
             release: context.release,
+            view: context.view,
             partial: context.only.is_some(),
             started: self.began.to_string(),
             took_ms: u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),

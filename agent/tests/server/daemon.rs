@@ -38,6 +38,7 @@ fn role_of(sequence: u64, text: String) -> AssignmentReply {
     let me = Me {
         name: "vm-1".into(),
         id: 1,
+        admitted: true,
     };
     AssignmentReply {
         envelope: serde_json::to_vec(&envelope).unwrap(),
@@ -190,6 +191,8 @@ async fn news_are_applied_at_once_and_reported() {
     );
     assert_eq!(status["contact"]["standing"], "current");
     assert_eq!(status["last_run"]["result"], "applied");
+    let settled = || world.peer.script.settled.lock().unwrap().clone();
+    until("what it has made", || settled() == [(1, 1), (2, 1)]).await;
     stop(agent).await;
 }
 
@@ -266,6 +269,7 @@ async fn in_observe_mode_nothing_is_changed_and_all_is_told() {
     until("a report", || !world.reported().is_empty()).await;
     assert_eq!(world.reported(), [("changes".into(), true)]);
     assert!(!world.motd().exists());
+    assert_eq!(*world.peer.script.settled.lock().unwrap(), []);
     assert_eq!(world.status().await["mode"], "observe");
     stop(agent).await;
 }
@@ -302,6 +306,8 @@ async fn who_waits_for_a_cohort_goes_on_when_it_is_complete() {
     let output = world.cfg(&["status"]).output().await.unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(told.contains("waiting for web: 1 of 2"), "{told}");
+    let settled = || world.peer.script.settled.lock().unwrap().clone();
+    until("that it waits for nothing else", || settled() == [(1, 1)]).await;
     enrolled(2);
     world.wait_for_motd("10.0.0.2").await;
     until("a report", || world.reported().len() == 2).await;
@@ -354,6 +360,7 @@ async fn a_role_that_does_not_render_here_is_reported_and_touches_nothing() {
     until("a report", || !world.reported().is_empty()).await;
     assert_eq!(world.reported(), [("failed".into(), false)]);
     assert!(!world.motd().exists());
+    assert_eq!(*world.peer.script.settled.lock().unwrap(), []);
     stop(agent).await;
 }
 
@@ -373,4 +380,28 @@ async fn what_the_server_answers_between_two_runs_is_in_the_status() {
     world.wait_for_contact("current", "").await;
     assert_eq!(world.reported().len(), 1, "no run for that");
     stop(agent).await;
+}
+
+#[tokio::test]
+async fn a_copied_machine_stops_and_asks_for_enrolment() {
+    let world = World::new("").await;
+    world.offer(1, "one");
+    let identity = world.folder.path().join("identity");
+    let copied = Identity {
+        machine: Some(Digest::of(b"another machine")),
+        ..Identity::load(&identity).unwrap()
+    };
+    copied.store(&identity).unwrap();
+    for call in ["agent", "apply"] {
+        let output = world.cfg(&[call]).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(78), "{call}: {output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("is a copy of vm-1"), "{call}: {said}");
+        assert!(said.contains("cfg enroll"), "{call}: {said}");
+    }
+    assert!(!world.motd().exists());
+    assert_eq!(world.status().await["copied"], true);
+    enrolled(&world.peer, &identity).await;
+    let output = world.cfg(&["apply"]).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
 }

@@ -162,6 +162,10 @@ impl Operators for Service {
         none()
     }
 
+    async fn replace_node(&self, _: Request<ReplaceNodeRequest>) -> Answer<CreateTokenReply> {
+        none()
+    }
+
     async fn revoke_node(&self, _: Request<RevokeNodeRequest>) -> Answer<RevokeNodeReply> {
         none()
     }

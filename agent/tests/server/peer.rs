@@ -6,7 +6,8 @@ use cfg_wire::enrolment_server::{Enrolment, EnrolmentServer};
 use cfg_wire::operators_server::OperatorsServer;
 use cfg_wire::{
     AssignmentReply, AssignmentRequest, Certificate, Chunk, EnrollOperatorRequest, EnrollRequest,
-    FetchRequest, News, RenewRequest, ReportReply, ReportRequest, WatchRequest,
+    FetchRequest, News, RenewRequest, ReportReply, ReportRequest, SettleReply, SettleRequest,
+    WatchRequest,
 };
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -28,6 +29,7 @@ pub struct Script {
     pub assignment: Mutex<Result<AssignmentReply, Status>>,
     pub blobs: Mutex<HashMap<String, Vec<u8>>>,
     pub reports: Mutex<Vec<Vec<u8>>>,
+    pub settled: Mutex<Vec<(u64, u64)>>,
     pub refuses_reports: Mutex<Option<Status>>,
     pub news: watch::Sender<News>,
     /// What watchers are told instead of news; lines that stand break at the next ones.
@@ -101,6 +103,7 @@ impl Peer {
             assignment: Mutex::new(Err(Status::failed_precondition("nothing is published yet"))),
             blobs: Mutex::default(),
             reports: Mutex::default(),
+            settled: Mutex::default(),
             refuses_reports: Mutex::default(),
             news: watch::Sender::new(News::default()),
             refuses_watch: Arc::default(),
@@ -340,6 +343,16 @@ impl Agents for Service {
         let document = request.into_inner().document;
         self.script.reports.lock().unwrap().push(document);
         Ok(Response::new(ReportReply {}))
+    }
+
+    async fn settle(
+        &self,
+        request: Request<SettleRequest>,
+    ) -> Result<Response<SettleReply>, Status> {
+        let SettleRequest { sequence, view } = request.into_inner();
+        let mut settled = self.script.settled.lock().unwrap();
+        settled.push((sequence, view));
+        Ok(Response::new(SettleReply {}))
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<Certificate>, Status> {

@@ -53,6 +53,7 @@ fn role(sequence: u64, files: &[(&str, &[u8])]) -> AssignmentReply {
     let me = Me {
         name: "vm-1".into(),
         id: 1,
+        admitted: true,
     };
     AssignmentReply {
         manifest,

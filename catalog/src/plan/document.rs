@@ -23,6 +23,9 @@ pub struct Document {
     pub role: Option<String>,
     /// The release; null without a server.
     pub release: Option<Digest>,
+    /// The number of the view of the fleet; none without a server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<u64>,
     /// Whether nothing was done.
     pub dry_run: bool,
     /// Only some of the role was looked at (`--only`).
@@ -163,6 +166,8 @@ pub struct Head {
     pub role: Option<String>,
     /// The release.
     pub release: Option<Digest>,
+    /// The number of the view of the fleet.
+    pub view: Option<u64>,
     /// Only some of the role was looked at.
     pub partial: bool,
     /// When it began, in RFC 3339.
@@ -232,6 +237,7 @@ impl Document {
             run: head.run,
             role: head.role,
             release: head.release,
+            view: head.view,
             dry_run: false,
             partial: head.partial,
             result,
@@ -244,6 +250,12 @@ impl Document {
             leftovers: done.leftovers,
             unforeseen: done.unforeseen,
         }
+    }
+
+    /// Whether a run has made of the machine all that its release and its view say, but for what waits for a cohort.
+    pub fn is_settled(&self) -> bool {
+        let cohort = |held: &Held| held.why == Why::Cohort;
+        !self.dry_run && !self.partial && self.failures.is_empty() && self.held.iter().all(cohort)
     }
 
     /// The exit code of `cfg apply`.

@@ -2,7 +2,7 @@
 
 use super::watch::{Seen, Watch, Watched};
 use super::{Inputs, Purpose};
-use crate::fleet::FleetView;
+use crate::fleet::{FleetView, Incomplete};
 use crate::release::part::{Param, Part};
 use crate::secrets::Secrets;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
@@ -133,6 +133,7 @@ pub fn context(
         view: inputs.fleet.clone(),
         role: part.role.clone(),
         wait_for: part.wait_for.clone(),
+        admitted: inputs.me.is_none_or(|me| me.admitted),
         alone: inputs.me.is_none() && inputs.fleet.roles.is_empty(),
         watch: watch.clone(),
     };
@@ -161,6 +162,8 @@ struct Fleet {
     view: FleetView,
     role: String,
     wait_for: BTreeMap<String, u32>,
+    /// Whether this machine is among the members of its role.
+    admitted: bool,
     /// Nobody said what the fleet is.
     alone: bool,
     watch: Watch,
@@ -172,7 +175,10 @@ impl Fleet {
         if self.alone {
             return Err(bad("the fleet is not known here: give --fleet FILE".into()));
         }
-        if let Some(incomplete) = self.view.lacks(role, &self.wait_for) {
+        let not_yet = (role == self.role && !self.admitted).then(|| Incomplete::NotYet {
+            role: role.to_owned(),
+        });
+        if let Some(incomplete) = self.view.lacks(role, &self.wait_for).or(not_yet) {
             self.watch.note_incomplete(incomplete);
         }
         let members = self.view.members(role).into_iter();

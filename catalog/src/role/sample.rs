@@ -101,6 +101,7 @@ pub fn fleet<'a>(
     FleetView {
         number: 1,
         roles: roles.map(members).collect(),
+        formed: Default::default(),
     }
 }
 
@@ -119,5 +120,6 @@ pub fn me(role: &str) -> Me {
     Me {
         name: format!("{role}-1"),
         id: 1,
+        admitted: true,
     }
 }

@@ -17,6 +17,7 @@ fn head() -> Head {
         run: None,
         role: Some("zookeeper".into()),
         release: Some(Digest::of(b"release")),
+        view: None,
         partial: false,
         started: "2026-11-23T18:00:00Z".into(),
         took_ms: 31,

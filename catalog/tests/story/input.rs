@@ -118,6 +118,7 @@ impl Setting {
         let me = me.map(|member| Me {
             name: member.name.clone(),
             id: member.id,
+            admitted: true,
         });
         let inputs = Inputs {
             facts: &self.facts,

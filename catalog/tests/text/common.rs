@@ -88,10 +88,12 @@ pub fn with_secrets(
             ("web".into(), vec![member(3, "web"), member(1, "web")]),
             ("db".into(), vec![member(2, "db")]),
         ]),
+        formed: Default::default(),
     };
     let me = Me {
         name: "web-3".into(),
         id: 3,
+        admitted: true,
     };
     let inputs = Inputs {
         facts: &facts(),

@@ -39,6 +39,7 @@ fn fleet(ids: &[u32]) -> FleetView {
     FleetView {
         number: 7,
         roles: BTreeMap::from([("zookeeper".into(), members)]),
+        formed: Default::default(),
     }
 }
 
@@ -50,6 +51,7 @@ fn rendered(catalog: &Catalog, role: &str, ids: &[u32], set: &[(&str, &str)]) ->
     let me = Me {
         name: "vm-3".into(),
         id: 3,
+        admitted: true,
     };
     let inputs = Inputs {
         facts: &facts(),

@@ -76,6 +76,31 @@ impl<T: Send> Proposal for Pending<T> {
     }
 }
 
+/// Who lets members come and go.
+const STEPS: &str = "cfg-server";
+
+/// Folds events in, as their doer's.
+fn add(
+    state: &mut State,
+    records: &mut Vec<Record>,
+    by: &str,
+    events: Vec<Event>,
+) -> Result<(), LogError> {
+    for event in events {
+        let record = Record {
+            at: clock::now(),
+            by: by.to_owned(),
+            event,
+        };
+        state.fold(&record).map_err(|source| LogError::Misfit {
+            path: "a decision".into(),
+            source,
+        })?;
+        records.push(record);
+    }
+    Ok(())
+}
+
 /// What became of an entry.
 enum Appended {
     Ours,
@@ -195,18 +220,14 @@ impl Writer {
                 refused = true;
                 continue;
             };
-            for event in events {
-                let record = Record {
-                    at: clock::now(),
-                    by: proposal.by().to_owned(),
-                    event,
-                };
-                state.fold(&record).map_err(|source| LogError::Misfit {
-                    path: "a decision".into(),
-                    source,
-                })?;
-                records.push(record);
+            add(&mut state, &mut records, proposal.by(), events)?;
+        }
+        while !records.is_empty() {
+            let steps = state.steps();
+            if steps.is_empty() {
+                break;
             }
+            add(&mut state, &mut records, STEPS, steps)?;
         }
         Ok((records, state, refused))
     }

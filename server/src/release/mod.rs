@@ -61,6 +61,8 @@ pub struct LoadedRole {
     pub part: Bytes,
     /// The roles whose members it reads.
     pub reads: BTreeSet<String>,
+    /// So many of its own members it waits for.
+    pub cohort: Option<u32>,
     /// What its machines may fetch, its part too.
     closed: BTreeSet<Digest>,
     layers: BTreeMap<String, String>,
@@ -101,6 +103,7 @@ impl LoadedRole {
         Self {
             part: bytes,
             reads: part.reads.clone(),
+            cohort: part.wait_for.get(&part.role).copied(),
             closed,
             layers,
             tree,

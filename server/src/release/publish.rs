@@ -69,9 +69,13 @@ pub async fn check(
     let reads = roles
         .iter()
         .map(|(role, loaded)| (role.clone(), loaded.reads.clone()));
+    let cohorts = roles
+        .iter()
+        .filter_map(|(role, loaded)| Some((role.clone(), loaded.cohort?)));
     let candidate = Candidate {
         release: Digest::of(&submitted.manifest),
         reads: reads.collect(),
+        cohorts: cohorts.collect(),
         over,
     };
     let loaded = LoadedRelease {

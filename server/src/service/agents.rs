@@ -1,12 +1,13 @@
 //! For machines. Who asks is taken from the certificate, never from a message.
 
-use super::{Parts, caller, enrolment};
+use super::{Parts, caller};
 use crate::clock;
 use crate::listen::Caller;
 use crate::pki::request;
 use crate::refusal::Refusal;
 use crate::server::Server;
 use crate::service::held::Hold;
+use crate::state::cohort::Settled;
 use crate::state::fleet::News;
 use crate::state::identity::Who;
 use crate::state::{Node, State};
@@ -48,7 +49,7 @@ impl Agents {
 
     async fn open_watch(&self, caller: &Caller, facts: &[u8]) -> Result<Watch, Refusal> {
         let (name, _) = self.node(caller).await?;
-        let about = enrolment::about(facts)?;
+        let about = self.server.about(facts, caller)?;
         let hold = self.server.watching.add(&name)?;
         // Ten thousand agents come back at once after a restart, and nearly all say what is known.
         if !self.server.log.state().change(&name, &about)?.is_empty() {
@@ -86,6 +87,7 @@ impl Agents {
         let me = Me {
             name: name.clone(),
             id: node.id,
+            admitted: state.is_member(&name),
         };
         Ok(wire::AssignmentReply {
             manifest: release.manifest.to_vec(),
@@ -157,6 +159,17 @@ impl Agents {
             }
         }
         Ok(false)
+    }
+
+    async fn settled(&self, caller: &Caller, settled: Settled) -> Result<(), Refusal> {
+        let (name, _) = self.node(caller).await?;
+        let by = format!("node {name}");
+        // Most of ten thousand machines say so at every release, and of most nobody asks.
+        let decide = move |state: &State| Ok((state.settle(&name, settled)?, ()));
+        if matches!(decide(&self.server.log.state()), Ok((events, ())) if events.is_empty()) {
+            return Ok(());
+        }
+        self.server.log.commit(by, decide).await
     }
 
     async fn renew_certificate(
@@ -301,6 +314,18 @@ impl wire::agents_server::Agents for Agents {
         match stored.await {
             Ok(()) => Ok(Response::new(wire::ReportReply {})),
             Err(refusal) => Err(caller.refuse("a report", refusal)),
+        }
+    }
+
+    async fn settle(
+        &self,
+        request: Request<wire::SettleRequest>,
+    ) -> Result<Response<wire::SettleReply>, Status> {
+        let caller = caller(&request)?;
+        let wire::SettleRequest { sequence, view } = *request.get_ref();
+        match self.settled(&caller, Settled { sequence, view }).await {
+            Ok(()) => Ok(Response::new(wire::SettleReply {})),
+            Err(refusal) => Err(caller.refuse("what it has made of itself", refusal)),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::state::{name, token};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::facts::Facts;
 use cfg_wire::{Certificate, EnrollOperatorRequest, EnrollRequest};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Request, Response, Status};
@@ -44,7 +45,7 @@ impl Enrolment {
             token,
             name: name.clone(),
             key: key.digest(),
-            about: about(&request.facts)?,
+            about: self.server.about(&request.facts, caller)?,
         };
         let by = format!("token {}", token::id(&token));
         let place = self
@@ -130,6 +131,21 @@ impl cfg_wire::enrolment_server::Enrolment for Enrolment {
 }
 
 impl Server {
+    /// What others are told of a caller, from the facts as they came in. Its address is where it calls from, or one
+    /// that the operator lets it have.
+    pub(super) fn about(&self, facts: &[u8], caller: &Caller) -> Result<About, Refusal> {
+        let facts: Facts =
+            serde_json::from_slice(facts).map_err(|error| Refusal::Facts(error.to_string()))?;
+        let about = About::of(&facts)?;
+        let from = caller.address.ip().to_canonical();
+        match about.address.parse::<IpAddr>() {
+            Ok(claimed) if claimed.to_canonical() == from => Ok(about),
+            Ok(claimed) if self.addresses.iter().any(|net| net.contains(&claimed)) => Ok(about),
+            Ok(claimed) => Err(Refusal::Claim { claimed, from }),
+            Err(error) => Err(Refusal::Facts(error.to_string())),
+        }
+    }
+
     /// A certificate for this key.
     pub(super) fn certificate(&self, key: &PublicKey, who: Who) -> Result<Certificate, Refusal> {
         let (Who::Node { name, .. } | Who::Operator { name }) = &who;
@@ -154,13 +170,6 @@ impl Server {
             id: 0,
         })
     }
-}
-
-/// What others are told, from the facts as they came in.
-pub(super) fn about(facts: &[u8]) -> Result<About, Refusal> {
-    let facts: Facts =
-        serde_json::from_slice(facts).map_err(|error| Refusal::Facts(error.to_string()))?;
-    About::of(&facts)
 }
 
 fn hash(token: &str) -> Result<Digest, Refusal> {

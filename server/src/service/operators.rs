@@ -184,6 +184,7 @@ impl Operators {
                 id: node.id,
                 address: node.about.address.clone(),
                 revoked: node.revoked.is_some(),
+                member: state.is_member(name),
                 connected: self.server.watching.has(name),
                 last_report: report.map_or(0, |report| report.received_ms / 1000),
                 result: report
@@ -270,8 +271,12 @@ impl wire::operators_server::Operators for Operators {
             let tokens = state.tokens.iter().map(|(hash, token)| wire::Token {
                 id: token::id(hash),
                 role: match &token.purpose {
-                    Purpose::Role(role) => role.clone(),
+                    Purpose::Role(role) | Purpose::Successor { role, .. } => role.clone(),
                     Purpose::Operator => String::new(),
+                },
+                replaces: match &token.purpose {
+                    Purpose::Successor { of, .. } => of.clone(),
+                    _ => String::new(),
                 },
                 uses_left: token.uses_left,
                 expires: token.expires,
@@ -330,6 +335,27 @@ impl wire::operators_server::Operators for Operators {
             let decide = move |state: &State| Ok((state.revoke_node(&name)?, ()));
             self.server.log.commit(by, decide).await?;
             Ok(wire::RevokeNodeReply {})
+        })
+    }
+
+    async fn replace_node(
+        &self,
+        request: Request<wire::ReplaceNodeRequest>,
+    ) -> Result<Response<wire::CreateTokenReply>, Status> {
+        serve!(self, request, "replacing a node", |by| {
+            let wire::ReplaceNodeRequest { name, ttl_seconds } = request.into_inner();
+            info!("{by} replaces node {}", name.escape_default());
+            let secret = Secret::new()?;
+            let hash = secret.hash();
+            let decide = move |state: &State| {
+                let events = state.replace_node(&name, hash, ttl_seconds, clock::now())?;
+                Ok((events, ()))
+            };
+            self.server.log.commit(by, decide).await?;
+            Ok(wire::CreateTokenReply {
+                token: secret.text().to_owned(),
+                id: token::id(&hash),
+            })
         })
     }
 }

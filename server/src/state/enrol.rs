@@ -51,8 +51,10 @@ impl State {
     /// Where the token does not open this door, or the name is taken.
     pub fn enrol(&self, machine: &Machine, now: u64) -> Result<(Vec<Event>, Place), Refusal> {
         let token = self.living_token(&machine.token, now)?;
-        let Purpose::Role(role) = &token.purpose else {
-            return Err(for_other(machine.token, token, "machines"));
+        let (role, replaces) = match &token.purpose {
+            Purpose::Role(role) => (role, None),
+            Purpose::Successor { role, of } => (role, Some(of)),
+            Purpose::Operator => return Err(for_other(machine.token, token, "machines")),
         };
         let node = self.nodes.get(&machine.name);
         if let Some(node) = node
@@ -70,9 +72,14 @@ impl State {
             }) if token.made < *at => return Err(Refusal::RevokedSince(machine.name.clone())),
             _ => {}
         }
+        self.unclaimed(
+            &machine.about.address,
+            &machine.name,
+            replaces.map(String::as_str),
+        )?;
         let place = Place {
             role: role.clone(),
-            id: self.id_for(role, &machine.name),
+            id: self.id_for(role, replaces.unwrap_or(&machine.name)),
             generation: node.map_or(0, |node| node.generation) + 1,
         };
         let event = Event::NodeEnrolled {
@@ -83,6 +90,7 @@ impl State {
             key: machine.key,
             token: machine.token,
             about: machine.about.clone(),
+            replaces: replaces.filter(|before| **before != machine.name).cloned(),
         };
         Ok((vec![event], place))
     }
@@ -109,6 +117,26 @@ impl State {
             key: person.key,
             token: person.token,
         }])
+    }
+
+    /// That an address is no other machine's that lives; of one that is about to be replaced it may be.
+    pub(super) fn unclaimed(
+        &self,
+        address: &str,
+        name: &str,
+        replaces: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let taken = self.nodes.iter().find(|(other, node)| {
+            let self_or_before = *other == name || Some(other.as_str()) == replaces;
+            !self_or_before && node.revoked.is_none() && node.about.address == address
+        });
+        match taken {
+            None => Ok(()),
+            Some((of, _)) => Err(Refusal::AddressTaken {
+                address: address.to_owned(),
+                of: of.clone(),
+            }),
+        }
     }
 
     /// The id that sticks to this name in this role, else the next; none is ever given to two names.

@@ -1,5 +1,6 @@
 //! What happened: the words of the log. A word once written is read for ever.
 
+use super::cohort::Settled;
 use cfg_catalog::digest::Digest;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +61,9 @@ pub enum Event {
         token: Digest,
         /// What others are told of it.
         about: About,
+        /// The machine whose place it takes, with its id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<String>,
     },
     /// What others are told of a machine is otherwise now.
     NodeChanged {
@@ -70,6 +74,28 @@ pub enum Event {
     },
     /// A machine was shut out.
     NodeRevoked {
+        /// Its name.
+        name: String,
+    },
+    /// A machine was shut out, and keeps its place for the one that replaces it.
+    NodeReplaced {
+        /// Its name.
+        name: String,
+    },
+    /// A machine has made of itself what a release and a view say.
+    NodeSettled {
+        /// Its name.
+        name: String,
+        /// Which.
+        settled: Settled,
+    },
+    /// The others of its role are told of a machine.
+    MemberAdmitted {
+        /// Its name.
+        name: String,
+    },
+    /// The others of its role are told of it no more.
+    MemberLeft {
         /// Its name.
         name: String,
     },
@@ -99,6 +125,9 @@ pub struct Published {
     pub envelope: String,
     /// Its roles, and for each the roles whose members it reads.
     pub reads: BTreeMap<String, BTreeSet<String>>,
+    /// So many of their own members they wait for; none where they do not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cohorts: BTreeMap<String, u32>,
 }
 
 /// What a token may be used for.
@@ -107,6 +136,13 @@ pub struct Published {
 pub enum Purpose {
     /// A machine of this role.
     Role(String),
+    /// The machine that takes another's place in its role, with its id.
+    Successor {
+        /// The role.
+        role: String,
+        /// Whose place.
+        of: String,
+    },
     /// A person's desk.
     Operator,
 }
@@ -115,6 +151,7 @@ impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Role(role) => write!(f, "machines of role {role}"),
+            Self::Successor { of, .. } => write!(f, "the machine that replaces {of}"),
             Self::Operator => f.write_str("operators"),
         }
     }

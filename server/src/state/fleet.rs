@@ -1,8 +1,10 @@
 //! What machines are told of one another, and when it is news.
 
-use super::event::{About, Event};
+use super::event::{About, Event, Purpose};
+use super::token::Wanted;
 use super::{Node, State};
 use crate::refusal::Refusal;
+use cfg_catalog::digest::Digest;
 use cfg_catalog::fleet::{FleetView, Member};
 use std::collections::BTreeSet;
 
@@ -32,20 +34,18 @@ impl State {
         };
         for role in reads {
             view.roles.insert(role.clone(), self.members(role));
+            if self.formed.contains(role) {
+                view.formed.insert(role.clone());
+            }
         }
         view
     }
 
     /// The members of a role, sorted by id.
     pub fn members(&self, role: &str) -> Vec<Member> {
-        let Some(ids) = self.ids.get(role) else {
-            return Vec::new();
-        };
-        let mut members: Vec<Member> = ids
-            .keys()
-            .filter_map(|name| Some((name, self.nodes.get(name)?)))
-            .filter(|(_, node)| node.revoked.is_none() && node.role == role)
-            .map(|(name, node)| node.member(name))
+        let names = self.member_names(role).iter();
+        let mut members: Vec<Member> = names
+            .filter_map(|name| Some(self.nodes.get(name)?.member(name)))
             .collect();
         members.sort_by_key(|member| member.id);
         members
@@ -63,6 +63,7 @@ impl State {
         if node.about == *about {
             return Ok(Vec::new());
         }
+        self.unclaimed(&about.address, name, None)?;
         Ok(vec![Event::NodeChanged {
             name: name.to_owned(),
             about: about.clone(),
@@ -76,11 +77,47 @@ impl State {
     pub fn revoke_node(&self, name: &str) -> Result<Vec<Event>, Refusal> {
         match self.nodes.get(name) {
             None => Err(Refusal::NoSuch(format!("machine {name:?}"))),
-            Some(node) if node.revoked.is_some() => Ok(Vec::new()),
+            Some(node) if node.revoked.is_some() && !node.replaced => Ok(Vec::new()),
             Some(_) => Ok(vec![Event::NodeRevoked {
                 name: name.to_owned(),
             }]),
         }
+    }
+
+    /// An operator shuts a machine out whose place another is to take, with a token of this hash for that other one.
+    ///
+    /// # Errors
+    /// Where there is no such machine, or its place is taken already.
+    pub fn replace_node(
+        &self,
+        name: &str,
+        hash: Digest,
+        ttl_s: u64,
+        now: u64,
+    ) -> Result<Vec<Event>, Refusal> {
+        let node = self.nodes.get(name);
+        let node = node.ok_or_else(|| Refusal::NoSuch(format!("machine {name:?}")))?;
+        if self.ids.get(&node.role).and_then(|ids| ids.get(name)) != Some(&node.id) {
+            let why = format!("the place of {name} is taken already");
+            return Err(Refusal::Invalid(why));
+        }
+        let wanted = Wanted {
+            purpose: Purpose::Successor {
+                role: node.role.clone(),
+                of: name.to_owned(),
+            },
+            uses: 1,
+            ttl_s,
+        };
+        let mut events = self.create_token(hash, &wanted, now)?;
+        // The token must be younger than what shuts the machine out: one of the same name may take its place.
+        events.insert(
+            0,
+            Event::NodeReplaced {
+                name: name.to_owned(),
+            },
+        );
+        Ok(events)
     }
 
     fn reads(&self, role: &str) -> Option<&BTreeSet<String>> {

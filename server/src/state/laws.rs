@@ -48,7 +48,7 @@ fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
                 token: token.copied().unwrap_or(Digest::of(b"none")),
                 name: format!("vm-{node}"),
                 key: Digest::of(&[*key]),
-                about: about("10.0.0.1"),
+                about: about(&format!("10.0.0.{node}")),
             };
             state
                 .enrol(&machine, NOW)

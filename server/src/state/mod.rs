@@ -1,5 +1,6 @@
 //! What the server knows: one value, folded from the log. Folding and deciding are pure.
 
+pub mod cohort;
 pub mod enrol;
 pub mod event;
 pub mod fleet;
@@ -14,9 +15,10 @@ mod laws;
 mod tests;
 
 use cfg_catalog::digest::Digest;
+use cohort::Settled;
 use event::{About, Event, Published, Purpose, Record};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use token::Token;
 
 /// All that the log says, folded.
@@ -36,6 +38,12 @@ pub struct State {
     pub operators: BTreeMap<String, Operator>,
     /// The current release.
     pub release: Option<Published>,
+    /// Machines by role of whom others are told.
+    #[serde(default)]
+    pub members: BTreeMap<String, BTreeSet<String>>,
+    /// Roles that read their own members, and had as many as they wait for once.
+    #[serde(default)]
+    pub formed: BTreeSet<String>,
     /// When the list of a role's members last changed, as a count of events.
     pub changed: BTreeMap<String, u64>,
 }
@@ -66,6 +74,12 @@ pub struct Node {
     pub about: About,
     /// When it was revoked, as a count of events.
     pub revoked: Option<u64>,
+    /// Whether its place is kept for the machine that replaces it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
+    /// What it has made of itself, as far as anybody asks.
+    #[serde(default)]
+    pub settled: Settled,
 }
 
 /// A person with a certificate.
@@ -114,13 +128,25 @@ impl State {
                 let node = self.node_mut(name)?;
                 node.about = about.clone();
                 let role = node.role.clone();
+                if self.is_member(name) {
+                    self.touch(role);
+                }
+            }
+            Event::NodeRevoked { name } => self.shut_out(name, false)?,
+            Event::NodeReplaced { name } => self.shut_out(name, true)?,
+            Event::NodeSettled { name, settled } => self.node_mut(name)?.settled = *settled,
+            Event::MemberAdmitted { name } => {
+                let role = self.node_mut(name)?.role.clone();
+                self.members
+                    .entry(role.clone())
+                    .or_default()
+                    .insert(name.clone());
+                self.form(&role);
                 self.touch(role);
             }
-            Event::NodeRevoked { name } => {
-                let now = self.events;
-                let node = self.node_mut(name)?;
-                node.revoked = Some(now);
-                let role = node.role.clone();
+            Event::MemberLeft { name } => {
+                let role = self.node_mut(name)?.role.clone();
+                self.members.entry(role.clone()).or_default().remove(name);
                 self.touch(role);
             }
             Event::OperatorEnrolled { name, key, token } => {
@@ -138,6 +164,9 @@ impl State {
                     return Err(Misfit(format!("release {after} follows release {before}")));
                 }
                 self.release = Some(published.clone());
+                for role in published.reads.keys() {
+                    self.form(role);
+                }
             }
         }
         Ok(())
@@ -146,6 +175,14 @@ impl State {
     /// The current release's sequence; 0 before the first.
     pub fn sequence(&self) -> u64 {
         self.release.as_ref().map_or(0, |release| release.sequence)
+    }
+
+    fn shut_out(&mut self, name: &str, replaced: bool) -> Result<(), Misfit> {
+        let now = self.events;
+        let node = self.node_mut(name)?;
+        node.revoked.get_or_insert(now);
+        node.replaced = replaced;
+        Ok(())
     }
 
     fn add_node(&mut self, event: &Event) {
@@ -157,6 +194,7 @@ impl State {
             key,
             token,
             about,
+            replaces,
         } = event
         else {
             return;
@@ -169,13 +207,25 @@ impl State {
             token: *token,
             about: about.clone(),
             revoked: None,
+            replaced: false,
+            settled: Settled::default(),
         };
         self.nodes.insert(name.clone(), node);
-        self.ids
-            .entry(role.clone())
-            .or_default()
-            .insert(name.clone(), *id);
-        self.touch(role.clone());
+        let ids = self.ids.entry(role.clone()).or_default();
+        let members = self.members.entry(role.clone()).or_default();
+        if let Some(before) = replaces {
+            ids.remove(before);
+            if members.remove(before) {
+                members.insert(name.clone());
+            }
+            if let Some(before) = self.nodes.get_mut(before) {
+                before.replaced = false;
+            }
+        }
+        ids.insert(name.clone(), *id);
+        if self.is_member(name) {
+            self.touch(role.clone());
+        }
     }
 
     fn add_token(&mut self, hash: Digest, purpose: &Purpose, uses: u32, expires: u64, at: u64) {

@@ -23,6 +23,8 @@ pub struct Candidate {
     pub release: Digest,
     /// Its roles, and for each the roles whose members it reads.
     pub reads: BTreeMap<String, BTreeSet<String>>,
+    /// So many of their own members they wait for.
+    pub cohorts: BTreeMap<String, u32>,
     /// What it may follow.
     pub over: Over,
 }
@@ -59,6 +61,7 @@ impl State {
             previous,
             envelope: bytes.clone(),
             reads: candidate.reads.clone(),
+            cohorts: candidate.cohorts.clone(),
         };
         Ok((vec![Event::Published(published)], bytes))
     }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const NOW: u64 = 1_000_000;
 
-pub(super) fn fold(state: &mut State, events: Vec<Event>) {
+fn fold_alone(state: &mut State, events: Vec<Event>) {
     for event in events {
         let record = Record {
             at: NOW,
@@ -20,6 +20,18 @@ pub(super) fn fold(state: &mut State, events: Vec<Event>) {
             event,
         };
         state.fold(&record).expect("what was decided folds");
+    }
+}
+
+/// What happened, and whoever comes and goes on account of it, as the log has it.
+pub(super) fn fold(state: &mut State, events: Vec<Event>) {
+    fold_alone(state, events);
+    loop {
+        let steps = state.steps();
+        if steps.is_empty() {
+            return;
+        }
+        fold_alone(state, steps);
     }
 }
 
@@ -33,7 +45,7 @@ pub(super) fn began() -> State {
     state
 }
 
-fn make_token(state: &mut State, text: &str, purpose: Purpose, uses: u32, ttl_s: u64) {
+pub(super) fn make_token(state: &mut State, text: &str, purpose: Purpose, uses: u32, ttl_s: u64) {
     let wanted = Wanted {
         purpose,
         uses,
@@ -57,22 +69,33 @@ pub(super) fn about(address: &str) -> About {
     }
 }
 
+/// A machine's own.
+fn address(name: &str) -> String {
+    let digest = Digest::of(name.as_bytes()).to_string();
+    format!("fd00::{}", &digest[..4])
+}
+
 fn machine(token: &str, name: &str, key: &str) -> Machine {
     Machine {
         token: token::hash(token),
         name: name.into(),
         key: Digest::of(key.as_bytes()),
-        about: about("10.0.0.1"),
+        about: about(&address(name)),
     }
 }
 
-fn enrol(state: &mut State, token: &str, name: &str, key: &str) -> Result<Place, Refusal> {
+pub(super) fn enrol(
+    state: &mut State,
+    token: &str,
+    name: &str,
+    key: &str,
+) -> Result<Place, Refusal> {
     let (events, place) = state.enrol(&machine(token, name, key), NOW)?;
     fold(state, events);
     Ok(place)
 }
 
-fn revoke(state: &mut State, name: &str) {
+pub(super) fn revoke(state: &mut State, name: &str) {
     let events = state.revoke_node(name).unwrap();
     fold(state, events);
 }
@@ -85,6 +108,7 @@ pub(super) fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) ->
     Candidate {
         release: Digest::of(release.as_bytes()),
         reads: reads.collect(),
+        cohorts: BTreeMap::new(),
         over,
     }
 }
@@ -261,7 +285,7 @@ fn the_view_moves_only_for_those_who_read() {
     };
     change(&mut state, "web-1", "10.0.0.9");
     assert_eq!(views(&state), before, "nobody reads web");
-    change(&mut state, "zk-1", "10.0.0.1");
+    change(&mut state, "zk-1", &address("zk-1"));
     assert_eq!(views(&state), before, "the same as before is no change");
     change(&mut state, "zk-1", "10.0.0.7");
     let after = views(&state);
@@ -274,6 +298,25 @@ fn the_view_moves_only_for_those_who_read() {
     revoke(&mut state, "zk-1");
     assert!(views(&state)[1] > after[1]);
     assert_eq!(state.members("zk"), []);
+}
+
+#[test]
+fn an_address_is_one_machines() {
+    let mut state = began();
+    make_token(&mut state, "t", role("zk"), 9, 60);
+    enrol(&mut state, "t", "vm-1", "k").unwrap();
+    enrol(&mut state, "t", "vm-2", "k").unwrap();
+    let says = |outcome: Result<Vec<Event>, Refusal>| outcome.unwrap_err().to_string();
+    let taken = says(state.change("vm-2", &about(&address("vm-1"))));
+    assert!(taken.contains("is that of vm-1"), "{taken}");
+    let third = Machine {
+        about: about(&address("vm-1")),
+        ..machine("t", "vm-3", "k")
+    };
+    let taken = says(state.enrol(&third, NOW).map(|(events, _)| events));
+    assert!(taken.contains("is that of vm-1"), "{taken}");
+    revoke(&mut state, "vm-1");
+    assert!(state.enrol(&third, NOW).is_ok(), "it is nobody's any more");
 }
 
 #[test]
@@ -431,6 +474,7 @@ fn words_of_the_log() {
         key: Digest::of(b"key"),
         token: Digest::of(b"token"),
         about: about("10.0.0.1"),
+        replaces: None,
     };
     let record = Record {
         at: NOW,

@@ -31,7 +31,7 @@ async fn a_stream_ends_with_its_certificate() {
         certificate: certificate.expect("a certificate"),
         key: own.serialize_pem(),
     };
-    let facts = crate::world::facts("10.0.0.1");
+    let facts = crate::world::facts(&crate::world::address("brief-1"));
     let watched = world.agents(&identity).watch(WatchRequest { facts }).await;
     let mut stream = watched.expect("it watches").into_inner();
     let begun = Instant::now();
@@ -125,7 +125,7 @@ async fn the_server_s_own_is_renewed_while_it_serves() {
     world.running = started.expect("started");
     world.desk = Desk::at(world.running.address, &world.ca, &world.alice);
     let machine = world.machine("web", "patient-1").await;
-    let mut stream = machine.watch("10.0.0.1").await.expect("it watches");
+    let mut stream = machine.watches().await.expect("it watches");
     stream.message().await.expect("news");
     let first = shown(&world, &machine.identity).await;
     tokio::time::sleep(life + Duration::from_secs(1)).await;

@@ -76,9 +76,9 @@ async fn a_revoked_node_with_its_stream_open() {
     let (_place, world) = world().await;
     let machine = world.machine("web", "outcast-1").await;
     let other = world.machine("web", "stays-1").await;
-    let mut stream = machine.watch("10.0.0.1").await.expect("it watches");
+    let mut stream = machine.watches().await.expect("it watches");
     stream.message().await.expect("news");
-    let mut others = other.watch("10.0.0.1").await.expect("it watches");
+    let mut others = other.watches().await.expect("it watches");
     others.message().await.expect("news");
 
     world.desk.revoke("outcast-1").await;
@@ -99,7 +99,7 @@ async fn a_revoked_node_with_its_stream_open() {
     .await;
 
     refused(
-        machine.watch("10.0.0.1").await,
+        machine.watches().await,
         Code::PermissionDenied,
         "is revoked",
     );
@@ -159,11 +159,7 @@ async fn the_certificate_of_a_machine_that_was_replaced() {
         Code::PermissionDenied,
         words,
     );
-    refused(
-        before.watch("10.0.0.1").await,
-        Code::PermissionDenied,
-        words,
-    );
+    refused(before.watches().await, Code::PermissionDenied, words);
     logged::expect(&["WARN", "refused node reborn-1", words]).await;
 }
 

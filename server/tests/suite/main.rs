@@ -4,6 +4,7 @@ mod attacks;
 mod azurite;
 mod certificates;
 mod channel;
+mod cohorts;
 mod intruders;
 mod logged;
 mod papers;

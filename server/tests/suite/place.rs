@@ -40,6 +40,8 @@ impl Place {
             enrol_listen: any,
             agent_binary: Some(self.folder.path().join("cfg")),
             store: self.store.clone(),
+            // All machines of a test call from one address.
+            addresses: vec!["10.0.0.0/8".parse().expect("a network")],
             ..Config::default()
         }
     }

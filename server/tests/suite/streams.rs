@@ -38,8 +38,8 @@ async fn news_for_those_whom_it_concerns() {
     let (_place, world) = world().await;
     let zk = world.machine("zk", "zk-1").await;
     let lone = world.machine("lone", "lone-1").await;
-    let mut zk_stream = zk.watch("10.0.0.1").await.expect("it watches");
-    let mut lone_stream = lone.watch("10.0.0.2").await.expect("it watches");
+    let mut zk_stream = zk.watches().await.expect("it watches");
+    let mut lone_stream = lone.watches().await.expect("it watches");
     for stream in [&mut zk_stream, &mut lone_stream] {
         let first = next(stream).await;
         assert_eq!((first.sequence, first.view), (0, 0), "nothing is published");
@@ -68,6 +68,7 @@ async fn news_for_those_whom_it_concerns() {
         }
     );
 
+    zk.settles().await;
     let second = world.machine("zk", "zk-2").await;
     let grown = next(&mut zk_stream).await;
     assert!(grown.sequence == 1 && grown.view > view, "{grown:?}");
@@ -83,6 +84,7 @@ async fn news_for_those_whom_it_concerns() {
     assert!(next(&mut zk_stream).await.view > grown.view);
     let _same = second.watch("10.9.9.9").await.expect("it watches twice");
     silent(&mut zk_stream).await;
+    zk.settles().await;
     world.desk.revoke("zk-2").await;
     next(&mut zk_stream).await;
     silent(&mut lone_stream).await;
@@ -382,7 +384,7 @@ async fn two_servers_serve_one_fleet() {
     let tls = crate::channel::tls(&world.ca, Some(&machine.identity));
     let channel = crate::channel::open(second.address, tls);
     let mut elsewhere = agents_client::AgentsClient::new(channel);
-    let facts = crate::world::facts("10.0.0.1");
+    let facts = crate::world::facts(&crate::world::address(&machine.name));
     let stream = elsewhere.watch(WatchRequest { facts }).await;
     let mut stream = stream.expect("it is known there at once").into_inner();
     next(&mut stream).await;

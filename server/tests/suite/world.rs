@@ -105,7 +105,7 @@ impl World {
             token: token.to_owned(),
             name: name.to_owned(),
             csr: csr(name, key),
-            facts: facts("10.0.0.1"),
+            facts: facts(&address(name)),
         };
         Ok(self.guest().enroll(request).await?.into_inner())
     }
@@ -191,10 +191,28 @@ impl Desk {
 }
 
 impl Machine {
+    pub async fn watches(&self) -> Result<Streaming<News>, Status> {
+        self.watch(&address(&self.name)).await
+    }
+
     pub async fn watch(&self, address: &str) -> Result<Streaming<News>, Status> {
         let facts = facts(address);
         let watched = self.agents.clone().watch(WatchRequest { facts }).await?;
         Ok(watched.into_inner())
+    }
+
+    /// It has made of itself all that it is told to.
+    pub async fn settles(&self) {
+        let told = self.assignment().await.expect("its role");
+        let view: cfg_catalog::fleet::FleetView =
+            serde_json::from_slice(&told.view).expect("a view");
+        let envelope: cfg_catalog::release::Envelope =
+            serde_json::from_slice(&told.envelope).expect("an envelope");
+        let request = SettleRequest {
+            sequence: envelope.sequence,
+            view: view.number,
+        };
+        self.agents.clone().settle(request).await.expect("it is so");
     }
 
     pub async fn assignment(&self) -> Result<AssignmentReply, Status> {
@@ -247,4 +265,11 @@ pub fn refused<T>(outcome: Result<T, Status>, code: Code, words: &str) {
             assert!(status.message().contains(words), "{words:?}: {status}");
         }
     }
+}
+
+/// An address for a machine of this name, its own among others.
+pub fn address(name: &str) -> String {
+    let digest = Digest::of(name.as_bytes()).to_string();
+    let byte = |at: usize| u8::from_str_radix(&digest[at..at + 2], 16).expect("it is hexadecimal");
+    format!("10.{}.{}.{}", byte(0), byte(2), byte(4))
 }

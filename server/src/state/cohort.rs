@@ -1,0 +1,331 @@
+//! Who is a member of a role, as the others are told. In a role that reads its own members one comes or goes at a time,
+//! and the next when all who live have made of the last what they had to.
+
+use super::State;
+use super::event::Event;
+use crate::refusal::Refusal;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What a machine has made of itself: with nothing failed, and nothing held but what waits for a cohort.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Settled {
+    /// The sequence of the release.
+    pub sequence: u64,
+    /// The number of its view of the fleet.
+    pub view: u64,
+}
+
+impl State {
+    /// A machine has made of itself what this release and this view say. Nothing happens where nobody would ask for it.
+    ///
+    /// # Errors
+    /// Where there is no such machine, or no such release or view.
+    pub fn settle(&self, name: &str, settled: Settled) -> Result<Vec<Event>, Refusal> {
+        let node = self.nodes.get(name);
+        let node = node.ok_or_else(|| Refusal::Unknown(format!("node {name}")))?;
+        let news = self.news(node);
+        if settled.sequence > news.sequence || settled.view > news.view {
+            return Err(Refusal::Invalid(format!(
+                "there is no release {} with view {} yet",
+                settled.sequence, settled.view
+            )));
+        }
+        if !self.is_stepwise(&node.role) || settled <= node.settled {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Event::NodeSettled {
+            name: name.to_owned(),
+            settled,
+        }])
+    }
+
+    /// Who comes and goes now: to be folded in behind whatever happened, until there is nobody.
+    pub fn steps(&self) -> Vec<Event> {
+        let roles: BTreeSet<&String> = self.nodes.values().map(|node| &node.role).collect();
+        roles
+            .into_iter()
+            .flat_map(|role| self.steps_of(role))
+            .collect()
+    }
+
+    fn steps_of(&self, role: &str) -> Vec<Event> {
+        let mut leaving = self.leaving(role).map(|name| Event::MemberLeft {
+            name: name.to_owned(),
+        });
+        let mut joining = self.joining(role).into_iter().map(|name| {
+            let name = name.to_owned();
+            Event::MemberAdmitted { name }
+        });
+        if !self.is_stepwise(role) {
+            return leaving.chain(joining).collect();
+        }
+        let (members, cohort) = (self.member_names(role).len(), self.cohort(role));
+        if !self.formed.contains(role) {
+            // Nothing was made of the list yet, nor will be while it is too short.
+            let missing = cohort.saturating_sub(members).max(1);
+            return leaving.chain(joining.take(missing)).collect();
+        }
+        if !self.is_settled(role) {
+            return Vec::new();
+        }
+        // A list that was whole once is never too short again: who goes last makes room for somebody.
+        match (leaving.next(), members > cohort) {
+            (None, _) => joining.take(1).collect(),
+            (Some(leaves), true) => vec![leaves],
+            (Some(leaves), false) => match joining.next() {
+                Some(joins) => vec![leaves, joins],
+                None => Vec::new(),
+            },
+        }
+    }
+
+    /// Notes that a role has as many members as it waits for: from now on they come and go one at a time.
+    pub(super) fn form(&mut self, role: &str) {
+        let count = self.member_names(role).len();
+        if self.is_stepwise(role) && count > 0 && count >= self.cohort(role) {
+            self.formed.insert(role.to_owned());
+        }
+    }
+
+    /// Whether others of the role are told of this machine.
+    pub fn is_member(&self, name: &str) -> bool {
+        let role = self.nodes.get(name).map(|node| &node.role);
+        role.is_some_and(|role| self.member_names(role).contains(name))
+    }
+
+    /// Whether what a role's machines make of themselves hangs on who its members are.
+    fn is_stepwise(&self, role: &str) -> bool {
+        let reads = self
+            .release
+            .as_ref()
+            .and_then(|release| release.reads.get(role));
+        reads.is_some_and(|reads| reads.contains(role))
+    }
+
+    /// So many members a role waits for before it makes anything of them.
+    fn cohort(&self, role: &str) -> usize {
+        let cohorts = self.release.as_ref().map(|release| &release.cohorts);
+        let count = cohorts.and_then(|cohorts| cohorts.get(role)).copied();
+        usize::try_from(count.unwrap_or(0)).unwrap_or(usize::MAX)
+    }
+
+    /// Whether all members that live have made of the present list what they had to.
+    fn is_settled(&self, role: &str) -> bool {
+        let changed = self.changed.get(role).copied().unwrap_or(0);
+        let names = self.member_names(role).iter();
+        let mut nodes = names.filter_map(|name| self.nodes.get(name));
+        nodes.all(|node| node.revoked.is_some() || node.settled.view >= changed)
+    }
+
+    /// Members who are shut out, and whose place nobody is to take.
+    fn leaving(&self, role: &str) -> impl Iterator<Item = &str> {
+        let shut_out = |name: &&String| {
+            let node = self.nodes.get(*name);
+            node.is_none_or(|node| node.revoked.is_some() && !node.replaced)
+        };
+        self.member_names(role)
+            .iter()
+            .filter(shut_out)
+            .map(String::as_str)
+    }
+
+    /// Machines of the role of whom nobody is told yet, by id.
+    fn joining(&self, role: &str) -> Vec<&str> {
+        let members = self.member_names(role);
+        let mut joining: Vec<(u32, &str)> = self
+            .nodes
+            .iter()
+            .filter(|(name, node)| {
+                node.role == role && node.revoked.is_none() && !members.contains(*name)
+            })
+            .map(|(name, node)| (node.id, name.as_str()))
+            .collect();
+        joining.sort_unstable();
+        joining.into_iter().map(|(_, name)| name).collect()
+    }
+
+    pub(super) fn member_names(&self, role: &str) -> &BTreeSet<String> {
+        static NOBODY: BTreeSet<String> = BTreeSet::new();
+        self.members.get(role).unwrap_or(&NOBODY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::publish::Over;
+    use super::super::tests::{NOW, began, candidate, enrol, fold, make_token, revoke, role};
+    use super::super::token;
+    use super::*;
+
+    /// Roles `zk`, which reads itself and waits for three, and `web`, which reads zk; machines with tokens of their names.
+    fn fleet(machines: &[&str]) -> State {
+        let mut state = began();
+        let reads: &[(&str, &[&str])] = &[("zk", &["zk"]), ("web", &["zk"])];
+        let mut candidate = candidate("r1", reads, Over::Seen(None));
+        candidate.cohorts.insert("zk".into(), 3);
+        let (events, _) = state.publish(&candidate).unwrap();
+        fold(&mut state, events);
+        for name in machines {
+            join(&mut state, name);
+        }
+        state
+    }
+
+    fn join(state: &mut State, name: &str) {
+        let of_role = name.split('-').next().unwrap();
+        make_token(state, name, role(of_role), 1, 60);
+        enrol(state, name, name, name).unwrap();
+    }
+
+    /// These machines have made of themselves what there is to be made.
+    fn settle(state: &mut State, names: &[&str]) {
+        for name in names {
+            let news = state.news(&state.nodes[*name]);
+            let settled = Settled {
+                sequence: news.sequence,
+                view: news.view,
+            };
+            let events = state.settle(name, settled).unwrap();
+            fold(state, events);
+        }
+    }
+
+    fn members(state: &State) -> Vec<String> {
+        let members = state.members("zk").into_iter();
+        members
+            .map(|member| format!("{} {}", member.id, member.name))
+            .collect()
+    }
+
+    #[test]
+    fn a_cohort_comes_at_once_and_who_comes_later_one_at_a_time() {
+        let mut state = fleet(&["zk-a", "zk-b", "zk-c", "zk-d", "zk-e", "web-a"]);
+        assert_eq!(members(&state), ["1 zk-a", "2 zk-b", "3 zk-c"]);
+        assert!(state.is_member("web-a"), "nobody reads web");
+        settle(&mut state, &["zk-a", "zk-b", "web-a"]);
+        assert_eq!(members(&state).len(), 3, "zk-c is not there yet");
+        settle(&mut state, &["zk-c"]);
+        assert_eq!(members(&state)[3..], ["4 zk-d"]);
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        assert_eq!(members(&state).len(), 4, "the new one must be there too");
+        settle(&mut state, &["zk-d"]);
+        assert_eq!(members(&state)[4..], ["5 zk-e"]);
+    }
+
+    #[test]
+    fn before_it_was_whole_a_cohort_is_whoever_there_is() {
+        let mut state = fleet(&["zk-a", "zk-b"]);
+        revoke(&mut state, "zk-a");
+        assert_eq!(members(&state), ["2 zk-b"]);
+        join(&mut state, "zk-c");
+        assert_eq!(members(&state), ["2 zk-b", "3 zk-c"]);
+        assert!(state.formed.is_empty());
+        join(&mut state, "zk-d");
+        assert!(state.formed.contains("zk"));
+    }
+
+    #[test]
+    fn a_cohort_that_was_whole_is_never_too_short_again() {
+        let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        revoke(&mut state, "zk-a");
+        revoke(&mut state, "zk-b");
+        assert_eq!(members(&state).len(), 3, "nobody is there in their place");
+        join(&mut state, "zk-d");
+        assert_eq!(members(&state), ["2 zk-b", "3 zk-c", "4 zk-d"]);
+        join(&mut state, "zk-e");
+        settle(&mut state, &["zk-c"]);
+        assert_eq!(members(&state).len(), 3, "zk-d is not level");
+        settle(&mut state, &["zk-d"]);
+        assert_eq!(members(&state), ["3 zk-c", "4 zk-d", "5 zk-e"]);
+    }
+
+    #[test]
+    fn who_is_shut_out_leaves_where_enough_are_left() {
+        let mut state = fleet(&["zk-a", "zk-b", "zk-c", "zk-d"]);
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        revoke(&mut state, "zk-b");
+        join(&mut state, "zk-e");
+        assert_eq!(members(&state).len(), 4, "zk-d is not level");
+        settle(&mut state, &["zk-a", "zk-c", "zk-d"]);
+        assert_eq!(members(&state), ["1 zk-a", "3 zk-c", "4 zk-d"]);
+        settle(&mut state, &["zk-a", "zk-c", "zk-d"]);
+        assert_eq!(members(&state)[3..], ["5 zk-e"]);
+    }
+
+    #[test]
+    fn who_replaces_another_has_its_place_and_its_id() {
+        let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        let events = state
+            .replace_node("zk-b", token::hash("new"), 60, NOW)
+            .unwrap();
+        fold(&mut state, events);
+        assert_eq!(members(&state).len(), 3, "its place is kept");
+        let before = state.changed["zk"];
+        let place = enrol(&mut state, "new", "vm-9", "k").unwrap();
+        assert_eq!((place.role.as_str(), place.id), ("zk", 2));
+        assert_eq!(members(&state), ["1 zk-a", "2 vm-9", "3 zk-c"]);
+        assert!(state.changed["zk"] > before, "the others hear of it");
+        let again = state
+            .replace_node("zk-b", token::hash("x"), 60, NOW)
+            .unwrap_err();
+        assert!(again.to_string().contains("is taken already"), "{again}");
+        // One who comes back by the old name is another.
+        make_token(&mut state, "back", role("zk"), 1, 60);
+        assert_eq!(enrol(&mut state, "back", "zk-b", "k").unwrap().id, 4);
+    }
+
+    #[test]
+    fn who_replaces_another_may_have_its_name() {
+        let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
+        let events = state
+            .replace_node("zk-b", token::hash("new"), 60, NOW)
+            .unwrap();
+        fold(&mut state, events);
+        let place = enrol(&mut state, "new", "zk-b", "other").unwrap();
+        assert_eq!((place.id, place.generation), (2, 2));
+        assert_eq!(members(&state), ["1 zk-a", "2 zk-b", "3 zk-c"]);
+        assert_eq!(state.nodes["zk-b"].settled, Settled::default());
+    }
+
+    #[test]
+    fn a_place_that_nobody_is_to_take_is_given_up() {
+        let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        let events = state
+            .replace_node("zk-b", token::hash("new"), 60, NOW)
+            .unwrap();
+        fold(&mut state, events);
+        revoke(&mut state, "zk-b");
+        join(&mut state, "zk-d");
+        assert_eq!(members(&state), ["1 zk-a", "3 zk-c", "4 zk-d"]);
+    }
+
+    #[test]
+    fn nobody_is_ahead_of_what_there_is() {
+        let state = fleet(&["zk-a"]);
+        let news = state.news(&state.nodes["zk-a"]);
+        for (sequence, view) in [(news.sequence + 1, 0), (1, news.view + 1), (1, u64::MAX)] {
+            let refusal = state
+                .settle("zk-a", Settled { sequence, view })
+                .unwrap_err();
+            assert!(matches!(refusal, Refusal::Invalid(_)), "{refusal}");
+        }
+        assert!(state.settle("vm-9", Settled::default()).is_err());
+    }
+
+    #[test]
+    fn a_machine_that_settles_where_nobody_asks_leaves_no_trace() {
+        let mut state = fleet(&["web-a", "zk-a"]);
+        let before = state.clone();
+        settle(&mut state, &["web-a"]);
+        assert_eq!(state, before);
+        settle(&mut state, &["zk-a"]);
+        let settled = state.clone();
+        assert_ne!(settled, before);
+        settle(&mut state, &["zk-a"]);
+        assert_eq!(state, settled, "twice is once");
+    }
+}
