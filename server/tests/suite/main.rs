@@ -1,9 +1,12 @@
 //! Whole servers, on real sockets, on a real directory and a real Azurite.
 
 mod attacks;
+mod authority;
 mod azurite;
 mod certificates;
 mod channel;
+mod credentials;
+mod home;
 mod intruders;
 mod logged;
 mod papers;

@@ -1,7 +1,7 @@
-//! The log and what lies beside it, on both kinds of store.
+//! The log and what lies beside it, on every kind of store.
 
 use crate::azurite::Azurite;
-use crate::on_both;
+use crate::on_every_store;
 use crate::place::{Kind, Place, azure};
 use crate::release::Release;
 use crate::world::World;
@@ -42,7 +42,7 @@ fn entry(number: u64) -> String {
     format!("log/{number:020}")
 }
 
-on_both! {
+on_every_store! {
     async fn bytes_by_path(place) {
         let store = store(&place).await;
         assert_eq!(store.read("a/b").await.unwrap(), None);
@@ -292,12 +292,21 @@ async fn a_container_that_is_not_there() {
 async fn a_wrong_key() {
     let place = Place::new(Kind::Azurite);
     let config = place.store().clone();
-    std::fs::write(config.key_file.as_ref().unwrap(), "d3Jvbmc=").unwrap();
-    let error = Store::open(&config).await.err().unwrap();
-    assert!(
-        error.to_string().contains("refuses the credentials"),
-        "{error:?}"
-    );
+    for (key, words) in [
+        ("d3Jvbmc=", "refuses the credentials"),
+        ("no base64", "azure://"),
+    ] {
+        std::fs::write(config.key_file.as_ref().unwrap(), key).unwrap();
+        let error = Store::open(&config).await.err().unwrap();
+        assert!(error.to_string().contains(words), "{error:?}");
+        assert!(!format!("{error:?}").contains(key), "{error:?}");
+    }
+    let both = cfg_server::config::StoreConfig {
+        sas_file: config.key_file.clone(),
+        ..config
+    };
+    let error = Store::open(&both).await.err().unwrap().to_string();
+    assert!(error.contains("one of them"), "{error}");
 }
 
 #[tokio::test]
