@@ -4,7 +4,7 @@ use crate::azurite::Azurite;
 use crate::on_every_store;
 use crate::place::{Kind, Place, azure};
 use crate::release::Release;
-use crate::world::World;
+use crate::world::{Desk, World};
 use bytes::Bytes;
 use cfg_catalog::digest::Digest;
 use cfg_server::founding;
@@ -242,6 +242,37 @@ on_every_store! {
         let key = rcgen::KeyPair::generate().unwrap();
         let id = world.enrol(&token, "new-1", &key).await.expect("the token works").id;
         assert_eq!(id, 3, "ids go on");
+    }
+
+    async fn reports_are_no_entries_and_every_server_finds_them(place) {
+        let world = World::begin(&place).await;
+        world.desk.publish(&Release::of(&["web"], 1)).await;
+        let machine = world.machine("web", "web-1").await;
+        let store = store(&place).await;
+        let entries = || async { store.list("log").try_collect::<Vec<_>>().await.unwrap().len() };
+        let (before, state) = (entries().await, world.running.server.log.state());
+        let results = ["applied", "converged", "failed"];
+        for number in 0..60 {
+            machine.report(results[number % 3]).await.expect("it is taken");
+        }
+        assert_eq!(entries().await, before);
+        assert_eq!(*world.running.server.log.level().await.unwrap(), *state);
+        // Forty of them told something; an entry more would be seen.
+        let runs: Vec<_> = store.list("runs/web-1").try_collect().await.unwrap();
+        assert_eq!(runs.len(), 40);
+        world.desk.token("web", 1, 600).await;
+        assert_eq!(entries().await, before + 1);
+
+        let other = Running::start(&world.config).await.expect("another server");
+        let desk = Desk::at(other.address, &world.ca, &world.alice);
+        let there = desk.fleet().await;
+        assert_eq!(there.nodes[0].result, "failed");
+        machine.report("applied").await.expect("it is taken");
+        assert_eq!(desk.fleet().await.nodes[0].result, "applied", "of a server beside it");
+        drop(other);
+        let fleet = world.desk.fleet().await;
+        let world = world.restarted().await;
+        assert_eq!(world.desk.fleet().await, fleet);
     }
 
     async fn a_fleet_begins_once(place) {
