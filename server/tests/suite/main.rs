@@ -6,6 +6,7 @@ mod azurite;
 mod certificates;
 mod channel;
 mod credentials;
+mod durable;
 mod home;
 mod intruders;
 mod logged;
