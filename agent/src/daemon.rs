@@ -1,7 +1,7 @@
 //! `cfg agent`: watches the server, runs on news and at every interval, and goes on alone while the server is away.
 
 use crate::client::assignment::Assignment;
-use crate::client::backoff::{Backoff, random, share};
+use crate::client::backoff::{Backoff, random, splayed};
 use crate::client::record::{Contact, Record, Standing};
 use crate::client::report;
 use crate::client::session::Session;
@@ -135,8 +135,10 @@ impl Daemon {
                 Next::After(wait) => Instant::now() + wait,
                 Next::Interval => {
                     self.retry.reset();
-                    let splay = share(self.config.splay, random());
-                    Instant::now() + self.config.interval + splay
+                    let Config {
+                        interval, splay, ..
+                    } = self.config;
+                    Instant::now() + splayed(interval, splay, random())
                 }
             };
             match self.wait(due).await {
