@@ -1,7 +1,10 @@
 //! `cfg agent`: watches the server, runs on news and at every interval, and goes on alone while the server is away.
 
+mod host;
+mod program;
+
 use crate::client::assignment::Assignment;
-use crate::client::backoff::{Backoff, random, share};
+use crate::client::backoff::{Backoff, random, splayed};
 use crate::client::channel::CallError;
 use crate::client::record::{Contact, Record, Standing};
 use crate::client::report;
@@ -17,11 +20,12 @@ use crate::journal;
 use cfg_catalog::chain;
 use cfg_catalog::plan::document::DryRun;
 use cfg_wire::News;
+use host::{notify, status, stop_signal};
+use program::Program;
 use sd_notify::NotifyState;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -145,8 +149,10 @@ impl Daemon {
                 Next::After(wait) => Instant::now() + wait,
                 Next::Interval => {
                     self.retry.reset();
-                    let splay = share(self.config.splay, random());
-                    Instant::now() + self.config.interval + splay
+                    let Config {
+                        interval, splay, ..
+                    } = self.config;
+                    Instant::now() + splayed(interval, splay, random())
                 }
             };
             match self.wait(due).await {
@@ -455,63 +461,5 @@ impl Daemon {
                 warn!("{}", chain(&error));
             }
         }
-    }
-}
-
-/// Turns true when it is time to end.
-fn stop_signal() -> Result<watch::Receiver<bool>, Error> {
-    let failed = |error: std::io::Error| Error::Failed(error.into());
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let (says, hears) = watch::channel(false);
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        says.send_replace(true);
-        notify(&[
-            NotifyState::Stopping,
-            NotifyState::Status("finishing the run"),
-        ]);
-        // Dropping the sender would look like the end of all signals.
-        std::future::pending::<()>().await;
-    });
-    Ok(hears)
-}
-
-fn status(text: &str) {
-    notify(&[NotifyState::Status(text)]);
-}
-
-/// Tells systemd, where it asked to be told.
-fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        debug!("systemd was not told: {error}");
-    }
-}
-
-/// Which file this program is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Program {
-    device: u64,
-    inode: u64,
-    changed: (i64, i64),
-}
-
-impl Program {
-    /// The file at the path that this process was started from; none while it is not there.
-    fn now() -> Option<Self> {
-        use std::os::unix::fs::MetadataExt as _;
-        let path = std::env::current_exe().ok()?;
-        // The kernel marks the path of a file that was replaced.
-        let text = path.to_str()?;
-        let path = text.strip_suffix(" (deleted)").unwrap_or(text);
-        let meta = std::fs::metadata(path).ok()?;
-        Some(Self {
-            device: meta.dev(),
-            inode: meta.ino(),
-            changed: (meta.mtime(), meta.mtime_nsec()),
-        })
     }
 }

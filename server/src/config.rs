@@ -44,6 +44,8 @@ pub struct StoreConfig {
     pub account: Option<String>,
     /// A file with the account's key, for those who want it in no environment.
     pub key_file: Option<PathBuf>,
+    /// A file with a shared access signature of the container.
+    pub sas_file: Option<PathBuf>,
     /// Another place than `https://ACCOUNT.blob.core.windows.net`, such as an Azurite.
     pub endpoint: Option<String>,
 }
@@ -72,6 +74,7 @@ pub const STORE_KEYS: &[Word] = &[
         .is("`file:///FOLDER`, or `azure://CONTAINER` with or without `/PREFIX`"),
     word("account", "string", "`AZURE_STORAGE_ACCOUNT_NAME`").is("the storage account"),
     word("key_file", "path", NONE).is("a file with the account's key"),
+    word("sas_file", "path", NONE).is("a file with a shared access signature instead"),
     word("endpoint", "URL", "the public cloud's").is("another place, such as an Azurite"),
 ];
 

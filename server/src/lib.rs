@@ -8,6 +8,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod download;
+pub mod folder;
 pub mod founding;
 pub mod listen;
 pub mod log;

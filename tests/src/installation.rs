@@ -147,8 +147,22 @@ impl Installation {
         output(Command::new("grep").args(["-rh", ""]).arg(folder))?.success()
     }
 
+    /// The document of a node's last run.
+    pub fn last_report(&self, node: &str) -> Result<String> {
+        let path = self.dir.join("server/store/last").join(node);
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        // The first line is the time at which it came.
+        let (_, document) = text.split_once('\n').context("no document")?;
+        Ok(document.to_owned())
+    }
+
     /// Enrols a host that has the program already, without starting its agent.
     pub fn enroll(&self, host: &Host, role: &str) -> Result<()> {
+        self.enroll_with(host, role, &[])
+    }
+
+    /// The same with these words more: `--start`.
+    pub fn enroll_with(&self, host: &Host, role: &str, more: &[&str]) -> Result<()> {
         host.copy_in(&agent_binary()?, crate::CFG)?;
         let token = self.token(role)?;
         let words = [
@@ -161,7 +175,7 @@ impl Installation {
             "--ca-sha256",
             &self.ca,
         ];
-        host.run(words).map(drop)
+        host.run(words.iter().chain(more)).map(drop)
     }
 
     /// What the server has logged.

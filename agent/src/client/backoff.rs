@@ -33,8 +33,14 @@ impl Backoff {
     }
 }
 
+/// From the end of one run to the next: the interval, and up to the splay more, which is another each time, so that machines
+/// that began together do not stay together. `random` is anywhere in 0..=u32::MAX.
+pub fn splayed(interval: Duration, splay: Duration, random: u32) -> Duration {
+    interval + share(splay, random)
+}
+
 /// The share of `whole` that `random` is of `u32::MAX`.
-pub fn share(whole: Duration, random: u32) -> Duration {
+fn share(whole: Duration, random: u32) -> Duration {
     whole.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
@@ -63,5 +69,35 @@ mod tests {
             backoff.reset();
             assert!(backoff.wait(random) <= second);
         }
+    }
+
+    #[test]
+    fn a_splay_spreads_a_fleet_evenly_between_its_bounds() {
+        let (interval, splay) = (Duration::from_secs(300), Duration::from_secs(60));
+        assert_eq!(splayed(interval, splay, 0), interval);
+        assert_eq!(splayed(interval, splay, u32::MAX), interval + splay);
+        assert_eq!(splayed(interval, Duration::ZERO, u32::MAX), interval);
+        // Six hundred machines that began together: a hundred of them in each ten seconds.
+        let mut tens = [0; 6];
+        for machine in 0..600 {
+            let wait = splayed(interval, splay, u32::MAX / 600 * machine + 7);
+            tens[(wait - interval).as_secs() as usize / 10] += 1;
+        }
+        assert!(
+            tens.iter().all(|&count| (99..=101).contains(&count)),
+            "{tens:?}"
+        );
+    }
+
+    #[test]
+    fn no_two_machines_have_the_same_number() {
+        let numbers: std::collections::BTreeSet<u32> = (0..100).map(|_| random()).collect();
+        assert!(numbers.len() > 95, "{numbers:?}");
+        // On both sides of the middle.
+        let high = numbers
+            .iter()
+            .filter(|&&number| number > u32::MAX / 2)
+            .count();
+        assert!((15..=85).contains(&high), "{high} of {}", numbers.len());
     }
 }

@@ -64,8 +64,12 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         enrolled(&peer, &folder.path().join("identity")).await;
         let path = folder.path().display();
-        let config =
-            format!("identity = \"{path}/identity\"\nstate = \"/state\"\nsplay = \"0s\"\n{keys}\n");
+        let splay = if keys.contains("splay") {
+            ""
+        } else {
+            "splay = \"0s\"\n"
+        };
+        let config = format!("identity = \"{path}/identity\"\nstate = \"/state\"\n{splay}{keys}\n");
         std::fs::write(folder.path().join("agent.toml"), config).unwrap();
         std::fs::create_dir_all(folder.path().join("root/etc")).unwrap();
         Self { peer, folder }
@@ -194,6 +198,28 @@ async fn news_are_applied_at_once_and_reported() {
     let settled = || world.peer.script.settled.lock().unwrap().clone();
     until("what it has made", || settled() == [(1, 1), (2, 1)]).await;
     stop(agent).await;
+}
+
+#[tokio::test]
+async fn runs_are_an_interval_and_some_splay_apart() {
+    let world = World::new("interval = \"1s\"\nsplay = \"2s\"").await;
+    world.offer(1, "one");
+    let agent = world.agent();
+    until("the first run", || !world.reported().is_empty()).await;
+    let mut at = vec![Instant::now()];
+    while at.len() < 6 {
+        let next = at.len() + 1;
+        until("the next run", || world.reported().len() >= next).await;
+        at.push(Instant::now());
+    }
+    stop(agent).await;
+    let gaps: Vec<Duration> = at.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let ms = Duration::from_millis;
+    // A busy machine is late.
+    let bounds = ms(900)..ms(5000);
+    assert!(gaps.iter().all(|gap| bounds.contains(gap)), "{gaps:?}");
+    // Seven of eight splays are longer than this, and five of them are hardly all shorter.
+    assert!(gaps.iter().any(|gap| *gap > ms(1250)), "{gaps:?}");
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use super::PkiError;
 use super::request::PublicKey;
-use crate::clock;
 use crate::state::identity::Identity;
+use crate::{clock, folder};
 use cfg_catalog::digest::Digest;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -207,7 +207,7 @@ fn read(path: &Path) -> Result<String, PkiError> {
 /// A folder written aside and renamed, so that a crash leaves all of the CA or none of it.
 fn store(data: &Path, key: &str, certificate: &str) -> Result<(), PkiError> {
     let written = || -> std::io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(data)?;
+        folder::make(data)?;
         std::fs::set_permissions(data, Permissions::from_mode(0o700))?;
         let aside = data.join(".pki.new");
         if aside.exists() {

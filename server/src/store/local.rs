@@ -3,7 +3,6 @@
 use super::{Store, StoreError};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
 pub(super) fn open(folder: &str) -> Result<Store, StoreError> {
@@ -18,11 +17,7 @@ pub(super) fn open(folder: &str) -> Result<Store, StoreError> {
                 .into(),
         });
     }
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(at)?;
+    crate::folder::make(std::path::Path::new(folder)).map_err(at)?;
     // Without fsync an entry that was acknowledged could be gone after a power cut.
     let objects = LocalFileSystem::new_with_prefix(folder)
         .map_err(|error| at(std::io::Error::other(error)))?

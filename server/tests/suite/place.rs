@@ -1,6 +1,6 @@
-//! Where a server of a test keeps what it has: on both kinds of store alike.
+//! Where a server of a test keeps what it has: on every kind of store alike.
 
-use crate::azurite::{ACCOUNT, Azurite, KEY};
+use crate::azurite::{ACCOUNT, Azurite, KEY, NEVER, PERMISSIONS, container_sas};
 use cfg_server::config::{Config, StoreConfig};
 use std::path::Path;
 use tempfile::TempDir;
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 pub enum Kind {
     Directory,
     Azurite,
+    AzuriteBySas,
 }
 
 /// One store, empty at first, and a data folder for one server.
@@ -27,6 +28,7 @@ impl Place {
                 ..StoreConfig::default()
             },
             Kind::Azurite => azure(&Azurite::get().new_container(), folder.path()),
+            Kind::AzuriteBySas => azure_by_sas(&Azurite::get().new_container(), folder.path()),
         };
         Self { folder, store }
     }
@@ -63,13 +65,26 @@ pub fn azure(container: &str, folder: &Path) -> StoreConfig {
         url: format!("azure://{container}"),
         account: Some(ACCOUNT.to_owned()),
         key_file: Some(key_file),
+        sas_file: None,
         endpoint: Some(Azurite::get().endpoint()),
     }
 }
 
-/// Runs one test on both kinds of store.
+/// The same, opened by a shared access signature with just what the README asks for.
+fn azure_by_sas(container: &str, folder: &Path) -> StoreConfig {
+    let sas_file = folder.join("azure.sas");
+    let sas = container_sas(container, PERMISSIONS, NEVER);
+    std::fs::write(&sas_file, format!("{sas}\n")).expect("a file");
+    StoreConfig {
+        key_file: None,
+        sas_file: Some(sas_file),
+        ..azure(container, folder)
+    }
+}
+
+/// Runs one test on every kind of store.
 #[macro_export]
-macro_rules! on_both {
+macro_rules! on_every_store {
     ($(async fn $name:ident($place:ident) $body:block)*) => {
         $(mod $name {
             use super::*;
@@ -84,6 +99,11 @@ macro_rules! on_both {
             #[tokio::test(flavor = "multi_thread")]
             async fn azurite() {
                 test($crate::place::Place::new($crate::place::Kind::Azurite)).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn azurite_by_sas() {
+                test($crate::place::Place::new($crate::place::Kind::AzuriteBySas)).await;
             }
         })*
     };

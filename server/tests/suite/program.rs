@@ -1,87 +1,9 @@
 //! The program itself, and what a machine fetches from it.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use crate::home::{Home, text};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
-
-/// A folder with a server.toml for free ports, and an agent's program.
-struct Home {
-    folder: TempDir,
-    enrol_port: u16,
-}
-
-impl Home {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let [port, enrol_port] = [free_port(), free_port()];
-        let at = |name: &str| folder.path().join(name).display().to_string();
-        let toml = format!(
-            "data = {:?}\nlisten = \"127.0.0.1:{port}\"\nenrol_listen = \"127.0.0.1:{enrol_port}\"\n\
-             names = [\"127.0.0.1\"]\nagent_binary = {:?}\n",
-            at("data"),
-            at("cfg")
-        );
-        std::fs::write(at("server.toml"), toml).expect("written");
-        std::fs::write(at("cfg"), b"#!/bin/sh\necho agent \"$@\"\n".repeat(10_000))
-            .expect("written");
-        Self { folder, enrol_port }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn call(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().expect("it runs")
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cfg-server"));
-        command
-            .arg("--config")
-            .arg(self.path().join("server.toml"))
-            .args(arguments);
-        command
-    }
-
-    /// Runs the server until the child is dropped.
-    fn serve(&self) -> Serving {
-        let mut child = self
-            .command(&["run"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it runs");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        for line in &mut lines {
-            if line.expect("it logs").contains("machines and operators at") {
-                // Somebody must read on, or its log would block.
-                std::thread::spawn(move || lines.for_each(drop));
-                return Serving(child);
-            }
-        }
-        panic!("it does not serve: {:?}", child.wait());
-    }
-}
-
-struct Serving(Child);
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.0.kill().expect("it runs");
-        self.0.wait().expect("it ended");
-    }
-}
-
-fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    free.local_addr().expect("its address").port()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 #[test]
 fn codes_of_wrong_calls() {

@@ -1,10 +1,10 @@
-//! The log and what lies beside it, on both kinds of store.
+//! The log and what lies beside it, on every kind of store.
 
 use crate::azurite::Azurite;
-use crate::on_both;
+use crate::on_every_store;
 use crate::place::{Kind, Place, azure};
 use crate::release::Release;
-use crate::world::World;
+use crate::world::{Desk, World};
 use bytes::Bytes;
 use cfg_catalog::digest::Digest;
 use cfg_server::founding;
@@ -42,7 +42,7 @@ fn entry(number: u64) -> String {
     format!("log/{number:020}")
 }
 
-on_both! {
+on_every_store! {
     async fn bytes_by_path(place) {
         let store = store(&place).await;
         assert_eq!(store.read("a/b").await.unwrap(), None);
@@ -244,6 +244,37 @@ on_both! {
         assert_eq!(id, 3, "ids go on");
     }
 
+    async fn reports_are_no_entries_and_every_server_finds_them(place) {
+        let world = World::begin(&place).await;
+        world.desk.publish(&Release::of(&["web"], 1)).await;
+        let machine = world.machine("web", "web-1").await;
+        let store = store(&place).await;
+        let entries = || async { store.list("log").try_collect::<Vec<_>>().await.unwrap().len() };
+        let (before, state) = (entries().await, world.running.server.log.state());
+        let results = ["applied", "converged", "failed"];
+        for number in 0..60 {
+            machine.report(results[number % 3]).await.expect("it is taken");
+        }
+        assert_eq!(entries().await, before);
+        assert_eq!(*world.running.server.log.level().await.unwrap(), *state);
+        // Forty of them told something; an entry more would be seen.
+        let runs: Vec<_> = store.list("runs/web-1").try_collect().await.unwrap();
+        assert_eq!(runs.len(), 40);
+        world.desk.token("web", 1, 600).await;
+        assert_eq!(entries().await, before + 1);
+
+        let other = Running::start(&world.config).await.expect("another server");
+        let desk = Desk::at(other.address, &world.ca, &world.alice);
+        let there = desk.fleet().await;
+        assert_eq!(there.nodes[0].result, "failed");
+        machine.report("applied").await.expect("it is taken");
+        assert_eq!(desk.fleet().await.nodes[0].result, "applied", "of a server beside it");
+        drop(other);
+        let fleet = world.desk.fleet().await;
+        let world = world.restarted().await;
+        assert_eq!(world.desk.fleet().await, fleet);
+    }
+
     async fn a_fleet_begins_once(place) {
         let config = place.config();
         let founded = founding::found(&config, "fleet").await.unwrap();
@@ -292,12 +323,21 @@ async fn a_container_that_is_not_there() {
 async fn a_wrong_key() {
     let place = Place::new(Kind::Azurite);
     let config = place.store().clone();
-    std::fs::write(config.key_file.as_ref().unwrap(), "d3Jvbmc=").unwrap();
-    let error = Store::open(&config).await.err().unwrap();
-    assert!(
-        error.to_string().contains("refuses the credentials"),
-        "{error:?}"
-    );
+    for (key, words) in [
+        ("d3Jvbmc=", "refuses the credentials"),
+        ("no base64", "azure://"),
+    ] {
+        std::fs::write(config.key_file.as_ref().unwrap(), key).unwrap();
+        let error = Store::open(&config).await.err().unwrap();
+        assert!(error.to_string().contains(words), "{error:?}");
+        assert!(!format!("{error:?}").contains(key), "{error:?}");
+    }
+    let both = cfg_server::config::StoreConfig {
+        sas_file: config.key_file.clone(),
+        ..config
+    };
+    let error = Store::open(&both).await.err().unwrap().to_string();
+    assert!(error.contains("one of them"), "{error}");
 }
 
 #[tokio::test]
