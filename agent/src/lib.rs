@@ -12,6 +12,7 @@ pub mod daemon;
 mod download;
 mod durable;
 pub mod effect;
+mod errno;
 pub mod error;
 pub mod facts;
 pub mod folder;

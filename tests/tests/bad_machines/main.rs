@@ -5,3 +5,4 @@ mod commands;
 mod disks;
 mod machine;
 mod paths;
+mod state;
