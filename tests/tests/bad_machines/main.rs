@@ -4,5 +4,6 @@
 mod commands;
 mod disks;
 mod machine;
+mod no_bus;
 mod paths;
 mod state;
