@@ -28,4 +28,5 @@ pub mod run;
 pub mod run_as;
 mod secrets;
 pub mod systemd;
+mod untimely;
 mod whole;
