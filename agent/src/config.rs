@@ -36,6 +36,8 @@ pub struct Config {
     pub address: Option<IpAddr>,
     /// How old apt's lists may be.
     pub index_max_age: Duration,
+    /// How long a run may wait for others that use apt or dpkg.
+    pub lock_timeout: Duration,
 }
 
 /// Whether the daemon changes anything.
@@ -68,6 +70,8 @@ pub const KEYS: &[Word] = &[
     .is("what others see as its address"),
     word("index_max_age", "duration", "`\"1d\"`")
         .is("how old apt's lists may be before packages change"),
+    word("lock_timeout", "duration", "`\"5m\"`")
+        .is("how long a run waits, in all, for others that use apt or dpkg"),
 ];
 
 #[derive(Default, Deserialize)]
@@ -83,6 +87,7 @@ struct Raw {
     mode: Option<Mode>,
     address: Option<IpAddr>,
     index_max_age: Option<String>,
+    lock_timeout: Option<String>,
 }
 
 impl Config {
@@ -144,6 +149,7 @@ impl Config {
                 raw.index_max_age,
                 Duration::from_secs(86_400),
             )?,
+            lock_timeout: time("lock_timeout", raw.lock_timeout, Duration::from_secs(300))?,
         })
     }
 }

@@ -308,6 +308,7 @@ impl Daemon {
             state: self.session.state.clone(),
             only: Vec::new(),
             index_max_age: self.config.index_max_age,
+            lock_timeout: self.config.lock_timeout,
             told: &|text| info!("{text}"),
         }
     }

@@ -1,5 +1,6 @@
 //! Files of cfg's own that are there whole or not at all, also after a power cut.
 
+use crate::errno;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -24,8 +25,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // The old content stands; a leftover of the new would only be clutter.
         let _ = fs::remove_file(&draft);
     }
-    written?;
-    File::open(folder)?.sync_all()
+    written.map_err(errno::explained)?;
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(errno::explained)
 }
 
 fn write_draft(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -77,10 +80,10 @@ pub fn private_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
         match DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-            Err(error) => return Err(error),
+            Err(error) => return Err(errno::explained(error)),
         }
         if path != folder {
-            fs::set_permissions(path, Permissions::from_mode(0o755))?;
+            fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(errno::explained)?;
         }
         made.push(path.to_owned());
     }

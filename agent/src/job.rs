@@ -59,6 +59,8 @@ pub struct Job {
     pub only: Vec<Only>,
     /// How old apt's lists may be.
     pub index_max_age: Duration,
+    /// How long a run may wait for others that use apt or dpkg.
+    pub lock_timeout: Duration,
     /// Hears what is waited for.
     pub told: &'static (dyn Fn(&str) + Sync),
 }
@@ -197,7 +199,7 @@ impl Job {
             only: only.as_ref(),
             apt: Settings {
                 index_max_age: self.index_max_age,
-                ..Settings::default()
+                lock_timeout: self.lock_timeout,
             },
             told: self.told,
         };

@@ -26,6 +26,7 @@ mod local;
 pub mod pages;
 pub mod readme;
 mod sandbox;
+mod strace;
 mod wait;
 
 pub use background::Background;
@@ -37,4 +38,5 @@ pub use image::Image;
 pub use installation::{Catalog, Installation, dry_run, status};
 pub use local::{CFG, Local, Run};
 pub use sandbox::Sandbox;
+pub use strace::Trace;
 pub use wait::{becomes, eventually};

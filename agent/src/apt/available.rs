@@ -38,13 +38,16 @@ pub fn versions(root: &Path, packages: &[&str]) -> anyhow::Result<BTreeMap<Strin
     Ok(found)
 }
 
-/// Looks into another root, and never writes a cache: a dry run must leave nothing behind.
+/// Looks into another root, and writes neither a cache nor what was asked of its planner, which apt logs of simulations
+/// too: a dry run must leave nothing behind.
 pub(super) fn options(root: &Path) -> Vec<String> {
     let mut options = vec![
         "-o".into(),
         "Dir::Cache::pkgcache=".into(),
         "-o".into(),
         "Dir::Cache::srcpkgcache=".into(),
+        "-o".into(),
+        "Dir::Log::Planner=/dev/null".into(),
     ];
     if root != Path::new("/") {
         options.extend(["-o".into(), format!("Dir={}", root.display())]);

@@ -103,10 +103,10 @@ impl Transaction {
 
     /// The calls that bring it about. What is purged is removed in the same call as the rest goes in, so that one may
     /// take another's place, and its configuration goes after.
-    pub fn calls(&self, lock_timeout_s: u64) -> Vec<Vec<String>> {
+    pub fn calls(&self) -> Vec<Vec<String>> {
         let mut calls = Vec::new();
         if !self.install.is_empty() || !self.remove.is_empty() {
-            let mut call = self.apt_get(lock_timeout_s);
+            let mut call = self.apt_get();
             call.extend(["install".into(), "--".into()]);
             call.extend(self.install.iter().map(Install::argument));
             let gone = self.remove.iter().chain(&self.purge);
@@ -117,7 +117,7 @@ impl Transaction {
             calls.push(call);
         }
         if !self.purge.is_empty() {
-            let mut call = self.apt_get(lock_timeout_s);
+            let mut call = self.apt_get();
             call.extend(["purge".into(), "--".into()]);
             call.extend(self.purge.iter().cloned());
             calls.push(call);
@@ -125,8 +125,8 @@ impl Transaction {
         calls
     }
 
-    fn apt_get(&self, lock_timeout_s: u64) -> Vec<String> {
-        let mut call = apt_get(lock_timeout_s);
+    fn apt_get(&self) -> Vec<String> {
+        let mut call = apt_get();
         if self.remove.is_empty() && self.purge.is_empty() {
             call.push("--no-remove".into());
         }
@@ -137,8 +137,8 @@ impl Transaction {
     }
 }
 
-/// apt-get with the options that every call has.
-fn apt_get(lock_timeout_s: u64) -> Vec<String> {
+/// apt-get with the options that every call has. It waits for no lock: who calls it does, and says so.
+fn apt_get() -> Vec<String> {
     [
         "apt-get",
         "-y",
@@ -151,15 +151,15 @@ fn apt_get(lock_timeout_s: u64) -> Vec<String> {
         "-o",
         "Dpkg::Use-Pty=0",
         "-o",
-        &format!("DPkg::Lock::Timeout={lock_timeout_s}"),
+        "DPkg::Lock::Timeout=0",
     ]
     .map(str::to_owned)
     .to_vec()
 }
 
 /// Refreshes the index; a source that cannot be reached is an error, which apt-get alone only warns of.
-pub fn refresh(lock_timeout_s: u64) -> Vec<String> {
-    let mut call = apt_get(lock_timeout_s);
+pub fn refresh() -> Vec<String> {
+    let mut call = apt_get();
     call.extend(["-o", "APT::Update::Error-Mode=any", "update"].map(str::to_owned));
     call
 }
@@ -178,15 +178,15 @@ pub fn configure() -> Vec<String> {
 }
 
 /// Installs what half-installed packages miss.
-pub fn fix(lock_timeout_s: u64) -> Vec<String> {
-    let mut call = apt_get(lock_timeout_s);
+pub fn fix() -> Vec<String> {
+    let mut call = apt_get();
     call.extend(["--no-remove", "--fix-broken", "install"].map(str::to_owned));
     call
 }
 
 /// Unpacks packages again in the version that they have: apt takes them for installed, whatever is missing of them.
-pub fn reinstall(lock_timeout_s: u64, packages: &[Install]) -> Vec<String> {
-    let mut call = apt_get(lock_timeout_s);
+pub fn reinstall(packages: &[Install]) -> Vec<String> {
+    let mut call = apt_get();
     call.extend(["--no-remove", "--reinstall", "install", "--"].map(str::to_owned));
     call.extend(packages.iter().map(Install::argument));
     call
@@ -244,18 +244,18 @@ mod tests {
             install: vec![install("a", None), install("b:i386", Some("1:2-3"))],
             ..Transaction::default()
         };
-        let calls = transaction.calls(9);
+        let calls = transaction.calls();
         assert_eq!(calls.len(), 1);
         let call = calls[0].join(" ");
         assert!(call.contains(" --no-remove "), "{call}");
         assert!(call.ends_with(" install -- a b:i386=1:2-3"), "{call}");
-        assert!(call.contains("DPkg::Lock::Timeout=9"), "{call}");
+        assert!(call.contains("DPkg::Lock::Timeout=0"), "{call}");
         assert!(!call.contains("--allow-downgrades"), "{call}");
 
         transaction.purge.push("c".into());
         transaction.downgrades = Downgrades::Listed;
         let calls: Vec<_> = transaction
-            .calls(9)
+            .calls()
             .iter()
             .map(|call| call.join(" "))
             .collect();
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_is_unpacked_again_keeps_its_version() {
-        let call = reinstall(9, &[install("a:amd64", Some("1-2")), install("b", None)]).join(" ");
+        let call = reinstall(&[install("a:amd64", Some("1-2")), install("b", None)]).join(" ");
         assert!(call.contains(" --no-remove "), "{call}");
         let end = " --reinstall install -- a:amd64=1-2 b";
         assert!(call.ends_with(end), "{call}");

@@ -20,6 +20,7 @@ use anyhow::{Context as _, bail};
 use get::Install;
 use index::Index;
 use status::Status;
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -31,7 +32,7 @@ const PATIENCE_S: u64 = 2 * 60 * 60;
 pub struct Settings {
     /// How old the index may be.
     pub index_max_age: Duration,
-    /// How long to wait for another apt or dpkg.
+    /// How long a run may wait for others that use apt or dpkg, in all.
     pub lock_timeout: Duration,
 }
 
@@ -41,6 +42,29 @@ impl Default for Settings {
             index_max_age: Duration::from_secs(24 * 60 * 60),
             lock_timeout: Duration::from_secs(5 * 60),
         }
+    }
+}
+
+/// Between two attempts to get a lock.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a run may still wait for others that use apt or dpkg, whatever it calls.
+#[derive(Debug)]
+pub struct Patience(Cell<Duration>);
+
+impl Patience {
+    /// All of it.
+    pub fn new(settings: Settings) -> Self {
+        Self(Cell::new(settings.lock_timeout))
+    }
+
+    /// Waits so long, or as long as may be; says whether there was time left.
+    fn wait(&self, time: Duration) -> bool {
+        let left = self.0.get();
+        let time = time.min(left);
+        std::thread::sleep(time);
+        self.0.set(left - time);
+        !time.is_zero()
     }
 }
 
@@ -54,29 +78,39 @@ pub struct Apt<'a> {
     pub effects: &'a Effects,
     /// How.
     pub settings: Settings,
+    /// How long it may still wait for others.
+    pub patience: &'a Patience,
+    /// Hears what is waited for.
+    pub told: &'a dyn Fn(&str),
     /// The name of the run; children carry it as `CFG_RUN`.
     pub run: String,
 }
 
 impl Apt<'_> {
-    /// Runs a call to its end, and again while another apt holds a lock that apt itself does not wait for.
+    /// Runs a call to its end, and again while another apt or dpkg holds a lock.
     fn call(&self, argv: Vec<String>) -> anyhow::Result<Ended> {
         self.call_task(&self.task(argv))
     }
 
     fn call_task(&self, task: &Task) -> anyhow::Result<Ended> {
-        let deadline = SystemTime::now() + self.settings.lock_timeout;
         let mut pause = Duration::from_millis(500);
+        let mut waits_for = None;
         loop {
             let ended = self.effects.run(task)?;
-            if ended.outcome.is_success()
-                || !words::is_locked(&ended.output)
-                || SystemTime::now() + pause > deadline
-            {
+            if ended.outcome.is_success() {
                 return Ok(ended);
             }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_secs(10));
+            let Some(holder) = words::locked(&ended.output) else {
+                return Ok(ended);
+            };
+            if waits_for.as_ref() != Some(&holder) {
+                (self.told)(&format!("waiting for another apt or dpkg: {holder}"));
+                waits_for = Some(holder);
+            }
+            if !self.patience.wait(pause) {
+                return Ok(ended);
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -137,7 +171,7 @@ impl Apt<'_> {
             return Ok(None);
         }
         tracing::info!("refreshing apt's index");
-        let ended = self.call(get::refresh(self.lock_timeout_s()))?;
+        let ended = self.call(get::refresh())?;
         if ended.outcome.is_success() {
             self.index().refreshed_now()?;
             return Ok(None);
@@ -161,7 +195,7 @@ impl Apt<'_> {
         if self.unpack_again()? {
             return Ok(None);
         }
-        let fixed = self.call(get::fix(self.lock_timeout_s()))?;
+        let fixed = self.call(get::fix())?;
         if fixed.outcome.is_success() {
             return Ok(None);
         }
@@ -183,7 +217,7 @@ impl Apt<'_> {
             if packages.is_empty() {
                 continue;
             }
-            self.call(get::reinstall(self.lock_timeout_s(), packages))?;
+            self.call(get::reinstall(packages))?;
             if !Status::read(&self.root)?.is_interrupted() {
                 return Ok(true);
             }
@@ -201,10 +235,6 @@ impl Apt<'_> {
         }
         self.must(get::mark(word, packages))
             .with_context(|| format!("apt-mark {word}"))
-    }
-
-    fn lock_timeout_s(&self) -> u64 {
-        self.settings.lock_timeout.as_secs()
     }
 }
 

@@ -60,7 +60,7 @@ impl Question<'_> {
         added: &[Transaction],
     ) -> anyhow::Result<Option<String>> {
         // What is purged is removed in the first call.
-        let Some(call) = whole.calls(0).into_iter().next() else {
+        let Some(call) = whole.calls().into_iter().next() else {
             return Ok(None);
         };
         let mut call = get::simulated(&call);

@@ -2,7 +2,7 @@
 
 use super::get::{self, Transaction};
 use super::refused::{all, complaint, explained, unlisted};
-use super::{Apt, unheld};
+use super::{Apt, unheld, words};
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,7 +72,7 @@ impl Apt<'_> {
             all(single, &why)
         };
         let singles = transaction.one_by_one();
-        if singles.len() < 2 {
+        if singles.len() < 2 || words::is_of_lock(&complaint) {
             return Ok(told(transaction, complaint));
         }
         tracing::warn!("apt refuses the whole, now package by package: {complaint}");
@@ -87,7 +87,7 @@ impl Apt<'_> {
 
     /// Gives apt's complaint where it failed.
     fn once(&self, transaction: &Transaction) -> anyhow::Result<Option<String>> {
-        for call in transaction.calls(self.lock_timeout_s()) {
+        for call in transaction.calls() {
             if let Some(refusal) = self.unlisted_removals(transaction, &call)? {
                 return Ok(Some(refusal));
             }

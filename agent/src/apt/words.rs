@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 /// The tool's own last words about what went wrong; its last lines where none of them is an error.
 pub fn complaint(output: &str) -> String {
+    if let Some(holder) = locked(output) {
+        return format!("{LOCKED}: {holder}");
+    }
     let lines: Vec<&str> = output
         .lines()
         .map(str::trim_end)
@@ -11,10 +14,19 @@ pub fn complaint(output: &str) -> String {
         .collect();
     let mut told: Vec<&str> = Vec::new();
     let mut after_error = false;
-    for line in &lines {
-        let begins = ["E: ", "W: Failed", "dpkg: error", "dpkg: warning: error"]
-            .iter()
-            .any(|start| line.starts_with(start));
+    for (n, line) in lines.iter().enumerate() {
+        if line.starts_with("dpkg: error processing") {
+            told.extend(script(&lines[..n]));
+        }
+        let begins = [
+            "E: ",
+            "W: Failed",
+            "W: GPG error",
+            "dpkg: error",
+            "dpkg: warning: error",
+        ]
+        .iter()
+        .any(|start| line.starts_with(start));
         // dpkg explains on indented lines below, and names what it gave up at the end.
         let goes_on = after_error && line.starts_with(' ');
         if (begins || goes_on) && !told.contains(line) {
@@ -39,13 +51,65 @@ pub fn complaint(output: &str) -> String {
     told[last..].join("\n")
 }
 
-/// Whether another apt, dpkg or debconf was at work: worth waiting for.
-pub fn is_locked(output: &str) -> bool {
-    output.lines().any(|line| {
-        let apt = line.starts_with("E: ")
-            && (line.contains("Could not get lock") || line.contains("lock-frontend"));
+/// How dpkg and apt begin the lines in which they say what they are at.
+const PROGRESS: &[&str] = &[
+    "Setting up ",
+    "Unpacking ",
+    "Preparing to unpack ",
+    "Selecting previously ",
+    "(Reading database",
+    "Processing triggers for ",
+    "Removing ",
+    "Purging configuration files for ",
+    "dpkg: ",
+    "Errors were encountered",
+    "Get:",
+    "Fetched ",
+];
+
+/// So many lines of a script are worth quoting.
+const SCRIPT_LINES: usize = 5;
+
+/// What a package's script printed before dpkg gave it up: its last lines.
+fn script<'a>(before: &[&'a str]) -> Vec<&'a str> {
+    let printed = before
+        .iter()
+        .rev()
+        .take_while(|line| !PROGRESS.iter().any(|start| line.starts_with(start)));
+    let mut last: Vec<&str> = printed.take(SCRIPT_LINES).copied().collect();
+    last.reverse();
+    last.retain(|line| !line.starts_with(' '));
+    last
+}
+
+/// How a complaint begins that is about a lock.
+const LOCKED: &str = "another apt or dpkg is at work, and did not end while this run waited for it";
+
+/// Whether this is the complaint of what found a lock held.
+pub fn is_of_lock(complaint: &str) -> bool {
+    complaint.starts_with(LOCKED)
+}
+
+/// Who holds which lock, where another apt, dpkg or debconf was at work: worth waiting for.
+pub fn locked(output: &str) -> Option<String> {
+    output.lines().find_map(|line| {
+        if let Some(held) = line.strip_prefix("E: Could not get lock ") {
+            return Some(match held.split_once(". It is held by process ") {
+                Some((lock, process)) => format!("process {process} holds {lock}"),
+                None => format!("somebody holds {held}"),
+            });
+        }
+        let dpkg = line.strip_prefix("dpkg: error: ");
+        if let Some((lock, process)) =
+            dpkg.and_then(|words| words.split_once(" was locked by another process with pid "))
+        {
+            return Some(format!(
+                "process {process} holds /var/lib/dpkg/lock ({lock})"
+            ));
+        }
         let debconf = line.starts_with("debconf: DbDriver") && line.contains("is locked by");
-        apt || debconf
+        let frontend = line.starts_with("E: ") && line.contains("lock-frontend");
+        (debconf || frontend).then(|| line.to_owned())
     })
 }
 
@@ -91,11 +155,15 @@ mod tests {
             ),
             (
                 "Setting up x (1) ...\nboom\ndpkg: error processing package x (--configure):\n installed x package post-installation script subprocess returned error exit status 3\nErrors were encountered while processing:\n x\nE: Sub-process /usr/bin/dpkg returned an error code (1)\n",
-                "dpkg: error processing package x (--configure):\n installed x package post-installation script subprocess returned error exit status 3\nE: Sub-process /usr/bin/dpkg returned an error code (1)",
+                "boom\ndpkg: error processing package x (--configure):\n installed x package post-installation script subprocess returned error exit status 3\nE: Sub-process /usr/bin/dpkg returned an error code (1)",
             ),
             (
                 "The following packages have unmet dependencies:\n a : Depends: b but it is not installable\nE: Unable to correct problems, you have held broken packages.\n",
                 " a : Depends: b but it is not installable\nE: Unable to correct problems, you have held broken packages.",
+            ),
+            (
+                "W: GPG error: http://r suite InRelease: The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 1\nE: The repository 'http://r suite InRelease' is not signed.\n",
+                "W: GPG error: http://r suite InRelease: The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 1\nE: The repository 'http://r suite InRelease' is not signed.",
             ),
             ("something\nodd\n", "something\nodd"),
         ] {
@@ -121,11 +189,27 @@ mod tests {
 
     #[test]
     fn locks() {
-        assert!(is_locked(
-            "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 9 (apt-get)\n"
-        ));
-        assert!(!is_locked(
-            "Could not get lock\nE: Unable to locate package lock\n"
-        ));
+        for (line, holder) in [
+            (
+                "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 9 (apt-get)",
+                "process 9 (apt-get) holds /var/lib/apt/lists/lock",
+            ),
+            (
+                "E: Could not get lock /x - open (11: Resource temporarily unavailable)",
+                "somebody holds /x - open (11: Resource temporarily unavailable)",
+            ),
+            (
+                "dpkg: error: dpkg frontend lock was locked by another process with pid 7",
+                "process 7 holds /var/lib/dpkg/lock (dpkg frontend lock)",
+            ),
+        ] {
+            let output = format!("Reading package lists...\n{line}\nE: Unable to lock\n");
+            assert_eq!(locked(&output).unwrap(), holder);
+            let told = complaint(&output);
+            assert!(is_of_lock(&told) && told.ends_with(holder), "{told}");
+        }
+        let other = "Could not get lock\nE: Unable to locate package lock\n";
+        assert_eq!(locked(other), None);
+        assert!(!is_of_lock(&complaint(other)));
     }
 }

@@ -1,6 +1,7 @@
 //! A connection to the server that makes itself again when it breaks, and what its failures mean.
 
 use crate::address::ServerUrl;
+use crate::untimely;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -80,7 +81,10 @@ fn chain(status: &Status) -> String {
     add(&mut words, status.message());
     let mut cause = std::error::Error::source(status);
     while let Some(error) = cause {
-        add(&mut words, &error.to_string());
+        match untimely::told(error) {
+            Some(told) => add(&mut words, &told),
+            None => add(&mut words, &error.to_string()),
+        }
         cause = error.source();
     }
     if words.is_empty() {

@@ -144,7 +144,11 @@ impl Identity {
 
     /// Whether there is one, as far as this caller may see.
     pub fn exists(folder: &Path) -> bool {
-        !matches!(folder.join(FILE).try_exists(), Ok(false))
+        match folder.join(FILE).try_exists() {
+            Ok(there) => there,
+            // Nothing lies in what is no folder.
+            Err(error) => error.kind() != std::io::ErrorKind::NotADirectory,
+        }
     }
 
     /// Writes it in the place of the old one, and forgets the pending key.

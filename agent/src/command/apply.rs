@@ -143,6 +143,7 @@ impl Apply {
             state: place.state.clone(),
             only: self.only.clone(),
             index_max_age: config.index_max_age,
+            lock_timeout: config.lock_timeout,
             told: &output::note,
         }
     }

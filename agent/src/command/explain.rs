@@ -50,6 +50,7 @@ impl Explain {
             // All of it: what others do first has a say in what is left to do here.
             only: Vec::new(),
             index_max_age: config.index_max_age,
+            lock_timeout: config.lock_timeout,
             told: &output::note,
             rendered: Default::default(),
         };

@@ -5,6 +5,7 @@ use super::timely::Timely;
 use super::url::Url;
 use crate::address;
 use crate::proxy;
+use crate::untimely;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -126,7 +127,7 @@ fn secure(
     // Here, and not at the first read, so that what is wrong with a certificate is told as that.
     while stream.conn.is_handshaking() {
         let shaken = stream.conn.complete_io(&mut stream.sock);
-        shaken.map_err(|error| error.to_string())?;
+        shaken.map_err(|error| untimely::told(&error).unwrap_or_else(|| error.to_string()))?;
     }
     Ok(stream)
 }

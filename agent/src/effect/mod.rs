@@ -11,6 +11,7 @@ mod wait;
 pub use inside::run as run_inside;
 pub use wait::wait_for;
 
+use crate::errno;
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
@@ -230,6 +231,7 @@ impl Effects {
             .recursive(true)
             .mode(0o700)
             .create(&folder)
+            .map_err(errno::explained)
             .with_context(|| format!("cannot make {}", folder.display()))?;
         let text = serde_json::to_vec(task).context("a task does not go into JSON")?;
         let write = || -> std::io::Result<()> {
@@ -242,7 +244,9 @@ impl Effects {
             file.write_all(&text)?;
             file.sync_all()
         };
-        write().with_context(|| format!("cannot write into {}", folder.display()))?;
+        write()
+            .map_err(errno::explained)
+            .with_context(|| format!("cannot write into {}", folder.display()))?;
         Ok(folder)
     }
 
@@ -309,6 +313,7 @@ fn lock_file(folder: &Path) -> anyhow::Result<File> {
         .truncate(false)
         .mode(0o600)
         .open(folder.join(LOCK))
+        .map_err(errno::explained)
         .with_context(|| format!("cannot open the lock in {}", folder.display()))
 }
 

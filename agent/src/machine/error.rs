@@ -1,10 +1,11 @@
 //! What can go wrong at the file system, told with path and remedy.
 
+use crate::errno;
 use rustix::io::Errno;
 
 /// A system call on a path failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{doing} {path}: {}", told(*.errno))]
+#[error("{doing} {path}: {}", errno::words(*.errno))]
 pub struct SysError {
     /// What was tried: "opening", "renaming to".
     pub doing: &'static str,
@@ -33,27 +34,6 @@ impl SysError {
             errno: Errno::from_io_error(&error).unwrap_or(Errno::IO),
         }
     }
-}
-
-/// The kernel's answer in words, with what a person can do about it.
-fn told(errno: Errno) -> String {
-    let remedy = match errno {
-        Errno::NOSPC => "; free space (or inodes) on that file system and run again",
-        Errno::DQUOT => "; the quota is used up",
-        Errno::ROFS => "; the file system is mounted read-only",
-        Errno::PERM => "; the file may be immutable (see lsattr), or this needs root",
-        Errno::ACCESS => "; this needs root",
-        Errno::NOSYS => "; Linux 5.6 or newer is needed",
-        Errno::STALE => "; somebody else changed it at the same moment, run again",
-        Errno::BUSY => "; it is a mount of its own",
-        Errno::MFILE | Errno::NFILE => "; too many files are open",
-        Errno::IO => "; the disk may be failing, see the kernel's log",
-        _ => "",
-    };
-    // The number that the standard library adds says nothing to a person who has the words.
-    let words = std::io::Error::from(errno).to_string();
-    let words = words.split(" (os error").next().unwrap_or(&words);
-    format!("{words}{remedy}")
 }
 
 /// Why a path could not be walked.

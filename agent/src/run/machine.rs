@@ -216,6 +216,8 @@ pub(super) struct Whole<'a> {
     blobs: &'a dyn BlobSource,
     effects: Effects,
     settings: apt::Settings,
+    patience: apt::Patience,
+    told: &'a dyn Fn(&str),
     run: String,
     began: Instant,
     /// Of commands that succeeded, until the ledger says so.
@@ -236,6 +238,8 @@ impl<'a> Whole<'a> {
             blobs: context.blobs,
             effects,
             settings: context.apt,
+            patience: apt::Patience::new(context.apt),
+            told: context.told,
             run: run.to_owned(),
             began: Instant::now(),
             settled: Vec::new(),
@@ -248,6 +252,8 @@ impl<'a> Whole<'a> {
             state: self.state.path().to_owned(),
             effects: &self.effects,
             settings: self.settings,
+            patience: &self.patience,
+            told: self.told,
             run: self.run.clone(),
         }
     }

@@ -140,6 +140,8 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     let ledger = begin(context.desired, &snapshot, &known);
     context.state.keep_ledger(&ledger)?;
     let unproven = context.state.unproven()?;
+    let changes = plan.steps.iter().any(|step| !step.changes.is_empty());
+    let reserve = changes.then(|| context.state.reserve()).transpose()?;
     let engine = Engine::new(
         &mut whole,
         context.desired,
@@ -152,6 +154,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         Trouble::Failed(why) => RunError::Other(anyhow::anyhow!("{why}")),
         Trouble::Stop(error) => RunError::Other(error),
     })?;
+    drop(reserve);
     let document = Document::of_run(clock.head(context, Some(run.clone())), &plan, done);
     context.state.keep_run(&run, &document)?;
     Ok(document)

@@ -1,12 +1,12 @@
 //! The folder in which cfg keeps what it must remember of a machine.
 
-use crate::durable;
+use crate::{durable, errno};
 use anyhow::Context as _;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::Ledger;
 use cfg_catalog::plan::document::Document;
 use cfg_catalog::plan::leftovers::Managed;
-use rustix::fs::FlockOperation;
+use rustix::fs::{FallocateFlags, FlockOperation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 
 /// How many runs are remembered.
 const RUNS: usize = 100;
+
+/// Bytes: more than the document of all but the largest runs has.
+const RESERVE: u64 = 1 << 20;
 
 /// `/var/lib/cfg`, or its like below `--root`.
 #[derive(Clone, Debug)]
@@ -27,6 +30,19 @@ pub struct StateDir {
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
+}
+
+/// Space that is set aside until this is dropped.
+#[derive(Debug)]
+pub struct Reserve {
+    path: PathBuf,
+}
+
+impl Drop for Reserve {
+    fn drop(&mut self) {
+        // What stays is taken over by the next run.
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
 impl StateDir {
@@ -65,6 +81,7 @@ impl StateDir {
             .truncate(false)
             .mode(0o600)
             .open(&path)
+            .map_err(errno::explained)
             .with_context(|| format!("cannot open {}", path.display()))?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Lock { _file: file })),
@@ -140,6 +157,36 @@ impl StateDir {
             return Ok(());
         }
         durable::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Sets aside what writing down the end of a run takes, before the run begins: a run that could not be remembered
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// Where there is no room.
+    pub fn reserve(&self) -> anyhow::Result<Reserve> {
+        let reserve = Reserve {
+            path: self.path.join("reserve"),
+        };
+        let took = || -> std::io::Result<()> {
+            let mut options = OpenOptions::new();
+            let file = options
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&reserve.path)?;
+            match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, RESERVE) {
+                // Some file systems set nothing aside.
+                Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
+        };
+        took().map_err(errno::explained).with_context(|| {
+            let path = self.path.display();
+            format!("nothing is changed, since the run could not be written down in {path}")
+        })?;
+        Ok(reserve)
     }
 
     fn runs(&self) -> PathBuf {
@@ -239,6 +286,19 @@ mod tests {
         assert_eq!(names[0], "005");
         assert_eq!(state.run("104").unwrap(), document);
         assert!(state.run("004").is_err());
+    }
+
+    #[test]
+    fn space_is_set_aside_until_it_is_needed() {
+        let (folder, state) = state();
+        let reserve = state.reserve().unwrap();
+        let file = state.path().join("reserve");
+        assert_eq!(std::fs::metadata(&file).unwrap().len(), RESERVE);
+        drop(reserve);
+        assert!(!file.exists());
+        let none = StateDir::new(folder.path().join("none"));
+        let error = format!("{:#}", none.reserve().unwrap_err());
+        assert!(error.starts_with("nothing is changed, since "), "{error}");
     }
 
     #[test]

@@ -95,6 +95,14 @@ async fn only_the_server_that_was_meant_gets_the_token() {
         (Chain::WithoutCa, "shows no CA"),
         (Chain::OfAnother, "invalid peer certificate"),
         (Chain::OtherName, "not valid for name"),
+        (
+            Chain::Past,
+            "its certificate ended at 2020-02-01T00:00:00Z, and this machine's clock says",
+        ),
+        (
+            Chain::Future,
+            "its certificate begins at 2098-01-01T00:00:00Z, and this machine's clock says",
+        ),
     ] {
         let peer = Peer::with(chain).await;
         let folder = tempfile::tempdir().unwrap();

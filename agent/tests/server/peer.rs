@@ -61,6 +61,10 @@ pub enum Chain {
     OfAnother,
     /// Its certificate is for another name.
     OtherName,
+    /// Its certificate has run out.
+    Past,
+    /// Its certificate is not valid yet.
+    Future,
 }
 
 pub struct Peer {
@@ -156,7 +160,12 @@ fn tls(
         Chain::OtherName => "192.0.2.1",
         _ => "127.0.0.1",
     };
-    let params = CertificateParams::new(vec![name.into()]).unwrap();
+    let mut params = CertificateParams::new(vec![name.into()]).unwrap();
+    match chain {
+        Chain::Past => params.not_after = rcgen::date_time_ymd(2020, 2, 1),
+        Chain::Future => params.not_before = rcgen::date_time_ymd(2098, 1, 1),
+        _ => {}
+    }
     let other = authority();
     let own = match chain {
         Chain::OfAnother => params.signed_by(&key, &other),

@@ -75,6 +75,16 @@ fn listed(ids: &[&ResourceId]) -> String {
 const ADVICE: &[(Kind, &str, &str)] = &[
     (
         Kind::Package,
+        "NO_PUBKEY",
+        "give the repository the key that it is signed with, as its `signed_by`",
+    ),
+    (
+        Kind::Package,
+        "the index could not be refreshed whole",
+        "see to the repository that apt could not read; if it has no such package, correct the name",
+    ),
+    (
+        Kind::Package,
         "no repository has",
         "correct the name, or declare the repository that has it",
     ),
@@ -85,8 +95,8 @@ const ADVICE: &[(Kind, &str, &str)] = &[
     ),
     (
         Kind::Package,
-        "Could not get lock",
-        "wait until the other apt or dpkg has ended",
+        "another apt or dpkg is at work",
+        "run again once it has ended; `lock_timeout` in agent.toml is how long a run waits for it",
     ),
     (
         Kind::Package,

@@ -1,0 +1,218 @@
+//! A dry run changes nothing: what it asks of the kernel, and the file system before and after it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use cfg_tests::{CFG, Host, Local, Output, Run, Sandbox, Trace};
+use sha2::{Digest as _, Sha256};
+
+/// Where traces go: in memory, apart from what is compared.
+const TRACES: &str = "/run/traces";
+
+const USERS: [&str; 2] = ["root", "nobody"];
+
+/// Every name on the host's disk with its inode, type, mode, owner, size, times and target; and what systemd keeps in
+/// memory. The journal goes on by itself.
+const TREE: &str = "find / -xdev -path /var/log/journal -prune -o \
+    -printf '%p %i %y %m %U %G %s %T@ %C@ %l\\n'; \
+    find /run/systemd /etc/machine-id /tmp -path '*/journal' -prune -o -printf '%p %i %y %m %s %l\\n'";
+
+/// What a whole dry run asks, by words of its trace.
+const KINDS: [(&str, &str); 4] = [
+    ("apt's index", "\"policy\""),
+    ("apt's resolver", "\"--simulate\""),
+    ("a guard", "CLONE_NEWNS"),
+    ("systemd", "/system_bus_socket"),
+];
+
+/// A host with the catalog at `/srv/roles`, readable for everybody, and each user's own file of secrets.
+struct Machine {
+    host: Host,
+    /// `--set`, where the role needs it.
+    sha256: String,
+}
+
+impl Machine {
+    fn boot(sandbox: &Sandbox) -> Result<Machine> {
+        let host = sandbox.host("vm-1", "10.77.0.11")?;
+        host.use_local_repository()?;
+        host.boot()?;
+        Local::on(&host)?;
+        host.sh("apt-get update && apt-get install -y strace")?;
+        let role = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dry_runs/role");
+        copy(&host, &role, "/srv/roles/all")?;
+        let key = fs::read(sandbox.repository_key()?).context("the repository's key")?;
+        host.write_file("/srv/roles/all/key.asc", &key)?;
+        host.sh("cd /tmp && mkdir -p carried-1/bin && echo true >carried-1/bin/run && tar cf /srv/roles/all/carried.tar carried-1")?;
+        for user in USERS {
+            host.write_file(&format!("/srv/secrets.{user}"), "key = \"Kanari\"\n")?;
+            host.sh(&format!(
+                "chown {user} /srv/secrets.{user} && chmod 600 /srv/secrets.{user}"
+            ))?;
+        }
+        let sha256 = format!("sha256={}", hex(&Sha256::digest(&key)));
+        sandbox.step("booted");
+        Ok(Machine { host, sha256 })
+    }
+
+    fn apply<'a>(&'a self, secrets: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+        let mut words = vec![
+            CFG,
+            "apply",
+            "--catalog",
+            "/srv/roles",
+            "--role",
+            "all",
+            "--set",
+            &self.sha256,
+        ];
+        words.extend(["--secrets", secrets]);
+        words.extend(more);
+        words
+    }
+
+    /// A dry run of that user with these words more, in which nothing was changed by anybody.
+    fn dry_run(&self, user: &str, more: &[&str]) -> Result<(Output, Vec<&'static str>)> {
+        let secrets = format!("/srv/secrets.{user}");
+        let mut words = Trace::words(TRACES, user);
+        words.extend(
+            self.apply(&secrets, &[&["--dry-run"], more].concat())
+                .into_iter()
+                .map(str::to_owned),
+        );
+        self.host
+            .sh(&format!("rm -rf {TRACES} && mkdir -m 777 {TRACES}"))?;
+        let before = self.host.sh(TREE)?;
+        let told = self.host.exec(&words)?;
+        let after = self.host.sh(TREE)?;
+        let trace = Trace::read(&self.host, TRACES)?;
+        let what = || format!("{user} {more:?}: {told}");
+        let offences = trace.offences().with_context(what)?;
+        ensure!(offences.is_empty(), "{}\n{:#?}", what(), offences);
+        let differs: Vec<&str> = changed(&before, &after);
+        ensure!(differs.is_empty(), "{}\n{differs:#?}", what());
+        let traced = KINDS
+            .iter()
+            .filter(|(_, words)| trace.has(words))
+            .map(|(kind, _)| *kind);
+        Ok((told, traced.collect()))
+    }
+}
+
+/// Copies a folder of this machine into a host.
+fn copy(host: &Host, from: &Path, to: &str) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .context("a name")?;
+        let to = format!("{to}/{name}");
+        match path.is_dir() {
+            true => copy(host, &path, &to)?,
+            false => host.write_file(&to, fs::read(&path)?)?,
+        }
+    }
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Lines that are in one of them alone.
+fn changed<'a>(before: &'a str, after: &'a str) -> Vec<&'a str> {
+    let (before, after): (BTreeSet<&str>, BTreeSet<&str>) =
+        (before.lines().collect(), after.lines().collect());
+    before.symmetric_difference(&after).copied().collect()
+}
+
+/// All kinds of resources that there are.
+fn kinds(host: &Host) -> Result<BTreeSet<String>> {
+    let schema: serde_json::Value = serde_json::from_str(&host.run([CFG, "schema"])?)?;
+    let words = schema["properties"]
+        .as_object()
+        .context("a schema without properties")?;
+    let others = [
+        "description",
+        "include",
+        "partial",
+        "params",
+        "set",
+        "fleet",
+    ];
+    let kinds = words.keys().filter(|word| !others.contains(&word.as_str()));
+    Ok(kinds.cloned().collect())
+}
+
+fn kinds_of(run: &Run) -> BTreeSet<String> {
+    let changes = run.changes();
+    changes
+        .iter()
+        .filter_map(|change| Some(change.split_once(':')?.0.to_owned()))
+        .collect()
+}
+
+#[test]
+fn a_dry_run_writes_starts_and_stops_nothing() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let machine = Machine::boot(sandbox)?;
+        let host = &machine.host;
+        for user in USERS {
+            let (told, traced) = machine.dry_run(user, &["--json"])?;
+            let run = Run::of(&told)?;
+            ensure!(traced.len() == KINDS.len(), "{user} asked only {traced:?}");
+            ensure!(run.changes().len() > 40, "{user}: {:#}", run.document);
+            sandbox.step(&format!("blank, {user}"));
+        }
+        host.sh("rm -r /var/lib/apt/lists/*; echo >/etc/apt/sources.list")?;
+        for user in USERS {
+            ensure!(machine.dry_run(user, &[])?.0.status > 0);
+            sandbox.step(&format!("without an index, {user}"));
+        }
+        host.sh("mkdir -m 777 /srv/other")?;
+        for user in USERS {
+            machine.dry_run(user, &["--root", "/srv/other"])?;
+            sandbox.step(&format!("another root, {user}"));
+        }
+
+        let run =
+            Run::of(&host.exec(machine.apply("/srv/secrets.root", &["--json"]))?)?.expect(0)?;
+        ensure!(run.document["unforeseen"].is_null(), "{:#}", run.document);
+        sandbox.step("applied");
+        for user in USERS {
+            let (told, _) = machine.dry_run(user, &[])?;
+            ensure!(user != "root" || told.status == 0, "{told}");
+        }
+        sandbox.step("in sync");
+
+        host.sh(include_str!("drift.sh"))?;
+        sandbox.step("drifted");
+        let now = ["--set", "word=two"];
+        for user in USERS {
+            let run = Run::of(&machine.dry_run(user, &[&now[..], &["--json"]].concat())?.0)?;
+            if user == "root" {
+                let run = run.expect(2)?;
+                let seen = kinds_of(&run);
+                ensure!(seen == kinds(host)?, "{seen:?}");
+                ensure!(
+                    run.document["leftovers"]
+                        .to_string()
+                        .contains("/etc/all/leaving"),
+                    "{:#}",
+                    run.document
+                );
+                ensure!(
+                    run.changes().contains(&"service:own restart".to_owned()),
+                    "{:#}",
+                    run.document
+                );
+            }
+            sandbox.step(&format!("drifted, {user}"));
+            machine.dry_run(user, &[&now[..], &["--only", "file:/etc/all/**"]].concat())?;
+        }
+        Ok(())
+    })
+}
