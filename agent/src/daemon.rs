@@ -293,6 +293,7 @@ impl Daemon {
             root: self.root.clone(),
             state: self.session.state.clone(),
             only: Vec::new(),
+            prune: false,
             index_max_age: self.config.index_max_age,
             told: &|text| info!("{text}"),
         }

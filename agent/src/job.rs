@@ -57,6 +57,8 @@ pub struct Job {
     pub state: PathBuf,
     /// Only these; all where empty.
     pub only: Vec<Only>,
+    /// What left the role is brought back to what was there before cfg.
+    pub prune: bool,
     /// How old apt's lists may be.
     pub index_max_age: Duration,
     /// Hears what is waited for.
@@ -189,6 +191,7 @@ impl Job {
             host: self.host(),
             release: self.role.release,
             only: only.as_ref(),
+            prune: self.prune,
             apt: Settings {
                 index_max_age: self.index_max_age,
                 ..Settings::default()

@@ -50,6 +50,7 @@ impl Explain {
             state: place.state,
             // All of it: what others do first has a say in what is left to do here.
             only: Vec::new(),
+            prune: false,
             index_max_age: config.index_max_age,
             told: &output::note,
             rendered: Default::default(),

@@ -185,7 +185,6 @@ mod tests {
     #[test]
     fn what_comes_later_is_refused_and_never_ignored() {
         for line in [
-            "apply --prune",
             "apply --plan x",
             "apply --save-plan x",
             "history",

@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use crate::id::Kind;
-use crate::resource::Place;
+use crate::resource::{Leftovers, Place};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,9 @@ pub struct Part {
     pub reads: BTreeSet<String>,
     /// How its health is asked: a command and seconds, unrendered.
     pub health: Option<HealthDeclared>,
+    /// What becomes of what leaves it.
+    #[serde(default, skip_serializing_if = "Leftovers::is_show")]
+    pub leftovers: Leftovers,
 }
 
 impl Part {

@@ -106,6 +106,8 @@ pub(crate) fn render_for(
         role: part.role.clone(),
         resources,
         health,
+        leftovers: part.leftovers,
+        reverts: Default::default(),
     };
     cycles::check(&desired, &mut wrong);
     if wrong.has_errors() {

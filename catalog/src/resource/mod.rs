@@ -24,6 +24,7 @@ pub mod version;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Where in the catalog something is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +115,40 @@ pub struct Desired {
     pub resources: Vec<Resource>,
     /// The role's own judgement of whether the machine does its work.
     pub health: Option<Health>,
+    /// What becomes of what leaves the role.
+    pub leftovers: Leftovers,
+    /// Those of the resources that the role does not name: they bring back what was there before cfg.
+    pub reverts: BTreeSet<ResourceId>,
+}
+
+/// What becomes of what leaves a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Leftovers {
+    /// It is shown, and left as it is.
+    #[default]
+    Show,
+    /// What was there before cfg is brought back.
+    Revert,
+}
+
+impl Leftovers {
+    /// Every choice, as roles write it.
+    pub const WORDS: [&str; 2] = ["show", "revert"];
+
+    /// Of a word in a role.
+    pub fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "show" => Some(Leftovers::Show),
+            "revert" => Some(Leftovers::Revert),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the default.
+    pub fn is_show(&self) -> bool {
+        *self == Leftovers::Show
+    }
 }
 
 impl Desired {
@@ -149,7 +184,7 @@ pub enum Shell {
 }
 
 /// Permission bits, as a string of octal digits in roles: 0644.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mode(pub u32);
 
 impl std::fmt::Display for Mode {
@@ -159,7 +194,7 @@ impl std::fmt::Display for Mode {
 }
 
 /// Whether a thing must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Presence {
     /// It must.
     #[default]
@@ -169,13 +204,16 @@ pub enum Presence {
 }
 
 /// Mode, owner and group; what is not given is not managed (new things get 0644 or 0755, root, root).
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Attributes {
     /// Permission bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
     /// User name, or a number as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Group name, or a number as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 }
 
@@ -205,7 +243,7 @@ pub enum PathState {
 }
 
 /// Owner, group and mode of something that stands there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ownership {
     /// Permission bits.
     pub mode: Mode,

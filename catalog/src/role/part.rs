@@ -50,6 +50,7 @@ pub fn build(
         files: files.collect(),
         reads: found.reads.clone(),
         health: health(role),
+        leftovers: role.own.leftovers,
     };
     try_out(&part, role, texts, &leaves, set, &found, wrong);
     Built { part, leaves }

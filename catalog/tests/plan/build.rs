@@ -38,6 +38,8 @@ pub fn role(resources: Vec<Resource>) -> Desired {
         role: "test".into(),
         resources,
         health: None,
+        leftovers: Default::default(),
+        reverts: Default::default(),
     }
 }
 
@@ -133,6 +135,7 @@ pub fn link(name: &str, target: &str) -> Resource {
         path: path(name),
         state: Presence::Present,
         target: Some(target.into()),
+        over_file: false,
     };
     resource(Kind::Link, name, Body::Link(link))
 }
@@ -142,6 +145,7 @@ pub fn no_link(name: &str) -> Resource {
         path: path(name),
         state: Presence::Absent,
         target: None,
+        over_file: false,
     };
     resource(Kind::Link, name, Body::Link(link))
 }
@@ -184,6 +188,7 @@ pub fn package_with(name: &str, change: impl FnOnce(&mut Package)) -> Resource {
         state: PackagePresence::Present,
         version: Wanted::Any,
         hold: None,
+        auto: None,
         debconf: Vec::new(),
     };
     change(&mut package);

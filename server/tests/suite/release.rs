@@ -72,6 +72,7 @@ impl Release {
             files: files.collect(),
             reads: role.reads.clone(),
             health: None,
+            leftovers: Default::default(),
         };
         serde_json::to_vec(&part).expect("a part is JSON")
     }

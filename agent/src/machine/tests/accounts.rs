@@ -425,6 +425,8 @@ fn what_a_role_names_and_nobody_is() {
             resource(Kind::User, "alice", Body::User(of_groups("4712", "bob"))),
         ],
         health: None,
+        leftovers: Default::default(),
+        reverts: Default::default(),
     };
     let nobody = Nobody {
         users: ["ghost-of-cfg".into()].into(),

@@ -22,6 +22,7 @@ fn link(name: &str, target: &str) -> Link {
         path: path(name),
         state: Presence::Present,
         target: Some(target.into()),
+        over_file: false,
     }
 }
 

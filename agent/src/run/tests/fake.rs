@@ -130,6 +130,7 @@ pub fn package(version: &str) -> Resource {
         state: PackagePresence::Present,
         version: Wanted::Glob(version.into()),
         hold: None,
+        auto: None,
         debconf: Vec::new(),
     });
     resource(body, &[])
@@ -172,6 +173,8 @@ pub fn desired(resources: Vec<Resource>) -> Desired {
         role: "r".into(),
         resources,
         health: None,
+        leftovers: Default::default(),
+        reverts: Default::default(),
     }
 }
 
@@ -404,6 +407,11 @@ impl Hand for Fake {
             fake.ledger = ledger.clone();
             fake.ended = None;
         })
+    }
+
+    /// There is no record of what was there before.
+    fn meets(&mut self, _found: &[(&Resource, &Observed)]) -> Result<(), Trouble> {
+        Ok(())
     }
 
     fn keep_unproven(&mut self, services: &BTreeSet<ResourceId>) -> Result<(), Trouble> {
