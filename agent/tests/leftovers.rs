@@ -383,3 +383,46 @@ fn a_part_of_a_role_reverts_nothing() {
         .unwrap();
     assert_eq!(output.status.code(), Some(64));
 }
+
+#[test]
+fn a_leftover_is_explained() {
+    let desk = lived_in();
+    desk.role("web", ALL);
+    desk.apply("web", &[]);
+    desk.role("db", "");
+    let explain = |name: &str, more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
+            .args(["explain", name, "--catalog", "roles", "--role", "db"])
+            .args(["--root", "root"])
+            .args(more)
+            .current_dir(&desk.folder)
+            .env("CFG_CONFIG", desk.path("agent.toml"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), said)
+    };
+    for (name, words) in [
+        ("file:/etc/app.conf", "0640"),
+        ("file:/etc/app.conf", "of 4 bytes, which are kept"),
+        ("file:/etc/resolv.conf", "Before cfg: a link to elsewhere"),
+        ("link:/srv/new", "- link:/srv/new  remove"),
+        ("directory:/srv/own", "left over from the role web"),
+        ("edit:lines", "1 former values or lines, 1 that were not"),
+    ] {
+        let (code, said) = explain(name, &[]);
+        assert_eq!(code, Some(0));
+        assert!(said.contains(words), "{name}: {said}");
+    }
+    desk.write("root/etc/app.conf", "of an operator\n");
+    let (_, said) = explain("file:/etc/app.conf", &["--json"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["leftover"], true);
+    assert_eq!(said["changes"], json!([]));
+    let why = &said["leftovers"][0]["why"];
+    assert_eq!(why, "somebody has changed it since cfg did");
+    assert_eq!(explain("file:/nowhere", &[]).0, Some(64));
+    let resources = ALL.lines().filter(|line| line.starts_with('['));
+    let left = desk.leftovers("db", &[]);
+    assert_eq!(left.as_array().unwrap().len(), resources.count());
+}

@@ -9,6 +9,7 @@ mod explained;
 mod facts;
 mod fleet;
 mod later;
+mod left;
 mod local;
 mod node;
 mod operator;

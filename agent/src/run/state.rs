@@ -307,6 +307,30 @@ mod tests {
     }
 
     #[test]
+    fn contents_of_before_are_private_whole_and_forgotten() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_folder, state) = state();
+        state.forget_former(&BTreeSet::new()).unwrap();
+        let digests = [b"one", b"two"].map(|content| Digest::of(content));
+        let contents: Contents =
+            [(digests[0], b"one".to_vec()), (digests[1], b"two".to_vec())].into();
+        state.keep_former(&contents).unwrap();
+        state.keep_former(&contents).unwrap();
+        assert_eq!(state.former_content(&digests[0]).unwrap(), b"one");
+        let file = state.former().join(digests[0].to_string());
+        for (path, mode) in [(file.clone(), 0o600), (state.former(), 0o700)] {
+            let seen = std::fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(seen & 0o777, mode);
+        }
+        std::fs::write(&file, "eno").unwrap();
+        let error = state.former_content(&digests[0]).unwrap_err();
+        assert!(error.to_string().contains("damaged"), "{error}");
+        state.forget_former(&[digests[1]].into()).unwrap();
+        assert!(state.former_content(&digests[0]).is_err());
+        assert_eq!(state.former_content(&digests[1]).unwrap(), b"two");
+    }
+
+    #[test]
     fn a_damaged_ledger_is_an_error_and_none_is_empty() {
         let (_folder, state) = state();
         assert_eq!(state.ledger().unwrap(), Ledger::default());

@@ -197,15 +197,16 @@ impl Reading {
     }
 
     fn leftovers(&mut self, node: &Node) {
+        const WANTED: &str = "\"show\" or \"revert\"";
         match node.text().map(|word| (word, Leftovers::of_word(word))) {
             Some((_, Some(choice))) => self.role.leftovers = choice,
             Some((word, None)) => {
                 let spot = self.source.spot(&node.span);
-                let message = format!("expected {}, found {word:?}", keys::LEFTOVERS);
+                let message = format!("expected {WANTED}, found {word:?}");
                 let wrong = Diagnostic::error(spot, message);
                 self.wrong.push(wrong.among(word, Leftovers::WORDS));
             }
-            None => self.expected(keys::LEFTOVERS, node),
+            None => self.expected(WANTED, node),
         }
     }
 

@@ -291,7 +291,7 @@ pub const ROLE: &[Word] = &[
     word("partial", "boolean", "`false`")
         .is("only included: no machine can have it, and it is checked within its includers"),
     word("leftovers", LEFTOVERS, "`\"show\"`")
-        .is("what becomes of what leaves the role, see [runs](#runs)"),
+        .is("what becomes of what leaves the role, see [leftovers](#what-is-brought-back); counts in a machine's own role alone"),
     word("params", "table", NONE)
         .is("what can be set from outside, see [params](#params-and-their-layers)"),
     word("set", "table", NONE).is("values for params of included roles"),

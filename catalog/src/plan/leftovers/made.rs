@@ -154,22 +154,58 @@ impl Made {
         }
     }
 
-    /// The same, knowing what was made before: what cfg once began is still what it began.
+    /// The same, knowing what was made before: what cfg once began is still what it began, and what a role said once of a
+    /// key is still of cfg's making where it says nothing of it any more.
     #[must_use]
     pub fn keeps(self, resource: &Resource, known: Option<&Made>) -> Self {
-        match (self, &resource.body, known) {
+        match (self, known) {
             (
+                Made::File { sha256, attributes },
+                Some(Made::File {
+                    sha256: began,
+                    attributes: said,
+                }),
+            ) => {
+                let only_begun = matches!(&resource.body, Body::File(file) if file.create_only);
                 Made::File {
-                    sha256: None,
-                    attributes,
+                    sha256: if only_begun {
+                        sha256.or(*began)
+                    } else {
+                        sha256
+                    },
+                    attributes: both(attributes, said),
+                }
+            }
+            (Made::Directory(attributes), Some(Made::Directory(said))) => {
+                Made::Directory(both(attributes, said))
+            }
+            (
+                Made::Service {
+                    running,
+                    enabled,
+                    masked,
+                    unit,
                 },
-                Body::File(file),
-                Some(Made::File { sha256, .. }),
-            ) if file.create_only => Made::File {
-                sha256: *sha256,
-                attributes,
+                Some(Made::Service {
+                    running: ran,
+                    enabled: started,
+                    masked: hidden,
+                    ..
+                }),
+            ) => Made::Service {
+                running: running.or(*ran),
+                enabled: enabled.or(*started),
+                masked: masked.or(*hidden),
+                unit,
             },
-            (made, _, _) => made,
+            (Made::User(mut user), Some(Made::User(said))) => {
+                user.uid = user.uid.or(said.uid);
+                user.gid = user.gid.or_else(|| said.gid.clone());
+                user.shell = user.shell.or_else(|| said.shell.clone());
+                user.home = user.home.or_else(|| said.home.clone());
+                Made::User(user)
+            }
+            (made, _) => made,
         }
     }
 
@@ -279,6 +315,15 @@ impl Made {
 
 fn holds(state: &PathState, digest: &Digest) -> bool {
     matches!(state, PathState::File(file) if file.digest == Some(*digest))
+}
+
+/// What a role says of attributes, or said once.
+fn both(now: Attributes, said: &Attributes) -> Attributes {
+    Attributes {
+        mode: now.mode.or(said.mode),
+        owner: now.owner.or_else(|| said.owner.clone()),
+        group: now.group.or_else(|| said.group.clone()),
+    }
 }
 
 /// Whether attributes are what a role said; a number may go by its name.

@@ -4,10 +4,12 @@ mod before;
 mod made;
 mod revert;
 mod stand_in;
+mod told;
 
 pub use before::{Before, Contents, Stood};
 pub use made::Made;
 pub use revert::{Around, Reverts};
+pub use told::Told;
 
 use super::claims::{Claims, presence};
 use super::document::{Done, Leftover};
@@ -75,8 +77,15 @@ impl Managed {
         let mut keep = Contents::new();
         let mut begun = self.clone();
         begun.0.retain(|id, entry| {
+            if desired.get(id).is_some() {
+                return true;
+            }
             let seen = snapshot.observed.get(id);
-            desired.get(id).is_some() || seen.is_none_or(|seen| stands(id, entry, seen))
+            let stays = seen
+                .is_none_or(|seen| stands(id, entry, seen) && !entry.was_never_made(id.kind, seen));
+            // Whatever is done to it from now on does not make it what the role wanted.
+            entry.pending &= seen.is_none();
+            stays
         });
         let changed: BTreeSet<&ResourceId> =
             plan.changes().map(|change| &change.resource).collect();
@@ -117,11 +126,8 @@ impl Managed {
     /// This resource's turn has come, and this is what stands there before the first effect on it. Says whether the
     /// record is another by that; then it must be on disk before the effect.
     pub fn meets(&mut self, resource: &Resource, seen: &Observed, keep: &mut Contents) -> bool {
-        let by_turn = matches!(
-            resource.id.kind,
-            Kind::File | Kind::Directory | Kind::Link | Kind::Edit
-        );
         let entry = self.0.get_mut(&resource.id);
+        let by_turn = is_made_at_once(resource.id.kind);
         let Some(entry) = entry.filter(|entry| entry.pending && by_turn) else {
             return false;
         };
@@ -264,10 +270,8 @@ impl Entry {
             Some(Entry { made: None, .. }) => (Before::Unknown, false),
             // It was to be changed, and was not: what is there is not of cfg.
             Some(known) if known.pending && !known.stands_as_made(seen) => (new(), changes),
-            Some(known) => (
-                known.before.clone().unwrap_or(Before::Unknown),
-                known.pending && changes,
-            ),
+            // What is there is of cfg, be it that a run was killed before it said so.
+            Some(known) => (known.before.clone().unwrap_or(Before::Unknown), false),
         };
         let mut entry = Self {
             unit: matches!(&resource.body, Body::Service(service) if service.unit_file.is_some()),
@@ -283,6 +287,11 @@ impl Entry {
         entry.made = Some(made);
         let ran = changes || known.is_some();
         leaves_something(resource, &entry, ran).then_some(entry)
+    }
+
+    /// A run was killed before it came to it.
+    fn was_never_made(&self, kind: Kind, seen: &Observed) -> bool {
+        self.pending && is_made_at_once(kind) && !self.stands_as_made(Some(seen))
     }
 
     fn stands_as_made(&self, seen: Option<&Observed>) -> bool {
@@ -318,6 +327,11 @@ impl Entry {
             *back = None;
         }
     }
+}
+
+/// Whether one effect makes all of it.
+fn is_made_at_once(kind: Kind) -> bool {
+    matches!(kind, Kind::File | Kind::Directory | Kind::Link | Kind::Edit)
 }
 
 fn is_sensitive(resource: &Resource) -> bool {
@@ -374,7 +388,9 @@ impl Entry {
 fn leaves_something(resource: &Resource, entry: &Entry, ran: bool) -> bool {
     let took = matches!(
         entry.before,
-        Some(Before::Path(Stood::File { .. } | Stood::Link(_)))
+        Some(Before::Path(
+            Stood::File { .. } | Stood::Link(_) | Stood::Directory(_)
+        ))
     );
     match &resource.body {
         Body::Command(_) => ran,
@@ -384,7 +400,6 @@ fn leaves_something(resource: &Resource, entry: &Entry, ran: bool) -> bool {
         Body::Link(link) if link.state == Presence::Absent => took,
         // What a purge took with it does not come back, nor does the folder without it.
         Body::Directory(directory) if directory.state == Presence::Absent => {
-            let took = matches!(entry.before, Some(Before::Path(Stood::Directory(_))));
             took && !directory.purge
         }
         body => presence(body) == Presence::Present,

@@ -283,6 +283,9 @@ impl Judge<'_> {
         if let Observed::Failed { why } | Observed::Path(PathState::Unreadable { why }) = seen {
             return Fate::Stays(format!("it could not be looked at: {why}"));
         }
+        if entry.was_never_made(id.kind, seen) {
+            return Fate::Back(Vec::new(), None);
+        }
         if let Some(mount) = self.covered(id) {
             return Fate::Told(format!("{mount} of the role lies over it"));
         }
