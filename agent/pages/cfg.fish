@@ -51,6 +51,7 @@ complete -c cfg -n "__fish_cfg_using_subcommand apply" -l secrets -d 'The values
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l dry-run -d 'Show what would change, and change nothing'
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l json -d 'The plan or the run as one JSON document'
+complete -c cfg -n "__fish_cfg_using_subcommand apply" -l prune -d 'Bring what has left the role back to what was there before cfg'
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -s h -l help -d 'Print help'
 complete -c cfg -n "__fish_cfg_using_subcommand agent" -l root -d 'Take this folder for `/`' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand agent" -l config -d 'The agent\'s configuration' -r -F

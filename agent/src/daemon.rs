@@ -307,6 +307,7 @@ impl Daemon {
             root: self.root.clone(),
             state: self.session.state.clone(),
             only: Vec::new(),
+            prune: false,
             index_max_age: self.config.index_max_age,
             lock_timeout: self.config.lock_timeout,
             told: &|text| info!("{text}"),

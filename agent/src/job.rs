@@ -57,6 +57,8 @@ pub struct Job {
     pub state: PathBuf,
     /// Only these; all where empty.
     pub only: Vec<Only>,
+    /// What left the role is brought back to what was there before cfg.
+    pub prune: bool,
     /// How old apt's lists may be.
     pub index_max_age: Duration,
     /// How long a run may wait for others that use apt or dpkg.
@@ -197,6 +199,7 @@ impl Job {
             release: self.role.release,
             view: self.role.view(),
             only: only.as_ref(),
+            prune: self.prune,
             apt: Settings {
                 index_max_age: self.index_max_age,
                 lock_timeout: self.lock_timeout,

@@ -146,7 +146,7 @@ fn with_json_an_error_is_one_document_too() {
         ("apply --json --nonsense", 64, "--nonsense"),
         ("apply --json --root root", 78, "not enrolled"),
         (
-            "apply --json --root root --prune",
+            "apply --json --root root --save-plan x",
             64,
             "not in this version",
         ),

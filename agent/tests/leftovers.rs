@@ -1,7 +1,9 @@
 //! What leaves a role is shown until it is gone.
 
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 struct Desk {
@@ -53,10 +55,54 @@ impl Desk {
         (output.status.code().unwrap(), said)
     }
 
-    fn leftovers(&self, role: &str, more: &[&str]) -> Value {
+    fn document(&self, role: &str, more: &[&str]) -> Value {
         let (_, said) = self.apply(role, &[more, &["--json"]].concat());
-        let document: Value = serde_json::from_str(&said).unwrap();
-        document["leftovers"].clone()
+        serde_json::from_str(&said).unwrap()
+    }
+
+    fn leftovers(&self, role: &str, more: &[&str]) -> Value {
+        self.document(role, more)["leftovers"].clone()
+    }
+
+    /// Everything below the root but what cfg knows: by path its mode, and what it holds or leads to.
+    fn tree(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        list(&self.path("root"), "", &mut found);
+        let own = PathBuf::from("/").join(self.state().strip_prefix(self.path("root")).unwrap());
+        found.retain(|path, _| !Path::new(path).starts_with(&own) && !own.starts_with(path));
+        found
+    }
+
+    /// Where cfg keeps what it knows of the root.
+    fn state(&self) -> PathBuf {
+        let below = self.path("state");
+        self.path("root").join(below.strip_prefix("/").unwrap())
+    }
+
+    /// All contents of before that are kept.
+    fn former(&self) -> Vec<PathBuf> {
+        let listing = std::fs::read_dir(self.state().join("former"));
+        let entries = listing.into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+fn list(folder: &Path, at: &str, found: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("{at}/{}", path.file_name().unwrap().to_str().unwrap());
+        let seen = path.symlink_metadata().unwrap();
+        let mode = seen.permissions().mode() & 0o7777;
+        if seen.is_symlink() {
+            let target = std::fs::read_link(&path).unwrap();
+            found.insert(name, format!("-> {}", target.display()));
+        } else if seen.is_dir() {
+            found.insert(name.clone(), format!("{mode:o}"));
+            list(&path, &name, found);
+        } else {
+            let text = String::from_utf8(std::fs::read(&path).unwrap()).unwrap();
+            found.insert(name, format!("{mode:o} {text}"));
+        }
     }
 }
 
@@ -139,13 +185,244 @@ fn what_was_only_planned_is_not_on_record() {
     assert_eq!(desk.leftovers("web", &[]), left);
 }
 
-#[test]
-fn it_is_not_taken_back() {
+/// A machine on which somebody had this and that before cfg came.
+fn lived_in() -> Desk {
     let desk = Desk::new();
-    desk.role("web", &format!("leftovers = \"revert\"\n{WEB}"));
-    for more in [&["--json"][..], &["--json", "--prune"]] {
-        let (code, said) = desk.apply("web", more);
-        assert!(said.contains("not in this version"), "{said}");
-        assert!(code >= 64);
+    for (name, text) in [
+        ("app.conf", "old\n"),
+        ("only-mode", "theirs\n"),
+        ("app.ini", "[s]\na = 1 ; why\nb = 2\n"),
+        ("lines", "one\ntwo\n"),
+        ("unwanted", "dear\n"),
+    ] {
+        desk.write(&format!("root/etc/{name}"), text);
     }
+    let secret = desk.path("root/etc/app.conf");
+    std::fs::set_permissions(secret, PermissionsExt::from_mode(0o640)).unwrap();
+    std::fs::create_dir_all(desk.path("root/srv/theirs")).unwrap();
+    symlink("elsewhere", desk.path("root/etc/resolv.conf")).unwrap();
+    symlink("old", desk.path("root/srv/current")).unwrap();
+    desk
+}
+
+const ALL: &str = r#"
+[file."/etc/app.conf"]
+content = "new\n"
+mode = "0600"
+[file."/etc/only-mode"]
+mode = "0600"
+[file."/etc/resolv.conf"]
+content = "nameserver 10.0.0.1\n"
+[file."/etc/unwanted"]
+state = "absent"
+[file."/srv/deep/er/f"]
+content = "f\n"
+[directory."/srv/theirs"]
+mode = "0700"
+[directory."/srv/own"]
+[directory."/srv/own/inner"]
+[file."/srv/own/inner/f"]
+content = "f\n"
+[link."/srv/current"]
+target = "app"
+[link."/srv/new"]
+target = "app"
+[edit."/etc/app.ini"]
+format = "ini"
+set = { s = { a = 3, c = 4 } }
+remove = ["s.b"]
+[edit.lines]
+path = "/etc/lines"
+format = "lines"
+lines = [{ line = "uno", match = "^one" }, { line = "three" }]
+[edit."/etc/made"]
+format = "env"
+set = { A = "1" }
+create = true
+"#;
+
+#[test]
+fn what_leaves_a_role_is_brought_back_to_what_was_there_before() {
+    for (text, more) in [("leftovers = \"revert\"\n", &[][..]), ("", &["--prune"])] {
+        let desk = lived_in();
+        let before = desk.tree();
+        desk.role("web", ALL);
+        assert_eq!(desk.apply("web", &[]).0, 0);
+        let managed = desk.tree();
+        assert_ne!(managed, before);
+        assert_eq!(desk.document("web", &[])["result"], "converged");
+        assert!(!desk.former().is_empty());
+        for kept in desk.former() {
+            let mode = kept.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{kept:?}");
+        }
+
+        desk.role("web", text);
+        let promised = desk.document("web", &[more, &["--dry-run"]].concat());
+        assert_eq!(desk.tree(), managed, "a dry run changes nothing");
+        assert_eq!(promised["leftovers"], json!([]));
+        let ran = desk.document("web", more);
+        assert_eq!(ran["result"], "applied", "{ran:#}");
+        assert_eq!(ran["changes"], promised["changes"]);
+        assert_eq!(ran["unforeseen"], Value::Null);
+        similar(&before, &desk.tree());
+        let again = desk.document("web", more);
+        assert_eq!(again["result"], "converged", "{again:#}");
+        assert_eq!(again["leftovers"], json!([]));
+        assert_eq!(desk.leftovers("web", &[]), json!([]));
+        assert!(desk.former().is_empty(), "what nobody wants any more");
+    }
+}
+
+/// But for where in a file a line comes back to.
+fn similar(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) {
+    let sorted = |tree: &BTreeMap<String, String>| -> BTreeMap<String, Vec<String>> {
+        let files = tree.iter().map(|(path, text)| {
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            if path == "/etc/app.ini" {
+                lines.sort();
+            }
+            (path.clone(), lines)
+        });
+        files.collect()
+    };
+    assert_eq!(sorted(before), sorted(after));
+}
+
+#[test]
+fn what_somebody_else_has_changed_since_is_left_to_him() {
+    let desk = lived_in();
+    desk.role("web", ALL);
+    desk.apply("web", &[]);
+    desk.write("root/etc/app.conf", "of an operator\n");
+    desk.write("root/srv/own/theirs", "of an operator\n");
+    desk.write("root/etc/lines", "eins\ntwo\nthree\n");
+    std::fs::remove_file(desk.path("root/srv/current")).unwrap();
+    symlink("operators", desk.path("root/srv/current")).unwrap();
+    desk.role("db", "");
+    let changed = "somebody has changed it since cfg did";
+    let left = |name: &str, why: &str| json!({ "resource": name, "role": "web", "why": why });
+    let wanted = json!([
+        left(
+            "directory:/srv/own",
+            "it is not empty: /srv/own/theirs stands in it"
+        ),
+        left("file:/etc/app.conf", changed),
+        left("link:/srv/current", changed),
+        left("edit:lines", changed),
+    ]);
+    for more in [&["--prune", "--dry-run"][..], &["--prune"], &["--prune"]] {
+        let document = desk.document("db", more);
+        assert_eq!(document["leftovers"], wanted, "{more:?}");
+        assert_eq!(document["failures"], json!([]));
+    }
+    let tree = desk.tree();
+    assert_eq!(tree["/srv/own/theirs"], "644 of an operator\n");
+    assert_eq!(tree["/etc/app.conf"], "600 of an operator\n");
+    assert!(!tree.contains_key("/srv/own/inner"));
+    let (_, said) = desk.apply("db", &["--prune"]);
+    assert!(said.contains("file:/etc/app.conf  left over"), "{said}");
+    assert!(said.contains(changed), "{said}");
+}
+
+#[test]
+fn what_was_managed_before_there_was_a_record_is_shown() {
+    let desk = lived_in();
+    desk.role("web", WEB);
+    desk.apply("web", &[]);
+    let managed = desk.state().join("managed.json");
+    let old = r#"{"file:/srv/app/a.conf":{"role":"web"},"directory:/srv/data":{"role":"web"}}"#;
+    std::fs::write(managed, old).unwrap();
+    // What is in the role still has no better record for being seen again.
+    desk.apply("web", &["--only", "file:/srv/app/a.conf"]);
+    desk.role("web", "leftovers = \"revert\"\n");
+    let document = desk.document("web", &[]);
+    assert_eq!(document["result"], "converged", "{document:#}");
+    let whys: Vec<(&str, &str)> = document["leftovers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|left| {
+            (
+                left["resource"].as_str().unwrap(),
+                left["why"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        whys,
+        [
+            (
+                "directory:/srv/data",
+                "it is of a time when cfg did not keep what was there before"
+            ),
+            (
+                "file:/srv/app/a.conf",
+                "what was there before cfg is not known"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_part_of_a_role_reverts_nothing() {
+    let desk = Desk::new();
+    desk.role("web", WEB);
+    desk.apply("web", &[]);
+    desk.role(
+        "web",
+        "leftovers = \"revert\"\n[file.\"/x\"]\ncontent = \"x\"\n",
+    );
+    let tree = desk.tree();
+    let document = desk.document("web", &["--only", "file:/x"]);
+    assert_eq!(document["leftovers"], json!([]));
+    assert_eq!(desk.tree().len(), tree.len() + 1);
+    let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
+        .args(["apply", "--prune", "--only", "file:/x"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(64));
+}
+
+#[test]
+fn a_leftover_is_explained() {
+    let desk = lived_in();
+    desk.role("web", ALL);
+    desk.apply("web", &[]);
+    desk.role("db", "");
+    let explain = |name: &str, more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
+            .args(["explain", name, "--catalog", "roles", "--role", "db"])
+            .args(["--root", "root"])
+            .args(more)
+            .current_dir(&desk.folder)
+            .env("CFG_CONFIG", desk.path("agent.toml"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), said)
+    };
+    for (name, words) in [
+        ("file:/etc/app.conf", "0640"),
+        ("file:/etc/app.conf", "of 4 bytes, which are kept"),
+        ("file:/etc/resolv.conf", "Before cfg: a link to elsewhere"),
+        ("link:/srv/new", "- link:/srv/new  remove"),
+        ("directory:/srv/own", "left over from the role web"),
+        ("edit:lines", "1 former values or lines, 1 that were not"),
+    ] {
+        let (code, said) = explain(name, &[]);
+        assert_eq!(code, Some(0));
+        assert!(said.contains(words), "{name}: {said}");
+    }
+    desk.write("root/etc/app.conf", "of an operator\n");
+    let (_, said) = explain("file:/etc/app.conf", &["--json"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["leftover"], true);
+    assert_eq!(said["changes"], json!([]));
+    let why = &said["leftovers"][0]["why"];
+    assert_eq!(why, "somebody has changed it since cfg did");
+    assert_eq!(explain("file:/nowhere", &[]).0, Some(64));
+    let resources = ALL.lines().filter(|line| line.starts_with('['));
+    let left = desk.leftovers("db", &[]);
+    assert_eq!(left.as_array().unwrap().len(), resources.count());
 }

@@ -221,6 +221,18 @@ fn the_canary_is_in_its_files_and_nowhere_else() {
     assert_eq!(kept.len(), 1, "{kept:?}");
     holding(&desk.path("root"), CANARY, &mut found);
     found.sort();
+    // What was there before is kept, for its owner alone.
+    let of_before = |path: &PathBuf| path.parent().unwrap().ends_with("former");
+    let former: Vec<PathBuf> = found.extract_if(.., |path| of_before(path)).collect();
+    let [former] = &former[..] else {
+        panic!("{former:?}");
+    };
+    let text = std::fs::read_to_string(former).unwrap();
+    assert_eq!(text, format!("{CANARY} of before\n"));
+    for (path, mode) in [(&**former, 0o600), (former.parent().unwrap(), 0o700)] {
+        let seen = path.metadata().unwrap().permissions().mode();
+        assert_eq!(seen & 0o777, mode, "{path:?}");
+    }
     let wanted = [
         "root/srv/app/app.conf",
         "root/srv/app/key",

@@ -199,7 +199,7 @@ pub fn simulated(call: &[String]) -> Vec<String> {
     call
 }
 
-/// `apt-mark WORD`: hold, unhold, manual.
+/// `apt-mark WORD`: hold, unhold, manual, auto.
 pub fn mark(word: &str, packages: &[String]) -> Vec<String> {
     let mut call = vec!["apt-mark".into(), word.into(), "--".into()];
     call.extend(packages.iter().cloned());

@@ -35,7 +35,8 @@ pub struct Apply {
     catalog: Option<PathBuf>,
     #[command(flatten)]
     choice: local::Choice,
-    #[arg(long, hide = true)]
+    /// Bring what has left the role back to what was there before cfg.
+    #[arg(long, conflicts_with = "only")]
     prune: bool,
     #[arg(long, hide = true, value_name = "FILE")]
     plan: Option<PathBuf>,
@@ -46,7 +47,6 @@ pub struct Apply {
 impl Apply {
     pub fn run(self, call: &Call) -> Result<Exit, Error> {
         for (given, what) in [
-            (self.prune, "`cfg apply --prune`"),
             (self.plan.is_some(), "`cfg apply --plan`"),
             (self.save_plan.is_some(), "`cfg apply --save-plan`"),
         ] {
@@ -142,6 +142,7 @@ impl Apply {
             root: place.root.clone(),
             state: place.state.clone(),
             only: self.only.clone(),
+            prune: self.prune,
             index_max_age: config.index_max_age,
             lock_timeout: config.lock_timeout,
             told: &output::note,

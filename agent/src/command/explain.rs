@@ -1,19 +1,22 @@
 //! `cfg explain`
 
 use super::explained::{Explained, declares};
+use super::left::Left;
 use super::place::Place;
-use super::{Call, apply, local, output, runtime};
+use super::{Call, apply, is_root, local, output, runtime};
 use crate::client::record::Record;
 use crate::client::session::Session;
 use crate::config::Config;
 use crate::contents::Contents;
 use crate::error::{Error, Exit};
 use crate::job::{Job, Role};
+use crate::run::StateDir;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::document::DryRun;
 use cfg_catalog::resource::Desired;
 use cfg_catalog::text::near::nearest;
 use clap::Args;
+use serde_json::Value;
 use std::path::PathBuf;
 
 #[derive(Args, Debug)]
@@ -49,24 +52,52 @@ impl Explain {
             state: place.state,
             // All of it: what others do first has a say in what is left to do here.
             only: Vec::new(),
+            prune: false,
             index_max_age: config.index_max_age,
             lock_timeout: config.lock_timeout,
             told: &output::note,
             rendered: Default::default(),
         };
         let desired = job.desired()?;
+        if let Some(left) = self.left(&job, &desired)? {
+            let job = Job { prune: true, ..job };
+            let left = left.with(job.dry_run()?);
+            return self.show(|| Ok(left.json()), || left.text());
+        }
         let id = self.known(&job.role, &desired)?;
         let plan = job.dry_run()?;
         let explained = Explained::of(&id, &desired, &job.role.part, plan);
         let Some(explained) = explained else {
             return Err(missing(&id, &desired));
         };
-        if self.json {
-            output::print_json(&explained.json())?;
-        } else {
-            output::print(&explained.text()?)?;
+        self.show(|| Ok(explained.json()), || explained.text())
+    }
+
+    fn show(
+        &self,
+        json: impl FnOnce() -> Result<Value, Error>,
+        text: impl FnOnce() -> Result<String, Error>,
+    ) -> Result<Exit, Error> {
+        match self.json {
+            true => output::print_json(&json()?)?,
+            false => output::print(&text()?)?,
         }
         Ok(Exit::Done)
+    }
+
+    /// What is left over by this name: the role does not have it, and the record does.
+    fn left(&self, job: &Job, desired: &Desired) -> Result<Option<Left>, Error> {
+        let id = self.resource.in_one_spelling().map_err(Error::usage)?;
+        if desired.get(&id).is_some() {
+            return Ok(None);
+        }
+        let managed = match StateDir::new(&job.state).managed() {
+            Ok(managed) => managed,
+            // It is for root alone.
+            Err(_) if !is_root() => return Ok(None),
+            Err(error) => return Err(Error::of_files(error)),
+        };
+        Ok(managed.tell(&id).map(|told| Left::of(&id, told)))
     }
 
     /// The resource, if the role has it on this machine.

@@ -9,6 +9,7 @@ mod explained;
 mod facts;
 mod fleet;
 mod later;
+mod left;
 mod local;
 mod node;
 mod operator;
@@ -185,7 +186,6 @@ mod tests {
     #[test]
     fn what_comes_later_is_refused_and_never_ignored() {
         for line in [
-            "apply --prune",
             "apply --plan x",
             "apply --save-plan x",
             "history",

@@ -26,6 +26,7 @@ impl Hands<'_> {
         let spot = self.spot(&link.path)?;
         let over = match spot.entry.as_ref().map(|entry| entry.what) {
             None | Some(What::Link) => Over::Rename,
+            Some(What::File) if link.over_file => Over::Rename,
             Some(What::Directory) => {
                 self.seems_empty(&spot)?;
                 Over::Exchange

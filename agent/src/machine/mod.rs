@@ -4,6 +4,7 @@
 
 mod account;
 mod archive;
+mod around;
 mod attributes;
 mod below;
 mod directory;

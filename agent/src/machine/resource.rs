@@ -25,6 +25,8 @@ impl Machine {
                 let digest = file.content.as_ref().map(|content| content.digest());
                 let wanted = Wanted {
                     digest: digest.filter(|_| file.state == Presence::Present && !file.create_only),
+                    // What goes is kept, for it may be wanted back.
+                    content: file.state == Presence::Absent,
                     attributes: Some(&file.attributes),
                     ..Wanted::default()
                 };

@@ -52,13 +52,17 @@ impl Hands<'_> {
     /// Where the kernel refuses it, or the file could not be written.
     pub(crate) fn sysctl(&self, sysctl: &Sysctl) -> Result<(), EnactError> {
         let path = sysctl.file().map_err(unfit)?;
-        let (Presence::Present, Some(value)) = (sysctl.state, &sysctl.value) else {
+        if let Some(value) = &sysctl.value {
+            match self.machine().kernel(sysctl) {
+                KernelValue::Is(now) if now == *value => {}
+                KernelValue::Unjudged => {}
+                // A setting that went with its module has no value to be given back.
+                KernelValue::Missing if sysctl.state == Presence::Absent => {}
+                _ => set(sysctl, value)?,
+            }
+        }
+        if sysctl.state == Presence::Absent || sysctl.value.is_none() {
             return self.remove(&path, What::File);
-        };
-        match self.machine().kernel(sysctl) {
-            KernelValue::Is(now) if now == *value => {}
-            KernelValue::Unjudged => {}
-            _ => set(sysctl, value)?,
         }
         let content = Content::Text(sysctl.line());
         self.file(&for_everybody(path.as_str(), content)?)

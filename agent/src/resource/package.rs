@@ -143,14 +143,10 @@ pub fn enact(
             failed.insert(name.clone(), cfg_catalog::chain(error.as_ref()));
         }
     }
-    for (action, word) in [
-        (Action::Update, "manual"),
-        (Action::Unhold, "unhold"),
-        (Action::Hold, "hold"),
-    ] {
+    for word in ["manual", "auto", "unhold", "hold"] {
         let marked: Vec<String> = moves
             .iter()
-            .filter(|one| one.changes.iter().any(|change| marks(change, action)))
+            .filter(|one| one.changes.iter().any(|change| marks(change) == Some(word)))
             .map(|one| one.resource.id.name.clone())
             .filter(|name| !failed.contains_key(name))
             .collect();
@@ -251,10 +247,17 @@ fn amends(change: &Change) -> bool {
     change.action == Action::Update && change.after.get("debconf").is_some()
 }
 
-/// Whether apt-mark is to do this.
-fn marks(change: &Change, action: Action) -> bool {
-    let marked = action != Action::Update || change.after.get("auto").is_some();
-    change.action == action && marked
+/// What apt-mark is to do, in its own word.
+fn marks(change: &Change) -> Option<&'static str> {
+    match change.action {
+        Action::Unhold => Some("unhold"),
+        Action::Hold => Some("hold"),
+        Action::Update => match change.after.get("auto")?.as_bool()? {
+            true => Some("auto"),
+            false => Some("manual"),
+        },
+        _ => None,
+    }
 }
 
 /// The moves as one transaction. A version that the role names comes before what apt may choose: where both do not go,
@@ -317,6 +320,7 @@ mod tests {
                 state: PackagePresence::Present,
                 version,
                 hold: None,
+                auto: None,
                 debconf: Vec::new(),
             }),
         };

@@ -132,6 +132,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         if task.due.is_empty() {
             return Ok(());
         }
+        self.meet(&[resource])?;
         let outcome = match step.resource.kind {
             Kind::Service => self.service(&task),
             Kind::Command => self.command(&task),
@@ -212,6 +213,15 @@ impl<'a, H: Hand> Engine<'a, H> {
         let outcome = self.hand.enact(task.resource, &task.changes());
         self.note(task, &outcome);
         outcome
+    }
+
+    /// These are next.
+    pub(super) fn meet(&mut self, resources: &[&Resource]) -> Result<(), Trouble> {
+        let seen = &self.now.observed;
+        let found = resources
+            .iter()
+            .filter_map(|resource| Some((*resource, seen.get(&resource.id)?)));
+        self.hand.meets(&found.collect::<Vec<_>>())
     }
 
     /// What an effect has made, be it all or a part.

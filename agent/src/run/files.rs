@@ -46,6 +46,8 @@ impl<'a, H: Hand> Engine<'a, H> {
             let task = self.take_up(step, resource, verdict);
             tasks.extend(task.filter(|task| !task.due.is_empty()));
         }
+        let resources: Vec<&Resource> = tasks.iter().map(|task| task.resource).collect();
+        self.meet(&resources)?;
         let due: Vec<_> = tasks
             .iter()
             .map(|task| (task.resource, task.changes()))
@@ -54,7 +56,6 @@ impl<'a, H: Hand> Engine<'a, H> {
         for (task, outcome) in tasks.iter().zip(&outcomes) {
             self.note(task, outcome);
         }
-        let resources: Vec<&Resource> = tasks.iter().map(|task| task.resource).collect();
         self.look_again(&resources, Stage::Turn);
         for (task, outcome) in tasks.iter().zip(outcomes) {
             match outcome {

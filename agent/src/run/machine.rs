@@ -11,6 +11,7 @@ use crate::systemd::Systemd;
 use anyhow::Context as _;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
+use cfg_catalog::plan::leftovers::{Contents, Managed};
 use cfg_catalog::plan::{Change, Ledger};
 use cfg_catalog::resource::service::{Active, Activity};
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
@@ -222,6 +223,8 @@ pub(super) struct Whole<'a> {
     began: Instant,
     /// Of commands that succeeded, until the ledger says so.
     settled: Vec<Traces>,
+    /// What is managed, as it is on disk.
+    managed: Managed,
 }
 
 impl<'a> Whole<'a> {
@@ -243,7 +246,18 @@ impl<'a> Whole<'a> {
             run: run.to_owned(),
             began: Instant::now(),
             settled: Vec::new(),
+            managed: Managed::default(),
         }
+    }
+
+    /// This is on record, and on disk.
+    pub(super) fn manages(&mut self, managed: Managed) {
+        self.managed = managed;
+    }
+
+    /// What is on record.
+    pub(super) fn managed(&self) -> &Managed {
+        &self.managed
     }
 
     fn apt(&self) -> Apt<'_> {
@@ -335,6 +349,20 @@ impl Hand for Whole<'_> {
         self.state.keep_ledger(ledger).map_err(Trouble::Stop)?;
         let mut settled = self.settled.drain(..);
         settled.try_for_each(Traces::remove).map_err(Trouble::Stop)
+    }
+
+    fn meets(&mut self, found: &[(&Resource, &Observed)]) -> Result<(), Trouble> {
+        let mut keep = Contents::new();
+        let mut other = false;
+        for (resource, seen) in found {
+            other |= self.managed.meets(resource, seen, &mut keep);
+        }
+        if other {
+            self.state.keep_former(&keep).map_err(Trouble::Stop)?;
+            let kept = self.state.keep_managed(&self.managed);
+            kept.map_err(Trouble::Stop)?;
+        }
+        Ok(())
     }
 
     fn keep_unproven(&mut self, services: &BTreeSet<ResourceId>) -> Result<(), Trouble> {

@@ -2,12 +2,14 @@
 
 mod engine;
 mod files;
+mod former;
 mod host;
 mod machine;
 mod own;
 mod packages;
 mod partly;
 mod refused;
+mod reverted;
 mod services;
 pub mod site;
 mod state;
@@ -29,7 +31,9 @@ use cfg_catalog::plan::order::closure;
 use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, inputs, plan, plan_within};
 use cfg_catalog::resource::Desired;
 use engine::Engine;
+use former::Former;
 use machine::{Eyes, Whole};
+use reverted::Aim;
 use site::{Look, Site, Stage, Trouble};
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -52,6 +56,8 @@ pub struct Context<'a> {
     pub view: Option<u64>,
     /// Only these, with what they must come after.
     pub only: Option<&'a BTreeSet<ResourceId>>,
+    /// What left the role is brought back to what was there before cfg, whatever the role says of that.
+    pub prune: bool,
     /// How apt is used.
     pub apt: apt::Settings,
     /// Hears what is waited for.
@@ -83,12 +89,21 @@ pub enum RunError {
 /// Where no plan could be made.
 pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     let clock = Clock::start();
+    let contents = Former {
+        role: context.blobs,
+        state: context.state,
+    };
+    let context = &Context {
+        blobs: &contents,
+        ..*context
+    };
     let mut eyes = Eyes::new(context.root, context.desired);
     // Only root may read what starts have read, where their times tell then, and what was managed.
     let managed = readable(context, context.state.managed())?;
     let ledger = readable(context, context.state.ledger())?;
     let mut snapshot = look(context, &mut eyes, &managed)?;
-    let plan = draft(context, &mut snapshot, &ledger, &managed)?;
+    let mut aim = Aim::of(context, &mut eyes, &managed, &mut snapshot)?;
+    let plan = aim.draft(context, &mut snapshot, &ledger, &managed)?;
     Ok(Document::of_plan(clock.head(context, None), &plan))
 }
 
@@ -103,6 +118,14 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         return Err(RunError::NeedsRoot);
     }
     let clock = Clock::start();
+    let contents = Former {
+        role: context.blobs,
+        state: context.state,
+    };
+    let context = &Context {
+        blobs: &contents,
+        ..*context
+    };
     let made = context.state.make()?;
     let _lock = context.state.lock()?.ok_or(RunError::Busy)?;
     let run = name_of_run()?;
@@ -131,30 +154,34 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     let mut snapshot = look(context, &mut whole, &known_managed)?;
     let root = context.root.path();
     own::look_past(&made, root, context.desired, &mut snapshot.observed);
-    let plan = draft(context, &mut snapshot, &known, &known_managed)?;
-    let managed = known_managed.begun(context.desired, &snapshot, scope(context).as_ref());
-    if managed != known_managed {
-        context.state.keep_managed(&managed)?;
+    let mut aim = Aim::of(context, &mut whole, &known_managed, &mut snapshot)?;
+    let plan = aim.draft(context, &mut snapshot, &known, &known_managed)?;
+    let begun = known_managed.begun(context.desired, &snapshot, scope(context).as_ref(), &plan);
+    // What was there before is on disk before anything is done to it.
+    context.state.keep_former(&begun.keep)?;
+    if begun.managed != known_managed {
+        context.state.keep_managed(&begun.managed)?;
     }
+    whole.manages(begun.managed);
+    let desired = &*aim.desired;
     // From here on an interrupted run still restarts what it must: what starts have read is on disk.
-    let ledger = begin(context.desired, &snapshot, &known);
+    let ledger = begin(desired, &snapshot, &known);
     context.state.keep_ledger(&ledger)?;
     let unproven = context.state.unproven()?;
     let changes = plan.steps.iter().any(|step| !step.changes.is_empty());
     let reserve = changes.then(|| context.state.reserve()).transpose()?;
-    let engine = Engine::new(
-        &mut whole,
-        context.desired,
-        &plan,
-        &snapshot,
-        ledger,
-        unproven,
-    );
+    let engine = Engine::new(&mut whole, desired, &plan, &snapshot, ledger, unproven);
     let done = engine.run().map_err(|trouble| match trouble {
         Trouble::Failed(why) => RunError::Other(anyhow::anyhow!("{why}")),
         Trouble::Stop(error) => RunError::Other(error),
     })?;
     drop(reserve);
+    let managed = whole.managed();
+    let ended = managed.ended(&done, &aim.reverts);
+    if ended != *managed {
+        context.state.keep_managed(&ended)?;
+    }
+    context.state.forget_former(&ended.contents())?;
     let document = Document::of_run(clock.head(context, Some(run.clone())), &plan, done);
     context.state.keep_run(&run, &document)?;
     Ok(document)
@@ -213,27 +240,16 @@ fn look(context: &Context<'_>, site: &mut dyn Site, managed: &Managed) -> anyhow
     Ok(Snapshot { observed, host })
 }
 
-/// The plan. What apt says against it belongs to what was seen, and is heard only once it is known what moves.
-fn draft(
+/// The plan, before apt is asked.
+fn unasked(
     context: &Context<'_>,
-    snapshot: &mut Snapshot,
+    desired: &Desired,
+    snapshot: &Snapshot,
     ledger: &Ledger,
-    managed: &Managed,
 ) -> Result<Plan, Cycle> {
-    let mut plan = unasked(context, snapshot, ledger)?;
-    if refused::hear(context, &plan, snapshot) {
-        plan = unasked(context, snapshot, ledger)?;
-    }
-    if context.only.is_none() {
-        plan.leftovers = managed.leftovers(context.desired, snapshot, &plan);
-    }
-    Ok(plan)
-}
-
-fn unasked(context: &Context<'_>, snapshot: &Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {
     match scope(context) {
-        None => plan(context.desired, snapshot, ledger),
-        Some(scope) => plan_within(context.desired, snapshot, ledger, &scope),
+        None => plan(desired, snapshot, ledger),
+        Some(scope) => plan_within(desired, snapshot, ledger, &scope),
     }
 }
 

@@ -13,12 +13,17 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 /// Adds apt's refusals to what was seen. Says whether there are any.
-pub(super) fn hear(context: &Context<'_>, plan: &Plan, snapshot: &mut Snapshot) -> bool {
-    let moving = Moving::of(plan, context.desired, snapshot);
+pub(super) fn hear(
+    context: &Context<'_>,
+    desired: &Desired,
+    plan: &Plan,
+    snapshot: &mut Snapshot,
+) -> bool {
+    let moving = Moving::of(plan, desired, snapshot);
     if moving.known.is_empty() {
         return false;
     }
-    let refused = match package::refused(context.root.path(), context.desired, &moving.known) {
+    let refused = match package::refused(context.root.path(), desired, &moving.known) {
         Ok(refused) => refused,
         Err(error) => {
             // There is no apt to ask. A run fails for that too, and says so.

@@ -80,6 +80,12 @@ pub trait Hand: Site {
     /// Where it cannot be written; then nothing more may be done.
     fn keep(&mut self, ledger: &Ledger) -> Result<(), Trouble>;
 
+    /// Puts on disk what stands there now, where that is what was there before cfg: the first effect on these is next.
+    ///
+    /// # Errors
+    /// Where it cannot be written; then nothing may be done to them.
+    fn meets(&mut self, found: &[(&Resource, &Observed)]) -> Result<(), Trouble>;
+
     /// Puts on disk which services were started and have not yet been seen to pass the role's health.
     ///
     /// # Errors

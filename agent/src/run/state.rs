@@ -2,10 +2,11 @@
 
 use crate::{durable, errno};
 use anyhow::Context as _;
+use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::Ledger;
 use cfg_catalog::plan::document::Document;
-use cfg_catalog::plan::leftovers::Managed;
+use cfg_catalog::plan::leftovers::{Contents, Managed};
 use rustix::fs::{FallocateFlags, FlockOperation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -120,6 +121,70 @@ impl StateDir {
     /// Where it cannot be written.
     pub fn keep_managed(&self, managed: &Managed) -> anyhow::Result<()> {
         self.write("managed.json", managed)
+    }
+
+    /// Where contents are that were there before cfg changed them.
+    fn former(&self) -> PathBuf {
+        self.path.join("former")
+    }
+
+    /// Keeps contents that were there before, for root alone; to be done before the record that counts on them.
+    ///
+    /// # Errors
+    /// Where they cannot be written.
+    pub fn keep_former(&self, contents: &Contents) -> anyhow::Result<()> {
+        if contents.is_empty() {
+            return Ok(());
+        }
+        let folder = self.former();
+        durable::private_folder(&folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+        for (digest, content) in contents {
+            let path = folder.join(digest.to_string());
+            if std::fs::metadata(&path).is_ok_and(|seen| seen.len() == content.len() as u64) {
+                continue;
+            }
+            durable::write(&path, content)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets all of them but these; to be done after the record that counts on them.
+    ///
+    /// # Errors
+    /// Where they cannot be listed or removed.
+    pub fn forget_former(&self, but: &BTreeSet<Digest>) -> anyhow::Result<()> {
+        let folder = self.former();
+        let listing = match std::fs::read_dir(&folder) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                return Err(error).context(format!("cannot list {}", folder.display()));
+            }
+        };
+        for entry in listing.flatten() {
+            let name = entry.file_name();
+            let digest = name.to_str().and_then(|name| name.parse().ok());
+            if digest.is_none_or(|digest| !but.contains(&digest)) {
+                let path = entry.path();
+                durable::remove(&path)
+                    .with_context(|| format!("cannot remove {}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One of them, whole and checked.
+    ///
+    /// # Errors
+    /// Where it is not there, cannot be read, or is another by now.
+    pub fn former_content(&self, digest: &Digest) -> std::io::Result<Vec<u8>> {
+        let content = std::fs::read(self.former().join(digest.to_string()))?;
+        match Digest::of(&content) == *digest {
+            true => Ok(content),
+            false => Err(std::io::Error::other(format!("{digest} is damaged"))),
+        }
     }
 
     /// Services that were started and not yet seen to pass the role's health.
@@ -299,6 +364,30 @@ mod tests {
         let none = StateDir::new(folder.path().join("none"));
         let error = format!("{:#}", none.reserve().unwrap_err());
         assert!(error.starts_with("nothing is changed, since "), "{error}");
+    }
+
+    #[test]
+    fn contents_of_before_are_private_whole_and_forgotten() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_folder, state) = state();
+        state.forget_former(&BTreeSet::new()).unwrap();
+        let digests = [b"one", b"two"].map(|content| Digest::of(content));
+        let contents: Contents =
+            [(digests[0], b"one".to_vec()), (digests[1], b"two".to_vec())].into();
+        state.keep_former(&contents).unwrap();
+        state.keep_former(&contents).unwrap();
+        assert_eq!(state.former_content(&digests[0]).unwrap(), b"one");
+        let file = state.former().join(digests[0].to_string());
+        for (path, mode) in [(file.clone(), 0o600), (state.former(), 0o700)] {
+            let seen = std::fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(seen & 0o777, mode);
+        }
+        std::fs::write(&file, "eno").unwrap();
+        let error = state.former_content(&digests[0]).unwrap_err();
+        assert!(error.to_string().contains("damaged"), "{error}");
+        state.forget_former(&[digests[1]].into()).unwrap();
+        assert!(state.former_content(&digests[0]).is_err());
+        assert_eq!(state.former_content(&digests[1]).unwrap(), b"two");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use super::text::Text;
 use regex_lite::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
 
 /// A line that must be there, just once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LineWanted {
     /// The whole line.
     pub line: String,
@@ -13,7 +14,7 @@ pub struct LineWanted {
 }
 
 /// Lines that must not be there.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Unwanted {
     /// Just this one.
     Line(String),
@@ -22,7 +23,8 @@ pub enum Unwanted {
 }
 
 /// A regular expression, found anywhere in a line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Pattern {
     text: String,
     regex: Regex,
@@ -52,6 +54,20 @@ impl Pattern {
     /// Whether it is found in a line.
     pub fn is_in(&self, line: &str) -> bool {
         self.regex.is_match(line)
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Pattern::new(&text)
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.text
     }
 }
 

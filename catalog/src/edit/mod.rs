@@ -3,6 +3,7 @@
 //! One file a format. Each reads the text with the places of what is in it, and splices; none writes a text anew.
 //! What comes out is read again: it says what was wanted, and all else as before, or the edit is refused.
 
+mod back;
 mod env;
 mod error;
 mod ini;
@@ -22,6 +23,7 @@ mod yaml_scalar;
 #[cfg(test)]
 mod tests;
 
+pub use back::back;
 pub use error::EditError;
 pub use lines::{LineWanted, Pattern, Unwanted};
 pub use wanted::{Conflict, Edit, Format, KeyPath, Setting, joined};

@@ -113,6 +113,16 @@ impl Claims {
                 .any(|above| self.purging.contains(&above))
     }
 
+    /// Whether just this path is claimed.
+    pub(crate) fn is(&self, path: &AbsPath) -> bool {
+        self.present.contains(path) || self.absent.contains_key(path)
+    }
+
+    /// Whether a path lies below a folder in which only what is claimed may stay.
+    pub(crate) fn purges(&self, path: &AbsPath) -> bool {
+        path.ancestors().any(|above| self.purging.contains(&above))
+    }
+
     /// Whether a path is claimed, or leads to one that is.
     pub fn needs(&self, path: &AbsPath) -> bool {
         leads_to(&self.present, path) || self.absent.contains_key(path)

@@ -144,6 +144,9 @@ pub struct Leftover {
     /// The machine's role when it was managed last.
     #[serde(default)]
     pub role: String,
+    /// Why it is not brought back to what was there before cfg, or not all of it; only where leftovers are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 /// An effect that the plan did not have.

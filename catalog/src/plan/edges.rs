@@ -173,7 +173,13 @@ impl<'a> Graph<'a> {
                     continue;
                 };
                 let gone = |mount: &Mount| mount.state.mounted() == Some(false);
+                // What is brought back in a file system is so while that is there.
+                let brought = |one: &Resource| desired.reverts.contains(&one.id);
+                let leaves = gone(outer) && path != outer.point && brought(first);
                 match own {
+                    None if leaves && brought(resource) => {
+                        self.needs(&first.id, &resource.id, Why::Emptied)
+                    }
                     Some(inner) if gone(inner) && gone(outer) => {
                         self.needs(&first.id, &resource.id, Why::Emptied)
                     }

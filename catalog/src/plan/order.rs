@@ -6,7 +6,8 @@
 
 use super::edges::{Bond, Edges, Why, edges};
 use crate::id::{Kind, ResourceId};
-use crate::resource::{Body, Desired, Resource};
+use crate::resource::service::{Activity, Service};
+use crate::resource::{Body, Desired, Presence, Resource};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::fmt;
@@ -64,8 +65,16 @@ impl fmt::Display for Cycle {
 pub fn order(desired: &Desired) -> Result<Vec<Step>, Cycle> {
     let edges = edges(desired);
     let sorted = sorted(&edges)?;
-    let ranks: BTreeMap<&ResourceId, Rank> =
-        desired.resources.iter().map(|r| (&r.id, rank(r))).collect();
+    let ranked = desired.resources.iter().map(|resource| {
+        let reverts = desired.reverts.contains(&resource.id);
+        let rank = if reverts {
+            rank_of_revert(resource)
+        } else {
+            rank(resource)
+        };
+        (&resource.id, rank)
+    });
+    let ranks: BTreeMap<&ResourceId, Rank> = ranked.collect();
     let early = reaching(&edges, &sorted, |id| ranks[id] == Rank::Apt);
     let mut keys = BTreeMap::new();
     for (section, chosen) in [(0, true), (1, false)] {
@@ -80,7 +89,8 @@ pub fn order(desired: &Desired) -> Result<Vec<Step>, Cycle> {
         }
     }
     let ids = by_key(&edges, &keys);
-    let steps = with_units(desired, &ids, &edges);
+    let stops = |id: &ResourceId| ranks[id] == Rank::Stop;
+    let steps = with_units(desired, &ids, &edges, &stops);
     Ok(with_masks(desired, steps, &ranks))
 }
 
@@ -116,6 +126,8 @@ pub fn closure(desired: &Desired, chosen: &BTreeSet<ResourceId>) -> BTreeSet<Res
 /// The kinds in the order of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
+    /// What no role names any more stops before anything goes that it needs.
+    Stop,
     Apt,
     Group,
     User,
@@ -131,6 +143,23 @@ enum Rank {
     Archive,
     Command,
     Service,
+    /// Users and groups that no role names any more go last: nothing is theirs then.
+    Leaving,
+}
+
+/// Of what brings back what was there before cfg.
+fn rank_of_revert(resource: &Resource) -> Rank {
+    match &resource.body {
+        // A mask that goes does so at its own turn, later.
+        Body::Service(Service {
+            state: None | Some(Activity::Stopped),
+            masked: None,
+            ..
+        }) => Rank::Stop,
+        Body::User(user) if user.state == Presence::Absent => Rank::Leaving,
+        Body::Group(group) if group.state == Presence::Absent => Rank::Leaving,
+        _ => rank(resource),
+    }
 }
 
 fn rank(resource: &Resource) -> Rank {
@@ -293,8 +322,14 @@ fn by_key<'a>(
 
 /// The one turn that every resource has, and before those of services the unit files that the role brings; but for
 /// services that come after something that comes later, which bring theirs at their own turn.
-fn with_units(desired: &Desired, ids: &[&ResourceId], edges: &Edges<'_>) -> Vec<Step> {
-    let first = ids.iter().position(|id| id.kind == Kind::Service);
+fn with_units(
+    desired: &Desired,
+    ids: &[&ResourceId],
+    edges: &Edges<'_>,
+    stops: &dyn Fn(&ResourceId) -> bool,
+) -> Vec<Step> {
+    let is_first = |id: &&ResourceId| id.kind == Kind::Service && !stops(id);
+    let first = ids.iter().position(is_first);
     let (before, after) = ids.split_at(first.unwrap_or(ids.len()));
     let done: BTreeSet<&ResourceId> = before.iter().copied().collect();
     let units = after.iter().filter(|id| {

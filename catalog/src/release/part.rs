@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use crate::id::Kind;
-use crate::resource::Place;
+use crate::resource::{Leftovers, Place};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +31,9 @@ pub struct Part {
     /// So many members of these roles must have enrolled before what reads them is looked at.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub wait_for: BTreeMap<String, u32>,
+    /// What becomes of what leaves it.
+    #[serde(default, skip_serializing_if = "Leftovers::is_show")]
+    pub leftovers: Leftovers,
 }
 
 impl Part {

@@ -47,6 +47,7 @@ pub fn build(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Built> {
             path: path(id)?,
             state: presence(keys),
             target: keys.read("target", Given::line),
+            over_file: false,
         }),
         Kind::Edit => Body::Edit(super::edit::build(keys, &id.name)?),
         Kind::Sysctl => Body::Sysctl(Sysctl {
@@ -145,6 +146,7 @@ fn package(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Package {
         },
         version: keys.read("version", version).unwrap_or(Wanted::Any),
         hold: keys.read("hold", Given::boolean),
+        auto: None,
         debconf: keys.read("debconf", Given::debconf).unwrap_or_default(),
     }
 }

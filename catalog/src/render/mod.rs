@@ -111,6 +111,8 @@ pub(crate) fn render_for(
         resources,
         health,
         waiting: instances.waiting,
+        leftovers: part.leftovers,
+        reverts: Default::default(),
     };
     cycles::check(&desired, &mut wrong);
     if wrong.has_errors() {

@@ -3,6 +3,7 @@
 use super::{Presence, Resource};
 use crate::plan::turn::Found;
 use crate::plan::{Action, Certainty, Change};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -20,7 +21,7 @@ pub struct Group {
 }
 
 /// A user.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct User {
     /// Its name.
     pub name: String,
@@ -68,7 +69,7 @@ pub enum UserState {
 }
 
 /// A user that is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Present {
     /// Its number.
     pub uid: u32,

@@ -1,13 +1,14 @@
 //! /etc/fstab: the lines of one mount point, read and written, and all else kept as it is.
 
 use crate::path::AbsPath;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// The table of file systems.
 pub const FSTAB: &str = "/etc/fstab";
 
 /// What a line says of its mount point.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// What is mounted: a device, `UUID=…`, a folder for `bind`, `host:/path`, or a name that means nothing.
     pub device: String,

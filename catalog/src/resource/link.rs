@@ -16,6 +16,8 @@ pub struct Link {
     pub state: Presence,
     /// Where it points, as written; none only when absent.
     pub target: Option<String>,
+    /// A file of cfg's own gives way to it: before that, the link stood there.
+    pub over_file: bool,
 }
 
 /// What would bring the link about.
@@ -35,6 +37,10 @@ pub(crate) fn diff(resource: &Resource, link: &Link, state: &PathState) -> Resul
         PathState::Directory(old) if old.empty => (
             Action::Update,
             attributes::shown(&old.ownership, &[("type", "directory".into())]),
+        ),
+        PathState::File(old) if link.over_file => (
+            Action::Update,
+            attributes::shown(&old.ownership, &[("type", "file".into())]),
         ),
         _ => return Err(in_the_way(state)),
     };

@@ -25,6 +25,7 @@ use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::waiting::Waiting;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Where in the catalog something is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,9 +116,43 @@ pub struct Desired {
     pub resources: Vec<Resource>,
     /// The role's own judgement of whether the machine does its work.
     pub health: Option<Health>,
+    /// What becomes of what leaves the role.
+    pub leftovers: Leftovers,
+    /// Those of the resources that the role does not name: they bring back what was there before cfg.
+    pub reverts: BTreeSet<ResourceId>,
     /// What waits until the members of a role are all there; those of it that could not be rendered are not among the
     /// resources.
     pub waiting: Waiting,
+}
+
+/// What becomes of what leaves a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Leftovers {
+    /// It is shown, and left as it is.
+    #[default]
+    Show,
+    /// What was there before cfg is brought back.
+    Revert,
+}
+
+impl Leftovers {
+    /// Every choice, as roles write it.
+    pub const WORDS: [&str; 2] = ["show", "revert"];
+
+    /// Of a word in a role.
+    pub fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "show" => Some(Leftovers::Show),
+            "revert" => Some(Leftovers::Revert),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the default.
+    pub fn is_show(&self) -> bool {
+        *self == Leftovers::Show
+    }
 }
 
 impl Desired {
@@ -158,7 +193,7 @@ pub enum Shell {
 }
 
 /// Permission bits, as a string of octal digits in roles: 0644.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mode(pub u32);
 
 impl std::fmt::Display for Mode {
@@ -168,7 +203,7 @@ impl std::fmt::Display for Mode {
 }
 
 /// Whether a thing must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Presence {
     /// It must.
     #[default]
@@ -178,13 +213,16 @@ pub enum Presence {
 }
 
 /// Mode, owner and group; what is not given is not managed (new things get 0644 or 0755, root, root).
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Attributes {
     /// Permission bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
     /// User name, or a number as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Group name, or a number as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 }
 
@@ -214,7 +252,7 @@ pub enum PathState {
 }
 
 /// Owner, group and mode of something that stands there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ownership {
     /// Permission bits.
     pub mode: Mode,

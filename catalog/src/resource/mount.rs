@@ -6,6 +6,7 @@ use super::{Obstacle, PathState, Resource};
 use crate::path::AbsPath;
 use crate::plan::turn::Found;
 use crate::plan::{Action, Change};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// A file system and what must be so of it.
@@ -20,7 +21,7 @@ pub struct Mount {
 }
 
 /// Whether a file system must be in the table, and mounted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum MountPresence {
     /// Both.
     #[default]

@@ -20,6 +20,8 @@ pub struct Package {
     pub version: Wanted,
     /// Whether apt may move it otherwise; none leaves that alone.
     pub hold: Option<bool>,
+    /// Whether it is to be marked as installed only for others; none: what must be there is marked as wanted for itself.
+    pub auto: Option<bool>,
     /// Answers for its configuration, by question; given before it is installed.
     pub debconf: Vec<Answer>,
 }
@@ -214,9 +216,10 @@ fn amended(
     kept: bool,
 ) -> Result<Option<(Value, Value)>, Obstacle> {
     let (mut before, mut after) = (json!({}), json!({}));
-    if kept && state.auto {
+    let auto = package.auto.unwrap_or(false);
+    if kept && state.auto != auto {
         // Moving it marks it as well.
-        (before["auto"], after["auto"]) = (true.into(), false.into());
+        (before["auto"], after["auto"]) = (state.auto.into(), auto.into());
     }
     // What is to be installed is given all answers.
     let there = matches!(state.dpkg, DpkgState::Installed { .. });

@@ -6,14 +6,14 @@ use crate::digest::Digest;
 use crate::path::AbsPath;
 use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Certainty, Change};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// A setting and what must be so of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sysctl {
     /// Its name with dots between its parts; a dot within a part is written as `/`: `net.ipv4.conf.eth0/100.forwarding`.
     pub name: String,
-    /// Whether it must have the value; absent takes the line away and leaves the kernel alone.
+    /// Whether it must have the value; absent takes the line away, and leaves the kernel alone where no value is said.
     pub state: Presence,
     /// What it must be, one space between its fields; none only when absent.
     pub value: Option<String>,
@@ -92,7 +92,7 @@ pub(crate) fn diff(
     turn: &Turn<'_>,
 ) -> Result<Found, Obstacle> {
     let (Presence::Present, Some(value)) = (sysctl.state, &sysctl.value) else {
-        return removal(resource, state);
+        return removal(resource, sysctl, state);
     };
     let (mut before, mut after) = (Map::new(), Map::new());
     let mut sure = Certainty::Certain;
@@ -149,13 +149,24 @@ fn at_boot(sysctl: &Sysctl, file: &PathState) -> Result<Option<Value>, Obstacle>
     ))
 }
 
-fn removal(resource: &Resource, state: &SysctlState) -> Result<Found, Obstacle> {
-    match &state.file {
-        PathState::Absent { .. } => Ok(Found::default()),
-        PathState::File(_) | PathState::Link(_) => {
-            Ok(vec![Change::new(&resource.id, Action::Remove)].into())
+/// The line goes, and the kernel gets the value back that it had, where one is said.
+fn removal(resource: &Resource, sysctl: &Sysctl, state: &SysctlState) -> Result<Found, Obstacle> {
+    let change = Change::new(&resource.id, Action::Remove);
+    let values = match (&sysctl.value, &state.kernel) {
+        (Some(value), KernelValue::Is(now)) if now != value => Some((now, value)),
+        _ => None,
+    };
+    match (&state.file, values) {
+        (PathState::Absent { .. }, None) => Ok(Found::default()),
+        (
+            PathState::Absent { .. } | PathState::File(_) | PathState::Link(_),
+            Some((now, value)),
+        ) => {
+            let shown = |value: &String| json!({ "value": value });
+            Ok(vec![change.showing(shown(now), shown(value))].into())
         }
-        other => Err(in_the_way(other)),
+        (PathState::File(_) | PathState::Link(_), None) => Ok(vec![change].into()),
+        (other, _) => Err(in_the_way(other)),
     }
 }
 

@@ -51,6 +51,7 @@ pub fn build(
         reads: found.reads.clone(),
         health: health(role),
         wait_for: found.wait_for.clone(),
+        leftovers: role.own.leftovers,
     };
     try_out(&part, role, texts, &leaves, set, &found, wrong);
     Built { part, leaves }

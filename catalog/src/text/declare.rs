@@ -9,6 +9,7 @@ use super::source::Source;
 use super::tree::{self, Entry, Node, NodeValue};
 use crate::id::Kind;
 use crate::release::part::Param;
+use crate::resource::Leftovers;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -84,6 +85,8 @@ pub struct RoleText {
     pub description: Option<String>,
     /// Only included, never given to a machine.
     pub partial: bool,
+    /// What becomes of what leaves it; counts in a machine's own role.
+    pub leftovers: Leftovers,
     /// The roles it includes, with where it says so.
     pub include: Vec<(String, Range<usize>)>,
     /// Its own params.
@@ -105,6 +108,7 @@ impl RoleText {
             source,
             description: None,
             partial: false,
+            leftovers: Leftovers::default(),
             include: Vec::new(),
             params: BTreeMap::new(),
             set: BTreeMap::new(),
@@ -166,6 +170,7 @@ impl Reading {
                 NodeValue::Boolean(partial) => self.role.partial = partial,
                 _ => self.expected("a boolean", &entry.node),
             },
+            "leftovers" => self.leftovers(&entry.node),
             "include" => self.include(&entry.node),
             "params" => self.params(&entry.node),
             "set" => self.set(&entry.node),
@@ -189,6 +194,20 @@ impl Reading {
             Diagnostic::error(spot, format!("unknown key or kind `{word}`"))
                 .among(word, keys::ROLE.iter().map(|row| row.name).chain(kinds)),
         );
+    }
+
+    fn leftovers(&mut self, node: &Node) {
+        const WANTED: &str = "\"show\" or \"revert\"";
+        match node.text().map(|word| (word, Leftovers::of_word(word))) {
+            Some((_, Some(choice))) => self.role.leftovers = choice,
+            Some((word, None)) => {
+                let spot = self.source.spot(&node.span);
+                let message = format!("expected {WANTED}, found {word:?}");
+                let wrong = Diagnostic::error(spot, message);
+                self.wrong.push(wrong.among(word, Leftovers::WORDS));
+            }
+            None => self.expected(WANTED, node),
+        }
     }
 
     fn include(&mut self, node: &Node) {

@@ -283,12 +283,17 @@ pub fn help(title: &str, rows: &[Word]) -> String {
     text
 }
 
+/// The choices of `leftovers`, in words that `schema` knows too.
+pub const LEFTOVERS: &str = "`\"show\"`, `\"revert\"`";
+
 /// Keys of a role beside its resources.
 pub const ROLE: &[Word] = &[
     word("description", "text", NONE).is("for people"),
     word("include", "array of roles", "`[]`").is("roles that this one is made of, beside itself"),
     word("partial", "boolean", "`false`")
         .is("only included: no machine can have it, and it is checked within its includers"),
+    word("leftovers", LEFTOVERS, "`\"show\"`")
+        .is("what becomes of what leaves the role, see [leftovers](#what-is-brought-back); counts in a machine's own role alone"),
     word("params", "table", NONE)
         .is("what can be set from outside, see [params](#params-and-their-layers)"),
     word("set", "table", NONE).is("values for params of included roles"),
@@ -296,7 +301,7 @@ pub const ROLE: &[Word] = &[
 ];
 
 /// Keys of a role that a later version brings.
-pub const ROLE_LATER: &[&str] = &["leftovers", "confirm"];
+pub const ROLE_LATER: &[&str] = &["confirm"];
 
 /// Keys of a param.
 pub const PARAM: &[Word] = &[

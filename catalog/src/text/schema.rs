@@ -6,6 +6,7 @@
 use super::keys::{self, Key, Shape, Word};
 use crate::fleet::MOST_MEMBERS;
 use crate::id::Kind;
+use crate::resource::Leftovers;
 use serde_json::{Map, Value, json};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -130,6 +131,7 @@ fn top(row: &Word) -> Value {
             json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true })
         }
         (_, "type") => json!({ "enum": keys::PARAM_TYPES }),
+        (_, keys::LEFTOVERS) => json!({ "enum": Leftovers::WORDS }),
         (_, "boolean") => json!({ "type": "boolean" }),
         (_, "number") => json!({ "type": "number" }),
         (_, "array") => json!({ "type": "array", "minItems": 1 }),

@@ -72,6 +72,10 @@ impl Machine {
             Body::Service(service) => self.systemctl(service, change.action),
             Body::Sysctl(sysctl) => {
                 let path = sysctl.file().unwrap();
+                if let (Some(value), true) = (&sysctl.value, self.kernel.contains_key(&sysctl.name))
+                {
+                    self.kernel.insert(sysctl.name.clone(), value.clone());
+                }
                 if change.action == Action::Remove {
                     self.nodes.remove(&path);
                     self.touch_parent(&path);
@@ -79,10 +83,6 @@ impl Machine {
                 }
                 let none = Attributes::default();
                 self.node(&path, What::File(sysctl.line()), &none, 0o644);
-                if self.kernel.contains_key(&sysctl.name) {
-                    let value = sysctl.value.clone().unwrap();
-                    self.kernel.insert(sysctl.name.clone(), value);
-                }
             }
             Body::Mount(mount) => self.mount_it(mount),
             Body::Archive(archive) => {
@@ -169,8 +169,10 @@ impl Machine {
         seen.groups.dedup();
         seen.shell = user.shell.clone().unwrap_or(seen.shell.clone());
         seen.home = user.home.clone().unwrap_or(seen.home.clone());
-        seen.authorized_keys = user.authorized_keys.clone();
-        seen.password_hash = user.password_hash.clone();
+        let keys = user.authorized_keys.clone();
+        seen.authorized_keys = keys.or(seen.authorized_keys.take());
+        let hash = user.password_hash.clone();
+        seen.password_hash = hash.or(seen.password_hash.take());
     }
 
     pub fn touch_parent(&mut self, path: &cfg_catalog::path::AbsPath) {
@@ -275,7 +277,11 @@ impl Machine {
             }
             Action::Hold => self.dpkg.get_mut(&package.name).unwrap().held = true,
             Action::Unhold => self.dpkg.get_mut(&package.name).unwrap().held = false,
-            Action::Update => self.dpkg.get_mut(&package.name).unwrap().auto = false,
+            Action::Update => {
+                let auto = change.after.get("auto").and_then(|auto| auto.as_bool());
+                let there = self.dpkg.get_mut(&package.name).unwrap();
+                there.auto = auto.unwrap_or(there.auto);
+            }
             other => panic!("{other:?} of a package"),
         }
     }
@@ -366,18 +372,23 @@ impl Machine {
 pub struct Ran {
     pub document: Document,
     pub ledger: Ledger,
+    pub done: Done,
 }
 
-pub fn dry(machine: &Machine, desired: &Desired, ledger: &Ledger) -> Document {
-    let plan = plan(desired, &machine.snapshot(desired), ledger).unwrap();
-    Document::of_plan(Head::default(), &plan)
-}
-
-/// One run, as the agent's engine does it.
-pub fn run(machine: &mut Machine, desired: &Desired, ledger: &Ledger) -> Ran {
+/// One run, as the agent's engine does it, for so many effects: none where it was killed after the last. `meets` hears what stands at each turn before
+/// the first effect of it.
+pub fn run_for(
+    machine: &mut Machine,
+    desired: &Desired,
+    ledger: &Ledger,
+    lives: usize,
+    meets: &mut dyn FnMut(&Resource, &Observed),
+) -> Option<Ran> {
     let begun = machine.snapshot(desired);
     let plan = plan(desired, &begun, ledger).unwrap();
     let mut run = Run {
+        lives,
+        meets,
         desired,
         claims: Claims::of(desired, &begun),
         ledger: begin(desired, &begun, ledger),
@@ -390,13 +401,17 @@ pub fn run(machine: &mut Machine, desired: &Desired, ledger: &Ledger) -> Ran {
         },
     };
     for step in &plan.steps {
-        if step.fate == Fate::Goes {
-            run.step(machine, step);
+        if step.fate == Fate::Goes && !run.step(machine, step) {
+            return None;
         }
     }
     let (done, ledger) = (run.done, run.ledger);
-    let document = Document::of_run(Head::default(), &plan, done);
-    Ran { document, ledger }
+    let document = Document::of_run(Head::default(), &plan, done.clone());
+    Some(Ran {
+        document,
+        ledger,
+        done,
+    })
 }
 
 struct Run<'a> {
@@ -406,6 +421,8 @@ struct Run<'a> {
     begun: Snapshot,
     plan: &'a Plan,
     done: Done,
+    lives: usize,
+    meets: &'a mut dyn FnMut(&Resource, &Observed),
 }
 
 impl Run<'_> {
@@ -432,16 +449,25 @@ impl Run<'_> {
             .unwrap()
     }
 
-    fn step(&mut self, machine: &mut Machine, step: &PlannedStep) {
-        let (verdict, _) = self.judge(machine, step);
+    /// Whether it lived through it.
+    fn step(&mut self, machine: &mut Machine, step: &PlannedStep) -> bool {
+        let (verdict, observed) = self.judge(machine, step);
         if let Some(why) = verdict.obstacle {
             let failure = Failure::of(&step.step.resource, why);
             self.done.failures.push(failure);
-            return;
+            return true;
         }
         let settled = settle(&step.changes, verdict.changes, &self.begun);
         self.done.changes.extend(settled.already);
+        if !settled.due.is_empty() {
+            let resource = self.resource(step).clone();
+            (self.meets)(&resource, &observed);
+        }
         for due in settled.due {
+            if self.lives == 0 {
+                return false;
+            }
+            self.lives -= 1;
             let read = inputs(self.desired, &machine.snapshot(self.desired));
             machine.apply(self.desired, self.plan, &due.change);
             self.record(machine, step, &due.change, &read);
@@ -462,6 +488,7 @@ impl Run<'_> {
             again.changes.is_empty() && again.obstacle.is_none(),
             "after its turn: {again:?} of {observed:?}"
         );
+        true
     }
 
     fn record(

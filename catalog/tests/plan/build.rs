@@ -39,6 +39,8 @@ pub fn role(resources: Vec<Resource>) -> Desired {
         resources,
         health: None,
         waiting: Default::default(),
+        leftovers: Default::default(),
+        reverts: Default::default(),
     }
 }
 
@@ -134,6 +136,7 @@ pub fn link(name: &str, target: &str) -> Resource {
         path: path(name),
         state: Presence::Present,
         target: Some(target.into()),
+        over_file: false,
     };
     resource(Kind::Link, name, Body::Link(link))
 }
@@ -143,6 +146,7 @@ pub fn no_link(name: &str) -> Resource {
         path: path(name),
         state: Presence::Absent,
         target: None,
+        over_file: false,
     };
     resource(Kind::Link, name, Body::Link(link))
 }
@@ -185,6 +189,7 @@ pub fn package_with(name: &str, change: impl FnOnce(&mut Package)) -> Resource {
         state: PackagePresence::Present,
         version: Wanted::Any,
         hold: None,
+        auto: None,
         debconf: Vec::new(),
     };
     change(&mut package);

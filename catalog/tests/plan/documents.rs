@@ -1,8 +1,8 @@
 //! The document: its keys, its counts, its exit code, and how it looks on a terminal.
 
 use crate::build::*;
-use crate::model::enact::{dry, run};
 use crate::model::machine::Machine;
+use crate::running::{dry, run};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::plan::document::{
     Document, Done, DryRun, Failure, Head, Held, Leftover, Outcome, Unforeseen, Why,
@@ -51,6 +51,7 @@ fn held(resource: &str, why: Why) -> Held {
 
 fn left(resource: &str, role: &str) -> Leftover {
     Leftover {
+        why: None,
         resource: id(resource),
         role: role.into(),
     }

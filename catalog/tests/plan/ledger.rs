@@ -1,8 +1,8 @@
 //! The rules of the ledger: what a start has read, and what is owed.
 
 use crate::build::*;
-use crate::model::enact::run;
 use crate::model::machine::Machine;
+use crate::running::run;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::{Inputs, inputs};

@@ -8,6 +8,7 @@ mod leftovers;
 #[path = "../model/mod.rs"]
 mod model;
 mod orders;
+mod running;
 mod runs;
 mod secrets;
 mod tables;

@@ -1,6 +1,6 @@
 //! Nothing of a secret is in anything that a plan or a run says, whatever a role makes of it.
-use crate::model::enact::{dry, run};
 use crate::model::machine::{Machine, What};
+use crate::running::{dry, run};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::facts::{Facts, Os};
 use cfg_catalog::fleet::FleetView;

@@ -1,12 +1,11 @@
 //! What a scenario's folder holds, read.
 
 use super::Story;
-use crate::model::enact::run;
 use crate::model::machine::Machine;
+use crate::model::reverting::{Kept, converge};
 use crate::told::Told;
 use cfg_catalog::facts::Facts;
 use cfg_catalog::fleet::{FleetView, Me};
-use cfg_catalog::plan::Ledger;
 use cfg_catalog::resource::Desired;
 use cfg_catalog::{Catalog, CatalogFiles, Inputs, Secrets, render};
 use serde::de::DeserializeOwned;
@@ -57,13 +56,13 @@ impl Story {
         let mut machine = Machine::blank();
         before.onto(&mut machine);
         let setting = Setting::read(folder, before.role);
-        let mut ledger = Ledger::default();
+        let mut kept = Kept::default();
         let since = folder.join("since.toml").exists();
         if since {
             let earlier = folder.join("earlier").exists();
             let catalog = if earlier { "earlier" } else { "roles" };
             let desired = setting.desired(&folder.join(catalog), &mut machine);
-            ledger = run(&mut machine, &desired, &ledger).ledger;
+            converge(&mut machine, &desired, &mut kept, usize::MAX);
             told(folder, "since.toml").onto(&mut machine);
         }
         let desired = setting.desired(&folder.join("roles"), &mut machine);
@@ -71,7 +70,7 @@ impl Story {
         Self {
             machine,
             desired,
-            ledger,
+            kept,
             host: setting.facts.hostname,
         }
     }

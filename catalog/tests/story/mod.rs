@@ -2,20 +2,21 @@
 
 mod input;
 
-use crate::model::enact::{Ran, dry, run, words};
+use crate::model::enact::{Ran, words};
 use crate::model::machine::Machine;
+use crate::model::reverting::{Kept, aim, converge};
 use crate::told::{Told, told};
 use cfg_catalog::id::Kind;
-use cfg_catalog::plan::document::Document;
+use cfg_catalog::plan::document::{Document, Head};
 use cfg_catalog::plan::show::{Style, text};
-use cfg_catalog::plan::{Action, Certainty, Change, Ledger};
+use cfg_catalog::plan::{Action, Certainty, Change};
 use cfg_catalog::resource::Desired;
 use std::collections::BTreeMap;
 
 pub struct Story {
     machine: Machine,
     desired: Desired,
-    ledger: Ledger,
+    kept: Kept,
     host: String,
 }
 
@@ -23,12 +24,13 @@ impl Story {
     /// The goldens by name, as they are found; what must hold of every scenario and does not goes to `wrong`.
     pub fn tell(self, wrong: &mut Vec<String>) -> [(&'static str, String); 3] {
         let mut machine = self.machine.clone();
-        let plan = self.dry(&machine, &self.ledger);
-        let ran = run(&mut machine, &self.desired, &self.ledger);
+        let mut kept = self.kept.clone();
+        let plan = self.dry(&machine, &kept);
+        let ran = converge(&mut machine, &self.desired, &mut kept, usize::MAX).unwrap();
         let unneeded = promises(&plan, &ran, wrong);
         refreshed(&ran, &machine, wrong);
         alone(&plan, &machine, &unneeded, wrong);
-        let again = self.dry(&machine, &ran.ledger);
+        let again = self.dry(&machine, &kept);
         if !again.changes.is_empty() {
             wrong.push(format!("a second run would do {:#?}", words(&again)));
         }
@@ -46,12 +48,12 @@ impl Story {
         ]
     }
 
-    fn dry(&self, machine: &Machine, ledger: &Ledger) -> Document {
+    fn dry(&self, machine: &Machine, kept: &Kept) -> Document {
         Document {
             host: self.host.clone(),
             role: Some(self.desired.role.clone()),
             started: "2026-01-02T03:04:05Z".into(),
-            ..dry(machine, &self.desired, ledger)
+            ..Document::of_plan(Head::default(), &aim(machine, &self.desired, kept).plan)
         }
     }
 }

@@ -312,3 +312,23 @@ fn paths_belong_to_the_role_that_says_them() {
         ]
     );
 }
+
+#[test]
+fn leftovers_count_in_a_machines_own_role() {
+    use cfg_catalog::resource::Leftovers;
+    let base = ("base/role.toml", "partial = true\nleftovers = 'revert'\n");
+    for (own, wanted) in [
+        ("include = ['base']", Leftovers::Show),
+        ("include = ['base']\nleftovers = 'show'", Leftovers::Show),
+        (
+            "include = ['base']\nleftovers = 'revert'",
+            Leftovers::Revert,
+        ),
+    ] {
+        let catalog = catalog(&[base, ("web/role.toml", own)]);
+        let part = catalog.part("web").unwrap();
+        assert_eq!(part.leftovers, wanted, "{own}");
+        let written = serde_json::to_string(part).unwrap();
+        assert_eq!(written.contains("leftovers"), wanted == Leftovers::Revert);
+    }
+}

@@ -114,7 +114,7 @@ fn what_is_bad_in_itself_is_not_let_pass() {
         "descriptoin = 'x'",
         "include = 'base'",
         "partial = 'no'",
-        "leftovers = 'revert'",
+        "leftovers = 'remove'",
         "[pakage]",
         "[package]\nnginx = 1",
         "[package]\nnginx = { verson = '1' }",

@@ -73,6 +73,7 @@ impl Release {
             reads: role.reads.clone(),
             health: None,
             wait_for: BTreeMap::new(),
+            leftovers: Default::default(),
         };
         serde_json::to_vec(&part).expect("a part is JSON")
     }

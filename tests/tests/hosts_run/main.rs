@@ -5,6 +5,7 @@ mod killed;
 mod leftovers;
 mod machine;
 mod packages;
+mod reverts;
 mod secrets;
 mod services;
 mod units;

@@ -426,6 +426,8 @@ fn what_a_role_names_and_nobody_is() {
         ],
         health: None,
         waiting: Default::default(),
+        leftovers: Default::default(),
+        reverts: Default::default(),
     };
     let nobody = Nobody {
         users: ["ghost-of-cfg".into()].into(),

@@ -22,6 +22,7 @@ fn link(name: &str, target: &str) -> Link {
         path: path(name),
         state: Presence::Present,
         target: Some(target.into()),
+        over_file: false,
     }
 }
 
@@ -107,6 +108,47 @@ fn a_link_takes_the_place_of_links_and_empty_directories() {
     };
     tree.hands().link(&gone).unwrap();
     assert!(!tree.names("/etc").contains(&"new".to_string()));
+}
+
+#[test]
+fn a_file_gives_way_to_the_link_that_stood_there_before() {
+    let tree = Tree::new();
+    tree.text("/etc/conf", "of cfg");
+    let error = tree.hands().link(&link("/etc/conf", "x")).unwrap_err();
+    assert!(matches!(error, EnactError::InTheWay { .. }), "{error}");
+    let back = Link {
+        over_file: true,
+        ..link("/etc/conf", "x")
+    };
+    tree.hands().link(&back).unwrap();
+    assert!(matches!(tree.look("/etc/conf"), PathState::Link(seen) if seen.target == "x"));
+    tree.folder("/etc/full/x", 0o755);
+    let folder = Link {
+        over_file: true,
+        ..link("/etc/full", "x")
+    };
+    assert!(tree.hands().link(&folder).is_err());
+}
+
+#[test]
+fn whose_home_is_where_and_what_stands_in_a_folder() {
+    let tree = Tree::new();
+    tree.text(
+        "/etc/passwd",
+        "me:x:7:8::/srv/me:/bin/sh\nhe:x:9:8::/nowhere:/bin/sh\n",
+    );
+    tree.folder("/srv/a", 0o755);
+    tree.folder("/srv/a/d", 0o755);
+    tree.text("/srv/a/f", "");
+    let folders = ["/srv/a", "/srv/a/d", "/srv/gone"].map(path);
+    let around = tree.machine.around(&folders).unwrap();
+    assert_eq!(around.homes[&path("/srv/me")], "me");
+    let primary: Vec<&String> = around.primary[&8].iter().collect();
+    assert_eq!(primary, ["he", "me"]);
+    let inside: Vec<_> = around.inside[&path("/srv/a")].iter().collect();
+    assert_eq!(inside, [&path("/srv/a/d"), &path("/srv/a/f")]);
+    assert!(around.inside[&path("/srv/a/d")].is_empty());
+    assert!(!around.inside.contains_key(&path("/srv/gone")));
 }
 
 #[test]

@@ -130,6 +130,7 @@ pub fn package(version: &str) -> Resource {
         state: PackagePresence::Present,
         version: Wanted::Glob(version.into()),
         hold: None,
+        auto: None,
         debconf: Vec::new(),
     });
     resource(body, &[])
@@ -173,6 +174,8 @@ pub fn desired(resources: Vec<Resource>) -> Desired {
         resources,
         health: None,
         waiting: Default::default(),
+        leftovers: Default::default(),
+        reverts: Default::default(),
     }
 }
 
@@ -405,6 +408,11 @@ impl Hand for Fake {
             fake.ledger = ledger.clone();
             fake.ended = None;
         })
+    }
+
+    /// There is no record of what was there before.
+    fn meets(&mut self, _found: &[(&Resource, &Observed)]) -> Result<(), Trouble> {
+        Ok(())
     }
 
     fn keep_unproven(&mut self, services: &BTreeSet<ResourceId>) -> Result<(), Trouble> {

@@ -287,6 +287,9 @@ impl Page {
                 _ => "left over: the role names it no more".into(),
             };
             self.head(Ink::Faint, "·", &leftover.resource.to_string(), &words);
+            if let Some(why) = &leftover.why {
+                self.wrapped(Ink::Faint, &escape(why));
+            }
         }
         let more = document.leftovers.len().saturating_sub(MOST_LEFT);
         if more > 0 {

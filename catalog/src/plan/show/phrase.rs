@@ -34,8 +34,13 @@ pub(super) fn differences(change: &Change) -> Vec<String> {
     let mut words = Vec::new();
     match (&change.before, &change.after) {
         (Value::Object(before), Value::Object(after)) if change.resource.kind == Kind::Package => {
-            if change.action == Action::Update && after.contains_key("auto") {
-                words.push("marked as wanted for itself".into());
+            match after
+                .get("auto")
+                .filter(|_| change.action == Action::Update)
+            {
+                Some(Value::Bool(true)) => words.push("marked as there for others only".into()),
+                Some(_) => words.push("marked as wanted for itself".into()),
+                None => {}
             }
             words.extend(answers(before, after));
         }
@@ -50,6 +55,10 @@ pub(super) fn differences(change: &Change) -> Vec<String> {
             match (before.get("target"), before.get("type")) {
                 (Some(target), _) if !after.contains_key("target") => {
                     words.push(format!("replaces a link to {}", text(target)));
+                }
+                (_, Some(kind)) if kind == "file" => {
+                    let target = after.get("target").unwrap_or(&Value::Null);
+                    words.push(format!("a link to {} again", text(target)));
                 }
                 (_, Some(_)) => words.push("replaces an empty directory".into()),
                 _ => words.extend(moved(before, after)),

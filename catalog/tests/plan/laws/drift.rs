@@ -2,8 +2,8 @@
 
 use super::world::{machines, roles};
 use super::{is_of, left, skipped};
-use crate::model::enact::{dry, run};
 use crate::model::machine::{Machine, What};
+use crate::running::{dry, run};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::{Action, Certainty, Ledger};

@@ -1,7 +1,7 @@
 //! What fails takes along what needs it, and nothing else.
 
 use super::world::{machines, roles};
-use crate::model::enact::dry;
+use crate::running::dry;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::draft::Fate;
 use cfg_catalog::plan::{Ledger, plan};

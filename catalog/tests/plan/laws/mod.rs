@@ -2,10 +2,12 @@
 
 mod drift;
 mod failures;
+mod reverts;
 mod world;
 
-use crate::model::enact::{Ran, dry, run, words};
+use crate::model::enact::{Ran, words};
 use crate::model::machine::Machine;
+use crate::running::{dry, run};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::document::Document;
 use cfg_catalog::plan::{Certainty, Change, Ledger, Phase, order, plan};

@@ -5,8 +5,9 @@ mod services;
 mod units;
 
 use crate::build::*;
-use crate::model::enact::{Ran, dry, run, words};
+use crate::model::enact::{Ran, words};
 use crate::model::machine::Machine;
+use crate::running::{dry, run};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::document::Document;
 use cfg_catalog::plan::{Action, Certainty, Ledger};

@@ -2,8 +2,9 @@
 
 use super::{causes, certainty, settled, true_run};
 use crate::build::*;
-use crate::model::enact::{dry, words};
+use crate::model::enact::words;
 use crate::model::machine::{Machine, What};
+use crate::running::dry;
 use cfg_catalog::plan::{Action, Certainty, Ledger};
 use cfg_catalog::resource::package::PackagePresence;
 use cfg_catalog::resource::service::Activity;

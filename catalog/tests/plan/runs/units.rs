@@ -2,8 +2,8 @@
 
 use super::true_run;
 use crate::build::*;
-use crate::model::enact::{dry, run};
 use crate::model::machine::Machine;
+use crate::running::{dry, run};
 use cfg_catalog::plan::Ledger;
 use cfg_catalog::resource::Desired;
 use cfg_catalog::resource::service::{Activity, UnitFile};

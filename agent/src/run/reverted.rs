@@ -1,0 +1,175 @@
+//! What leaves the role is planned beside it, where leftovers are brought back to what was there before cfg.
+
+use super::site::{Look, Site, Stage};
+use super::{Context, refused, unasked};
+use crate::machine::Machine;
+use anyhow::Context as _;
+use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::plan::leftovers::{Managed, Reverts};
+use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, inputs};
+use cfg_catalog::resource::{Body, Desired, Leftovers, Observed};
+use std::borrow::Cow;
+
+/// What one run is to bring about.
+pub(super) struct Aim<'a> {
+    /// The role, with what brings back its leftovers.
+    pub(super) desired: Cow<'a, Desired>,
+    /// These.
+    pub(super) reverts: Reverts,
+    /// The role alone.
+    role: &'a Desired,
+    /// Leftovers are brought back.
+    brings_back: bool,
+}
+
+impl<'a> Aim<'a> {
+    /// What a run aims at, of a role and a machine of which all that the role names, and all that is left over, was seen.
+    pub(super) fn of(
+        context: &Context<'a>,
+        site: &mut dyn Site,
+        managed: &Managed,
+        snapshot: &mut Snapshot,
+    ) -> anyhow::Result<Self> {
+        let role = context.desired;
+        let wanted = context.prune || role.leftovers == Leftovers::Revert;
+        let mut aim = Self {
+            desired: Cow::Borrowed(role),
+            reverts: Reverts::default(),
+            role,
+            brings_back: wanted && context.only.is_none(),
+        };
+        if !aim.brings_back {
+            return Ok(aim);
+        }
+        let machine = Machine::new(context.root);
+        let left = managed.left(role);
+        let folders: Vec<_> = left
+            .iter()
+            .filter_map(|resource| match &resource.body {
+                Body::Directory(directory) => Some(directory.path.clone()),
+                _ => None,
+            })
+            .collect();
+        let around = machine.around(&folders);
+        let around = around.context("cannot tell who is who on this machine")?;
+        aim.reverts = managed.reverts(role, snapshot, &around);
+        if aim.reverts.resources.is_empty() {
+            return Ok(aim);
+        }
+        aim.desired = Cow::Owned(aim.reverts.with(role));
+        let listed = inputs::listed(&aim.desired);
+        let again: Vec<Look<'_>> = aim
+            .reverts
+            .resources
+            .iter()
+            .map(|resource| Look {
+                resource,
+                listed: listed.contains(&resource.id),
+                started: false,
+            })
+            .collect();
+        snapshot.observed.extend(site.look(&again, Stage::Plan));
+        snapshot.host =
+            super::host::host(&machine, &aim.desired, &snapshot.observed, context.blobs)?;
+        Ok(aim)
+    }
+
+    /// The plan. What cannot be brought back is no failure: it stays, and is shown with why.
+    pub(super) fn draft(
+        &mut self,
+        context: &Context<'_>,
+        snapshot: &mut Snapshot,
+        ledger: &Ledger,
+        managed: &Managed,
+    ) -> Result<Plan, Cycle> {
+        let mut plan = loop {
+            match self.heard(context, snapshot, ledger) {
+                Ok(plan) if !self.withdraw_failing(managed, &plan, snapshot) => break plan,
+                Ok(_) => {}
+                // The role alone has an order, or is told that it has none.
+                Err(cycle) if !self.withdraw_cycle(managed, &cycle) => return Err(cycle),
+                Err(_) => {}
+            }
+        };
+        if self.brings_back {
+            plan.leftovers = self.reverts.shown.clone();
+        } else if context.only.is_none() {
+            plan.leftovers = managed.leftovers(self.role, snapshot, &plan);
+        }
+        Ok(plan)
+    }
+
+    /// What apt says against it belongs to what was seen, and is heard only once it is known what moves.
+    fn heard(
+        &self,
+        context: &Context<'_>,
+        snapshot: &mut Snapshot,
+        ledger: &Ledger,
+    ) -> Result<Plan, Cycle> {
+        let plan = unasked(context, &self.desired, snapshot, ledger)?;
+        match refused::hear(context, &self.desired, &plan, snapshot) {
+            true => unasked(context, &self.desired, snapshot, ledger),
+            false => Ok(plan),
+        }
+    }
+
+    /// Takes out what only a failure could come of, if there is any.
+    fn withdraw_failing(
+        &mut self,
+        managed: &Managed,
+        plan: &Plan,
+        snapshot: &mut Snapshot,
+    ) -> bool {
+        let mut failing: Vec<(ResourceId, String)> = Vec::new();
+        for failure in &plan.failures {
+            if let Some(id) = &failure.resource {
+                failing.push((id.clone(), failure.message.clone()));
+            }
+        }
+        let packages = self
+            .desired
+            .reverts
+            .iter()
+            .filter(|id| id.kind == Kind::Package);
+        for id in packages {
+            if let Some(Observed::Package(state)) = snapshot.observed.get(id)
+                && let Some(refusal) = &state.refusal
+            {
+                failing.push((id.clone(), refusal.why.clone()));
+            }
+        }
+        let any = self.withdraw(managed, &failing);
+        if any {
+            // What apt said was of a plan that is none any more.
+            for seen in snapshot.observed.values_mut() {
+                if let Observed::Package(state) = seen {
+                    state.refusal = None;
+                }
+            }
+        }
+        any
+    }
+
+    /// Takes out what must come after itself, if there is any.
+    fn withdraw_cycle(&mut self, managed: &Managed, cycle: &Cycle) -> bool {
+        let why = format!("there is no order in which it could be brought back: {cycle}");
+        let of_cycle = cycle.path.iter().map(|(id, _)| (id.clone(), why.clone()));
+        self.withdraw(managed, &of_cycle.collect::<Vec<_>>())
+    }
+
+    /// Says whether any of these was to be brought back.
+    fn withdraw(&mut self, managed: &Managed, these: &[(ResourceId, String)]) -> bool {
+        let mut any = false;
+        for (id, why) in these {
+            let first = why.lines().next().unwrap_or_default();
+            any |= self.desired.reverts.contains(id) && self.reverts.withdraw(managed, id, first);
+        }
+        if any {
+            self.desired = match self.reverts.resources.is_empty() {
+                true => Cow::Borrowed(self.role),
+                false => Cow::Owned(self.reverts.with(self.role)),
+            };
+        }
+        any
+    }
+}

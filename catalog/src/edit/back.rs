@@ -1,0 +1,301 @@
+//! The edit that brings back what another one changes in a text: former values, former lines.
+
+use super::env::Env;
+use super::ini::Ini;
+use super::json::Json;
+use super::lines::{LineWanted, Pattern, Unwanted};
+use super::shell::literal;
+use super::toml::Toml;
+use super::tree::Tree;
+use super::yaml::Yaml;
+use super::{Document, Edit, Format, KeyPath, Setting, apply, readable};
+use serde_json::Value;
+
+/// What brings back all that `edit` changes in this text; none where that cannot be said, as of comments, of a whole
+/// section, or of lines that stood there twice.
+pub fn back(bytes: &[u8], edit: &Edit) -> Option<Edit> {
+    let text = readable(bytes).ok()?;
+    let edited = apply(bytes, edit).ok()?;
+    let edited = std::str::from_utf8(&edited).ok()?;
+    let back = match edit.format {
+        Format::Lines => Some(of_lines(text, edited, edit)),
+        Format::Env => of_keys::<Env>(text, edit),
+        Format::Ini => of_keys::<Ini>(text, edit),
+        Format::Json => of_keys::<Json>(text, edit),
+        Format::Yaml => of_keys::<Yaml>(text, edit),
+        Format::Toml => of_keys::<Toml>(text, edit),
+    }?;
+    let again = apply(edited.as_bytes(), &back).ok()?;
+    let again = std::str::from_utf8(&again).ok()?;
+    says_the_same(edit.format, text, again).then_some(back)
+}
+
+fn of_keys<D: Document>(text: &str, edit: &Edit) -> Option<Edit> {
+    let document = D::read(text).ok()?;
+    let tree = document.tree();
+    let mut back = Edit::of(edit.format);
+    let paths = edit.remove.iter().chain(edit.set.iter().map(|s| &s.path));
+    for path in paths {
+        match at(&tree, &D::in_tree(path)) {
+            None => back.remove.push(path.clone()),
+            Some(Tree::Leaf(told)) => {
+                let mut values = meanings(edit.format, told).into_iter();
+                let value = values.find(|value| matches!(document.set(path, value), Ok(None)))?;
+                back.set.push(Setting {
+                    path: path.clone(),
+                    value,
+                });
+            }
+            // A whole table goes with it.
+            Some(Tree::Table(_)) => return None,
+        }
+    }
+    Some(back)
+}
+
+/// What stands at a path; what is there twice has no one value.
+fn at<'t>(tree: &'t Tree, path: &[String]) -> Option<&'t Tree> {
+    let Some((first, rest)) = path.split_first() else {
+        return Some(tree);
+    };
+    match tree {
+        Tree::Table(entries) => {
+            let (_, inner) = entries.iter().rev().find(|(key, _)| key == first)?;
+            at(inner, rest)
+        }
+        Tree::Leaf(_) => None,
+    }
+}
+
+/// What a leaf may mean; which of them, its own reader says.
+fn meanings(format: Format, told: &str) -> Vec<Value> {
+    let json = || serde_json::from_str(told).ok();
+    match format {
+        Format::Lines => Vec::new(),
+        Format::Env => literal(told).map(Value::from).into_iter().collect(),
+        Format::Ini => vec![told.into()],
+        Format::Json => json().into_iter().collect(),
+        Format::Toml => {
+            let node = crate::text::tree::value(told);
+            node.into_iter().map(|node| node.json()).collect()
+        }
+        Format::Yaml => {
+            let quoted = told.strip_prefix("quoted ");
+            let Ok(Value::String(text)) = serde_json::from_str(quoted.unwrap_or(told)) else {
+                return Vec::new();
+            };
+            let other = serde_json::from_str(&text).ok();
+            let other = other.filter(|_: &Value| quoted.is_none());
+            other.into_iter().chain([text.into()]).collect()
+        }
+    }
+}
+
+fn of_lines(text: &str, edited: &str, edit: &Edit) -> Edit {
+    let mut back = Edit::of(Format::Lines);
+    let old: Vec<&str> = text.lines().collect();
+    let stays: Vec<&str> = edited.lines().collect();
+    let mut gone: Vec<&str> = old
+        .iter()
+        .copied()
+        .filter(|line| !stays.contains(line))
+        .collect();
+    for wanted in edit
+        .lines
+        .iter()
+        .filter(|one| !old.contains(&one.line.as_str()))
+    {
+        let replaced = gone.iter().position(|line| wanted.takes(line));
+        let whole = format!("^{}$", regex_lite::escape(&wanted.line));
+        match (replaced, Pattern::new(&whole)) {
+            (Some(place), Ok(pattern)) => back.lines.push(LineWanted {
+                line: gone.remove(place).to_owned(),
+                matching: Some(pattern),
+            }),
+            _ => back.drop.push(Unwanted::Line(wanted.line.clone())),
+        }
+    }
+    let again = gone.into_iter().map(|line| LineWanted {
+        line: line.to_owned(),
+        matching: None,
+    });
+    back.lines.extend(again);
+    back
+}
+
+/// Whether two texts say the same, in whatever order.
+fn says_the_same(format: Format, one: &str, other: &str) -> bool {
+    fn same<D: Document>(format: Format, one: &str, other: &str) -> bool {
+        let tree = |text| D::read(text).ok().map(|read| plain(format, read.tree()));
+        tree(one).is_some_and(|one| Some(one) == tree(other))
+    }
+    match format {
+        Format::Lines => {
+            let sorted = |text: &str| {
+                let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+                lines.sort();
+                lines
+            };
+            sorted(one) == sorted(other)
+        }
+        Format::Env => same::<Env>(format, one, other),
+        Format::Ini => same::<Ini>(format, one, other),
+        Format::Json => same::<Json>(format, one, other),
+        Format::Yaml => same::<Yaml>(format, one, other),
+        Format::Toml => same::<Toml>(format, one, other),
+    }
+}
+
+/// A tree in one order, without tables that hold nothing, and without the ways in which the same can be written.
+fn plain(format: Format, tree: Tree) -> Tree {
+    let entries = match tree {
+        Tree::Table(entries) => entries,
+        Tree::Leaf(told) => {
+            let meant = meanings(format, &told).into_iter().next();
+            return Tree::Leaf(meant.map_or(told, |value| value.to_string()));
+        }
+    };
+    let entries = entries
+        .into_iter()
+        .map(|(key, tree)| (key, plain(format, tree)));
+    let mut entries: Vec<(String, Tree)> = entries
+        .filter(|(_, tree)| !matches!(tree, Tree::Table(inner) if inner.is_empty()))
+        .collect();
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    Tree::Table(entries)
+}
+
+impl Edit {
+    /// Every path that it sets or removes.
+    fn paths(&self) -> impl Iterator<Item = &KeyPath> {
+        self.remove
+            .iter()
+            .chain(self.set.iter().map(|one| &one.path))
+    }
+
+    /// What of it is not in another, which was made before.
+    #[must_use]
+    pub fn beside(&self, other: &Edit) -> Edit {
+        let known: Vec<&KeyPath> = other.paths().collect();
+        let mut rest = self.clone();
+        rest.remove.retain(|path| !known.contains(&path));
+        rest.set.retain(|one| !known.contains(&&one.path));
+        rest.lines.retain(|one| !other.lines.contains(one));
+        rest.drop.retain(|one| !other.drop.contains(one));
+        rest
+    }
+
+    /// Adds what another brings back, where this brings back nothing yet. Says whether that can be: a line that took the
+    /// place of one that was not there before either has nothing to give way to.
+    pub fn add(&mut self, other: Edit, made: &Edit) -> bool {
+        let ours = |line: &LineWanted| made.lines.iter().any(|one| one.line == line.line);
+        if other.lines.iter().any(ours) {
+            return false;
+        }
+        self.remove.extend(other.remove);
+        self.set.extend(other.set);
+        self.lines.extend(other.lines);
+        self.drop.extend(other.drop);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(format: &str, set: &str, remove: &[&str]) -> Edit {
+        let mut edit = Edit::of(Format::of_word(format).unwrap());
+        let table: ::toml::Table = ::toml::from_str(set).unwrap();
+        let table = serde_json::to_value(table).unwrap();
+        edit.set(table.as_object().unwrap()).unwrap();
+        for name in remove {
+            edit.remove(edit.path_of(name)).unwrap();
+        }
+        edit
+    }
+
+    fn line(line: &str, matching: Option<&str>) -> LineWanted {
+        LineWanted {
+            line: line.into(),
+            matching: matching.map(|text| Pattern::new(text).unwrap()),
+        }
+    }
+
+    #[test]
+    fn former_values_come_back_and_new_keys_go() {
+        for (format, text, set, remove) in [
+            ("env", "A=1\nB='x y' # c\n", "A = \"2\"\nC = 3", &["B"][..]),
+            (
+                "ini",
+                "[s]\na = 1\nb = x y\n",
+                "s.a = 2\ns.c = 3\nt.d = 4",
+                &["s.b"],
+            ),
+            (
+                "json",
+                "{\"a\": {\"b\": [1]}, \"c\": null}",
+                "a.b = 5\na.d = 6",
+                &["c"],
+            ),
+            (
+                "toml",
+                "a = 1\n[t]\nb = 'x'\n",
+                "a = 2\nt.b = \"y\"\nt.c = 1",
+                &[],
+            ),
+            (
+                "yaml",
+                "a: 1\nt:\n  b: \"x\"\n  n: yes please\n",
+                "a = 2\nt.b = \"y\"\nt.c = true",
+                &["t.n"],
+            ),
+            ("yaml", "a: 'true'\nb: true\n", "a = \"x\"\nb = \"x\"", &[]),
+        ] {
+            let edit = edit(format, set, remove);
+            let edited = apply(text.as_bytes(), &edit).unwrap();
+            assert_ne!(edited, text.as_bytes(), "{format}");
+            let back = back(text.as_bytes(), &edit).unwrap_or_else(|| panic!("{format} {text:?}"));
+            let again = apply(&edited, &back).unwrap();
+            let again = std::str::from_utf8(&again).unwrap();
+            assert!(
+                says_the_same(edit.format, text, again),
+                "{format}: {again:?}"
+            );
+            assert_eq!(apply(again.as_bytes(), &back).unwrap(), again.as_bytes());
+        }
+    }
+
+    #[test]
+    fn former_lines_come_back() {
+        let mut edit = Edit::of(Format::Lines);
+        edit.lines = vec![
+            line("a = 2", Some("^a")),
+            line("new", None),
+            line("b", None),
+        ];
+        edit.drop = vec![Unwanted::Line("gone".into())];
+        let text = b"x\na = 1\nb\ngone\n";
+        let back = back(text, &edit).unwrap();
+        let again = apply(&apply(text, &edit).unwrap(), &back).unwrap();
+        assert_eq!(again, b"x\na = 1\nb\ngone\n");
+        // Which of two alike stood where, nobody can tell.
+        assert_eq!(super::back(b"gone\nx\ngone\n", &edit), None);
+    }
+
+    #[test]
+    fn a_table_that_goes_does_not_come_back() {
+        assert_eq!(back(b"[t]\nb = 1\n", &edit("toml", "", &["t"])), None);
+    }
+
+    #[test]
+    fn what_an_edit_comes_to_ask_for_is_added() {
+        let first = edit("json", "a = 1", &[]);
+        let then = edit("json", "a = 2\nb = 2", &[]);
+        let mut kept = back(b"{\"a\": 0, \"b\": 0}", &first).unwrap();
+        let more = back(b"{\"a\": 1, \"b\": 0}", &then.beside(&first)).unwrap();
+        assert!(kept.add(more, &first));
+        let again = apply(b"{\"a\": 2, \"b\": 2}", &kept).unwrap();
+        assert_eq!(again, b"{\"a\": 0, \"b\": 0}");
+    }
+}

@@ -1,0 +1,243 @@
+//! What was there before cfg first changed it: what a revert brings back.
+
+use crate::digest::Digest;
+use crate::edit::{self, Edit};
+use crate::resource::account::{GroupState, Present, UserState};
+use crate::resource::edit::FileEdit;
+use crate::resource::fstab::Entry;
+use crate::resource::mount::Live;
+use crate::resource::package::DpkgState;
+use crate::resource::service::{Active, Enabled, Load};
+use crate::resource::sysctl::KernelValue;
+use crate::resource::{Body, Observed, Ownership, PathState, Resource};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What was there, by kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Before {
+    /// It was managed before anything was put on record, or it could not be seen.
+    Unknown,
+    /// Of a file, a directory or a link.
+    Path(Stood),
+    /// Of a package: its version, where it was installed.
+    Package {
+        /// None where it was not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+        /// On hold.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        held: bool,
+        /// Marked as installed only for others.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        auto: bool,
+    },
+    /// Of a user; none where there was no such user.
+    User(Option<Box<Present>>),
+    /// A group's number; none where there was no such group.
+    Group(Option<u32>),
+    /// Of a service.
+    Service {
+        /// It ran.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        running: bool,
+        /// It started at boot.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        enabled: bool,
+        /// Nothing could start it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        masked: bool,
+        /// At the place of its own unit file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit: Option<Stood>,
+    },
+    /// The value that the kernel had.
+    Sysctl(Option<String>),
+    /// Of a mount point.
+    Mount {
+        /// Its line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        line: Option<Entry>,
+        /// Whether something was mounted there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        mounted: bool,
+    },
+    /// At the two places of a repository.
+    Repository {
+        /// The stanza's.
+        sources: Stood,
+        /// The key's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<Stood>,
+    },
+    /// What brings back what an edit changes; none where nothing does.
+    Edit {
+        /// In a file that was there; none where it was not, or where nothing brings it back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        back: Option<Edit>,
+        /// Whether there was such a file.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        there: bool,
+    },
+    /// Of what is not brought back.
+    Nothing,
+}
+
+/// What stood at a path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stood {
+    /// Nothing.
+    Nothing,
+    /// A regular file.
+    File {
+        /// Its attributes.
+        #[serde(flatten)]
+        ownership: Ownership,
+        /// Its content's digest, where it could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<Digest>,
+        /// Bytes.
+        size: u64,
+        /// Its content is kept.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        kept: bool,
+    },
+    /// A directory.
+    Directory(Ownership),
+    /// A link to this.
+    Link(String),
+    /// What could not be looked at, or is none of these.
+    Other,
+}
+
+/// Contents to be kept, by digest.
+pub type Contents = BTreeMap<Digest, Vec<u8>>;
+
+impl Before {
+    /// What is seen of a resource, as it is before its first change; what contents that takes goes to `keep`.
+    pub fn of(resource: &Resource, seen: &Observed, keep: &mut Contents) -> Self {
+        match seen {
+            Observed::Path(state) => match &resource.body {
+                Body::Edit(edit) => of_edit(edit, state),
+                _ => Before::Path(Stood::of(state, keep)),
+            },
+            Observed::Package(state) => Before::Package {
+                version: match &state.dpkg {
+                    DpkgState::Absent | DpkgState::ConfigFiles => None,
+                    DpkgState::Installed { version, .. } | DpkgState::Broken { version, .. } => {
+                        Some(version.clone())
+                    }
+                },
+                held: state.held,
+                auto: state.auto,
+            },
+            Observed::User(UserState::Absent) => Before::User(None),
+            Observed::User(UserState::Present(seen)) => Before::User(Some(Box::new(seen.clone()))),
+            Observed::Group(GroupState::Absent) => Before::Group(None),
+            Observed::Group(GroupState::Present { gid }) => Before::Group(Some(*gid)),
+            Observed::Service(state) => Before::Service {
+                running: state.active == Active::Running,
+                enabled: state.enabled == Enabled::Yes,
+                masked: state.load == Load::Masked,
+                unit: state.unit_file.as_ref().map(|unit| Stood::of(unit, keep)),
+            },
+            Observed::Sysctl(state) => Before::Sysctl(match &state.kernel {
+                KernelValue::Is(value) => Some(value.clone()),
+                _ => None,
+            }),
+            Observed::Mount(state) => Before::Mount {
+                line: state.entries.first().cloned(),
+                mounted: matches!(state.live, Live::Yes { .. }),
+            },
+            Observed::Repository(state) => Before::Repository {
+                sources: Stood::of(&state.sources, keep),
+                key: state.key.as_ref().map(|key| Stood::of(key, keep)),
+            },
+            Observed::Archive(_) | Observed::Command(_) => Before::Nothing,
+            Observed::Failed { .. } => Before::Unknown,
+        }
+    }
+
+    /// Keeps a content of before that is seen again just now, and that was not at hand when it was put on record.
+    pub fn fill(&mut self, seen: &Observed, keep: &mut Contents) {
+        let (stood, state) = match (self, seen) {
+            (Before::Path(stood), Observed::Path(state)) => (stood, Some(state)),
+            (
+                Before::Service {
+                    unit: Some(stood), ..
+                },
+                Observed::Service(state),
+            ) => (stood, state.unit_file.as_ref()),
+            _ => return,
+        };
+        let (
+            Stood::File {
+                sha256: Some(sha256),
+                kept: kept @ false,
+                ..
+            },
+            Some(PathState::File(file)),
+        ) = (stood, state)
+        else {
+            return;
+        };
+        if let (true, Some(content)) = (file.digest == Some(*sha256), &file.content) {
+            keep.insert(*sha256, content.clone());
+            *kept = true;
+        }
+    }
+
+    /// The contents that it counts on.
+    pub fn contents(&self) -> impl Iterator<Item = Digest> {
+        let stood = match self {
+            Before::Path(stood) => [Some(stood), None],
+            Before::Service { unit, .. } => [unit.as_ref(), None],
+            Before::Repository { sources, key } => [Some(sources), key.as_ref()],
+            _ => [None, None],
+        };
+        let kept = stood.map(|stood| match stood {
+            Some(Stood::File {
+                sha256, kept: true, ..
+            }) => *sha256,
+            _ => None,
+        });
+        kept.into_iter().flatten()
+    }
+}
+
+impl Stood {
+    /// What stands there; a content that is at hand goes to `keep`.
+    pub fn of(state: &PathState, keep: &mut Contents) -> Self {
+        match state {
+            PathState::Absent { .. } => Stood::Nothing,
+            PathState::File(file) => {
+                let content = file.digest.zip(file.content.as_ref());
+                if let Some((digest, content)) = content {
+                    keep.insert(digest, content.clone());
+                }
+                Stood::File {
+                    ownership: file.ownership.clone(),
+                    sha256: file.digest,
+                    size: file.size,
+                    kept: content.is_some(),
+                }
+            }
+            PathState::Directory(directory) => Stood::Directory(directory.ownership.clone()),
+            PathState::Link(link) => Stood::Link(link.target.clone()),
+            PathState::Special | PathState::Unreadable { .. } => Stood::Other,
+        }
+    }
+}
+
+fn of_edit(edit: &FileEdit, state: &PathState) -> Before {
+    let back = match state {
+        PathState::File(file) => file.content.as_ref(),
+        _ => None,
+    };
+    Before::Edit {
+        back: back.and_then(|content| edit::back(content, &edit.edit)),
+        there: !matches!(state, PathState::Absent { .. }),
+    }
+}

@@ -1,0 +1,364 @@
+//! What cfg has made of a resource, as far as the role said: by it, what somebody else has changed since is known.
+
+use crate::digest::Digest;
+use crate::edit::{Edit, apply};
+use crate::path::AbsPath;
+use crate::resource::account::{GroupState, Present, User, UserState};
+use crate::resource::archive::ArchiveState;
+use crate::resource::fstab::Entry;
+use crate::resource::mount::{Live, MountPresence};
+use crate::resource::package::Wanted;
+use crate::resource::repository::Key;
+use crate::resource::service::{Active, Activity, Enabled, Load, ServiceState};
+use crate::resource::sysctl::KernelValue;
+use crate::resource::{Attributes, Body, Observed, Ownership, PathState, Presence, Resource};
+use serde::{Deserialize, Serialize};
+
+/// What the role said last, by kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Made {
+    /// A file.
+    File {
+        /// What it holds; none where the role gave it no content.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<Digest>,
+        /// What the role said of its attributes.
+        #[serde(flatten)]
+        attributes: Attributes,
+    },
+    /// Nothing, where something stood.
+    Gone,
+    /// A directory.
+    Directory(Attributes),
+    /// A link to this.
+    Link(String),
+    /// A package.
+    Package {
+        /// Whether the role had a say in its version.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        version: bool,
+        /// Whether it was held.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hold: Option<bool>,
+    },
+    /// A repository.
+    Repository {
+        /// The stanza.
+        sha256: Digest,
+        /// The key: whether it is armoured, and what it holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<(bool, Digest)>,
+    },
+    /// A user.
+    User(Box<User>),
+    /// A group, with its number where the role gave one.
+    Group(Option<u32>),
+    /// A service; what is none was not managed.
+    Service {
+        /// Whether it ran.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        running: Option<bool>,
+        /// Whether it started at boot.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        enabled: Option<bool>,
+        /// Whether nothing could start it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        masked: Option<bool>,
+        /// Its own unit file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unit: Option<Digest>,
+    },
+    /// A setting.
+    Sysctl(String),
+    /// A file system.
+    Mount {
+        /// Its line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        line: Option<Entry>,
+        /// What was said of it.
+        state: MountPresence,
+    },
+    /// An archive, by its marker.
+    Archive(Option<String>),
+    /// An edit.
+    Edit {
+        /// Of this file.
+        path: AbsPath,
+        /// What it said.
+        edit: Edit,
+    },
+    /// A command that was run.
+    Command,
+}
+
+impl Made {
+    /// What a role says of a resource. `settled`: what is seen of it is that already.
+    pub fn of(resource: &Resource, seen: Option<&Observed>, settled: bool) -> Self {
+        match &resource.body {
+            Body::File(file) if file.state == Presence::Absent => Made::Gone,
+            Body::Directory(directory) if directory.state == Presence::Absent => Made::Gone,
+            Body::Link(link) => link
+                .target
+                .clone()
+                .map_or(Made::Gone, |target| match link.state {
+                    Presence::Present => Made::Link(target),
+                    Presence::Absent => Made::Gone,
+                }),
+            Body::File(file) => Made::File {
+                sha256: match (seen, &file.content) {
+                    // What stands there is of somebody else, unless cfg began it: see `keeps`.
+                    (Some(Observed::Path(PathState::File(_))), Some(_)) if file.create_only => None,
+                    // It need not be digested once more.
+                    (Some(Observed::Path(PathState::File(there))), Some(_)) if settled => {
+                        there.digest
+                    }
+                    (_, content) => content.as_ref().map(|content| content.digest()),
+                },
+                attributes: file.attributes.clone(),
+            },
+            Body::Directory(directory) => Made::Directory(directory.attributes.clone()),
+            Body::Package(package) => Made::Package {
+                version: package.version != Wanted::Any,
+                hold: package.hold,
+            },
+            Body::Repository(repository) => Made::Repository {
+                sha256: Digest::of(&repository.sources),
+                key: repository
+                    .key
+                    .as_ref()
+                    .map(|key| (key.armoured, key.digest)),
+            },
+            Body::User(user) => Made::User(Box::new(user.clone())),
+            Body::Group(group) => Made::Group(group.gid),
+            Body::Service(service) => Made::Service {
+                running: service.state.map(|state| state == Activity::Running),
+                enabled: service.enabled,
+                masked: service.masked,
+                unit: service
+                    .unit_file
+                    .as_ref()
+                    .map(|unit| Digest::of(&unit.content)),
+            },
+            Body::Sysctl(sysctl) => Made::Sysctl(sysctl.value.clone().unwrap_or_default()),
+            Body::Mount(mount) => Made::Mount {
+                line: mount.entry.clone(),
+                state: mount.state,
+            },
+            Body::Archive(archive) => Made::Archive(archive.marker()),
+            Body::Edit(edit) => Made::Edit {
+                path: edit.path.clone(),
+                edit: edit.edit.clone(),
+            },
+            Body::Command(_) => Made::Command,
+        }
+    }
+
+    /// The same, knowing what was made before: what cfg once began is still what it began, and what a role said once of a
+    /// key is still of cfg's making where it says nothing of it any more.
+    #[must_use]
+    pub fn keeps(self, resource: &Resource, known: Option<&Made>) -> Self {
+        match (self, known) {
+            (
+                Made::File { sha256, attributes },
+                Some(Made::File {
+                    sha256: began,
+                    attributes: said,
+                }),
+            ) => {
+                let only_begun = matches!(&resource.body, Body::File(file) if file.create_only);
+                Made::File {
+                    sha256: if only_begun {
+                        sha256.or(*began)
+                    } else {
+                        sha256
+                    },
+                    attributes: both(attributes, said),
+                }
+            }
+            (Made::Directory(attributes), Some(Made::Directory(said))) => {
+                Made::Directory(both(attributes, said))
+            }
+            (
+                Made::Service {
+                    running,
+                    enabled,
+                    masked,
+                    unit,
+                },
+                Some(Made::Service {
+                    running: ran,
+                    enabled: started,
+                    masked: hidden,
+                    ..
+                }),
+            ) => Made::Service {
+                running: running.or(*ran),
+                enabled: enabled.or(*started),
+                masked: masked.or(*hidden),
+                unit,
+            },
+            (Made::User(mut user), Some(Made::User(said))) => {
+                user.uid = user.uid.or(said.uid);
+                user.gid = user.gid.or_else(|| said.gid.clone());
+                user.shell = user.shell.or_else(|| said.shell.clone());
+                user.home = user.home.or_else(|| said.home.clone());
+                Made::User(user)
+            }
+            (made, _) => made,
+        }
+    }
+
+    /// Whether what is seen is still what was made.
+    pub fn stands(&self, seen: &Observed) -> bool {
+        match (self, seen) {
+            (Made::Gone, Observed::Path(PathState::Absent { .. })) => true,
+            (Made::File { sha256, attributes }, Observed::Path(PathState::File(file))) => {
+                let same = sha256.is_none_or(|digest| file.digest == Some(digest));
+                same && owned(attributes, &file.ownership)
+            }
+            (Made::Directory(attributes), Observed::Path(PathState::Directory(directory))) => {
+                owned(attributes, &directory.ownership)
+            }
+            (Made::Link(target), Observed::Path(PathState::Link(link))) => link.target == *target,
+            (Made::Package { hold, .. }, Observed::Package(state)) => {
+                hold.is_none_or(|hold| hold == state.held)
+            }
+            (Made::Repository { sha256, key }, Observed::Repository(state)) => {
+                let key_stands = match (key, &state.key) {
+                    (None, _) => true,
+                    (Some((_, digest)), Some(key)) => holds(key, digest),
+                    (Some(_), None) => false,
+                };
+                holds(&state.sources, sha256) && key_stands
+            }
+            (Made::User(user), Observed::User(UserState::Present(seen))) => is_user(user, seen),
+            (Made::Group(wanted), Observed::Group(GroupState::Present { gid })) => {
+                wanted.is_none_or(|wanted| wanted == *gid)
+            }
+            (Made::Service { .. }, Observed::Service(state)) => self.is_service(state),
+            (Made::Sysctl(value), Observed::Sysctl(state)) => match &state.kernel {
+                KernelValue::Is(now) => now == value,
+                KernelValue::Unjudged | KernelValue::Missing => true,
+                KernelValue::Unread { .. } => false,
+            },
+            (Made::Mount { line, state }, Observed::Mount(seen)) => {
+                let mounted = match &seen.live {
+                    Live::Unjudged => None,
+                    Live::No => Some(false),
+                    Live::Yes { same, .. } => Some(*same),
+                };
+                let lives = mounted.is_none_or(|now| state.mounted().is_none_or(|was| was == now));
+                seen.entries.first() == line.as_ref() && lives
+            }
+            (Made::Archive(marker), Observed::Archive(ArchiveState { marker: seen, .. })) => {
+                marker == seen
+            }
+            (Made::Edit { edit, .. }, Observed::Path(PathState::File(file))) => {
+                let edited = file.content.as_ref().map(|content| apply(content, edit));
+                matches!((edited, &file.content), (Some(Ok(new)), Some(old)) if new == *old)
+            }
+            (Made::Command, _) => true,
+            _ => false,
+        }
+    }
+
+    fn is_service(&self, state: &ServiceState) -> bool {
+        let Made::Service {
+            running,
+            enabled,
+            masked,
+            unit,
+        } = self
+        else {
+            return false;
+        };
+        let runs = match state.active {
+            Active::Unjudged => None,
+            Active::Running => Some(true),
+            Active::Stopped | Active::Failed => Some(false),
+        };
+        let starts = match state.enabled {
+            Enabled::Yes => Some(true),
+            Enabled::No | Enabled::ForNow => Some(false),
+            Enabled::Fixed | Enabled::Unknown => None,
+        };
+        let same = |made: &Option<bool>, now: Option<bool>| match (made, now) {
+            (Some(made), Some(now)) => *made == now,
+            _ => true,
+        };
+        let file = match (unit, &state.unit_file) {
+            (Some(digest), Some(file)) => holds(file, digest),
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        // What is masked by somebody runs or not as he will.
+        let masked_now = Some(state.load == Load::Masked);
+        same(running, runs) && same(enabled, starts) && same(masked, masked_now) && file
+    }
+
+    /// The key of a repository, to be looked at.
+    pub fn key(&self) -> Option<Key> {
+        match self {
+            Made::Repository {
+                key: Some((armoured, digest)),
+                ..
+            } => Some(Key {
+                armoured: *armoured,
+                digest: *digest,
+                size: 0,
+            }),
+            _ => None,
+        }
+    }
+}
+
+fn holds(state: &PathState, digest: &Digest) -> bool {
+    matches!(state, PathState::File(file) if file.digest == Some(*digest))
+}
+
+/// What a role says of attributes, or said once.
+fn both(now: Attributes, said: &Attributes) -> Attributes {
+    Attributes {
+        mode: now.mode.or(said.mode),
+        owner: now.owner.or_else(|| said.owner.clone()),
+        group: now.group.or_else(|| said.group.clone()),
+    }
+}
+
+/// Whether attributes are what a role said; a number may go by its name.
+fn owned(said: &Attributes, seen: &Ownership) -> bool {
+    let is = |said: &Option<String>, seen: &String| match said {
+        Some(name) => name == seen || name.parse::<u32>().is_ok(),
+        None => true,
+    };
+    said.mode.is_none_or(|mode| mode == seen.mode)
+        && is(&said.owner, &seen.owner)
+        && is(&said.group, &seen.group)
+}
+
+fn is_user(said: &User, seen: &Present) -> bool {
+    let same = |said: &Option<String>, seen: &String| said.as_ref().is_none_or(|said| said == seen);
+    let sorted = |names: &[String]| {
+        let mut names = names.to_vec();
+        names.sort();
+        names
+    };
+    let group = |gid: &String| *gid == seen.group || *gid == seen.gid.to_string();
+    let in_groups = said
+        .groups
+        .iter()
+        .all(|name| seen.groups.contains(name) || *name == seen.group);
+    said.uid.is_none_or(|uid| uid == seen.uid)
+        && said.gid.as_ref().is_none_or(group)
+        && in_groups
+        && same(&said.shell, &seen.shell)
+        && same(&said.home, &seen.home)
+        && said.authorized_keys.as_ref().is_none_or(|keys| {
+            sorted(keys) == sorted(seen.authorized_keys.as_deref().unwrap_or_default())
+        })
+        && said
+            .password_hash
+            .as_ref()
+            .is_none_or(|hash| seen.password_hash.as_ref() == Some(hash))
+}

@@ -1,0 +1,482 @@
+//! Leftovers become resources like any other, which say what was there before cfg: they are planned, shown, ordered and
+//! enacted as what the role names. What is not brought back says why.
+
+mod account;
+mod path;
+mod unit;
+
+use super::before::{Before, Stood};
+use super::made::Made;
+use super::stand_in::{package, path_of, resource};
+use super::{Entry, Managed};
+use crate::edit::Edit;
+use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use crate::plan::Snapshot;
+use crate::plan::claims::Claims;
+use crate::plan::document::Leftover;
+use crate::plan::nobody::needed;
+use crate::resource::mount::{self, Live, Mount, MountPresence, MountState};
+use crate::resource::package::{DpkgState, Package, PackagePresence, PackageState};
+use crate::resource::sysctl::Sysctl;
+use crate::resource::{Body, Desired, FileState, Observed, PathState, Presence, Resource};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What must be known of a machine beside what was seen of its leftovers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Around {
+    /// Homes, with whose they are.
+    pub homes: BTreeMap<AbsPath, String>,
+    /// Users by the numbers of their primary groups.
+    pub primary: BTreeMap<u32, BTreeSet<String>>,
+    /// What stands in the directories that are left over.
+    pub inside: BTreeMap<AbsPath, BTreeSet<AbsPath>>,
+}
+
+/// What is brought back, and what is not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reverts {
+    /// As resources.
+    pub resources: Vec<Resource>,
+    /// Each leftover that is forgotten once these of the resources are so; at once where there are none.
+    pub parts: BTreeMap<ResourceId, Vec<ResourceId>>,
+    /// What stays, with why.
+    pub shown: Vec<Leftover>,
+}
+
+/// What becomes of one leftover.
+enum Fate {
+    /// These bring it back; with what is to be said of it all the same.
+    Back(Vec<Resource>, Option<String>),
+    /// It goes with this one, which brings back more.
+    With(ResourceId),
+    /// It stays, and is shown until it is gone.
+    Stays(String),
+    /// It stays, is shown once and then forgotten.
+    Told(String),
+}
+
+impl Fate {
+    fn back(resource: Resource) -> Self {
+        Fate::Back(vec![resource], None)
+    }
+}
+
+impl Managed {
+    /// What brings the leftovers back to what was there before cfg, where the role reverts them.
+    pub fn reverts(&self, desired: &Desired, snapshot: &Snapshot, around: &Around) -> Reverts {
+        let mut reverts = Reverts::default();
+        let open = self.open(desired, snapshot, None);
+        if open.is_empty() {
+            return reverts;
+        }
+        let mut judge = Judge {
+            desired,
+            snapshot,
+            around,
+            claims: Claims::of(desired, snapshot),
+            wanted: wanted(desired),
+            mounts: BTreeSet::new(),
+            edits: BTreeMap::new(),
+            files: BTreeMap::new(),
+            going: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+        };
+        judge.edits = edits(&open, snapshot);
+        judge.files = files(&open);
+        let points = open.iter().filter(|(id, _)| id.kind == Kind::Mount);
+        judge.mounts = points.filter_map(|(id, _)| path_of(id)).collect();
+        let (mut folders, mut others): (Vec<_>, Vec<_>) = open
+            .into_iter()
+            .partition(|(id, _)| id.kind == Kind::Directory);
+        // What lies deeper first: a folder goes when all in it does.
+        folders.reverse();
+        // A group goes when its users do.
+        others.sort_by_key(|(id, _)| id.kind == Kind::Group);
+        for (id, entry) in others.into_iter().chain(folders) {
+            let path = match &entry.made {
+                Some(Made::Edit { path, .. }) => Some(path.clone()),
+                _ => path_of(id),
+            };
+            let purged = path.is_some_and(|path| judge.claims.purges(&path));
+            if !purged {
+                let fate = judge.judge(id, entry);
+                judge.note(&fate);
+                reverts.add(id, entry, fate);
+            }
+        }
+        reverts.settle(self);
+        reverts
+    }
+}
+
+impl Reverts {
+    fn add(&mut self, id: &ResourceId, entry: &Entry, fate: Fate) {
+        let (parts, why) = match fate {
+            Fate::With(other) => {
+                self.parts.insert(id.clone(), vec![other]);
+                return;
+            }
+            Fate::Back(parts, why) => (Some(parts), why),
+            Fate::Told(why) => (Some(Vec::new()), Some(why)),
+            Fate::Stays(why) => (None, Some(why)),
+        };
+        if let Some(mut parts) = parts {
+            for part in &mut parts {
+                part.sensitive = entry.sensitive;
+            }
+            let ids = parts.iter().map(|part| part.id.clone()).collect();
+            self.parts.insert(id.clone(), ids);
+            self.resources.extend(parts);
+        }
+        // That a folder which nobody named stays is no news.
+        if let Some(why) = why.filter(|_| !entry.parent) {
+            self.shown.push(Leftover {
+                resource: id.clone(),
+                role: entry.role.clone(),
+                why: Some(why),
+            });
+        }
+    }
+
+    /// What was to go with what stays after all stays as well.
+    fn settle(&mut self, managed: &Managed) {
+        let resources = &self.resources;
+        let goes = |id: &ResourceId| resources.iter().any(|one| one.id == *id);
+        let (parts, stay): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.parts)
+            .into_iter()
+            .partition(|(_, parts)| parts.iter().all(goes));
+        self.parts = parts;
+        for (id, parts) in stay {
+            if let (Some(entry), Some(other)) = (managed.0.get(&id), parts.first()) {
+                let why = format!("{other} stays as it is");
+                self.add(&id, entry, Fate::Stays(why));
+            }
+        }
+        self.shown.sort_by(|a, b| a.resource.cmp(&b.resource));
+    }
+
+    /// This resource cannot be brought back after all: what it is part of stays.
+    pub fn withdraw(&mut self, managed: &Managed, part: &ResourceId, why: &str) -> bool {
+        let mut all = self.parts.iter();
+        let found = all.find(|(_, parts)| parts.contains(part));
+        let Some((id, parts)) = found.map(|(id, parts)| (id.clone(), parts.clone())) else {
+            return false;
+        };
+        self.parts.remove(&id);
+        self.resources.retain(|one| !parts.contains(&one.id));
+        if let Some(entry) = managed.0.get(&id) {
+            self.shown.retain(|left| left.resource != id);
+            self.add(&id, entry, Fate::Stays(why.to_owned()));
+        }
+        self.settle(managed);
+        true
+    }
+
+    /// The role with what is brought back beside it.
+    pub fn with(&self, desired: &Desired) -> Desired {
+        let mut whole = desired.clone();
+        whole.resources.extend(self.resources.iter().cloned());
+        whole.resources.sort_by(|a, b| a.id.cmp(&b.id));
+        whole.reverts = self.resources.iter().map(|one| one.id.clone()).collect();
+        whole
+    }
+}
+
+/// Users and groups that the role counts on, with who needs them.
+fn wanted(desired: &Desired) -> BTreeMap<ResourceId, ResourceId> {
+    let mut wanted = BTreeMap::new();
+    for resource in &desired.resources {
+        let (users, groups) = needed(resource);
+        let users = users.into_iter().map(|name| (Kind::User, name));
+        let groups = groups.into_iter().map(|name| (Kind::Group, name));
+        let runs = match &resource.body {
+            Body::Command(command) => command.user.as_deref(),
+            _ => None,
+        };
+        let runs = runs.into_iter().map(|name| (Kind::User, name));
+        for (kind, name) in users.chain(groups).chain(runs) {
+            wanted.insert(ResourceId::new(kind, name), resource.id.clone());
+        }
+    }
+    wanted
+}
+
+/// What is left over of one edit.
+struct Edited<'a> {
+    made: &'a Edit,
+    back: Option<&'a Edit>,
+    there: bool,
+    now: Option<&'a FileState>,
+}
+
+/// Files by their paths.
+type Files<'a> = BTreeMap<AbsPath, (&'a ResourceId, &'a Entry)>;
+
+fn files<'a>(open: &[(&'a ResourceId, &'a Entry)]) -> Files<'a> {
+    let files = open.iter().filter(|(id, _)| id.kind == Kind::File);
+    files
+        .filter_map(|(id, entry)| Some((path_of(id)?, (*id, *entry))))
+        .collect()
+}
+
+fn edits<'a>(
+    open: &[(&'a ResourceId, &'a Entry)],
+    snapshot: &'a Snapshot,
+) -> BTreeMap<AbsPath, Vec<Edited<'a>>> {
+    let mut edits: BTreeMap<AbsPath, Vec<Edited<'a>>> = BTreeMap::new();
+    for (id, entry) in open {
+        if let (Some(Made::Edit { path, edit }), Some(Before::Edit { back, there })) =
+            (&entry.made, &entry.before)
+        {
+            edits.entry(path.clone()).or_default().push(Edited {
+                made: edit,
+                back: back.as_ref(),
+                there: *there,
+                now: match snapshot.observed.get(*id) {
+                    Some(Observed::Path(PathState::File(now))) => Some(now),
+                    _ => None,
+                },
+            });
+        }
+    }
+    edits
+}
+
+struct Judge<'a> {
+    desired: &'a Desired,
+    snapshot: &'a Snapshot,
+    around: &'a Around,
+    claims: Claims,
+    wanted: BTreeMap<ResourceId, ResourceId>,
+    /// Where file systems are left over.
+    mounts: BTreeSet<AbsPath>,
+    /// What is left over of edits, by the files that they are of.
+    edits: BTreeMap<AbsPath, Vec<Edited<'a>>>,
+    /// The files that are left over, with what is on record of them.
+    files: Files<'a>,
+    /// Paths at which nothing will stand.
+    going: BTreeSet<AbsPath>,
+    /// Users that go.
+    leaving: BTreeSet<String>,
+}
+
+/// What nobody can bring back, since nobody knows what it was.
+const UNKNOWN: &str = "what was there before cfg is not known";
+
+impl Judge<'_> {
+    fn judge(&self, id: &ResourceId, entry: &Entry) -> Fate {
+        if id.kind == Kind::Command {
+            return Fate::Told("what a command has done is not undone".into());
+        }
+        let (Some(made), Some(before)) = (&entry.made, &entry.before) else {
+            return Fate::Stays(
+                "it is of a time when cfg did not keep what was there before".into(),
+            );
+        };
+        if *before == Before::Unknown {
+            return Fate::Stays(UNKNOWN.into());
+        }
+        let Some(seen) = self.snapshot.observed.get(id) else {
+            return Fate::Stays("it was not looked at".into());
+        };
+        if let Observed::Failed { why } | Observed::Path(PathState::Unreadable { why }) = seen {
+            return Fate::Stays(format!("it could not be looked at: {why}"));
+        }
+        if entry.was_never_made(id.kind, seen) {
+            return Fate::Back(Vec::new(), None);
+        }
+        if let Some(mount) = self.covered(id) {
+            return Fate::Told(format!("{mount} of the role lies over it"));
+        }
+        let changed = !made.stands(seen) && !self.is_edited_alone(id, entry);
+        match (before, made, seen) {
+            (Before::Path(before), _, Observed::Path(seen)) => {
+                self.path(id, entry, (made, before, seen), changed)
+            }
+            (Before::Edit { back, there }, Made::Edit { path, edit }, Observed::Path(seen)) => {
+                self.edit(id, entry, (path, edit, seen), (back.as_ref(), *there), changed)
+            }
+            (Before::Package { .. }, _, Observed::Package(seen)) => {
+                self.package(id, entry, before, seen)
+            }
+            (_, _, Observed::Archive(_)) => Fate::Stays(
+                "cfg cannot tell what was put into it since: remove it by hand, or by state = \"absent\""
+                    .into(),
+            ),
+            // A unit says for each of its states whether it is still what cfg made.
+            (Before::Service { .. }, _, Observed::Service(seen)) => {
+                self.service(id, entry, (made, before, seen), changed)
+            }
+            (Before::User(None), _, _) | (Before::Group(None), _, _)
+                if self.wanted.contains_key(id) =>
+            {
+                Fate::Stays(format!("{} needs it", self.wanted[id]))
+            }
+            _ if changed => Fate::Stays(CHANGED.into()),
+            (Before::User(before), Made::User(made), Observed::User(_)) => {
+                self.user(id, entry, made, before.as_deref())
+            }
+            (Before::Group(before), _, Observed::Group(seen)) => {
+                self.group(id, entry, *before, seen)
+            }
+            (Before::Sysctl(value), _, Observed::Sysctl(_)) => {
+                let body = Body::Sysctl(Sysctl {
+                    name: id.name.clone(),
+                    state: Presence::Absent,
+                    value: value.clone(),
+                });
+                Fate::back(resource(id, &entry.role, body))
+            }
+            (Before::Mount { .. }, _, Observed::Mount(seen)) => self.mount(id, entry, before, seen),
+            (Before::Repository { sources, key }, Made::Repository { .. }, _) => {
+                self.repository(id, entry, (sources, key.as_ref()), made)
+            }
+            _ => Fate::Stays(UNKNOWN.into()),
+        }
+    }
+
+    /// A file system of the role that comes or goes where this stands.
+    fn covered(&self, id: &ResourceId) -> Option<&ResourceId> {
+        let path = path_of(id).filter(|_| id.kind != Kind::Mount)?;
+        let mounts = self.desired.resources.iter().filter(|one| {
+            let Body::Mount(mount) = &one.body else {
+                return false;
+            };
+            let stays = match self.snapshot.observed.get(&one.id) {
+                Some(Observed::Mount(seen)) => mount::step(mount, seen).is_none(),
+                _ => false,
+            };
+            !stays && path.is_within(&mount.point)
+        });
+        mounts.map(|one| &one.id).next()
+    }
+
+    /// What a fate means for the folders above.
+    fn note(&mut self, fate: &Fate) {
+        let Fate::Back(parts, _) = fate else {
+            return;
+        };
+        for part in parts {
+            let gone = match &part.body {
+                Body::File(file) if file.state == Presence::Absent => Some(file.path.clone()),
+                Body::Directory(one) if one.state == Presence::Absent => Some(one.path.clone()),
+                Body::Link(link) if link.state == Presence::Absent => Some(link.path.clone()),
+                Body::Sysctl(sysctl) => sysctl.file().ok(),
+                _ => None,
+            };
+            self.going.extend(gone);
+            match &part.body {
+                Body::User(user) if user.state == Presence::Absent => {
+                    self.leaving.insert(user.name.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn package(
+        &self,
+        id: &ResourceId,
+        entry: &Entry,
+        before: &Before,
+        seen: &PackageState,
+    ) -> Fate {
+        let (
+            Before::Package {
+                version,
+                held,
+                auto,
+            },
+            Some(Made::Package { version: had, hold }),
+        ) = (before, &entry.made)
+        else {
+            return Fate::Stays(UNKNOWN.into());
+        };
+        let back = |body| resource(id, &entry.role, Body::Package(body));
+        let Some(version) = version else {
+            if hold.is_some_and(|hold| hold != seen.held) {
+                return Fate::Stays(CHANGED.into());
+            }
+            if let Some(service) = self.service_of(id) {
+                return Fate::Stays(format!("{service} of the role comes with it"));
+            }
+            return Fate::back(back(Package {
+                state: PackagePresence::Absent,
+                ..package(id.name.clone())
+            }));
+        };
+        let body = Package {
+            hold: hold.filter(|made| *made == seen.held).map(|_| *held),
+            auto: Some(*auto || seen.auto),
+            ..package(id.name.clone())
+        };
+        let moved = match &seen.dpkg {
+            DpkgState::Installed { version: now, .. } => *had && now != version,
+            _ => false,
+        };
+        let why = format!(
+            "it was {version} before: cfg takes no package back to another version by itself"
+        );
+        Fate::Back(vec![back(body)], moved.then_some(why))
+    }
+
+    /// A service of the role that a package brings.
+    fn service_of(&self, package: &ResourceId) -> Option<&ResourceId> {
+        let services = self.desired.resources.iter().filter(|resource| {
+            match (&resource.body, self.snapshot.observed.get(&resource.id)) {
+                (Body::Service(service), Some(Observed::Service(state))) => {
+                    let shipped = state.package.as_ref();
+                    service.unit_file.is_none()
+                        && shipped.is_some_and(|(name, _)| *name == package.name)
+                }
+                _ => false,
+            }
+        });
+        services.map(|resource| &resource.id).next()
+    }
+
+    fn mount(&self, id: &ResourceId, entry: &Entry, before: &Before, seen: &MountState) -> Fate {
+        let (Some(point), Before::Mount { line, mounted }) = (path_of(id), before) else {
+            return Fate::Stays(UNKNOWN.into());
+        };
+        let inside = self.desired.resources.iter().find(|resource| {
+            let path = path_of(&resource.id);
+            path.is_some_and(|path| path.is_within(&point))
+        });
+        if let Some(inside) = inside {
+            return Fate::Stays(format!("{} of the role stands in it", inside.id));
+        }
+        let lives = !matches!(seen.live, Live::No);
+        let state = match (line, mounted) {
+            (None, false) => MountPresence::Absent,
+            (None, true) if lives => {
+                return Fate::Told("it was mounted before, without a line in /etc/fstab".into());
+            }
+            (None, true) => MountPresence::Absent,
+            (Some(_), true) => MountPresence::Mounted,
+            (Some(_), false) => MountPresence::Unmounted,
+        };
+        let body = Body::Mount(Mount {
+            point,
+            state,
+            entry: line.clone(),
+        });
+        Fate::back(resource(id, &entry.role, body))
+    }
+}
+
+/// Somebody else has a say in it by now.
+const CHANGED: &str = "somebody has changed it since cfg did";
+
+/// What is wrong with the content of a file that stood somewhere; none where it is kept.
+fn lost(stood: &Stood) -> Option<String> {
+    match stood {
+        Stood::File { kept: true, .. } => None,
+        Stood::File { size, .. } if *size > 1 << 20 => Some(format!(
+            "what stood there has {size} bytes, more than the 1 MiB that cfg keeps"
+        )),
+        Stood::File { .. } => Some("what stood there was not kept".into()),
+        _ => None,
+    }
+}

@@ -1,0 +1,360 @@
+//! Files, directories, links, and edits of files.
+
+use super::super::before::Stood;
+use super::super::made::Made;
+use super::super::stand_in::{directory, file, file_of, link, path_of, resource};
+use super::{CHANGED, Entry, Fate, Judge, UNKNOWN, lost};
+use crate::digest::Digest;
+use crate::edit::{Edit, apply};
+use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use crate::resource::directory::{Directory, NEVER_PURGED};
+use crate::resource::edit::FileEdit;
+use crate::resource::file::File;
+use crate::resource::link::Link;
+use crate::resource::{Attributes, Body, FileState, Observed, Ownership, PathState, Presence};
+
+impl Judge<'_> {
+    pub(super) fn path(
+        &self,
+        id: &ResourceId,
+        entry: &Entry,
+        (made, before, seen): (&Made, &Stood, &PathState),
+        changed: bool,
+    ) -> Fate {
+        let Some(path) = path_of(id) else {
+            return Fate::Stays(UNKNOWN.into());
+        };
+        if is_again(made, before, seen) {
+            return Fate::Back(Vec::new(), None);
+        }
+        if changed {
+            return Fate::Stays(CHANGED.into());
+        }
+        let body = match (made, before) {
+            (Made::Directory(said), before) => {
+                return self.directory(id, entry, said, before, seen);
+            }
+            (Made::Link(_), Stood::Nothing) => Body::Link(link(path)),
+            (Made::Link(_) | Made::Gone, Stood::Link(target)) => to(path, target, false),
+            (Made::Link(_), Stood::Directory(ownership)) => {
+                Body::Directory(as_was(directory(path), ownership))
+            }
+            (Made::File { .. }, Stood::Nothing) => Body::File(File {
+                state: Presence::Absent,
+                ..file(path)
+            }),
+            (Made::File { .. }, Stood::Link(target)) => to(path, target, true),
+            (
+                Made::File { sha256, attributes },
+                Stood::File {
+                    ownership,
+                    sha256: old,
+                    size,
+                    ..
+                },
+            ) => {
+                let same = match seen {
+                    PathState::File(FileState { digest, .. }) => digest == old,
+                    _ => false,
+                };
+                let content = old.filter(|_| sha256.is_some() && !same);
+                if let Some(why) = content.and_then(|_| lost(before)) {
+                    return Fate::Stays(why);
+                }
+                let whole = match content {
+                    Some(digest) => file_of(path, digest, *size),
+                    None => file(path),
+                };
+                Body::File(File {
+                    attributes: said(attributes, ownership),
+                    ..whole
+                })
+            }
+            (
+                Made::Gone,
+                Stood::File {
+                    ownership,
+                    sha256: Some(digest),
+                    size,
+                    ..
+                },
+            ) => match lost(before) {
+                Some(why) => return Fate::Stays(why),
+                None => Body::File(File {
+                    attributes: all(ownership),
+                    ..file_of(path, *digest, *size)
+                }),
+            },
+            (Made::Gone, Stood::Directory(ownership)) => {
+                Body::Directory(as_was(directory(path), ownership))
+            }
+            (Made::File { .. }, Stood::Directory(_)) => {
+                return Fate::Stays("an empty directory stood there before".into());
+            }
+            _ => return Fate::Stays(UNKNOWN.into()),
+        };
+        Fate::back(resource(id, &entry.role, body))
+    }
+
+    fn directory(
+        &self,
+        id: &ResourceId,
+        entry: &Entry,
+        attributes: &Attributes,
+        before: &Stood,
+        seen: &PathState,
+    ) -> Fate {
+        let Some(path) = path_of(id) else {
+            return Fate::Stays(UNKNOWN.into());
+        };
+        let body = match before {
+            Stood::Directory(ownership) => Body::Directory(Directory {
+                attributes: said(attributes, ownership),
+                ..directory(path)
+            }),
+            Stood::Nothing | Stood::Link(_) => {
+                if let Some(why) = self.kept(&path, seen) {
+                    // What it stays for is gone by the next run, and is no reason to remove it then.
+                    let user = self.around.homes.get(&path);
+                    let passes = user.is_some_and(|user| self.leaving.contains(user))
+                        || self.mounts.contains(&path);
+                    return match passes {
+                        true => Fate::Told(why),
+                        false => Fate::Stays(why),
+                    };
+                }
+                match before {
+                    Stood::Link(target) if !is_empty(seen) => {
+                        let why = format!("a link to {target} stood there, and it is not empty");
+                        return Fate::Told(why);
+                    }
+                    Stood::Link(target) => to(path, target, false),
+                    _ => Body::Directory(Directory {
+                        state: Presence::Absent,
+                        ..directory(path)
+                    }),
+                }
+            }
+            _ => return Fate::Stays(UNKNOWN.into()),
+        };
+        Fate::back(resource(id, &entry.role, body))
+    }
+
+    /// Why a directory is not removed.
+    fn kept(&self, path: &AbsPath, seen: &PathState) -> Option<String> {
+        if self.mounts.contains(path) {
+            return Some("a file system was mounted on it".into());
+        }
+        if let Some(user) = self.around.homes.get(path) {
+            return Some(format!("it is the home of {user}: a home is never removed"));
+        }
+        if NEVER_PURGED.contains(&path.as_str()) {
+            return Some(format!("{path} is never removed"));
+        }
+        let PathState::Directory(seen) = seen else {
+            return None;
+        };
+        if let Some(holds) = &seen.holds {
+            return Some(format!("it leads to {holds}"));
+        }
+        match self.around.inside.get(path) {
+            Some(inside) => {
+                let goes =
+                    |one: &AbsPath| self.going.contains(one) || self.claims.absent(one).is_some();
+                let stays = inside.iter().find(|one| !goes(one))?;
+                Some(format!("it is not empty: {stays} stands in it"))
+            }
+            None => (!seen.empty).then(|| "it is not empty".to_owned()),
+        }
+    }
+
+    /// Whether a file of cfg's is other than it was made by edits of cfg's alone, which are left over with it.
+    pub(super) fn is_edited_alone(&self, id: &ResourceId, entry: &Entry) -> bool {
+        let edits = path_of(id).and_then(|path| self.edits.get(&path));
+        let (
+            Kind::File,
+            Some(edits),
+            Some(
+                made @ Made::File {
+                    sha256: Some(_), ..
+                },
+            ),
+        ) = (id.kind, edits, &entry.made)
+        else {
+            return false;
+        };
+        let Some(now) = edits.iter().find_map(|edit| edit.now) else {
+            return false;
+        };
+        let content = now.content.clone().and_then(|content| {
+            let mut backs = edits.iter().map(|edit| edit.back);
+            backs.try_fold(content, |content, back| apply(&content, back?).ok())
+        });
+        let bare = FileState {
+            digest: content.as_deref().map(Digest::of),
+            ..now.clone()
+        };
+        content.is_some() && made.stands(&Observed::Path(PathState::File(bare)))
+    }
+
+    /// Whether a file is there for edits alone that are all left over, and holds nothing else.
+    fn is_all_of_edits(&self, path: &AbsPath, now: &FileState) -> bool {
+        let edits = self.edits.get(path).map(Vec::as_slice).unwrap_or_default();
+        let (began, beside): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| !edit.there);
+        let ([began], Some(content)) = (&began[..], &now.content) else {
+            return false;
+        };
+        let bare = beside.iter().try_fold(content.clone(), |content, edit| {
+            apply(&content, edit.back?).ok()
+        });
+        bare.is_some() && bare == apply(b"", began.made).ok()
+    }
+
+    pub(super) fn edit(
+        &self,
+        id: &ResourceId,
+        entry: &Entry,
+        (path, edit, seen): (&AbsPath, &Edit, &PathState),
+        (back, there): (Option<&Edit>, bool),
+        changed: bool,
+    ) -> Fate {
+        let whole = ResourceId::new(Kind::File, path.as_str());
+        let PathState::File(now) = seen else {
+            return Fate::Back(Vec::new(), None);
+        };
+        // The role says itself what the file holds, or that there is none.
+        let said = self.desired.get(&whole).map(|whole| &whole.body);
+        match said {
+            Some(Body::File(file)) if file.state == Presence::Present && file.is_open() => {}
+            Some(_) => return Fate::Back(Vec::new(), None),
+            None => {}
+        }
+        let others = self
+            .desired
+            .resources
+            .iter()
+            .filter_map(|one| match &one.body {
+                Body::Edit(other) if other.path == *path => Some((&one.id, &other.edit)),
+                _ => None,
+            });
+        let others: Vec<_> = others.collect();
+        let begun = self.files.get(path);
+        if let Some((begun, _)) = begun.filter(|(id, entry)| self.is_edited_alone(id, entry)) {
+            return Fate::With((*begun).clone());
+        }
+        if others.is_empty() && said.is_none() && self.is_all_of_edits(path, now) {
+            if there {
+                return Fate::With(whole);
+            }
+            let body = Body::File(File {
+                state: Presence::Absent,
+                ..file(path.clone())
+            });
+            return Fate::back(resource(&whole, &entry.role, body));
+        }
+        let made_alone;
+        let back = match back {
+            Some(back) => back,
+            None if there => return Fate::Stays("what it changed is not known".into()),
+            None => {
+                made_alone = crate::edit::back(b"", edit);
+                match &made_alone {
+                    Some(back) => back,
+                    None => return Fate::Stays("what it changed is not known".into()),
+                }
+            }
+        };
+        let back = others
+            .iter()
+            .fold(back.clone(), |back, (_, other)| back.beside(other));
+        if let Some((other, _)) = others.iter().find(|(_, one)| back.conflict(one).is_some()) {
+            return Fate::Stays(format!("{other} of the role edits the same"));
+        }
+        let content = now.content.as_deref().unwrap_or_default();
+        match apply(content, &back) {
+            Ok(same) if same == content => return Fate::Back(Vec::new(), None),
+            Ok(_) if changed => return Fate::Stays(CHANGED.into()),
+            Ok(_) => {}
+            Err(why) => return Fate::Stays(format!("it cannot be edited back: {why}")),
+        }
+        let body = Body::Edit(FileEdit {
+            path: path.clone(),
+            edit: back,
+            create: false,
+        });
+        Fate::back(resource(id, &entry.role, body))
+    }
+}
+
+/// Whether it is what was there before already.
+fn is_again(made: &Made, before: &Stood, seen: &PathState) -> bool {
+    match (before, seen) {
+        (Stood::Nothing, PathState::Absent { .. }) => true,
+        (Stood::Link(target), PathState::Link(link)) => link.target == *target,
+        (Stood::Directory(old), PathState::Directory(now)) => match made {
+            Made::Directory(said) => as_before(said, old, &now.ownership),
+            _ => *old == now.ownership,
+        },
+        (
+            Stood::File {
+                ownership, sha256, ..
+            },
+            PathState::File(now),
+        ) => match made {
+            Made::File {
+                sha256: None,
+                attributes,
+            } => as_before(attributes, ownership, &now.ownership),
+            Made::File { attributes, .. } => {
+                *sha256 == now.digest && as_before(attributes, ownership, &now.ownership)
+            }
+            _ => *sha256 == now.digest,
+        },
+        _ => false,
+    }
+}
+
+fn is_empty(seen: &PathState) -> bool {
+    matches!(seen, PathState::Directory(directory) if directory.empty)
+}
+
+/// Whether the attributes that a role had a say in are what they were.
+fn as_before(said: &Attributes, old: &Ownership, now: &Ownership) -> bool {
+    (said.mode.is_none() || old.mode == now.mode)
+        && (said.owner.is_none() || old.owner == now.owner)
+        && (said.group.is_none() || old.group == now.group)
+}
+
+/// The attributes that a role had a say in, as they were.
+fn said(said: &Attributes, old: &Ownership) -> Attributes {
+    Attributes {
+        mode: said.mode.map(|_| old.mode),
+        owner: said.owner.as_ref().map(|_| old.owner.clone()),
+        group: said.group.as_ref().map(|_| old.group.clone()),
+    }
+}
+
+fn all(old: &Ownership) -> Attributes {
+    Attributes {
+        mode: Some(old.mode),
+        owner: Some(old.owner.clone()),
+        group: Some(old.group.clone()),
+    }
+}
+
+fn as_was(directory: Directory, old: &Ownership) -> Directory {
+    Directory {
+        attributes: all(old),
+        ..directory
+    }
+}
+
+fn to(path: AbsPath, target: &str, over_file: bool) -> Body {
+    Body::Link(Link {
+        state: Presence::Present,
+        target: Some(target.to_owned()),
+        over_file,
+        ..link(path)
+    })
+}

@@ -1,0 +1,110 @@
+//! What is on record of one leftover, in words.
+
+use super::before::{Before, Stood};
+use super::{Entry, Managed};
+use crate::id::ResourceId;
+
+/// What a person is told of a leftover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The machine's role when it was managed last.
+    pub role: String,
+    /// What was there before cfg; nothing secret.
+    pub before: String,
+}
+
+impl Managed {
+    /// What is on record of this; none where nothing is.
+    pub fn tell(&self, id: &ResourceId) -> Option<Told> {
+        let entry = self.0.get(id)?;
+        Some(Told {
+            role: entry.role.clone(),
+            before: words(entry),
+        })
+    }
+}
+
+fn words(entry: &Entry) -> String {
+    let Some(before) = &entry.before else {
+        return "not on record".into();
+    };
+    let nothing = || "nothing".to_owned();
+    match before {
+        Before::Unknown => "not known".into(),
+        Before::Nothing => "not kept: of this kind nothing is brought back".into(),
+        Before::Path(stood) => of_path(stood),
+        Before::Package { version: None, .. } => "not installed".into(),
+        Before::Package {
+            version: Some(version),
+            held,
+            auto,
+        } => {
+            let held = if *held { ", held" } else { "" };
+            let auto = if *auto { ", for others only" } else { "" };
+            format!("{version}{held}{auto}")
+        }
+        Before::User(None) => "no such user".into(),
+        Before::User(Some(user)) => format!("uid {}, shell {}", user.uid, user.shell),
+        Before::Group(None) => "no such group".into(),
+        Before::Group(Some(gid)) => format!("gid {gid}"),
+        Before::Service {
+            running,
+            enabled,
+            masked,
+            ..
+        } => {
+            let word = |is: bool, yes: &'static str, no: &'static str| if is { yes } else { no };
+            format!(
+                "{}, {}{}",
+                word(*running, "running", "stopped"),
+                word(*enabled, "enabled", "not enabled"),
+                word(*masked, ", masked", "")
+            )
+        }
+        Before::Sysctl(value) => value.clone().unwrap_or_else(nothing),
+        Before::Mount { line, mounted } => {
+            let line = line
+                .as_ref()
+                .map(|line| format!("{} in the table", line.device));
+            let mounted = if *mounted { "mounted" } else { "not mounted" };
+            format!(
+                "{}, {mounted}",
+                line.unwrap_or_else(|| "not in the table".into())
+            )
+        }
+        Before::Repository { sources, .. } => of_path(sources),
+        Before::Edit { there: false, .. } => "no such file".into(),
+        Before::Edit { back: None, .. } => "not known in its parts".into(),
+        Before::Edit {
+            back: Some(back), ..
+        } => format!(
+            "{} former values or lines, {} that were not there",
+            back.set.len() + back.lines.len(),
+            back.remove.len() + back.drop.len()
+        ),
+    }
+}
+
+fn of_path(stood: &Stood) -> String {
+    match stood {
+        Stood::Nothing => "nothing".into(),
+        Stood::File {
+            ownership,
+            size,
+            kept,
+            ..
+        } => {
+            let kept = if *kept { "kept" } else { "not kept" };
+            format!(
+                "a file, {} {} {}, of {size} bytes, which are {kept}",
+                ownership.mode, ownership.owner, ownership.group
+            )
+        }
+        Stood::Directory(ownership) => format!(
+            "a directory, {} {} {}",
+            ownership.mode, ownership.owner, ownership.group
+        ),
+        Stood::Link(target) => format!("a link to {target}"),
+        Stood::Other => "what is no file, directory or link".into(),
+    }
+}
