@@ -287,7 +287,7 @@ impl Daemon {
 
     fn job(&self, role: Role) -> Job {
         Job {
-            role,
+            role: Arc::new(role),
             rendered: Arc::clone(&self.rendered),
             contents: Contents::kept(self.session.kept.clone(), Default::default()),
             root: self.root.clone(),

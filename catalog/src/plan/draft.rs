@@ -82,8 +82,7 @@ impl Plan {
 /// # Errors
 /// Where resources come after each other in a circle.
 pub fn plan(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {
-    let all = desired.resources.iter().map(|r| r.id.clone()).collect();
-    plan_within(desired, snapshot, ledger, &all)
+    drafted(desired, snapshot, ledger, |_id| true)
 }
 
 /// The plan for some resources of a role; see [`super::order::closure`].
@@ -96,9 +95,18 @@ pub fn plan_within(
     ledger: &Ledger,
     scope: &BTreeSet<ResourceId>,
 ) -> Result<Plan, Cycle> {
+    drafted(desired, snapshot, ledger, |id| scope.contains(id))
+}
+
+fn drafted(
+    desired: &Desired,
+    snapshot: &Snapshot,
+    ledger: &Ledger,
+    within: impl Fn(&ResourceId) -> bool,
+) -> Result<Plan, Cycle> {
     let steps = order(desired)?;
     let mut draft = Draft::new(desired, snapshot, ledger);
-    for step in steps.into_iter().filter(|s| scope.contains(&s.resource)) {
+    for step in steps.into_iter().filter(|step| within(&step.resource)) {
         if let Some(resource) = desired.get(&step.resource) {
             draft.take(step, resource);
         }
@@ -383,6 +391,9 @@ impl<'a> Draft<'a> {
 
     /// For what lies below a folder that is replaced: nothing will be there. Below a link that moves, anything may be.
     fn below_moved(&self, resource: &Resource) -> (Option<Observed>, Certainty) {
+        if self.renewed.is_empty() && self.moved.is_empty() {
+            return (None, Certainty::Certain);
+        }
         let Some(path) = own_path(&resource.body) else {
             return (None, Certainty::Certain);
         };

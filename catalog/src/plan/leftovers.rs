@@ -53,54 +53,62 @@ impl Managed {
         snapshot: &Snapshot,
         scope: Option<&BTreeSet<ResourceId>>,
     ) -> Self {
-        let mut begun = self.clone();
-        begun.0.retain(|id, entry| {
-            let seen = snapshot.observed.get(id);
-            desired.get(id).is_some() || seen.is_none_or(|seen| stands(id, entry, seen))
+        let left = self.unnamed(desired).filter(|(id, entry)| {
+            let seen = snapshot.observed.get(*id);
+            seen.is_none_or(|seen| stands(id, entry, seen))
         });
-        for resource in &desired.resources {
-            if scope.is_some_and(|scope| !scope.contains(&resource.id)) {
-                continue;
-            }
-            match leaves_something(&resource.body) {
-                true => {
-                    let entry = Entry::of(resource, &desired.role);
-                    begun.0.insert(resource.id.clone(), entry);
-                }
-                false => {
-                    begun.0.remove(&resource.id);
-                }
-            }
-        }
-        begun
+        let left = left.map(|(id, entry)| (id.clone(), entry.clone()));
+        let named = desired.resources.iter().filter_map(|resource| {
+            let id = &resource.id;
+            let entry = match scope {
+                Some(scope) if !scope.contains(id) => self.0.get(id).cloned(),
+                _ => leaves_something(&resource.body).then(|| Entry::of(resource, &desired.role)),
+            };
+            Some((id.clone(), entry?))
+        });
+        Self(named.chain(left).collect())
+    }
+
+    /// Those that the role does not name.
+    fn unnamed(&self, desired: &Desired) -> impl Iterator<Item = (&ResourceId, &Entry)> {
+        // Both are sorted by name.
+        let mut named = desired
+            .resources
+            .iter()
+            .map(|resource| &resource.id)
+            .peekable();
+        self.0.iter().filter(move |(id, _)| {
+            while named.next_if(|named| named < id).is_some() {}
+            named.peek() != Some(id)
+        })
     }
 
     /// What the role names no more, to be looked at.
     pub fn left(&self, desired: &Desired) -> Vec<Resource> {
-        let ids = self.0.keys().filter(|id| desired.get(id).is_none());
-        ids.filter_map(stand_in).collect()
+        let unnamed = self.unnamed(desired);
+        unnamed.filter_map(|(id, _)| stand_in(id)).collect()
     }
 
     /// What is left over when the plan has been enacted. Nothing that leads to what the role names, or that it names
     /// by another name.
     pub fn leftovers(&self, desired: &Desired, snapshot: &Snapshot, plan: &Plan) -> Vec<Leftover> {
-        if self.0.keys().all(|id| desired.get(id).is_some()) {
+        if self.unnamed(desired).next().is_none() {
             return Vec::new();
         }
         let claims = Claims::of(desired, snapshot);
         let removed: BTreeSet<&str> = plan
             .changes()
             .filter(|change| change.action == Action::Remove)
-            .map(|change| change.resource.name.as_str())
+            .map(|change| &*change.resource.name)
             .collect();
-        let left = self.0.iter().filter(|(id, entry)| {
+        let left = self.unnamed(desired).filter(|(id, entry)| {
             let claimed = path_of(id).is_some_and(|path| claims.needs(&path));
-            let gone = removed.contains(id.name.as_str());
+            let gone = removed.contains(&*id.name);
             // What is mounted stays so, whatever becomes of the directory that it is mounted on.
             let looked_after = id.kind != Kind::Mount && (claimed || gone);
             let seen = snapshot.observed.get(*id);
             let is_there = seen.is_some_and(|seen| stands(id, entry, seen));
-            desired.get(id).is_none() && is_there && !looked_after
+            is_there && !looked_after
         });
         left.map(|(id, entry)| Leftover {
             resource: id.clone(),
@@ -173,8 +181,8 @@ fn stand_in(id: &ResourceId) -> Option<Resource> {
     Some(Resource {
         id: id.clone(),
         place: Place {
-            role: String::new(),
-            file: String::new(),
+            role: "".into(),
+            file: "".into(),
             line: 0,
             column: 0,
         },
@@ -185,7 +193,7 @@ fn stand_in(id: &ResourceId) -> Option<Resource> {
 }
 
 fn body(id: &ResourceId) -> Option<Body> {
-    let name = || id.name.clone();
+    let name = || id.name.to_string();
     Some(match id.kind {
         Kind::Command | Kind::Edit => return None,
         Kind::File => Body::File(file(path_of(id)?)),

@@ -65,6 +65,8 @@ pub(crate) enum Purpose {
 pub(crate) struct Rendered {
     pub desired: Desired,
     pub warnings: Diagnostics,
+    /// Nothing was evaluated: on every machine of one architecture it comes to the same.
+    pub constant: bool,
 }
 
 /// What this machine must be.
@@ -94,6 +96,7 @@ pub(crate) fn render_for(
     let mut instances = instances::all(part, &mut reader);
     trees::expand(part, &mut instances, &mut reader.wrong);
     let health = part.health.as_ref().and_then(|h| health(h, &mut reader));
+    let constant = !reader.evaluated;
     let mut wrong = reader.wrong;
     references::resolve(&mut instances, &mut wrong);
     references::templates(&mut instances);
@@ -114,13 +117,16 @@ pub(crate) fn render_for(
     Ok(Rendered {
         desired,
         warnings: wrong,
+        constant,
     })
 }
 
 /// The spot with its source line, where the text is at hand: templates are files of the part, role.toml is not.
 fn filled(part: &Part, blobs: &dyn Blobs, spot: &Spot) -> Spot {
     match reader::text_of(part, blobs, &spot.place.file) {
-        Ok(text) => Source::new(spot.place.role.clone(), &spot.place.file, text).filled(spot),
+        Ok(text) => {
+            Source::new(spot.place.role.clone(), spot.place.file.clone(), text).filled(spot)
+        }
         Err(_) => spot.clone(),
     }
 }

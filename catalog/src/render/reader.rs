@@ -25,6 +25,8 @@ pub struct Reader<'a> {
     pub open: bool,
     /// A secret was read since this was last cleared.
     pub secret: bool,
+    /// Something was evaluated: what the role comes to may hang on it.
+    pub evaluated: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -45,6 +47,7 @@ impl<'a> Reader<'a> {
             wrong: Diagnostics::new(),
             open: false,
             secret: false,
+            evaluated: false,
         }
     }
 
@@ -53,7 +56,8 @@ impl<'a> Reader<'a> {
         self.part
     }
 
-    fn context(&self, item: Option<&Seen>) -> Value {
+    fn context(&mut self, item: Option<&Seen>) -> Value {
+        self.evaluated = true;
         let mut context = self.base.clone();
         if let Some(item) = item {
             context.insert("item".into(), item.clone());
@@ -115,7 +119,8 @@ impl<'a> Reader<'a> {
         place: &Place,
         item: Option<&Seen>,
     ) -> Option<serde_json::Value> {
-        let result = self.engine.expression(text, &self.context(item));
+        let context = self.context(item);
+        let result = self.engine.expression(text, &context);
         match self.watched(result) {
             (Ok(value), _) => Some(value),
             (Err(trouble), secret) => {
@@ -145,7 +150,8 @@ impl<'a> Reader<'a> {
             };
             return Some((given, false));
         }
-        let result = self.engine.string(text, &self.context(item));
+        let context = self.context(item);
+        let result = self.engine.string(text, &context);
         match self.watched(result) {
             (Ok(given), secret) => Some((given, secret)),
             (Err(trouble), secret) => {

@@ -1,6 +1,6 @@
 //! `after`, `restart_on`, `reload_on`, `on`: names and globs become exact resources.
 
-use super::instances::{Instances, NamePattern};
+use super::instances::{Instance, Instances, NamePattern};
 use crate::glob::Glob;
 use crate::id::{Kind, ResourceId};
 use crate::resource::service::{is_template, template_of};
@@ -126,6 +126,10 @@ pub fn templates(instances: &mut Instances) {
 
 /// Brings all references to exact ids.
 pub fn resolve(instances: &mut Instances, wrong: &mut Diagnostics) {
+    let refers = |instance: &Instance| !instance.references.is_empty();
+    if !instances.on.iter().any(refers) {
+        return;
+    }
     let on: BTreeSet<ResourceId> = instances.on.iter().map(|i| i.resource.id.clone()).collect();
     let known = Known {
         on: &on,

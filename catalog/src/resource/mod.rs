@@ -24,14 +24,15 @@ pub mod version;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Where in the catalog something is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The role that declares it.
-    pub role: String,
+    pub role: Arc<str>,
     /// The file, relative to the catalog: `zookeeper/role.toml`.
-    pub file: String,
+    pub file: Arc<str>,
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.
@@ -119,8 +120,12 @@ pub struct Desired {
 impl Desired {
     /// The resource of this name.
     pub fn get(&self, id: &ResourceId) -> Option<&Resource> {
-        let at = self.resources.binary_search_by(|r| r.id.cmp(id)).ok()?;
-        self.resources.get(at)
+        self.resources.get(self.position(id)?)
+    }
+
+    /// Where among the resources the one of this name is.
+    pub fn position(&self, id: &ResourceId) -> Option<usize> {
+        self.resources.binary_search_by(|r| r.id.cmp(id)).ok()
     }
 }
 
