@@ -11,6 +11,18 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// Where it cannot be written; then the old one stands.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// The same, for what may as well be missing after a power cut, but not be there by halves.
+///
+/// # Errors
+/// As above.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::Error::other("a file without a folder or a name"));
     };
@@ -24,8 +36,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // The old content stands; a leftover of the new would only be clutter.
         let _ = fs::remove_file(&draft);
     }
-    written?;
-    File::open(folder)?.sync_all()
+    written
 }
 
 fn write_draft(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -14,6 +14,10 @@ use std::time::SystemTime;
 
 /// Adds apt's refusals to what was seen. Says whether there are any.
 pub(super) fn hear(context: &Context<'_>, plan: &Plan, snapshot: &mut Snapshot) -> bool {
+    let mut changes = plan.changes();
+    if !changes.any(|change| change.resource.kind == Kind::Package) {
+        return false;
+    }
     let moving = Moving::of(plan, context.desired, snapshot);
     if moving.known.is_empty() {
         return false;
