@@ -83,6 +83,9 @@ struct Daemon {
     said: Option<String>,
     program: Option<Program>,
     rendered: Arc<Rendered>,
+    /// What the last run brought about, where all of it was so in the end: while the line says nothing new, that is
+    /// the role.
+    converged: Option<Arc<Role>>,
 }
 
 /// The task that keeps the line, and the facts that it said.
@@ -138,6 +141,7 @@ impl Daemon {
             said: None,
             program: Program::now(),
             rendered: Arc::default(),
+            converged: None,
         })
     }
 
@@ -250,6 +254,9 @@ impl Daemon {
             Line::Hears(news) => Some(*news),
             _ => None,
         };
+        if let Some(role) = self.standing(reason, heard) {
+            return Ok(self.job(role.with(facts)));
+        }
         let asked = sync::update(
             &self.session.server,
             self.session.whose(),
@@ -274,7 +281,22 @@ impl Daemon {
             }
         };
         self.running = assignment.news();
-        Ok(self.job(Role::of(assignment, facts)))
+        Ok(self.job(Arc::new(Role::of(assignment, facts))))
+    }
+
+    /// The role of the last run, where the server need not be asked for it: the line stands and says nothing new, and
+    /// nothing of what is kept was found to be missing.
+    fn standing(&mut self, reason: Reason, heard: Option<News>) -> Option<Arc<Role>> {
+        let role = self.converged.take()?;
+        let same = heard.is_some() && heard == self.handled && reason == Reason::Interval;
+        let current = |contact: &Contact| contact.standing == Standing::Current;
+        if !same || !self.record.contact.as_ref().is_some_and(current) {
+            return None;
+        }
+        // Such a line is an answer.
+        self.record
+            .asked(clock::now(), Ok::<_, &SyncError>(()), self.session.peer());
+        Some(role)
     }
 
     /// The role as it was kept; or when to ask again.
@@ -299,7 +321,7 @@ impl Daemon {
         }
     }
 
-    fn job(&self, role: Role) -> Job {
+    fn job(&self, role: Arc<Role>) -> Job {
         Job {
             role,
             rendered: Arc::clone(&self.rendered),
@@ -398,6 +420,7 @@ impl Daemon {
             Mode::Observe => DryRun::Yes,
             Mode::Enforce => DryRun::No,
         };
+        let role = Arc::clone(&job.role);
         let run = tokio::task::spawn_blocking(move || {
             let document = match dry_run {
                 DryRun::Yes => job.dry_run(),
@@ -409,7 +432,10 @@ impl Daemon {
             })
         });
         match run.await {
-            Ok(Ok(document)) => Ok(document),
+            Ok(Ok(document)) => {
+                self.converged = (document.exit_code() == 0).then_some(role);
+                Ok(document)
+            }
             Ok(Err(busy)) => {
                 debug!("{busy}");
                 status("another run is under way");

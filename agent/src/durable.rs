@@ -12,6 +12,20 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// Where it cannot be written; then the old one stands.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(errno::explained),
+        None => Ok(()),
+    }
+}
+
+/// The same, for what may as well be missing after a power cut, but not be there by halves.
+///
+/// # Errors
+/// As above.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::Error::other("a file without a folder or a name"));
     };
@@ -25,10 +39,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // The old content stands; a leftover of the new would only be clutter.
         let _ = fs::remove_file(&draft);
     }
-    written.map_err(errno::explained)?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(errno::explained)
+    written.map_err(errno::explained)
 }
 
 fn write_draft(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -46,7 +46,7 @@ pub struct Role {
 /// One run, or one plan.
 pub struct Job {
     /// What this machine must be.
-    pub role: Role,
+    pub role: Arc<Role>,
     /// What that came to when it was last rendered.
     pub rendered: Arc<Rendered>,
     /// Contents of its files.
@@ -70,19 +70,25 @@ pub struct Job {
 /// The last rendering of a role, for as long as everything that it was made from is the same: a role is a function of
 /// that, its files' contents among it by their digests.
 #[derive(Debug, Default)]
-pub struct Rendered(Mutex<Option<(Role, Arc<Desired>)>>);
+pub struct Rendered(Mutex<Option<(Arc<Role>, Arc<Desired>)>>);
 
 impl Rendered {
+    /// Of this role it is known already.
+    pub fn known(role: &Arc<Role>, desired: Option<Desired>) -> Self {
+        let known = desired.map(|desired| (Arc::clone(role), Arc::new(desired)));
+        Self(Mutex::new(known))
+    }
+
     /// What this machine must be.
-    fn of(&self, role: &Role, contents: &Contents) -> Result<Arc<Desired>, Error> {
+    fn of(&self, role: &Arc<Role>, contents: &Contents) -> Result<Arc<Desired>, Error> {
         let mut last = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
         if let Some((same, desired)) = &*last
-            && same == role
+            && (Arc::ptr_eq(same, role) || same == role)
         {
             return Ok(Arc::clone(desired));
         }
         let desired = Arc::new(role.render(contents)?);
-        *last = Some((role.clone(), Arc::clone(&desired)));
+        *last = Some((Arc::clone(role), Arc::clone(&desired)));
         Ok(desired)
     }
 }
@@ -136,6 +142,17 @@ impl Role {
     /// The number of its view of the fleet, where a server gave it.
     fn view(&self) -> Option<u64> {
         self.release.map(|_| self.fleet.number)
+    }
+
+    /// The same with these facts.
+    pub fn with(self: &Arc<Self>, facts: Facts) -> Arc<Self> {
+        match self.facts == facts {
+            true => Arc::clone(self),
+            false => Arc::new(Self {
+                facts,
+                ..Self::clone(self)
+            }),
+        }
     }
 
     /// Its name.

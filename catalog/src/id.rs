@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The kinds of resources that this version knows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -96,13 +97,13 @@ impl Kind {
 pub struct ResourceId {
     /// What it is.
     pub kind: Kind,
-    /// Which one.
-    pub name: String,
+    /// Which one. Shared: a run holds the same name in many places.
+    pub name: Arc<str>,
 }
 
 impl ResourceId {
     /// The id of a resource whose name is already in its one spelling.
-    pub fn new(kind: Kind, name: impl Into<String>) -> Self {
+    pub fn new(kind: Kind, name: impl Into<Arc<str>>) -> Self {
         Self {
             kind,
             name: name.into(),

@@ -8,6 +8,7 @@ mod chain;
 pub mod digest;
 pub mod edit;
 pub mod facts;
+pub mod few;
 pub mod fleet;
 pub mod glob;
 pub mod id;

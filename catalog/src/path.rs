@@ -1,15 +1,18 @@
 //! Absolute paths in one spelling.
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// An absolute path on a machine, in UTF-8, with single slashes, none at the end, and no `.` or `..`.
 ///
-/// Two resources that mean one path compare equal however the operator wrote it.
+/// Two resources that mean one path compare equal however the operator wrote it. Copies share one text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct AbsPath(String);
+pub struct AbsPath(Arc<str>);
 
 /// Why a text is not an [`AbsPath`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,20 +49,17 @@ impl AbsPath {
 
     /// The folder this lies in; none for the root.
     pub fn parent(&self) -> Option<AbsPath> {
-        let (parent, name) = self.0.rsplit_once('/')?;
-        if name.is_empty() {
-            return None;
-        }
-        Some(Self(if parent.is_empty() {
-            "/".into()
-        } else {
-            parent.into()
-        }))
+        parent(&self.0).map(|parent| Self(parent.into()))
     }
 
     /// All folders above, the nearest first, ending with the root.
     pub fn ancestors(&self) -> impl Iterator<Item = AbsPath> {
-        std::iter::successors(self.parent(), AbsPath::parent)
+        self.above().map(|above| Self(above.into()))
+    }
+
+    /// The same as text, for who only looks them up.
+    pub fn above(&self) -> impl Iterator<Item = &str> {
+        std::iter::successors(parent(&self.0), |path| parent(path))
     }
 
     /// The last component; empty for the root.
@@ -77,12 +77,60 @@ impl AbsPath {
 
     /// Whether this is `folder` or lies anywhere below it.
     pub fn is_within(&self, folder: &AbsPath) -> bool {
-        folder.0 == "/"
+        &*folder.0 == "/"
             || self.0 == folder.0
             || self
                 .0
-                .strip_prefix(&folder.0)
+                .strip_prefix(&*folder.0)
                 .is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+/// Finds what some folders have to say of all that lies in them. Of paths of one folder that come one after the other it
+/// is looked for once.
+pub struct Nearest<'a, T> {
+    folders: BTreeMap<&'a str, T>,
+    last: Option<(&'a str, Option<T>)>,
+}
+
+impl<'a, T: Copy> Nearest<'a, T> {
+    /// By the paths of the folders.
+    pub fn of(folders: BTreeMap<&'a str, T>) -> Self {
+        Self {
+            folders,
+            last: None,
+        }
+    }
+
+    /// What the nearest folder above this path says.
+    pub fn above(&mut self, path: &'a AbsPath) -> Option<T> {
+        let folder = parent(&path.0)?;
+        match self.last {
+            Some((last, found)) if last == folder => found,
+            _ => {
+                let found = path
+                    .above()
+                    .find_map(|above| self.folders.get(above).copied());
+                self.last = Some((folder, found));
+                found
+            }
+        }
+    }
+}
+
+/// The folder that a path lies in.
+fn parent(path: &str) -> Option<&str> {
+    match path.rsplit_once('/')? {
+        (_, "") => None,
+        ("", _) => Some("/"),
+        (parent, _) => Some(parent),
+    }
+}
+
+/// A text in the right spelling finds its path.
+impl Borrow<str> for AbsPath {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -113,7 +161,7 @@ impl FromStr for AbsPath {
         if path.len() >= 4096 {
             return Err(BadPath::Long);
         }
-        Ok(Self(path))
+        Ok(Self(path.into()))
     }
 }
 
@@ -127,7 +175,7 @@ impl TryFrom<String> for AbsPath {
 
 impl From<AbsPath> for String {
     fn from(path: AbsPath) -> Self {
-        path.0
+        path.0.as_ref().into()
     }
 }
 
@@ -180,10 +228,30 @@ mod tests {
     }
 
     #[test]
+    fn the_nearest_folder_has_the_word() {
+        let folders = [("/a", 1), ("/a/b", 2), ("/", 0)];
+        let mut nearest = Nearest::of(folders.into());
+        let paths = [
+            ("/a/b/c", Some(2)),
+            ("/a/b/d", Some(2)),
+            ("/a/b", Some(1)),
+            ("/x", Some(0)),
+            ("/a/bc/d", Some(1)),
+            ("/", None),
+        ]
+        .map(|(path, found)| (path.parse::<AbsPath>().unwrap(), found));
+        for (path, found) in &paths {
+            assert_eq!(nearest.above(path), *found, "{path}");
+        }
+    }
+
+    #[test]
     fn family() {
         let path: AbsPath = "/etc/apt/keys".parse().unwrap();
         let above: Vec<_> = path.ancestors().map(|a| a.to_string()).collect();
         assert_eq!(above, ["/etc/apt", "/etc", "/"]);
+        assert!(path.above().eq(above.iter().map(String::as_str)));
+        assert_eq!(AbsPath::root().above().count(), 0);
         assert!(path.is_within(&"/etc".parse().unwrap()));
         assert!(!path.is_within(&"/et".parse().unwrap()));
         assert!(path.is_within(&AbsPath::root()));

@@ -1,5 +1,6 @@
 //! Who needs an installed package, by dpkg's own record. Versions do not count: what is there satisfies them.
 
+use super::status::{fields, stanzas};
 use anyhow::Context as _;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,8 +12,7 @@ use std::path::Path;
 pub fn by(root: &Path, package: &str, going: &BTreeSet<&str>) -> anyhow::Result<Vec<String>> {
     let file = root.join("var/lib/dpkg/status");
     let text = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let text = String::from_utf8_lossy(&text);
-    let installed: Vec<Installed<'_>> = text.split("\n\n").filter_map(Installed::read).collect();
+    let installed: Vec<Installed<'_>> = stanzas(&text).filter_map(Installed::read).collect();
     let staying: Vec<&Installed<'_>> = installed
         .iter()
         .filter(|other| other.name != plain(package) && !going.contains(other.name))
@@ -44,21 +44,22 @@ struct Installed<'a> {
 }
 
 impl<'a> Installed<'a> {
-    fn read(stanza: &'a str) -> Option<Self> {
+    fn read(stanza: &'a [u8]) -> Option<Self> {
         let mut found = Self::default();
         let mut there = false;
-        for line in stanza.lines() {
-            let Some((field, value)) = line.split_once(':') else {
+        for (field, value) in fields(stanza) {
+            // Names and relations of packages are ASCII.
+            let Ok(value) = std::str::from_utf8(value) else {
                 continue;
             };
             match field {
-                "Package" => found.name = value.trim(),
-                "Status" => {
+                b"Package" => found.name = value,
+                b"Status" => {
                     let state = value.split_ascii_whitespace().last();
                     there = !matches!(state, None | Some("config-files" | "not-installed"));
                 }
-                "Provides" => found.provides.extend(value.split(',').map(name)),
-                "Depends" | "Pre-Depends" => {
+                b"Provides" => found.provides.extend(value.split(',').map(name)),
+                b"Depends" | b"Pre-Depends" => {
                     let groups = value.split(',').map(|group| group.split('|').map(name));
                     found.needs.extend(groups.map(Iterator::collect));
                 }

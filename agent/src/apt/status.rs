@@ -1,14 +1,15 @@
 //! dpkg's own database, read without running dpkg.
 
 use anyhow::Context as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// What dpkg knows of every package of a root.
 #[derive(Debug, Default)]
 pub struct Status {
-    entries: BTreeMap<(String, String), Entry>,
+    /// By name, one an architecture.
+    entries: BTreeMap<String, Vec<Entry>>,
     native: String,
     info: PathBuf,
     journal: bool,
@@ -74,7 +75,7 @@ impl Status {
         };
         let file = dpkg.join("status");
         match std::fs::read(&file) {
-            Ok(bytes) => status.add(&String::from_utf8_lossy(&bytes)),
+            Ok(bytes) => status.add(&bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).context(format!("cannot read {}", file.display())),
         }
@@ -82,20 +83,23 @@ impl Status {
             let bytes = std::fs::read(&journal)
                 .with_context(|| format!("cannot read {}", journal.display()))?;
             status.journal = true;
-            status.add(&String::from_utf8_lossy(&bytes));
+            status.add(&bytes);
         }
-        status.native = match status.entries.keys().find(|(name, _)| name == "dpkg") {
-            Some((_, arch)) if arch != "all" => arch.clone(),
-            _ => debian_arch().to_owned(),
+        let own = status.entries.get("dpkg").into_iter().flatten();
+        let mut archs = own.map(|entry| &entry.arch);
+        status.native = match archs.find(|arch| *arch != "all") {
+            Some(arch) => arch.clone(),
+            None => debian_arch().to_owned(),
         };
         Ok(status)
     }
 
-    fn add(&mut self, text: &str) {
-        for stanza in text.split("\n\n") {
-            if let Some(entry) = entry(stanza) {
-                let key = (entry.name.clone(), entry.arch.clone());
-                self.entries.insert(key, entry);
+    fn add(&mut self, text: &[u8]) {
+        for entry in stanzas(text).filter_map(entry) {
+            let of_name = self.entries.entry(entry.name.clone()).or_default();
+            match of_name.iter_mut().find(|other| other.arch == entry.arch) {
+                Some(older) => *older = entry,
+                None => of_name.push(entry),
             }
         }
     }
@@ -107,7 +111,8 @@ impl Status {
             Some((name, _)) => (name, self.native.as_str()),
             None => (package, self.native.as_str()),
         };
-        let of = |arch: &str| self.entries.get(&(name.to_owned(), arch.to_owned()));
+        let of_name = self.entries.get(name)?;
+        let of = |arch: &str| of_name.iter().find(|entry| entry.arch == arch);
         let exact = of(arch);
         // A name once of one architecture and now of all leaves an old stanza behind.
         let all = (arch == self.native || arch == "any")
@@ -121,12 +126,13 @@ impl Status {
 
     /// Packages that dpkg left halfway, and whether it left its journal behind.
     pub fn is_interrupted(&self) -> bool {
-        self.journal || self.entries.values().any(Entry::is_broken)
+        self.journal || self.entries.values().flatten().any(Entry::is_broken)
     }
 
     /// Packages that dpkg was unpacking when it was interrupted.
     pub fn half_unpacked(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values().filter(|entry| entry.lacks_files())
+        let all = self.entries.values().flatten();
+        all.filter(|entry| entry.lacks_files())
     }
 
     /// dpkg's word for the machine's architecture.
@@ -170,19 +176,55 @@ fn journals(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn entry(stanza: &str) -> Option<Entry> {
-    let mut entry = Entry::default();
-    for line in stanza.lines() {
-        // Continued lines begin with a space.
-        let Some((field, value)) = line.split_once(':') else {
-            continue;
+/// The pieces of a text that empty lines part.
+pub(super) fn stanzas(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memmem::find(rest, b"\n\n");
+        let (stanza, after) = match end {
+            Some(at) => (&rest[..at], &rest[at + 2..]),
+            None => (rest, &rest[rest.len()..]),
         };
-        let value = value.trim();
+        rest = after;
+        Some(stanza)
+    })
+}
+
+/// The fields of a stanza with the lines that they begin on; what continues one is left out.
+pub(super) fn fields(stanza: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = stanza;
+    std::iter::from_fn(move || {
+        loop {
+            if rest.is_empty() {
+                return None;
+            }
+            let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let (line, after) = (&rest[..end], rest.get(end + 1..).unwrap_or_default());
+            rest = after;
+            // Continued lines begin with a space.
+            if line.starts_with(b" ") {
+                continue;
+            }
+            if let Some(colon) = memchr::memchr(b':', line) {
+                return Some((&line[..colon], line[colon + 1..].trim_ascii()));
+            }
+        }
+    })
+}
+
+fn entry(stanza: &[u8]) -> Option<Entry> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let mut entry = Entry::default();
+    for (field, value) in fields(stanza) {
         match field {
-            "Package" => entry.name = value.to_owned(),
-            "Architecture" => entry.arch = value.to_owned(),
-            "Version" => entry.version = value.to_owned(),
-            "Status" => {
+            b"Package" => entry.name = text(value),
+            b"Architecture" => entry.arch = text(value),
+            b"Version" => entry.version = text(value),
+            b"Status" => {
+                let value = text(value);
                 let mut words = value.split_ascii_whitespace().map(str::to_owned);
                 entry.want = words.next()?;
                 entry.flag = words.next()?;
@@ -209,28 +251,23 @@ fn debian_arch() -> &'static str {
 ///
 /// # Errors
 /// Where the list is there and cannot be read.
-pub fn automatic(root: &Path) -> anyhow::Result<Vec<(String, String)>> {
+pub fn automatic(root: &Path) -> anyhow::Result<BTreeSet<(String, String)>> {
     let file = root.join("var/lib/apt/extended_states");
     let bytes = match std::fs::read(&file) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
         Err(error) => return Err(error).context(format!("cannot read {}", file.display())),
     };
-    Ok(String::from_utf8_lossy(&bytes)
-        .split("\n\n")
-        .filter_map(automatic_entry)
-        .collect())
+    Ok(stanzas(&bytes).filter_map(automatic_entry).collect())
 }
 
-fn automatic_entry(stanza: &str) -> Option<(String, String)> {
-    let field = |wanted: &str| {
-        stanza.lines().find_map(|line| {
-            let (field, value) = line.split_once(':')?;
-            (field == wanted).then(|| value.trim().to_owned())
-        })
+fn automatic_entry(stanza: &[u8]) -> Option<(String, String)> {
+    let field = |wanted: &[u8]| {
+        let value = fields(stanza).find_map(|(field, value)| (field == wanted).then_some(value))?;
+        Some(String::from_utf8_lossy(value).into_owned())
     };
-    let auto = field("Auto-Installed")? == "1";
-    auto.then_some((field("Package")?, field("Architecture")?))
+    let auto = field(b"Auto-Installed")? == "1";
+    auto.then_some((field(b"Package")?, field(b"Architecture")?))
 }
 
 #[cfg(test)]
@@ -366,7 +403,7 @@ Version: 2.36
         .unwrap();
         assert_eq!(
             automatic(root.path()).unwrap(),
-            [("a".to_owned(), "amd64".to_owned())]
+            BTreeSet::from([("a".to_owned(), "amd64".to_owned())])
         );
     }
 }

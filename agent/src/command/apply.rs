@@ -15,6 +15,7 @@ use cfg_catalog::chain;
 use cfg_catalog::plan::document::DryRun;
 use clap::Args;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[derive(Args, Debug)]
 pub struct Apply {
@@ -78,8 +79,11 @@ impl Apply {
                  which is not in this version (--dry-run and --root DIR work)",
             ));
         }
-        let (role, contents) = runtime()?.block_on(self.choice.role(catalog, config))?;
-        let job = self.job(config, place, role, contents);
+        let taken = runtime()?.block_on(self.choice.role(catalog, config))?;
+        let job = Job {
+            rendered: taken.rendered,
+            ..self.job(config, place, taken.role, taken.contents)
+        };
         self.show(&perform(&job, self.manner())?)
     }
 
@@ -98,7 +102,7 @@ impl Apply {
             output::note(&format!("warning: the certificate is not renewed: {why}"));
         }
         let news = assignment.news();
-        let role = Role::of(assignment, session.facts().await?);
+        let role = Arc::new(Role::of(assignment, session.facts().await?));
         let contents = Contents::kept(session.kept.clone(), memory);
         let (job, manner) = (self.job(config, place, role, contents), self.manner());
         // On a thread of its own, so that the connection to the server lives on meanwhile.
@@ -134,7 +138,7 @@ impl Apply {
         }
     }
 
-    fn job(&self, config: &Config, place: &Place, role: Role, contents: Contents) -> Job {
+    fn job(&self, config: &Config, place: &Place, role: Arc<Role>, contents: Contents) -> Job {
         Job {
             role,
             rendered: Default::default(),

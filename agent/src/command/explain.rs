@@ -18,6 +18,7 @@ use cfg_catalog::text::near::nearest;
 use clap::Args;
 use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(Args, Debug)]
 pub struct Explain {
@@ -42,8 +43,14 @@ impl Explain {
         let config = call.config()?;
         let place = Place::of(&config, self.root.as_deref())?;
         let (role, contents) = match &self.catalog {
-            Some(catalog) => runtime()?.block_on(self.choice.role(catalog, &config))?,
-            None => runtime()?.block_on(enrolled(&config, &place))?,
+            Some(catalog) => {
+                let taken = runtime()?.block_on(self.choice.role(catalog, &config))?;
+                (taken.role, taken.contents)
+            }
+            None => {
+                let (role, contents) = runtime()?.block_on(enrolled(&config, &place))?;
+                (Arc::new(role), contents)
+            }
         };
         let job = Job {
             role,

@@ -177,7 +177,7 @@ fn written(declared: &Declared, name: &str) -> Option<(String, Place)> {
         name => &[name],
     };
     names.iter().find_map(|name| {
-        let key = declared.keys.get(*name)?;
+        let key = declared.keys.get(name)?;
         Some(((*name).to_owned(), key.place.clone()))
     })
 }

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::contents::Contents;
 use crate::error::Error;
 use crate::folder::read_catalog;
-use crate::job::Role;
+use crate::job::{Rendered, Role};
 use crate::secrets;
 use anyhow::Context as _;
 use cfg_catalog::fleet::{FleetView, Me};
@@ -14,6 +14,7 @@ use cfg_catalog::{Catalog, Secrets};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Which role of a folder, and with which values.
 #[derive(Args, Debug)]
@@ -30,6 +31,16 @@ pub struct Choice {
     /// The values of secret params, as TOML: NAME = "value". Nobody but its owner may read it.
     #[arg(long, value_name = "FILE", requires = "catalog")]
     secrets: Option<PathBuf>,
+}
+
+/// One role of a catalog, on this machine.
+pub struct Local {
+    /// The role.
+    pub role: Arc<Role>,
+    /// What it comes to, where that is known already.
+    pub rendered: Arc<Rendered>,
+    /// Contents of its files.
+    pub contents: Contents,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -52,7 +63,7 @@ impl Choice {
     }
 
     /// The role of this catalog, with this machine's facts.
-    pub async fn role(&self, catalog: &Path, config: &Config) -> Result<(Role, Contents), Error> {
+    pub async fn role(&self, catalog: &Path, config: &Config) -> Result<Local, Error> {
         let set = self.set()?;
         let secrets = match &self.secrets {
             Some(path) => secrets::read(path)?,
@@ -64,10 +75,11 @@ impl Choice {
         };
         let catalog = load(catalog, &set)?;
         let name = self.role.as_deref().unwrap_or_default();
-        let part = catalog.part(name).ok_or_else(|| {
+        if catalog.part(name).is_none() {
             let known = roles(&catalog).join(", ");
-            Error::usage(format!("there is no role \"{name}\"; there are {known}"))
-        })?;
+            let message = format!("there is no role \"{name}\"; there are {known}");
+            return Err(Error::usage(message));
+        }
         let facts = session::facts_of(config).await?;
         let node = config.node.as_ref().unwrap_or(&facts.hostname).clone();
         let mut members = fleet.roles.get(name).into_iter().flatten();
@@ -76,31 +88,34 @@ impl Choice {
             id: member.id,
             admitted: true,
         });
+        let leaves = catalog.leaves(name);
+        let leaf = leaves.and_then(|leaves| leaves.get(&node).cloned());
+        let taken = catalog.take(name, &facts).context("the role was there")?;
         let role = Role {
             me,
-            part: part.clone(),
-            leaf: catalog
-                .leaves(name)
-                .and_then(|leaves| leaves.get(&node).cloned()),
+            part: taken.part,
+            leaf,
             fleet,
             facts,
             set,
             secrets,
             release: None,
         };
-        let memory = part
-            .blobs()
-            .into_iter()
-            .filter_map(|digest| Some((digest, catalog.files().bytes(&digest)?.to_vec())))
-            .collect();
-        Ok((role, Contents::memory(memory)))
+        let role = Arc::new(role);
+        // Where a value of `--set` does not fit, rendering tells.
+        let desired = taken.desired.filter(|_| role.set.is_empty());
+        Ok(Local {
+            rendered: Arc::new(Rendered::known(&role, desired)),
+            role,
+            contents: Contents::memory(taken.files),
+        })
     }
 }
 
 /// Reads and checks a catalog; warnings go to stderr.
 pub fn load(folder: &Path, set: &BTreeMap<String, String>) -> Result<Catalog, Error> {
     let files = read_catalog(folder).map_err(|wrong| Error::Catalog(wrong.into()))?;
-    let (catalog, warnings) = Catalog::load_with(&files, set).map_err(Error::of_diagnostics)?;
+    let (catalog, warnings) = Catalog::load_with(files, set).map_err(Error::of_diagnostics)?;
     if !warnings.is_empty() {
         output::note(warnings.coloured().trim_end());
     }

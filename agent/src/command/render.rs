@@ -21,8 +21,8 @@ pub struct Render {
 impl Render {
     pub fn run(self, call: &Call) -> Result<Exit, Error> {
         let config = call.config()?;
-        let (role, contents) = runtime()?.block_on(self.choice.role(&self.catalog, &config))?;
-        let desired = role.render(&contents)?;
+        let taken = runtime()?.block_on(self.choice.role(&self.catalog, &config))?;
+        let desired = taken.role.render(&taken.contents)?;
         if self.json {
             let resources: Vec<Value> = desired
                 .resources

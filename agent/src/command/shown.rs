@@ -54,7 +54,7 @@ pub fn keys(resource: &Resource) -> Map<String, Value> {
 /// The same as a piece of role.toml.
 pub fn toml(resource: &Resource) -> Result<String, Error> {
     let kind = resource.id.kind.word();
-    let document = json!({ kind: { resource.id.name.clone(): keys(resource) } });
+    let document = json!({ kind: { resource.id.name.to_string(): keys(resource) } });
     let text = toml::to_string(&document).context("printing a resource")?;
     Ok(text)
 }
@@ -204,7 +204,7 @@ impl Keys {
     }
 
     fn edit(&mut self, edit: &FileEdit, resource: &Resource) {
-        let path = Some(&edit.path).filter(|path| path.as_str() != resource.id.name);
+        let path = Some(&edit.path).filter(|path| path.as_str() != &*resource.id.name);
         let wanted = &edit.edit;
         self.put("path", path.map(|path| path.as_str()));
         self.put("format", Some(wanted.format.word()));

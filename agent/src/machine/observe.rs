@@ -2,7 +2,8 @@
 
 use super::Machine;
 use super::below::{BelowError, names_in, tree};
-use super::read::{MOST_AGAIN, MOST_DIGESTED, ReadError, size};
+use super::error::SysError;
+use super::read::{self, Held, MOST_AGAIN, MOST_DIGESTED, Opened, ReadError, size};
 use super::spared::spared;
 use super::walk::{Entry, Folder, Reached, What};
 use cfg_catalog::digest::Digest;
@@ -74,27 +75,32 @@ impl Machine {
         let reached = self.reach(&parent)?;
         let Reached { folder, missing } = &*reached;
         let name = OsStr::new(path.name());
-        let entry = if missing.is_empty() {
-            folder.entry(name)?
-        } else {
-            None
-        };
-        let Some(entry) = entry else {
-            return Ok(PathState::Absent {
+        let absent = || {
+            Ok(PathState::Absent {
                 missing_parents: missing.clone(),
                 parent_changed_us: changed_us(folder.stat()),
-            });
+            })
+        };
+        let what = match missing.is_empty() {
+            true => folder.glance(name)?,
+            false => None,
+        };
+        match what {
+            None => return absent(),
+            Some(What::File) => {
+                if let Some(opened) = folder.open_file(name)? {
+                    return self.file(path, folder, name, opened, wanted);
+                }
+            }
+            Some(_) => {}
+        }
+        let Some(entry) = folder.entry(name)? else {
+            return absent();
         };
         match entry.what {
             What::File => {
                 let state = file_state(self, folder, name, &entry, wanted)?;
-                if wanted.digest.is_some() && state.digest.is_none() && state.size > MOST_DIGESTED {
-                    return Err(LookError::Huge {
-                        path: path.clone(),
-                        size: state.size,
-                    });
-                }
-                Ok(PathState::File(state))
+                within_bounds(path, state, wanted)
             }
             What::Directory => {
                 self.directory(path, &folder.below(self.root(), name, entry), wanted)
@@ -109,6 +115,20 @@ impl Machine {
             }
             What::Special => Ok(PathState::Special),
         }
+    }
+
+    /// A regular file that is held open: all that is said of it belongs to one moment.
+    fn file(
+        &self,
+        path: &AbsPath,
+        folder: &Folder,
+        name: &OsStr,
+        Opened { file, stat }: Opened,
+        wanted: &Wanted<'_>,
+    ) -> Result<PathState, LookError> {
+        let held = read::held(file, &stat);
+        let held = held.map_err(|error| SysError::of_io("reading", folder.shown(name))(error))?;
+        within_bounds(path, of_file(self, &stat, held, wanted)?, wanted)
     }
 
     fn directory(
@@ -137,6 +157,21 @@ impl Machine {
     }
 }
 
+/// Too big to be read is no content that differs.
+fn within_bounds(
+    path: &AbsPath,
+    state: FileState,
+    wanted: &Wanted<'_>,
+) -> Result<PathState, LookError> {
+    if wanted.digest.is_some() && state.digest.is_none() && state.size > MOST_DIGESTED {
+        return Err(LookError::Huge {
+            path: path.clone(),
+            size: state.size,
+        });
+    }
+    Ok(PathState::File(state))
+}
+
 /// What a regular file holds.
 pub(crate) fn file_state(
     machine: &Machine,
@@ -144,17 +179,26 @@ pub(crate) fn file_state(
     name: &OsStr,
     entry: &Entry,
     wanted: &Wanted<'_>,
-) -> Result<FileState, super::read::ReadError> {
+) -> Result<FileState, ReadError> {
     let held = folder.held(name, entry)?;
+    of_file(machine, &entry.stat, held, wanted)
+}
+
+fn of_file(
+    machine: &Machine,
+    stat: &Stat,
+    held: Option<Held>,
+    wanted: &Wanted<'_>,
+) -> Result<FileState, ReadError> {
     let digest = held.as_ref().map(|held| held.digest);
     let differs = wanted.digest.is_some_and(|wanted| Some(wanted) != digest);
     let asked = differs || wanted.content;
     Ok(FileState {
-        ownership: machine.names().ownership(&entry.stat, wanted.attributes)?,
-        size: size(&entry.stat),
+        ownership: machine.names().ownership(stat, wanted.attributes)?,
+        size: size(stat),
         digest,
         content: held.and_then(|held| held.content).filter(|_| asked),
-        changed_us: changed_us(&entry.stat),
+        changed_us: changed_us(stat),
     })
 }
 

@@ -6,7 +6,7 @@ use super::walk::{Entry, Folder, What};
 use crate::whole;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::path::AbsPath;
-use rustix::fs::{Mode, OFlags, Stat, fstat, openat};
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 use std::ffi::{OsStr, OsString};
@@ -21,6 +21,13 @@ pub(crate) const MOST_DIGESTED: u64 = 1 << 30;
 /// How often something is looked at again that was exchanged during the look.
 pub(crate) const MOST_AGAIN: usize = 5;
 
+/// A FIFO or device that somebody put in a file's place is not waited for.
+const READING: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
+
 /// What a file holds.
 pub(crate) struct Held {
     pub(crate) digest: Digest,
@@ -28,15 +35,38 @@ pub(crate) struct Held {
     pub(crate) content: Option<Vec<u8>>,
 }
 
+/// A regular file, opened for reading, and what it was found to be then.
+pub(crate) struct Opened {
+    pub(crate) file: File,
+    pub(crate) stat: Stat,
+}
+
 impl Folder {
+    /// Opens what was seen to be a regular file; none where this caller may not read it.
+    pub(crate) fn open_file(&self, name: &OsStr) -> Result<Option<Opened>, SysError> {
+        let at = |doing| SysError::at(doing, self.shown(name));
+        let fd = match openat(self, name, READING, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::ACCESS | Errno::PERM) => return Ok(None),
+            // Moved away between two system calls, or exchanged for a link.
+            Err(Errno::NOENT | Errno::LOOP) => return Err(at("reading")(Errno::STALE)),
+            Err(errno) => return Err(at("opening")(errno)),
+        };
+        let stat = fstat(&fd).map_err(|errno| at("looking at")(errno))?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(at("reading")(Errno::STALE));
+        }
+        let file = fd.into();
+        Ok(Some(Opened { file, stat }))
+    }
+
     /// Opens a regular file of this folder for reading, the same that was looked at. A FIFO or device that
     /// somebody put in its place meanwhile is neither waited for nor read.
     pub(crate) fn reopen(&self, name: &OsStr, entry: &Entry) -> Result<File, SysError> {
-        let flags =
-            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let at = |doing| SysError::at(doing, self.shown(name));
-        let fd = openat(self, name, flags, Mode::empty()).map_err(at("opening"))?;
-        let stat = fstat(&fd).map_err(at("looking at"))?;
+        let fd =
+            openat(self, name, READING, Mode::empty()).map_err(|errno| at("opening")(errno))?;
+        let stat = fstat(&fd).map_err(|errno| at("looking at")(errno))?;
         if !entry.is_same(&stat) {
             // Moved away between two system calls; the next look sees what is there.
             return Err(at("reading")(Errno::STALE));
@@ -46,15 +76,20 @@ impl Folder {
 
     /// Digests a regular file; none where it may not be read, or is so big that nobody could want it.
     pub(crate) fn held(&self, name: &OsStr, entry: &Entry) -> Result<Option<Held>, SysError> {
-        if size(&entry.stat) > MOST_DIGESTED {
-            return Ok(None);
-        }
         let file = match self.reopen(name, entry) {
             Ok(file) => file,
             Err(error) if matches!(error.errno, Errno::ACCESS | Errno::PERM) => return Ok(None),
             Err(error) => return Err(error),
         };
-        digest(file, size(&entry.stat)).map_err(SysError::of_io("reading", self.shown(name)))
+        held(file, &entry.stat).map_err(|error| SysError::of_io("reading", self.shown(name))(error))
+    }
+}
+
+/// What an open file holds; none where it is so big that nobody could want it.
+pub(crate) fn held(file: File, stat: &Stat) -> std::io::Result<Option<Held>> {
+    match size(stat) {
+        size if size > MOST_DIGESTED => Ok(None),
+        size => digest(file, size),
     }
 }
 

@@ -8,7 +8,9 @@
 use super::error::{SysError, WalkError};
 use super::root::Root;
 use cfg_catalog::path::AbsPath;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlinkat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlinkat, statat,
+};
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -61,6 +63,15 @@ pub(crate) enum What {
 }
 
 impl What {
+    fn of(stat: &Stat) -> Self {
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => What::File,
+            FileType::Directory => What::Directory,
+            FileType::Symlink => What::Link,
+            _ => What::Special,
+        }
+    }
+
     /// For a person.
     pub(crate) fn words(self) -> &'static str {
         match self {
@@ -114,14 +125,20 @@ impl Folder {
             Err(Errno::NOENT) => return Ok(None),
             Err(errno) => return Err(SysError::at("looking at", self.shown(name))(errno)),
         };
-        let stat = fstat(&fd).map_err(SysError::at("looking at", self.shown(name)))?;
-        let what = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => What::File,
-            FileType::Directory => What::Directory,
-            FileType::Symlink => What::Link,
-            _ => What::Special,
-        };
+        let stat =
+            fstat(&fd).map_err(|errno| SysError::at("looking at", self.shown(name))(errno))?;
+        let what = What::of(&stat);
         Ok(Some(Entry { fd, stat, what }))
+    }
+
+    /// The type of what stands here under this name; none where nothing does. Who opens it then must look again at what
+    /// was opened.
+    pub(crate) fn glance(&self, name: &OsStr) -> Result<Option<What>, SysError> {
+        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(What::of(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(SysError::at("looking at", self.shown(name))(errno)),
+        }
     }
 
     /// A name in here as a path for a person.

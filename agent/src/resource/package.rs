@@ -62,14 +62,16 @@ pub fn observe(
     Ok(states)
 }
 
-fn state(status: &Status, automatic: &[(String, String)], package: &Package) -> PackageState {
+fn state(
+    status: &Status,
+    automatic: &BTreeSet<(String, String)>,
+    package: &Package,
+) -> PackageState {
     let entry = status.find(&package.name);
     let auto = |entry: &Entry| {
-        automatic.iter().any(|(name, arch)| {
-            // apt writes packages for all architectures under the machine's own.
-            let same = *arch == entry.arch || (entry.arch == "all" && arch == status.native());
-            *name == entry.name && same
-        })
+        let marked = |arch: &str| automatic.contains(&(entry.name.clone(), arch.to_owned()));
+        // apt writes packages for all architectures under the machine's own.
+        marked(&entry.arch) || (entry.arch == "all" && marked(status.native()))
     };
     PackageState {
         dpkg: entry.map_or(DpkgState::Absent, |entry| dpkg_state(status, entry)),
@@ -135,19 +137,19 @@ pub fn enact(
     transaction.beside = beside(&apt.root, desired, &Status::read(&apt.root)?, &transaction)?;
     let mut failed = apt.transact(&transaction, &held(moves))?;
     for one in moves.iter().filter(|one| one.changes.iter().any(amends)) {
-        let name = &one.resource.id.name;
+        let name = &*one.resource.id.name;
         if failed.contains_key(name) {
             continue;
         }
         if let Err(error) = apt.reconfigure(name) {
-            failed.insert(name.clone(), cfg_catalog::chain(error.as_ref()));
+            failed.insert(name.to_owned(), cfg_catalog::chain(error.as_ref()));
         }
     }
     for word in ["manual", "auto", "unhold", "hold"] {
         let marked: Vec<String> = moves
             .iter()
             .filter(|one| one.changes.iter().any(|change| marks(change) == Some(word)))
-            .map(|one| one.resource.id.name.clone())
+            .map(|one| one.resource.id.name.to_string())
             .filter(|name| !failed.contains_key(name))
             .collect();
         if let Err(error) = apt.mark(word, &marked) {
@@ -161,7 +163,7 @@ pub fn enact(
 /// Those of them that are on hold.
 fn held(moves: &[PackageMove<'_>]) -> BTreeSet<String> {
     let held = moves.iter().filter(|one| one.held);
-    held.map(|one| one.resource.id.name.clone()).collect()
+    held.map(|one| one.resource.id.name.to_string()).collect()
 }
 
 /// What of a role is so and must stay so whatever else apt moves: packages that it will not have, and versions that it
@@ -266,7 +268,7 @@ fn transaction(moves: &[PackageMove<'_>]) -> Transaction {
     let mut transaction = Transaction::default();
     let (named, chosen): (Vec<_>, Vec<_>) = moves.iter().partition(|one| names_version(one));
     for one in named.into_iter().chain(chosen) {
-        let name = &one.resource.id.name;
+        let name = one.resource.id.name.to_string();
         for change in &one.changes {
             match change.action {
                 Action::Install | Action::Upgrade | Action::Downgrade => {

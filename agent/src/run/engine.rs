@@ -14,6 +14,8 @@ use cfg_catalog::plan::{
     settle, turn,
 };
 use cfg_catalog::resource::{Desired, Resource};
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one run knows and has done.
@@ -24,8 +26,9 @@ pub struct Engine<'a, H: Hand> {
     /// What was seen when the run began.
     begun: &'a Snapshot,
     /// What was seen last.
-    pub(super) now: Snapshot,
-    claims: Claims,
+    pub(super) now: Cow<'a, Snapshot>,
+    /// Of what was seen when the run began; not needed where nothing differs.
+    claims: OnceCell<Claims>,
     listed: BTreeSet<ResourceId>,
     pub(super) ledger: Ledger,
     done: Done,
@@ -66,8 +69,8 @@ impl<'a, H: Hand> Engine<'a, H> {
             desired,
             plan,
             begun,
-            now: begun.clone(),
-            claims: Claims::of(desired, begun),
+            now: Cow::Borrowed(begun),
+            claims: OnceCell::new(),
             listed: inputs::listed(desired),
             ledger,
             done: Done {
@@ -313,7 +316,9 @@ impl<'a, H: Hand> Engine<'a, H> {
         let inputs = self.inputs();
         let context = Turn {
             desired: self.desired,
-            claims: &self.claims,
+            claims: self
+                .claims
+                .get_or_init(|| Claims::of(self.desired, self.begun)),
             ledger: &self.ledger,
             inputs: &inputs,
             host: &self.now.host,
@@ -349,7 +354,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             })
             .collect();
         let seen = self.hand.look(&wanted, stage);
-        self.now.observed.extend(seen);
+        self.now.to_mut().observed.extend(seen);
     }
 }
 

@@ -16,6 +16,8 @@ use cfg_catalog::plan::{Change, Ledger};
 use cfg_catalog::resource::service::{Active, Activity};
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice::Chunks;
+use std::sync::Mutex;
 use std::thread::{Builder, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
@@ -92,22 +94,24 @@ impl Site for Eyes<'_> {
             matches!(body, Body::File(_) | Body::Directory(_) | Body::Link(_))
         });
         let mut seen: Vec<Seen<'_>> = Vec::with_capacity(wanted.len());
+        // Who is free takes the next few, since packages and services keep one of the two busy for a while.
+        let left = Mutex::new(paths.chunks(TAKEN));
         std::thread::scope(|scope| {
-            let (first, second) = paths.split_at(paths.len() / 2);
-            let root = self.root;
-            let beside = move || at_paths(&Machine::at_once(root), second);
+            let (left, root) = (&left, self.root);
+            let beside = move || at_paths(&Machine::at_once(root), left);
             // Where there may be no more threads, all is looked at here.
             let side = (paths.len() >= WORTH_A_THREAD)
                 .then(|| Builder::new().spawn_scoped(scope, beside).ok())
                 .flatten();
             seen.extend(packages(&machine, wanted, stage));
             seen.extend(services(&machine, &self.systemd, wanted));
-            seen.extend(at_paths(&machine, first));
-            seen.extend(match side.map(ScopedJoinHandle::join) {
-                Some(Ok(found)) => found,
-                // A look that broke off is taken again, here.
-                Some(Err(_)) | None => at_paths(&machine, second),
-            });
+            seen.extend(at_paths(&machine, left));
+            seen.extend(
+                side.map(ScopedJoinHandle::join)
+                    .into_iter()
+                    .flatten()
+                    .flatten(),
+            );
         });
         let mut seen: BTreeMap<ResourceId, Observed> = seen
             .into_iter()
@@ -128,10 +132,17 @@ const WORTH_A_THREAD: usize = 64;
 
 type Seen<'a> = (&'a ResourceId, Observed);
 
-/// What stands at these paths, one after the other.
-fn at_paths<'a>(machine: &Machine, looks: &[&Look<'a>]) -> Vec<Seen<'a>> {
-    looks
-        .iter()
+/// So many paths, one after the other, are taken at a time: mostly they lie in one folder.
+const TAKEN: usize = 32;
+
+/// What stands at the paths that are left, until none is.
+fn at_paths<'a>(machine: &Machine, left: &Mutex<Chunks<'_, &Look<'a>>>) -> Vec<Seen<'a>> {
+    let next = || {
+        let mut left = left.lock().unwrap_or_else(|broken| broken.into_inner());
+        left.next()
+    };
+    std::iter::from_fn(next)
+        .flatten()
         .filter_map(|look| Some((&look.resource.id, one(machine, look, Stage::Plan)?)))
         .collect()
 }

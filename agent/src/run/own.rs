@@ -16,6 +16,9 @@ pub(super) fn look_past(
     desired: &Desired,
     seen: &mut BTreeMap<ResourceId, Observed>,
 ) {
+    if made.is_empty() {
+        return;
+    }
     let below_root = |folder: &PathBuf| -> Option<AbsPath> {
         let below = folder.strip_prefix(root).ok()?.to_str()?;
         format!("/{below}").parse().ok()

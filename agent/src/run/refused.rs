@@ -19,6 +19,10 @@ pub(super) fn hear(
     plan: &Plan,
     snapshot: &mut Snapshot,
 ) -> bool {
+    let mut changes = plan.changes();
+    if !changes.any(|change| change.resource.kind == Kind::Package) {
+        return false;
+    }
     let moving = Moving::of(plan, desired, snapshot);
     if moving.known.is_empty() {
         return false;

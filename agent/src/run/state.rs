@@ -268,7 +268,10 @@ impl StateDir {
     /// # Errors
     /// Where it cannot be written.
     pub fn keep_run(&self, run: &str, document: &Document) -> anyhow::Result<()> {
-        self.write(&format!("runs/{run}.json"), document)?;
+        let path = self.runs().join(format!("{run}.json"));
+        let text = serde_json::to_vec(document).context("a run does not go into JSON")?;
+        durable::replace(&path, &text)
+            .with_context(|| format!("cannot write {}", path.display()))?;
         let mut names = self.run_names()?;
         let surplus = names.len().saturating_sub(RUNS);
         for name in names.drain(..surplus) {

@@ -223,6 +223,38 @@ async fn runs_are_an_interval_and_some_splay_apart() {
 }
 
 #[tokio::test]
+async fn while_the_line_says_nothing_new_it_asks_only_after_a_run_that_failed() {
+    let world = World::new("interval = \"1s\"").await;
+    world.offer(1, "one");
+    let agent = world.agent();
+    world.wait_for_motd("one").await;
+    // A server says what is new on the line; so the agent cannot know of this.
+    *world.peer.script.assignment.lock().unwrap() = Ok(role(2, "two"));
+    let before = world.reported().len();
+    until("three runs", || world.reported().len() >= before + 3).await;
+    assert_eq!(std::fs::read_to_string(world.motd()).unwrap(), "one\n");
+    std::fs::write(world.motd(), "drifted").unwrap();
+    world.wait_for_motd("one").await;
+
+    // A file lies where the folder must be: whatever the reason is, it may be that what is kept is damaged.
+    let folder = world.motd().parent().unwrap().to_path_buf();
+    let aside = folder.with_extension("aside");
+    std::fs::rename(&folder, &aside).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    let failed = || {
+        world
+            .reported()
+            .iter()
+            .any(|(result, _)| result == "failed")
+    };
+    until("a run that fails", failed).await;
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&aside, &folder).unwrap();
+    world.wait_for_motd("two").await;
+    stop(agent).await;
+}
+
+#[tokio::test]
 async fn without_its_server_it_goes_on_with_its_last_role_also_after_a_restart() {
     let mut world = World::new("interval = \"1s\"").await;
     world.offer(1, "one");

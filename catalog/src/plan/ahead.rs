@@ -105,14 +105,14 @@ impl Ahead {
                 self.moves_installed = true;
             }
             Action::Remove | Action::Purge => {
-                self.leaving.insert(change.resource.name.clone());
+                self.leaving.insert(change.resource.name.to_string());
             }
             _ => return,
         }
         if !matches!(change.action, Action::Remove | Action::Purge) {
             self.acting.insert(change.resource.clone());
         }
-        self.packages.insert(change.resource.name.clone());
+        self.packages.insert(change.resource.name.to_string());
     }
 
     /// This will be other than it is, as surely as that.

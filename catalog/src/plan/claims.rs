@@ -23,82 +23,16 @@ pub struct Claims {
 impl Claims {
     /// What the whole role claims. Always of the whole, also where only some of it is applied.
     pub fn of(desired: &Desired, snapshot: &Snapshot) -> Self {
-        let mut claims = Self {
-            waiting: desired.waiting.clone(),
-            ..Self::default()
-        };
-        claims.present.extend(desired.waiting.paths());
+        let mut gathered = Gathered::default();
+        gathered.present.extend(desired.waiting.paths());
         for resource in &desired.resources {
-            claims.add(resource, snapshot.observed.get(&resource.id));
+            gathered.add(resource, snapshot);
         }
-        claims
-    }
-
-    fn add(&mut self, resource: &Resource, observed: Option<&Observed>) {
-        match &resource.body {
-            Body::File(file) => self.claim(resource, &file.path, file.state),
-            Body::Link(link) => self.claim(resource, &link.path, link.state),
-            Body::Directory(directory) => {
-                self.claim(resource, &directory.path, directory.state);
-                if directory.purge && directory.state == Presence::Present {
-                    self.purging.insert(directory.path.clone());
-                }
-            }
-            Body::Repository(repository) => {
-                let paths = [Some(repository.sources_path()), repository.key_path()];
-                for path in paths.into_iter().flatten() {
-                    self.claim_text(&path);
-                }
-            }
-            Body::Service(service) => {
-                if let Some(path) = service.unit_path() {
-                    self.present.insert(path);
-                }
-            }
-            Body::Edit(edit) => {
-                self.present.insert(edit.path.clone());
-            }
-            Body::Sysctl(sysctl) => {
-                if let Ok(path) = sysctl.file() {
-                    self.claim(resource, &path, sysctl.state);
-                }
-            }
-            // What is in it is its own, and goes with it.
-            Body::Archive(archive) => {
-                self.present.insert(archive.path.clone());
-                self.purging.insert(archive.path.clone());
-            }
-            Body::Mount(mount) => {
-                self.present.insert(mount.point.clone());
-            }
-            Body::Command(command) => self.present.extend(command.creates.clone()),
-            Body::User(user) if user.authorized_keys.is_some() => {
-                let home = match observed {
-                    Some(Observed::User(UserState::Present(seen))) => Some(&seen.home),
-                    _ => user.home.as_ref(),
-                };
-                if let Some(home) = home {
-                    self.claim_text(&format!("{home}/.ssh/authorized_keys"));
-                }
-            }
-            Body::User(_) | Body::Group(_) | Body::Package(_) => {}
-        }
-    }
-
-    fn claim(&mut self, resource: &Resource, path: &AbsPath, state: Presence) {
-        match state {
-            Presence::Present => {
-                self.present.insert(path.clone());
-            }
-            Presence::Absent => {
-                self.absent.insert(path.clone(), resource.id.clone());
-            }
-        }
-    }
-
-    fn claim_text(&mut self, path: &str) {
-        if let Ok(path) = path.parse() {
-            self.present.insert(path);
+        Self {
+            present: gathered.present.into_iter().collect(),
+            absent: gathered.absent.into_iter().collect(),
+            purging: gathered.purging.into_iter().collect(),
+            waiting: desired.waiting.clone(),
         }
     }
 
@@ -131,6 +65,84 @@ impl Claims {
     /// The resource that says that nothing must stand here.
     pub fn absent(&self, path: &AbsPath) -> Option<&ResourceId> {
         self.absent.get(path)
+    }
+}
+
+/// The same in the order of the role, in which it is sooner gathered than sorted in one by one.
+#[derive(Default)]
+struct Gathered {
+    present: Vec<AbsPath>,
+    absent: Vec<(AbsPath, ResourceId)>,
+    purging: Vec<AbsPath>,
+}
+
+impl Gathered {
+    fn add(&mut self, resource: &Resource, snapshot: &Snapshot) {
+        match &resource.body {
+            Body::File(file) => self.claim(resource, &file.path, file.state),
+            Body::Link(link) => self.claim(resource, &link.path, link.state),
+            Body::Directory(directory) => {
+                self.claim(resource, &directory.path, directory.state);
+                if directory.purge && directory.state == Presence::Present {
+                    self.purging.push(directory.path.clone());
+                }
+            }
+            Body::Repository(repository) => {
+                let paths = [Some(repository.sources_path()), repository.key_path()];
+                for path in paths.into_iter().flatten() {
+                    self.claim_text(&path);
+                }
+            }
+            Body::Service(service) => {
+                if let Some(path) = service.unit_path() {
+                    self.present.push(path);
+                }
+            }
+            Body::Edit(edit) => {
+                self.present.push(edit.path.clone());
+            }
+            Body::Sysctl(sysctl) => {
+                if let Ok(path) = sysctl.file() {
+                    self.claim(resource, &path, sysctl.state);
+                }
+            }
+            // What is in it is its own, and goes with it.
+            Body::Archive(archive) => {
+                self.present.push(archive.path.clone());
+                self.purging.push(archive.path.clone());
+            }
+            Body::Mount(mount) => {
+                self.present.push(mount.point.clone());
+            }
+            Body::Command(command) => self.present.extend(command.creates.clone()),
+            Body::User(user) if user.authorized_keys.is_some() => {
+                let home = match snapshot.observed.get(&resource.id) {
+                    Some(Observed::User(UserState::Present(seen))) => Some(&seen.home),
+                    _ => user.home.as_ref(),
+                };
+                if let Some(home) = home {
+                    self.claim_text(&format!("{home}/.ssh/authorized_keys"));
+                }
+            }
+            Body::User(_) | Body::Group(_) | Body::Package(_) => {}
+        }
+    }
+
+    fn claim(&mut self, resource: &Resource, path: &AbsPath, state: Presence) {
+        match state {
+            Presence::Present => {
+                self.present.push(path.clone());
+            }
+            Presence::Absent => {
+                self.absent.push((path.clone(), resource.id.clone()));
+            }
+        }
+    }
+
+    fn claim_text(&mut self, path: &str) {
+        if let Ok(path) = path.parse() {
+            self.present.push(path);
+        }
     }
 }
 

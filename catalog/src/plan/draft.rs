@@ -85,10 +85,7 @@ impl Plan {
 /// # Errors
 /// Where resources come after each other in a circle.
 pub fn plan(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> Result<Plan, Cycle> {
-    let waiting = desired.waiting.named().map(|(id, _)| id);
-    let all = desired.resources.iter().map(|r| &r.id).chain(waiting);
-    let all = all.cloned().collect();
-    plan_within(desired, snapshot, ledger, &all)
+    drafted(desired, snapshot, ledger, |_id| true)
 }
 
 /// The plan for some resources of a role; see [`super::order::closure`].
@@ -101,10 +98,19 @@ pub fn plan_within(
     ledger: &Ledger,
     scope: &BTreeSet<ResourceId>,
 ) -> Result<Plan, Cycle> {
+    drafted(desired, snapshot, ledger, |id| scope.contains(id))
+}
+
+fn drafted(
+    desired: &Desired,
+    snapshot: &Snapshot,
+    ledger: &Ledger,
+    within: impl Fn(&ResourceId) -> bool,
+) -> Result<Plan, Cycle> {
     let steps = order(desired)?;
     let mut draft = Draft::new(desired, snapshot, ledger);
-    draft.wait(scope);
-    for step in steps.into_iter().filter(|s| scope.contains(&s.resource)) {
+    draft.wait(&within);
+    for step in steps.into_iter().filter(|step| within(&step.resource)) {
         if let Some(resource) = desired.get(&step.resource) {
             draft.take(step, resource);
         }
@@ -242,15 +248,18 @@ impl<'a> Draft<'a> {
     }
 
     /// What could not be rendered is held as it is; what has no name yet only where the whole role is planned.
-    fn wait(&mut self, scope: &BTreeSet<ResourceId>) {
+    fn wait(&mut self, within: &impl Fn(&ResourceId) -> bool) {
         let waiting = &self.desired.waiting;
-        let unrendered = |id: &ResourceId| scope.contains(id) && self.desired.get(id).is_none();
+        let unrendered = |id: &ResourceId| within(id) && self.desired.get(id).is_none();
         let named: Vec<_> = waiting.named().filter(|(id, _)| unrendered(id)).collect();
         for (id, incomplete) in named {
             self.hold(id, incomplete.clone());
         }
-        let whole = self.desired.resources.iter().all(|r| scope.contains(&r.id));
-        for (pattern, incomplete) in waiting.nameless().filter(|_| whole) {
+        let mut nameless = waiting.nameless().peekable();
+        if nameless.peek().is_none() || !self.desired.resources.iter().all(|r| within(&r.id)) {
+            return;
+        }
+        for (pattern, incomplete) in nameless {
             let id = ResourceId::new(pattern.kind, pattern.written.clone());
             self.hold(&id, incomplete.clone());
         }
@@ -431,6 +440,9 @@ impl<'a> Draft<'a> {
 
     /// For what lies below a folder that is replaced: nothing will be there. Below a link that moves, anything may be.
     fn below_moved(&self, resource: &Resource) -> (Option<Observed>, Certainty) {
+        if self.renewed.is_empty() && self.moved.is_empty() {
+            return (None, Certainty::Certain);
+        }
         let Some(path) = own_path(&resource.body) else {
             return (None, Certainty::Certain);
         };

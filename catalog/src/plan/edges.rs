@@ -2,19 +2,19 @@
 
 use super::claims::{by_path, own_path, presence};
 use crate::id::{Kind, ResourceId};
-use crate::path::AbsPath;
+use crate::path::{AbsPath, Nearest};
 use crate::resource::mount::Mount;
 use crate::resource::{Attributes, Body, Desired, Presence, Resource};
 use std::collections::BTreeMap;
 
-/// For each resource, what it comes after.
-pub(crate) type Edges<'a> = BTreeMap<&'a ResourceId, Vec<Edge<'a>>>;
+/// For each resource of a role, in the order in which they stand there, what it comes after.
+pub(crate) type Edges = Vec<Vec<Edge>>;
 
 /// One thing that another comes after.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Edge<'a> {
-    /// What comes first.
-    pub(crate) first: &'a ResourceId,
+pub(crate) struct Edge {
+    /// Where what comes first stands in the role.
+    pub(crate) first: usize,
     /// What its failure means.
     pub(crate) bond: Bond,
     /// Where the edge comes from.
@@ -83,65 +83,75 @@ pub(crate) enum Bond {
 }
 
 /// All edges of a role. Names of resources that are not in it (their `when` is false) bind nothing.
-pub(crate) fn edges(desired: &Desired) -> Edges<'_> {
+pub(crate) fn edges(desired: &Desired) -> Edges {
     let mut graph = Graph {
         desired,
-        edges: desired
-            .resources
-            .iter()
-            .map(|r| (&r.id, Vec::new()))
-            .collect(),
+        edges: vec![Vec::new(); desired.resources.len()],
     };
     graph.paths();
     graph.mounts();
     graph.archives();
-    for resource in &desired.resources {
+    for (at, resource) in desired.resources.iter().enumerate() {
         for first in &resource.after {
-            graph.needs(&resource.id, first, Why::After);
+            graph.needs(at, first, Why::After);
         }
-        graph.body(resource);
+        graph.body(at, resource);
     }
     graph.edges
 }
 
 struct Graph<'a> {
     desired: &'a Desired,
-    edges: Edges<'a>,
+    edges: Edges,
 }
 
 impl<'a> Graph<'a> {
-    fn needs(&mut self, after: &'a ResourceId, first: &ResourceId, why: Why) {
+    /// The one that stands at this place comes after the one of this name.
+    fn needs(&mut self, after: usize, first: &ResourceId, why: Why) {
         self.edge(after, first, Bond::Needs, why);
     }
 
-    fn edge(&mut self, after: &'a ResourceId, first: &ResourceId, bond: Bond, why: Why) {
-        let Some(first) = self.desired.get(first) else {
-            return;
-        };
-        let edge = Edge {
-            first: &first.id,
-            bond,
-            why,
-        };
-        let edges = self.edges.entry(after).or_default();
-        let same = |other: &Edge<'_>| other.first == edge.first && other.bond == edge.bond;
+    fn edge(&mut self, after: usize, first: &ResourceId, bond: Bond, why: Why) {
+        if let Some(first) = self.desired.position(first) {
+            self.add(after, Edge { first, bond, why });
+        }
+    }
+
+    fn add(&mut self, after: usize, edge: Edge) {
+        let edges = &mut self.edges[after];
+        let same = |other: &Edge| other.first == edge.first && other.bond == edge.bond;
         if !edges.iter().any(same) {
             edges.push(edge);
         }
     }
 
+    /// What must go from a folder comes first.
+    fn emptied_first(&mut self, after: &ResourceId, first: usize) {
+        if let Some(after) = self.desired.position(after) {
+            let (bond, why) = (Bond::Needs, Why::Emptied);
+            self.add(after, Edge { first, bond, why });
+        }
+    }
+
     /// What stands in a folder comes after the folder; where the folder must go, before it.
     fn paths(&mut self) {
-        let by_path = by_path(self.desired);
-        for resource in &self.desired.resources {
-            for path in written(resource) {
-                let folder = path.ancestors().find_map(|above| by_path.get(&above));
-                let Some(folder) = folder else { continue };
+        let desired = self.desired;
+        let by_path = by_path(desired);
+        let mut folders = Nearest::of(
+            by_path
+                .iter()
+                .map(|(path, resource)| (path.as_str(), *resource))
+                .collect(),
+        );
+        let written: Vec<Vec<AbsPath>> = desired.resources.iter().map(written).collect();
+        for (at, (resource, paths)) in desired.resources.iter().zip(&written).enumerate() {
+            for path in paths {
+                let Some(folder) = folders.above(path) else {
+                    continue;
+                };
                 match (presence(&folder.body), presence(&resource.body)) {
-                    (Presence::Absent, Presence::Absent) => {
-                        self.needs(&folder.id, &resource.id, Why::Emptied)
-                    }
-                    (Presence::Present, _) => self.needs(&resource.id, &folder.id, Why::Folder),
+                    (Presence::Absent, Presence::Absent) => self.emptied_first(&folder.id, at),
+                    (Presence::Present, _) => self.needs(at, &folder.id, Why::Folder),
                     // The role contradicts itself; the folder fails, since it does not become empty.
                     (Presence::Absent, Presence::Present) => {}
                 }
@@ -153,23 +163,26 @@ impl<'a> Graph<'a> {
     /// of the file system that a role means. What is unmounted comes after all that is unmounted within it.
     fn mounts(&mut self) {
         let desired = self.desired;
-        let mounts: BTreeMap<&AbsPath, (&Resource, &Mount)> = desired
+        let mounts: BTreeMap<&str, (&Resource, &Mount)> = desired
             .resources
             .iter()
             .filter_map(|resource| match &resource.body {
-                Body::Mount(mount) => Some((&mount.point, (resource, mount))),
+                Body::Mount(mount) => Some((mount.point.as_str(), (resource, mount))),
                 _ => None,
             })
             .collect();
-        for resource in &desired.resources {
+        if mounts.is_empty() {
+            return;
+        }
+        for (at, resource) in desired.resources.iter().enumerate() {
             let own = match &resource.body {
                 Body::Mount(mount) => Some(mount),
                 _ => None,
             };
             for path in written(resource) {
-                let itself = own.is_none().then(|| path.clone());
-                let mut places = itself.into_iter().chain(path.ancestors());
-                let Some((first, outer)) = places.find_map(|place| mounts.get(&place)) else {
+                let itself = own.is_none().then(|| path.as_str());
+                let mut places = itself.into_iter().chain(path.above());
+                let Some((first, outer)) = places.find_map(|place| mounts.get(place)) else {
                     continue;
                 };
                 let gone = |mount: &Mount| mount.state.mounted() == Some(false);
@@ -177,55 +190,51 @@ impl<'a> Graph<'a> {
                 let brought = |one: &Resource| desired.reverts.contains(&one.id);
                 let leaves = gone(outer) && path != outer.point && brought(first);
                 match own {
-                    None if leaves && brought(resource) => {
-                        self.needs(&first.id, &resource.id, Why::Emptied)
-                    }
-                    Some(inner) if gone(inner) && gone(outer) => {
-                        self.needs(&first.id, &resource.id, Why::Emptied)
-                    }
-                    _ => self.needs(&resource.id, &first.id, Why::Folder),
+                    None if leaves && brought(resource) => self.emptied_first(&first.id, at),
+                    Some(inner) if gone(inner) && gone(outer) => self.emptied_first(&first.id, at),
+                    _ => self.needs(at, &first.id, Why::Folder),
                 }
             }
         }
     }
 
-    fn body(&mut self, resource: &'a Resource) {
-        let id = &resource.id;
+    /// What the body of the one at this place says.
+    fn body(&mut self, at: usize, resource: &'a Resource) {
         match &resource.body {
-            Body::File(file) => self.owners(id, &file.attributes),
-            Body::Directory(directory) => self.owners(id, &directory.attributes),
+            Body::File(file) => self.owners(at, &file.attributes),
+            Body::Directory(directory) => self.owners(at, &directory.attributes),
             Body::User(user) if user.state == Presence::Present => {
                 for group in user.gid.iter().chain(&user.groups) {
-                    self.account(id, Kind::Group, group);
+                    self.account(at, Kind::Group, group);
                 }
             }
             Body::Edit(edit) => {
                 // Whatever the role itself puts there comes first.
                 let whole = ResourceId::new(Kind::File, edit.path.as_str());
-                self.needs(id, &whole, Why::Begun);
+                self.needs(at, &whole, Why::Begun);
             }
-            Body::Mount(mount) => self.device(id, mount),
-            Body::Archive(archive) => self.owners(id, &archive.attributes),
-            Body::Group(group) if group.state == Presence::Absent => self.emptied(id),
+            Body::Mount(mount) => self.device(at, mount),
+            Body::Archive(archive) => self.owners(at, &archive.attributes),
+            Body::Group(group) if group.state == Presence::Absent => self.emptied(at),
             Body::Command(command) => {
                 for first in &command.on {
-                    self.needs(id, first, Why::On);
+                    self.needs(at, first, Why::On);
                 }
                 if let Some(user) = &command.user {
-                    self.account(id, Kind::User, user);
+                    self.account(at, Kind::User, user);
                 }
             }
             Body::Service(service) => {
                 for first in &service.restart_on {
-                    self.needs(id, first, Why::Restart);
+                    self.needs(at, first, Why::Restart);
                 }
                 for first in &service.reload_on {
-                    self.needs(id, first, Why::Reload);
+                    self.needs(at, first, Why::Reload);
                 }
                 if let Some(template) = &service.template {
-                    self.needs(id, template, Why::Template);
+                    self.needs(at, template, Why::Template);
                 }
-                self.socket(id, &service.unit);
+                self.socket(at, &resource.id, &service.unit);
             }
             _ => {}
         }
@@ -234,55 +243,55 @@ impl<'a> Graph<'a> {
     /// What stands in an archive comes after it: it comes and goes whole. One that goes, after what goes from it.
     fn archives(&mut self) {
         let desired = self.desired;
-        let archives: BTreeMap<&AbsPath, &Resource> = desired
+        let archives: BTreeMap<&str, &Resource> = desired
             .resources
             .iter()
             .filter_map(|resource| match &resource.body {
-                Body::Archive(archive) => Some((&archive.path, resource)),
+                Body::Archive(archive) => Some((archive.path.as_str(), resource)),
                 _ => None,
             })
             .collect();
         if archives.is_empty() {
             return;
         }
-        for resource in &desired.resources {
+        for (at, resource) in desired.resources.iter().enumerate() {
             for path in written(resource) {
-                let Some(archive) = path.ancestors().find_map(|above| archives.get(&above)) else {
+                let Some(archive) = path.above().find_map(|above| archives.get(above)) else {
                     continue;
                 };
                 match (presence(&archive.body), presence(&resource.body)) {
                     (Presence::Absent, Presence::Absent) => {
-                        self.needs(&archive.id, &resource.id, Why::Emptied);
+                        self.emptied_first(&archive.id, at);
                     }
-                    _ => self.needs(&resource.id, &archive.id, Why::Folder),
+                    _ => self.needs(at, &archive.id, Why::Folder),
                 }
             }
         }
     }
 
     /// A folder or file of the role that is mounted at another place.
-    fn device(&mut self, id: &'a ResourceId, mount: &Mount) {
+    fn device(&mut self, at: usize, mount: &Mount) {
         let device = mount.entry.as_ref().map(|entry| entry.device.parse());
         let Some(Ok(device)): Option<Result<AbsPath, _>> = device else {
             return;
         };
         let by_path = by_path(self.desired);
-        let mut places = std::iter::once(device.clone()).chain(device.ancestors());
-        if let Some(first) = places.find_map(|place| by_path.get(&place)) {
-            self.needs(id, &first.id, Why::Device);
+        let mut places = std::iter::once(device.as_str()).chain(device.above());
+        if let Some(first) = places.find_map(|place| by_path.get(place)) {
+            self.needs(at, &first.id, Why::Device);
         }
     }
 
-    fn owners(&mut self, id: &'a ResourceId, attributes: &Attributes) {
+    fn owners(&mut self, at: usize, attributes: &Attributes) {
         if let Some(owner) = &attributes.owner {
-            self.account(id, Kind::User, owner);
+            self.account(at, Kind::User, owner);
         }
         if let Some(group) = &attributes.group {
-            self.account(id, Kind::Group, group);
+            self.account(at, Kind::Group, group);
         }
     }
 
-    fn account(&mut self, id: &'a ResourceId, kind: Kind, name: &str) {
+    fn account(&mut self, at: usize, kind: Kind, name: &str) {
         let account = ResourceId::new(kind, name);
         let made = self.desired.get(&account);
         if made.is_some_and(|made| presence(&made.body) == Presence::Present) {
@@ -290,28 +299,29 @@ impl<'a> Graph<'a> {
                 Kind::Group => Why::Group,
                 _ => Why::Owner,
             };
-            self.needs(id, &account, why);
+            self.needs(at, &account, why);
         }
     }
 
     /// As at boot: a service is given its socket, which cannot start any more once it runs. The role may say otherwise.
-    fn socket(&mut self, service: &'a ResourceId, unit: &str) {
+    fn socket(&mut self, at: usize, service: &ResourceId, unit: &str) {
         let Some(stem) = unit.strip_suffix(".service") else {
             return;
         };
         let socket = ResourceId::new(Kind::Service, format!("{stem}.socket"));
         let socket = self.desired.get(&socket);
         if let Some(socket) = socket.filter(|socket| !socket.after.contains(service)) {
-            self.edge(service, &socket.id, Bond::Follows, Why::Socket);
+            self.edge(at, &socket.id, Bond::Follows, Why::Socket);
         }
     }
 
     /// A group cannot go before the users whose primary group it is.
-    fn emptied(&mut self, group: &'a ResourceId) {
-        for other in &self.desired.resources {
+    fn emptied(&mut self, group: usize) {
+        for (first, other) in self.desired.resources.iter().enumerate() {
             let goes = presence(&other.body) == Presence::Absent;
             if other.id.kind == Kind::User && goes {
-                self.edge(group, &other.id, Bond::Follows, Why::Member);
+                let (bond, why) = (Bond::Follows, Why::Member);
+                self.add(group, Edge { first, bond, why });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What one resource has to do with the others of its role.
 
-use super::edges::{Edges, Why, edges};
+use super::edges::{Why, edges};
 use crate::id::ResourceId;
 use crate::resource::Desired;
 
@@ -20,15 +20,18 @@ pub struct Ties {
 
 /// The neighbours of this resource, each list sorted by name.
 pub fn ties(desired: &Desired, id: &ResourceId) -> Ties {
-    let edges: Edges<'_> = edges(desired);
-    let firsts = edges.get(id).into_iter().flatten();
-    let mut ties = Ties {
-        after: firsts.map(|edge| (edge.first.clone(), edge.why)).collect(),
-        ..Ties::default()
+    let edges = edges(desired);
+    let name = |at: usize| desired.resources[at].id.clone();
+    let mut ties = Ties::default();
+    let Some(own) = desired.position(id) else {
+        return ties;
     };
-    for (other, firsts) in &edges {
-        for edge in firsts.iter().filter(|edge| edge.first == id) {
-            let tie = ((*other).clone(), edge.why);
+    let firsts = edges[own].iter();
+    ties.after
+        .extend(firsts.map(|edge| (name(edge.first), edge.why)));
+    for (other, firsts) in edges.iter().enumerate() {
+        for edge in firsts.iter().filter(|edge| edge.first == own) {
+            let tie = (name(other), edge.why);
             match edge.why {
                 Why::On | Why::Restart | Why::Reload => ties.wakes.push(tie),
                 _ => ties.before.push(tie),

@@ -34,7 +34,7 @@ pub fn inputs(desired: &Desired, snapshot: &Snapshot) -> Inputs {
             if let Some((name, version)) = &state.package {
                 // dpkg's own word is better, where the role asks for it: it says since when.
                 found
-                    .entry(ResourceId::new(Kind::Package, name))
+                    .entry(ResourceId::new(Kind::Package, name.as_str()))
                     .or_insert(Input {
                         digest: Digest::of(version.as_bytes()),
                         changed_us: 0,
@@ -70,7 +70,7 @@ pub(crate) fn of_service(resource: &Resource, state: &ServiceState) -> Vec<Resou
         ids.insert(resource.id.clone());
     }
     if let Some((name, _)) = &state.package {
-        ids.insert(ResourceId::new(Kind::Package, name));
+        ids.insert(ResourceId::new(Kind::Package, name.as_str()));
     }
     ids.into_iter().collect()
 }

@@ -85,7 +85,11 @@ pub fn begin(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> Ledger 
     begun
         .services
         .extend(left.map(|(id, record)| (id.clone(), record.clone())));
-    for resource in &desired.resources {
+    let readers = desired
+        .resources
+        .iter()
+        .filter(|resource| matches!(resource.body, Body::Service(_) | Body::Command(_)));
+    for resource in readers {
         let id = &resource.id;
         match (&resource.body, snapshot.observed.get(id)) {
             (Body::Service(_), Some(Observed::Service(state))) => {

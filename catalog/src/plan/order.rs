@@ -9,7 +9,7 @@ use crate::id::{Kind, ResourceId};
 use crate::resource::service::{Activity, Service};
 use crate::resource::{Body, Desired, Presence, Resource};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap};
 use std::fmt;
 
 /// One turn in a run.
@@ -64,34 +64,34 @@ impl fmt::Display for Cycle {
 /// Where resources come after each other in a circle.
 pub fn order(desired: &Desired) -> Result<Vec<Step>, Cycle> {
     let edges = edges(desired);
-    let sorted = sorted(&edges)?;
-    let ranked = desired.resources.iter().map(|resource| {
-        let reverts = desired.reverts.contains(&resource.id);
-        let rank = if reverts {
-            rank_of_revert(resource)
-        } else {
-            rank(resource)
-        };
-        (&resource.id, rank)
-    });
-    let ranks: BTreeMap<&ResourceId, Rank> = ranked.collect();
-    let early = reaching(&edges, &sorted, |id| ranks[id] == Rank::Apt);
-    let mut keys = BTreeMap::new();
+    let sorted = sorted(desired, &edges)?;
+    let ranks: Vec<Rank> = desired
+        .resources
+        .iter()
+        .map(|resource| rank_in(desired, resource))
+        .collect();
+    let early = reaching(&edges, &sorted, |at| ranks[at] == Rank::Apt);
+    let mut keys = vec![(0, 0, Rank::Apt, 0); ranks.len()];
     for (section, chosen) in [(0, true), (1, false)] {
-        let part: Vec<&ResourceId> = sorted
+        let part: Vec<usize> = sorted
             .iter()
             .copied()
-            .filter(|id| early.contains(id) == chosen)
+            .filter(|at| early[*at] == chosen)
             .collect();
         let ranks = held(&edges, &ranks, &part);
-        for (id, round) in rounds(&edges, &ranks, &part) {
-            keys.insert(id, (section, round, ranks[id], id));
+        let rounds = rounds(&edges, &ranks, &part);
+        for at in part {
+            keys[at] = (
+                section,
+                rounds[at].unwrap_or(0),
+                ranks[at].unwrap_or(Rank::Apt),
+                at,
+            );
         }
     }
-    let ids = by_key(&edges, &keys);
-    let stops = |id: &ResourceId| ranks[id] == Rank::Stop;
-    let steps = with_units(desired, &ids, &edges, &stops);
-    Ok(with_masks(desired, steps, &ranks))
+    let turns = by_key(&edges, &keys);
+    let steps = with_units(desired, &turns, &edges, &ranks);
+    Ok(with_masks(desired, steps))
 }
 
 /// Whether there is an order at all.
@@ -99,7 +99,7 @@ pub fn order(desired: &Desired) -> Result<Vec<Step>, Cycle> {
 /// # Errors
 /// Where resources come after each other in a circle.
 pub fn order_exists(desired: &Desired) -> Result<(), Cycle> {
-    sorted(&edges(desired)).map(|_sorted| ())
+    sorted(desired, &edges(desired)).map(|_sorted| ())
 }
 
 /// What these resources come after, near and far, and they themselves: with what they must come, where only some
@@ -107,17 +107,16 @@ pub fn order_exists(desired: &Desired) -> Result<(), Cycle> {
 pub fn closure(desired: &Desired, chosen: &BTreeSet<ResourceId>) -> BTreeSet<ResourceId> {
     let edges = edges(desired);
     let mut found = BTreeSet::new();
-    let mut open: Vec<&ResourceId> = chosen.iter().collect();
-    while let Some(id) = open.pop() {
-        match edges.get(id) {
-            Some(edges) if found.insert(id.clone()) => {
-                open.extend(edges.iter().map(|edge| edge.first));
-            }
-            // It is not rendered, and waits.
-            None if desired.waiting.of(id).is_some() => {
-                found.insert(id.clone());
-            }
-            _ => {}
+    // What is not rendered waits, and comes after nothing.
+    let waits = chosen.iter().filter(|id| desired.waiting.of(id).is_some());
+    found.extend(waits.filter(|id| desired.get(id).is_none()).cloned());
+    let mut open: Vec<usize> = chosen
+        .iter()
+        .filter_map(|id| desired.position(id))
+        .collect();
+    while let Some(at) = open.pop() {
+        if found.insert(desired.resources[at].id.clone()) {
+            open.extend(edges[at].iter().map(|edge| edge.first));
         }
     }
     found
@@ -145,6 +144,13 @@ enum Rank {
     Service,
     /// Users and groups that no role names any more go last: nothing is theirs then.
     Leaving,
+}
+
+fn rank_in(desired: &Desired, resource: &Resource) -> Rank {
+    match desired.reverts.contains(&resource.id) {
+        true => rank_of_revert(resource),
+        false => rank(resource),
+    }
 }
 
 /// Of what brings back what was there before cfg.
@@ -187,31 +193,33 @@ fn rank(resource: &Resource) -> Rank {
     }
 }
 
-/// Every resource after all that it comes after, in some order.
-fn sorted<'a>(edges: &Edges<'a>) -> Result<Vec<&'a ResourceId>, Cycle> {
-    let mut done = BTreeSet::new();
+/// Every resource after all that it comes after, in some order. Resources are meant by where they stand in the role.
+fn sorted(desired: &Desired, edges: &Edges) -> Result<Vec<usize>, Cycle> {
+    let mut done = vec![false; edges.len()];
     let mut sorted = Vec::with_capacity(edges.len());
-    for start in edges.keys().copied() {
+    for start in 0..edges.len() {
         // The way from `start` to where we are, each with how many of its edges have been walked.
-        let mut way: Vec<(&ResourceId, usize)> = vec![(start, 0)];
-        if done.contains(start) {
+        let mut way: Vec<(usize, usize)> = vec![(start, 0)];
+        if done[start] {
             continue;
         }
-        while let Some((id, walked)) = way.pop() {
-            let Some(edge) = edges[id].get(walked) else {
-                done.insert(id);
-                sorted.push(id);
+        while let Some((at, walked)) = way.pop() {
+            let Some(edge) = edges[at].get(walked) else {
+                done[at] = true;
+                sorted.push(at);
                 continue;
             };
-            way.push((id, walked + 1));
-            if let Some(at) = way.iter().position(|(on_way, _)| *on_way == edge.first) {
-                let why = |(id, walked): &(&ResourceId, usize)| edges[*id][walked - 1].why;
-                let path = way[at..].iter().map(|on| (on.0.clone(), why(on)));
+            way.push((at, walked + 1));
+            if let Some(from) = way.iter().position(|(on_way, _)| *on_way == edge.first) {
+                let path = way[from..].iter().map(|(at, walked)| {
+                    let id = desired.resources[*at].id.clone();
+                    (id, edges[*at][walked - 1].why)
+                });
                 return Err(Cycle {
                     path: path.collect(),
                 });
             }
-            if !done.contains(edge.first) {
+            if !done[edge.first] {
                 way.push((edge.first, 0));
             }
         }
@@ -219,171 +227,155 @@ fn sorted<'a>(edges: &Edges<'a>) -> Result<Vec<&'a ResourceId>, Cycle> {
     Ok(sorted)
 }
 
-/// What is wanted, and all that it comes after.
-fn reaching<'a>(
-    edges: &Edges<'a>,
-    sorted: &[&'a ResourceId],
-    wanted: impl Fn(&ResourceId) -> bool,
-) -> BTreeSet<&'a ResourceId> {
-    let mut found = BTreeSet::new();
-    for id in sorted.iter().rev() {
-        if wanted(id) || found.contains(id) {
-            found.insert(*id);
-            found.extend(edges[id].iter().map(|edge| edge.first));
+/// What of these is wanted, and all that it comes after: true at its place.
+fn reaching(edges: &Edges, sorted: &[usize], wanted: impl Fn(usize) -> bool) -> Vec<bool> {
+    let mut found = vec![false; edges.len()];
+    for at in sorted.iter().rev().copied() {
+        if wanted(at) || found[at] {
+            found[at] = true;
+            for edge in &edges[at] {
+                found[edge.first] = true;
+            }
         }
     }
     found
 }
 
-/// The ranks of a part of a role. What ranks before packages and comes after one is held back to where it splits no
-/// transaction.
-fn held<'a>(
-    edges: &Edges<'a>,
-    ranks: &BTreeMap<&'a ResourceId, Rank>,
-    part: &[&'a ResourceId],
-) -> BTreeMap<&'a ResourceId, Rank> {
-    let mut held: BTreeMap<&ResourceId, Rank> = BTreeMap::new();
-    for id in part {
-        let late = edges[*id].iter().any(|edge| {
-            held.get(edge.first)
-                .is_some_and(|rank| *rank >= Rank::Package)
-        });
-        let rank = match ranks[*id] {
+/// The ranks of a part of a role, none of the others. What ranks before packages and comes after one is held back to
+/// where it splits no transaction.
+fn held(edges: &Edges, ranks: &[Rank], part: &[usize]) -> Vec<Option<Rank>> {
+    let mut held: Vec<Option<Rank>> = vec![None; ranks.len()];
+    for at in part.iter().copied() {
+        let late = edges[at]
+            .iter()
+            .any(|edge| held[edge.first].is_some_and(|rank| rank >= Rank::Package));
+        held[at] = Some(match ranks[at] {
             rank if rank < Rank::Package && late => Rank::Held,
             rank => rank,
-        };
-        held.insert(id, rank);
+        });
     }
     held
 }
 
 /// In which transaction of apt each package goes, and beside which the rest: the first in which it can, but what no
 /// package waits for comes after them all.
-fn rounds<'a>(
-    edges: &Edges<'a>,
-    ranks: &BTreeMap<&'a ResourceId, Rank>,
-    part: &[&'a ResourceId],
-) -> BTreeMap<&'a ResourceId, usize> {
-    let awaited = reaching(edges, part, |id| ranks.get(id) == Some(&Rank::Package));
-    let first_possible = |id: &ResourceId, rounds: &BTreeMap<&ResourceId, usize>| {
-        let of_first = edges[id].iter().filter_map(|edge| {
-            let round = rounds.get(edge.first)?;
-            let new = ranks[id] == Rank::Package && ranks[edge.first] >= Rank::Package;
+fn rounds(edges: &Edges, ranks: &[Option<Rank>], part: &[usize]) -> Vec<Option<usize>> {
+    let awaited = reaching(edges, part, |at| ranks[at] == Some(Rank::Package));
+    let first_possible = |at: usize, rounds: &[Option<usize>]| {
+        let of_first = edges[at].iter().filter_map(|edge| {
+            let round = rounds[edge.first]?;
+            let new = ranks[at] == Some(Rank::Package) && ranks[edge.first] >= Some(Rank::Package);
             Some(round + usize::from(new))
         });
         of_first.max().unwrap_or(0)
     };
-    let mut rounds = BTreeMap::new();
-    for id in part.iter().filter(|id| awaited.contains(*id)) {
-        let round = first_possible(id, &rounds);
-        rounds.insert(*id, round);
+    let mut rounds = vec![None; ranks.len()];
+    for at in part.iter().copied().filter(|at| awaited[*at]) {
+        rounds[at] = Some(first_possible(at, &rounds));
     }
-    let last = rounds.values().copied().max().unwrap_or(0);
-    for id in part.iter().filter(|id| !awaited.contains(*id)) {
-        let round = first_possible(id, &rounds);
-        let late = if ranks[*id] > Rank::Package { last } else { 0 };
-        rounds.insert(*id, round.max(late));
+    let last = rounds.iter().flatten().copied().max().unwrap_or(0);
+    for at in part.iter().copied().filter(|at| !awaited[*at]) {
+        let round = first_possible(at, &rounds);
+        let late = match ranks[at] > Some(Rank::Package) {
+            true => last,
+            false => 0,
+        };
+        rounds[at] = Some(round.max(late));
     }
     rounds
 }
 
-type SortKey<'a> = (usize, usize, Rank, &'a ResourceId);
+/// What a turn is sorted by: resources stand in a role by name.
+type SortKey = (usize, usize, Rank, usize);
 
 /// Of what could come next, always the one with the least key.
-fn by_key<'a>(
-    edges: &Edges<'a>,
-    keys: &BTreeMap<&'a ResourceId, SortKey<'a>>,
-) -> Vec<&'a ResourceId> {
-    let mut waits: BTreeMap<&ResourceId, BTreeSet<&ResourceId>> = BTreeMap::new();
-    let mut followers: BTreeMap<&ResourceId, Vec<&'a ResourceId>> = BTreeMap::new();
-    for (id, firsts) in edges {
-        waits.insert(id, firsts.iter().map(|edge| edge.first).collect());
+fn by_key(edges: &Edges, keys: &[SortKey]) -> Vec<usize> {
+    let mut waits = vec![0_usize; edges.len()];
+    let mut followers: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
+    for (at, firsts) in edges.iter().enumerate() {
         for edge in firsts {
-            followers.entry(edge.first).or_default().push(id);
+            // Two bonds between the same two are two waits, and end together.
+            waits[at] += 1;
+            followers[edge.first].push(at);
         }
     }
-    let free = waits.iter().filter(|(_, firsts)| firsts.is_empty());
-    let mut ready: BinaryHeap<Reverse<SortKey<'a>>> =
-        free.map(|(id, _)| Reverse(keys[id])).collect();
-    let mut ids = Vec::with_capacity(edges.len());
-    while let Some(Reverse((_, _, _, id))) = ready.pop() {
-        ids.push(id);
-        for follower in followers.remove(id).unwrap_or_default() {
-            let Some(firsts) = waits.get_mut(follower) else {
-                continue;
-            };
-            if firsts.remove(id) && firsts.is_empty() {
+    let free = (0..edges.len()).filter(|at| waits[*at] == 0);
+    let mut ready: BinaryHeap<Reverse<SortKey>> = free.map(|at| Reverse(keys[at])).collect();
+    let mut turns = Vec::with_capacity(edges.len());
+    while let Some(Reverse((_, _, _, at))) = ready.pop() {
+        turns.push(at);
+        for follower in std::mem::take(&mut followers[at]) {
+            waits[follower] -= 1;
+            if waits[follower] == 0 {
                 ready.push(Reverse(keys[follower]));
             }
         }
     }
-    ids
+    turns
 }
 
 /// The one turn that every resource has, and before those of services the unit files that the role brings; but for
 /// services that come after something that comes later, which bring theirs at their own turn.
-fn with_units(
-    desired: &Desired,
-    ids: &[&ResourceId],
-    edges: &Edges<'_>,
-    stops: &dyn Fn(&ResourceId) -> bool,
-) -> Vec<Step> {
-    let is_first = |id: &&ResourceId| id.kind == Kind::Service && !stops(id);
-    let first = ids.iter().position(is_first);
-    let (before, after) = ids.split_at(first.unwrap_or(ids.len()));
-    let done: BTreeSet<&ResourceId> = before.iter().copied().collect();
-    let units = after.iter().filter(|id| {
+fn with_units(desired: &Desired, turns: &[usize], edges: &Edges, ranks: &[Rank]) -> Vec<Step> {
+    let resource = |at: usize| &desired.resources[at];
+    let step = |at: usize, phase: Phase| Step {
+        resource: resource(at).id.clone(),
+        phase,
+        needs: needs(at, edges).map(|at| resource(at).id.clone()).collect(),
+    };
+    let is_first = |at: &usize| resource(*at).id.kind == Kind::Service && ranks[*at] != Rank::Stop;
+    let first = turns.iter().position(is_first);
+    let (before, after) = turns.split_at(first.unwrap_or(turns.len()));
+    let mut done = vec![false; turns.len()];
+    for at in before {
+        done[*at] = true;
+    }
+    let units = after.iter().copied().filter(|at| {
         let brings = matches!(
-            desired.get(id).map(|resource| &resource.body),
-            Some(Body::Service(service)) if service.unit_file.is_some()
+            &resource(*at).body,
+            Body::Service(service) if service.unit_file.is_some()
         );
-        brings && needs(id, edges).all(|first| done.contains(first))
+        brings && needs(*at, edges).all(|first| done[first])
     });
-    let units = units.map(|id| step(id, Phase::Unit, edges));
-    let main = |ids: &[&ResourceId]| {
-        let steps = ids.iter().map(|id| step(id, Phase::Main, edges));
+    let main = |turns: &[usize]| {
+        let steps = turns.iter().map(|at| step(*at, Phase::Main));
         steps.collect::<Vec<Step>>()
     };
     main(before)
         .into_iter()
-        .chain(units)
+        .chain(units.map(|at| step(at, Phase::Unit)))
         .chain(main(after))
         .collect()
 }
 
 /// Puts the masks in: after repositories, groups and users, before the first package.
-fn with_masks(
-    desired: &Desired,
-    mut steps: Vec<Step>,
-    ranks: &BTreeMap<&ResourceId, Rank>,
-) -> Vec<Step> {
-    let at = steps
+fn with_masks(desired: &Desired, mut steps: Vec<Step>) -> Vec<Step> {
+    let masks: Vec<Step> = desired
+        .resources
         .iter()
-        .position(|step| ranks[&step.resource] >= Rank::Package)
-        .unwrap_or(steps.len());
-    let masks = desired.resources.iter().filter(
-        |resource| matches!(&resource.body, Body::Service(service) if service.masked.is_some()),
-    );
-    let masks: Vec<Step> = masks
+        .filter(
+            |resource| matches!(&resource.body, Body::Service(service) if service.masked.is_some()),
+        )
         .map(|resource| Step {
             resource: resource.id.clone(),
             phase: Phase::Mask,
             needs: Vec::new(),
         })
         .collect();
+    if masks.is_empty() {
+        return steps;
+    }
+    let late = |step: &Step| {
+        let resource = desired.get(&step.resource);
+        resource.is_some_and(|resource| rank_in(desired, resource) >= Rank::Package)
+    };
+    let at = steps.iter().position(late).unwrap_or(steps.len());
     steps.splice(at..at, masks);
     steps
 }
 
-fn step(id: &ResourceId, phase: Phase, edges: &Edges<'_>) -> Step {
-    Step {
-        resource: id.clone(),
-        phase,
-        needs: needs(id, edges).cloned().collect(),
-    }
-}
-
-fn needs<'a>(id: &ResourceId, edges: &'a Edges<'_>) -> impl Iterator<Item = &'a ResourceId> {
-    let needs = edges[id].iter().filter(|edge| edge.bond == Bond::Needs);
+/// What this cannot do without.
+fn needs(at: usize, edges: &Edges) -> impl Iterator<Item = usize> {
+    let needs = edges[at].iter().filter(|edge| edge.bond == Bond::Needs);
     needs.map(|edge| edge.first)
 }

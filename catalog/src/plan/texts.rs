@@ -23,9 +23,10 @@ impl Texts {
     /// All that are edited, as they are.
     pub(crate) fn of(desired: &Desired, snapshot: &Snapshot) -> Self {
         let edited = desired.resources.iter().filter_map(|resource| {
-            let (Body::Edit(edit), Some(Observed::Path(state))) =
-                (&resource.body, snapshot.observed.get(&resource.id))
-            else {
+            let Body::Edit(edit) = &resource.body else {
+                return None;
+            };
+            let Some(Observed::Path(state)) = snapshot.observed.get(&resource.id) else {
                 return None;
             };
             let text = Text {

@@ -1,6 +1,7 @@
 //! A role's part of a release: all that a machine of that role needs but its own node layer.
 
 use crate::digest::Digest;
+use crate::few::Few;
 use crate::id::Kind;
 use crate::resource::{Leftovers, Place};
 use serde::{Deserialize, Serialize};
@@ -111,7 +112,7 @@ pub struct Declared {
     /// Where it is declared.
     pub place: Place,
     /// Its keys with their values, `when`, `each` and `after` among them.
-    pub keys: BTreeMap<String, Key>,
+    pub keys: Few<Key>,
 }
 
 /// One key of a resource.

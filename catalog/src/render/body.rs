@@ -51,7 +51,7 @@ pub fn build(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Built> {
         }),
         Kind::Edit => Body::Edit(super::edit::build(keys, &id.name)?),
         Kind::Sysctl => Body::Sysctl(Sysctl {
-            name: id.name.clone(),
+            name: id.name.to_string(),
             state: presence(keys),
             value: keys.read("value", Given::setting),
         }),
@@ -95,7 +95,7 @@ fn attributes(keys: &mut Keys<'_, '_>) -> Attributes {
 
 fn group(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Group {
     Group {
-        name: id.name.clone(),
+        name: id.name.to_string(),
         state: presence(keys),
         gid: keys.read("gid", Given::number),
         system: flag(keys, "system"),
@@ -104,7 +104,7 @@ fn group(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Group {
 
 fn user(keys: &mut Keys<'_, '_>, id: &ResourceId) -> User {
     User {
-        name: id.name.clone(),
+        name: id.name.to_string(),
         state: presence(keys),
         uid: keys.read("uid", Given::number),
         gid: keys.read("gid", Given::account),
@@ -138,7 +138,7 @@ fn field(given: &Given) -> Result<String, String> {
 fn package(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Package {
     let states = |given: &Given| given.word(&["present", "absent", "purged"]);
     Package {
-        name: id.name.clone(),
+        name: id.name.to_string(),
         state: match keys.read("state", states) {
             Some("absent") => PackagePresence::Absent,
             Some("purged") => PackagePresence::Purged,
@@ -256,7 +256,7 @@ fn mount(keys: &mut Keys<'_, '_>, point: AbsPath) -> Mount {
 
 fn command(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Command> {
     Some(Command {
-        name: id.name.clone(),
+        name: id.name.to_string(),
         unless: keys.read("unless", Given::shell),
         only_if: keys.read("only_if", Given::shell),
         creates: keys.read("creates", Given::path),

@@ -1,11 +1,13 @@
 //! Two resources that claim one thing conflict, whatever their kind or spelling.
 
 use super::instances::{Instance, Instances};
-use crate::path::AbsPath;
+use crate::path::{AbsPath, Nearest};
 use crate::resource::fstab::FSTAB;
 use crate::resource::{Body, Presence, Resource};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Notes every thing that is claimed twice, and what lies in something that is no folder here.
 pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
@@ -29,21 +31,19 @@ fn stands(body: &Body) -> Option<(&AbsPath, Presence)> {
 
 fn below(instances: &Instances, wrong: &mut Diagnostics) {
     let all = || instances.on.iter().map(|instance| &instance.resource);
-    let no_folder: BTreeMap<&AbsPath, &Resource> = all()
+    let no_folder: BTreeMap<&str, &Resource> = all()
         .filter_map(|resource| {
             let (path, state) = stands(&resource.body)?;
             let file = matches!(resource.body, Body::File(_) | Body::Edit(_));
-            (file || state == Presence::Absent).then_some((path, resource))
+            (file || state == Presence::Absent).then_some((path.as_str(), resource))
         })
         .collect();
+    let mut no_folder = Nearest::of(no_folder);
     for resource in all() {
         let Some((path, Presence::Present)) = stands(&resource.body) else {
             continue;
         };
-        let above = path
-            .ancestors()
-            .find_map(|above| no_folder.get(&above).copied());
-        if let Some(above) = above {
+        if let Some(above) = no_folder.above(path) {
             let why = match stands(&above.body) {
                 Some((_, Presence::Absent)) => "must not be there",
                 _ => "is a file",
@@ -80,74 +80,99 @@ fn mounts(instances: &Instances, wrong: &mut Diagnostics) {
     }
 }
 
+/// What is claimed: its kind in words, and its name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Claim<'a> {
+    pub(super) what: &'static str,
+    pub(super) name: Cow<'a, str>,
+}
+
+/// What is claimed of paths.
+pub(super) const PATH: &str = "the path";
+
+impl fmt::Display for Claim<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.what, self.name)
+    }
+}
+
 fn twice(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
-    let mut claimed: BTreeMap<String, &Instance> = BTreeMap::new();
+    let mut claimed: Vec<(Claim<'_>, &Instance)> = Vec::with_capacity(instances.on.len());
     for instance in &instances.on {
-        for claim in claims(&instance.resource.body, arch) {
-            match claimed.get(&claim) {
-                None => {
-                    claimed.insert(claim, instance);
+        let claims = claims(&instance.resource.body, arch);
+        claimed.extend(claims.into_iter().map(|claim| (claim, instance)));
+    }
+    // Who is declared first stays first.
+    claimed.sort_by(|a, b| a.0.cmp(&b.0));
+    for same in claimed.chunk_by(|a, b| a.0 == b.0) {
+        let Some(((claim, first), others)) = same.split_first() else {
+            continue;
+        };
+        for (_, second) in others {
+            let (first, second) = (&first.resource, &second.resource);
+            let message = match first.id == second.id {
+                true if first.place == second.place => {
+                    format!(
+                        "{} is declared twice: two items of `each` name it",
+                        second.id
+                    )
                 }
-                Some(first) => {
-                    let (first, second) = (&first.resource, &instance.resource);
-                    let message = match first.id == second.id {
-                        true if first.place == second.place => {
-                            format!(
-                                "{} is declared twice: two items of `each` name it",
-                                second.id
-                            )
-                        }
-                        true => format!("{} is declared twice", second.id),
-                        false => format!("{} and {} both claim {claim}", first.id, second.id),
-                    };
-                    let diagnostic = Diagnostic::error(&second.place, message);
-                    wrong.push(match first.place == second.place {
-                        true => diagnostic,
-                        false => diagnostic.note(&first.place, "the other one"),
-                    });
-                }
-            }
+                true => format!("{} is declared twice", second.id),
+                false => format!("{} and {} both claim {claim}", first.id, second.id),
+            };
+            let diagnostic = Diagnostic::error(&second.place, message);
+            wrong.push(match first.place == second.place {
+                true => diagnostic,
+                false => diagnostic.note(&first.place, "the other one"),
+            });
         }
     }
 }
 
-/// What a body claims for itself, in words.
-pub(super) fn claims(body: &Body, arch: &str) -> Vec<String> {
-    let path = |path: &str| format!("the path {path}");
+/// What a body claims for itself.
+pub(super) fn claims<'a>(body: &'a Body, arch: &str) -> Vec<Claim<'a>> {
+    let one = |what, name: &'a str| Claim {
+        what,
+        name: name.into(),
+    };
+    let path = |path: String| Claim {
+        what: PATH,
+        name: path.into(),
+    };
     match body {
-        Body::File(file) => vec![path(file.path.as_str())],
-        Body::Directory(directory) => vec![path(directory.path.as_str())],
-        Body::Link(link) => vec![path(link.path.as_str())],
+        Body::File(file) => vec![one(PATH, file.path.as_str())],
+        Body::Directory(directory) => vec![one(PATH, directory.path.as_str())],
+        Body::Link(link) => vec![one(PATH, link.path.as_str())],
         Body::Repository(repository) => [Some(repository.sources_path()), repository.key_path()]
-            .iter()
+            .into_iter()
             .flatten()
-            .map(|p| path(p))
+            .map(path)
             .collect(),
         Body::Service(service) => {
-            let file = service.unit_path().map(|p| path(p.as_str()));
-            let unit = format!("the unit {}", service.unit);
+            let file = service.unit_path().map(|file| path(file.to_string()));
+            let unit = one("the unit", &service.unit);
             std::iter::once(unit).chain(file).collect()
         }
         Body::Package(package) => {
             let name = package.name.as_str();
             let native = name.strip_suffix(arch).and_then(|n| n.strip_suffix(':'));
-            vec![format!("the package {}", native.unwrap_or(name))]
+            vec![one("the package", native.unwrap_or(name))]
         }
         Body::User(user) => {
             let keys = user.authorized_keys.as_ref().and(user.home.as_ref());
-            let keys = keys.map(|home| path(&format!("{home}/.ssh/authorized_keys")));
-            let name = format!("the user {}", user.name);
+            let keys = keys.map(|home| path(format!("{home}/.ssh/authorized_keys")));
+            let name = one("the user", &user.name);
             std::iter::once(name).chain(keys).collect()
         }
-        Body::Group(group) => vec![format!("the group {}", group.name)],
+        Body::Group(group) => vec![one("the group", &group.name)],
         Body::Sysctl(sysctl) => {
-            let file = sysctl.file().ok().map(|p| path(p.as_str()));
-            let name = format!("the setting {}", sysctl.name);
+            let file = sysctl.file().ok().map(|file| path(file.to_string()));
+            let name = one("the setting", &sysctl.name);
             std::iter::once(name).chain(file).collect()
         }
-        Body::Archive(archive) => vec![path(archive.path.as_str())],
-        Body::Mount(mount) => vec![format!("the mount point {}", mount.point)],
-        Body::Command(command) => vec![format!("the command {}", command.name)],
+        Body::Archive(archive) => vec![one(PATH, archive.path.as_str())],
+        Body::Mount(mount) => vec![one("the mount point", mount.point.as_str())],
+        Body::Command(command) => vec![one("the command", &command.name)],
         // Several may edit one path; see `edit::check`.
         Body::Edit(_) => Vec::new(),
     }

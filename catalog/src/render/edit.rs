@@ -1,6 +1,6 @@
 //! What an edit asks for; and edits that cannot both have their way.
 
-use super::claims::claims;
+use super::claims::{PATH, claims};
 use super::instances::{Instance, Instances};
 use super::reader::Keys;
 use crate::edit::{Edit, Format, LineWanted, Pattern, Unwanted};
@@ -118,8 +118,8 @@ pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
     }
     for owner in instances.on.iter().filter(|_| !edits.is_empty()) {
         for claim in claims(&owner.resource.body, arch) {
-            let path = claim.strip_prefix("the path ");
-            let path: Option<AbsPath> = path.and_then(|path| path.parse().ok());
+            let path = (claim.what == PATH).then(|| claim.name.parse::<AbsPath>());
+            let path = path.and_then(Result::ok);
             let of_path = path.as_ref().and_then(|path| edits.get(path));
             for (edit, _) in of_path.into_iter().flatten() {
                 owned(edit, owner, wrong);

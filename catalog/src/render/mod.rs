@@ -66,6 +66,8 @@ pub(crate) enum Purpose {
 pub(crate) struct Rendered {
     pub desired: Desired,
     pub warnings: Diagnostics,
+    /// Nothing was evaluated: on every machine of one architecture it comes to the same.
+    pub constant: bool,
 }
 
 /// What this machine must be.
@@ -98,6 +100,7 @@ pub(crate) fn render_for(
     if let Some(incomplete) = reader.incomplete.take() {
         waits_for_health(&mut instances, &incomplete);
     }
+    let constant = !reader.evaluated;
     let mut wrong = reader.wrong;
     references::resolve(&mut instances, &mut wrong);
     references::templates(&mut instances);
@@ -121,13 +124,16 @@ pub(crate) fn render_for(
     Ok(Rendered {
         desired,
         warnings: wrong,
+        constant,
     })
 }
 
 /// The spot with its source line, where the text is at hand: templates are files of the part, role.toml is not.
 fn filled(part: &Part, blobs: &dyn Blobs, spot: &Spot) -> Spot {
     match reader::text_of(part, blobs, &spot.place.file) {
-        Ok(text) => Source::new(spot.place.role.clone(), &spot.place.file, text).filled(spot),
+        Ok(text) => {
+            Source::new(spot.place.role.clone(), spot.place.file.clone(), text).filled(spot)
+        }
         Err(_) => spot.clone(),
     }
 }

@@ -28,6 +28,8 @@ pub struct Reader<'a> {
     pub secret: bool,
     /// Members were read since this was last cleared, and some of them are waited for.
     pub incomplete: Option<Incomplete>,
+    /// Something was evaluated: what the role comes to may hang on it.
+    pub evaluated: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -49,6 +51,7 @@ impl<'a> Reader<'a> {
             open: false,
             secret: false,
             incomplete: None,
+            evaluated: false,
         }
     }
 
@@ -63,7 +66,8 @@ impl<'a> Reader<'a> {
         self.part
     }
 
-    fn context(&self, item: Option<&Seen>) -> Value {
+    fn context(&mut self, item: Option<&Seen>) -> Value {
+        self.evaluated = true;
         let mut context = self.base.clone();
         if let Some(item) = item {
             context.insert("item".into(), item.clone());
@@ -130,7 +134,8 @@ impl<'a> Reader<'a> {
         place: &Place,
         item: Option<&Seen>,
     ) -> Option<serde_json::Value> {
-        let result = self.engine.expression(text, &self.context(item));
+        let context = self.context(item);
+        let result = self.engine.expression(text, &context);
         match self.watched(result) {
             (Ok(value), _) => Some(value),
             (Err(trouble), secret) => {
@@ -160,7 +165,8 @@ impl<'a> Reader<'a> {
             };
             return Some((given, false));
         }
-        let result = self.engine.string(text, &self.context(item));
+        let context = self.context(item);
+        let result = self.engine.string(text, &context);
         match self.watched(result) {
             (Ok(given), secret) => Some((given, secret)),
             (Err(trouble), secret) => {

@@ -1,6 +1,6 @@
 //! `after`, `restart_on`, `reload_on`, `on`: names and globs become exact resources.
 
-use super::instances::Instances;
+use super::instances::{Instance, Instances};
 use crate::fleet::Incomplete;
 use crate::glob::Glob;
 use crate::id::{Kind, ResourceId};
@@ -145,6 +145,10 @@ pub fn templates(instances: &mut Instances) {
 
 /// Brings all references to exact ids. Who names something that waits does so too.
 pub fn resolve(instances: &mut Instances, wrong: &mut Diagnostics) {
+    let refers = |instance: &Instance| !instance.references.is_empty();
+    if !instances.on.iter().any(refers) {
+        return;
+    }
     let on: BTreeSet<ResourceId> = instances.on.iter().map(|i| i.resource.id.clone()).collect();
     let known = Known {
         on: &on,

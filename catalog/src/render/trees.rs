@@ -46,6 +46,9 @@ pub fn files(keys: &mut Keys<'_, '_>) -> Vec<TreeFile> {
 pub fn expand(part: &Part, instances: &mut Instances, wrong: &mut Diagnostics) {
     let mut added = folders(instances);
     added.extend(entries(instances, wrong));
+    if added.is_empty() {
+        return without_content(instances, wrong);
+    }
     let mut declared: BTreeMap<ResourceId, &mut Instance> = BTreeMap::new();
     for instance in &mut instances.on {
         declared
@@ -76,6 +79,10 @@ pub fn expand(part: &Part, instances: &mut Instances, wrong: &mut Diagnostics) {
 /// The folders that lie in trees and that the role does not declare. Those that it does are completed here, before
 /// what lies in a tree of their own takes after them.
 fn folders(instances: &mut Instances) -> Vec<Instance> {
+    let is_tree = |instance: &Instance| matches!(&instance.resource.body, Body::Directory(tree) if !tree.source.is_empty());
+    if !instances.on.iter().any(is_tree) {
+        return Vec::new();
+    }
     let mut declared: BTreeMap<AbsPath, usize> = BTreeMap::new();
     for (at, instance) in instances.on.iter().enumerate() {
         if let Some(path) = own_path(&instance.resource.body) {

@@ -97,7 +97,9 @@ impl Role<'_> {
         let mut others = install.also.clone();
         if others.is_empty() {
             let triggers = TRIGGERS.iter().map(|ending| format!("{stem}.{ending}"));
-            others.extend(triggers.filter(|unit| self.has(&ResourceId::new(Kind::Service, unit))));
+            others.extend(
+                triggers.filter(|unit| self.has(&ResourceId::new(Kind::Service, unit.as_str()))),
+            );
         }
         (!others.is_empty()).then(|| format!("enable {} instead", others.join(", ")))
     }

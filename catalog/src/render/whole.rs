@@ -4,23 +4,48 @@ use super::reader::Keys;
 use crate::id::Kind;
 use crate::resource::Place;
 use crate::resource::service::is_template;
+use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::names;
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// A key's value, if it is known before rendering, and where it stands.
-pub struct Said {
+pub struct Said<'a> {
     pub value: Option<Value>,
-    pub at: Spot,
+    pub at: At<'a>,
+}
+
+/// Where something stands; its line is looked up only where something is wrong.
+pub enum At<'a> {
+    Place(&'a Place),
+    Spot(&'a Spot),
+    Value(&'a KeyText),
+}
+
+impl At<'_> {
+    fn spot(&self) -> Spot {
+        match self {
+            At::Place(place) => Spot::from(*place),
+            At::Spot(spot) => (*spot).clone(),
+            At::Value(key) => key.value_spot(),
+        }
+    }
+
+    fn role(&self) -> &str {
+        match self {
+            At::Place(place) => &place.role,
+            At::Spot(spot) => &spot.place.role,
+            At::Value(key) => key.role(),
+        }
+    }
 }
 
 /// All that is said of a resource, by key.
-pub struct Sayings {
+pub struct Sayings<'a> {
     pub kind: Kind,
-    pub name: String,
-    pub at: Spot,
-    pub keys: BTreeMap<String, Said>,
+    pub name: &'a str,
+    pub at: At<'a>,
+    pub keys: Vec<(&'a str, Said<'a>)>,
 }
 
 /// A key with one of these values.
@@ -133,7 +158,7 @@ const OF_INSTANCES: [&str; 4] = ["state", "enabled", "restart_on", "reload_on"];
 const PRECIOUS: [&str; 7] = ["/", "/etc", "/usr", "/var", "/home", "/root", "/boot"];
 
 impl Test {
-    fn holds(self, said: &Said) -> bool {
+    fn holds(self, said: &Said<'_>) -> bool {
         match (self, &said.value) {
             (Test::Any, _) => true,
             (Test::Yes, value) => value == &Some(Value::Bool(true)),
@@ -143,16 +168,21 @@ impl Test {
     }
 }
 
-impl Sayings {
+impl Sayings<'_> {
+    fn get(&self, key: &str) -> Option<&Said<'_>> {
+        let mut keys = self.keys.iter();
+        keys.find_map(|(known, said)| (*known == key).then_some(said))
+    }
+
     /// Notes all that does not go together.
     pub fn check(&self, wrong: &mut Diagnostics) {
         for ((kind, key, cases), others) in CONTRADICTIONS {
-            let said = self.keys.get(*key).filter(|_| *kind == self.kind);
+            let said = (*kind == self.kind).then(|| self.get(key)).flatten();
             let Some(said) = said.filter(|said| cases.iter().any(|case| case.holds(said))) else {
                 continue;
             };
             for (other, test) in *others {
-                if let Some(there) = self.keys.get(*other).filter(|there| test.holds(there)) {
+                if let Some(there) = self.get(other).filter(|there| test.holds(there)) {
                     wrong.push(self.contradiction((key, said), (other, there)));
                 }
             }
@@ -161,15 +191,15 @@ impl Sayings {
             self.template(wrong);
         }
         for message in self.missing() {
-            wrong.push(Diagnostic::error(self.at.clone(), message));
+            wrong.push(Diagnostic::error(self.at.spot(), message));
         }
         if self.kind == Kind::Directory
-            && PRECIOUS.contains(&self.name.as_str())
-            && let Some(purge) = self.keys.get("purge").filter(|said| Test::Yes.holds(said))
+            && PRECIOUS.contains(&self.name)
+            && let Some(purge) = self.get("purge").filter(|said| Test::Yes.holds(said))
         {
             let message = format!("`purge` is refused on {}", self.name);
             wrong.push(
-                Diagnostic::error(purge.at.clone(), message)
+                Diagnostic::error(purge.at.spot(), message)
                     .help("too much lies there that is no role's: purge a folder below it"),
             );
         }
@@ -177,19 +207,19 @@ impl Sayings {
 
     /// A template is a file, of which only instances run.
     fn template(&self, wrong: &mut Diagnostics) {
-        let Ok(unit) = names::unit(&self.name) else {
+        let Ok(unit) = names::unit(self.name) else {
             return;
         };
         if !is_template(&unit) {
             return;
         }
         for key in OF_INSTANCES {
-            if let Some(said) = self.keys.get(key) {
+            if let Some(said) = self.get(key) {
                 let message = format!(
                     "service:{} is a template, which has no `{key}`; its instances do",
                     self.name
                 );
-                let mut diagnostic = Diagnostic::error(said.at.clone(), message);
+                let mut diagnostic = Diagnostic::error(said.at.spot(), message);
                 let instance = unit.replacen('@', "@NAME", 1);
                 let instance = instance.strip_suffix(".service").unwrap_or(&instance);
                 diagnostic.help = Some(format!("declare service.\"{instance}\""));
@@ -198,8 +228,8 @@ impl Sayings {
         }
     }
 
-    fn contradiction(&self, one: (&str, &Said), other: (&str, &Said)) -> Diagnostic {
-        let show = |(key, said): (&str, &Said)| match &said.value {
+    fn contradiction(&self, one: (&str, &Said<'_>), other: (&str, &Said<'_>)) -> Diagnostic {
+        let show = |(key, said): (&str, &Said<'_>)| match &said.value {
             Some(value)
                 if matches!(
                     key,
@@ -210,7 +240,7 @@ impl Sayings {
             }
             _ => format!("`{key}`"),
         };
-        let (a, b) = (&one.1.at.place.role, &other.1.at.place.role);
+        let (a, b) = (one.1.at.role(), other.1.at.role());
         let message = match a == b {
             true => format!("{} contradicts {}", show(one), show(other)),
             false => {
@@ -218,70 +248,66 @@ impl Sayings {
                 format!("{one} of the role {a} contradicts {other} of the role {b}")
             }
         };
-        Diagnostic::error(one.1.at.clone(), message).note(other.1.at.clone(), "the other one")
+        Diagnostic::error(one.1.at.spot(), message).note(other.1.at.spot(), "the other one")
     }
 
     fn missing(&self) -> Vec<String> {
-        let has = |key: &str| self.keys.contains_key(key);
+        let has = |key: &str| self.get(key).is_some();
         let absent = self
-            .keys
             .get("state")
             .is_some_and(|said| said.value.as_ref().is_none_or(|state| state == "absent"));
-        let one = self.kind.one();
-        let need = |key: &str| format!("{one} needs `{key}`");
+        let need = |key: &str| format!("{} needs `{key}`", self.kind.one());
         let mut missing = Vec::new();
-        let mut demand = |bad: bool, message: String| {
+        // Words are made only where something is missing.
+        let mut demand = |bad: bool, message: &dyn Fn() -> String| {
             if bad {
-                missing.push(message);
+                missing.push(message());
             }
         };
         match self.kind {
             Kind::File | Kind::Archive => {
                 demand(
                     self.kind == Kind::Archive && !absent && !has("url") && !has("source"),
-                    "an archive needs `url` or `source`".into(),
+                    &|| "an archive needs `url` or `source`".into(),
                 );
-                demand(
-                    has("url") && !has("sha256"),
-                    "`url` needs sha256, by which what is fetched is believed".into(),
-                );
-                demand(has("sha256") && !has("url"), "`sha256` needs url".into());
+                demand(has("url") && !has("sha256"), &|| {
+                    "`url` needs sha256, by which what is fetched is believed".into()
+                });
+                demand(has("sha256") && !has("url"), &|| {
+                    "`sha256` needs url".into()
+                });
             }
-            Kind::Link => demand(!absent && !has("target"), need("target")),
+            Kind::Link => demand(!absent && !has("target"), &|| need("target")),
             Kind::Edit => {
                 // The name of a template is not known yet.
                 let named = self.name.is_empty() || self.name.starts_with('/');
-                demand(
-                    !named && !has("path"),
-                    format!("{}, or an absolute path as its name", need("path")),
-                );
-                demand(!has("format"), need("format"));
-                demand(
-                    !["set", "remove", "lines"].into_iter().any(has),
-                    "an edit needs something to do: set, remove or lines".into(),
-                );
+                demand(!named && !has("path"), &|| {
+                    format!("{}, or an absolute path as its name", need("path"))
+                });
+                demand(!has("format"), &|| need("format"));
+                demand(!["set", "remove", "lines"].into_iter().any(has), &|| {
+                    "an edit needs something to do: set, remove or lines".into()
+                });
             }
-            Kind::Sysctl => demand(!absent && !has("value"), need("value")),
+            Kind::Sysctl => demand(!absent && !has("value"), &|| need("value")),
             Kind::Mount => {
-                demand(!absent && !has("device"), need("device"));
-                demand(!absent && !has("fstype"), need("fstype"));
+                demand(!absent && !has("device"), &|| need("device"));
+                demand(!absent && !has("fstype"), &|| need("fstype"));
             }
             Kind::Repository => {
-                demand(!has("uris"), need("uris"));
-                demand(!has("suites"), need("suites"));
+                demand(!has("uris"), &|| need("uris"));
+                demand(!has("suites"), &|| need("suites"));
             }
             Kind::Command => {
                 let guards = ["unless", "only_if", "creates", "on"];
-                demand(!has("run"), need("run"));
-                demand(
-                    !guards.into_iter().any(has),
-                    "a command needs a guard: unless, only_if, creates or on".into(),
-                );
+                demand(!has("run"), &|| need("run"));
+                demand(!guards.into_iter().any(has), &|| {
+                    "a command needs a guard: unless, only_if, creates or on".into()
+                });
             }
-            Kind::User => demand(
-                has("exact_groups") && !has("groups"),
-                "`exact_groups` needs groups".into(),
-            ),
+            Kind::User => demand(has("exact_groups") && !has("groups"), &|| {
+                "`exact_groups` needs groups".into()
+            }),
             _ => {}
         }
         missing
@@ -291,9 +317,8 @@ impl Sayings {
 /// Judges a resource after rendering.
 pub fn rendered(keys: &mut Keys<'_, '_>, name: &str) {
     let declared = keys.declared;
-    let spot = |place: &Place| Spot::from(place);
-    let mut said = BTreeMap::new();
-    for (key, written) in &declared.keys {
+    let mut said = Vec::new();
+    for (key, written) in declared.keys.iter() {
         // Only these are compared by value; what a text holds is of no interest here.
         let compared = matches!(
             key.as_str(),
@@ -303,13 +328,13 @@ pub fn rendered(keys: &mut Keys<'_, '_>, name: &str) {
             true => keys.given(key).map(|given| given.value),
             false => None,
         };
-        let at = spot(&written.place);
-        said.insert(key.clone(), Said { value, at });
+        let at = At::Place(&written.place);
+        said.push((key.as_str(), Said { value, at }));
     }
     let sayings = Sayings {
         kind: declared.kind,
-        name: name.to_owned(),
-        at: spot(&declared.place),
+        name,
+        at: At::Place(&declared.place),
         keys: said,
     };
     sayings.check(&mut keys.reader.wrong);

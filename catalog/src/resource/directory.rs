@@ -147,7 +147,7 @@ fn removal(
         }
         PathState::Directory(old) => {
             let mut changes = purged(resource, directory, old, turn);
-            let going: BTreeSet<&str> = changes.iter().map(|c| c.resource.name.as_str()).collect();
+            let going: BTreeSet<&str> = changes.iter().map(|c| &*c.resource.name).collect();
             let stays = old.below.iter().find(|below| {
                 !going.contains(below.path.as_str())
                     && turn.claims.absent(&below.path).is_none()

@@ -37,7 +37,7 @@ pub(crate) fn diff(
 ) -> Result<Found, Obstacle> {
     judged(resource, edit, state, turn).map_err(|Obstacle(why)| {
         // What goes by another name than its path says where it failed.
-        Obstacle(match resource.id.name == edit.path.as_str() {
+        Obstacle(match &*resource.id.name == edit.path.as_str() {
             true => why,
             false => format!("{}: {why}", edit.path),
         })

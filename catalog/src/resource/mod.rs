@@ -26,14 +26,15 @@ use crate::path::AbsPath;
 use crate::waiting::Waiting;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Where in the catalog something is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The role that declares it.
-    pub role: String,
+    pub role: Arc<str>,
     /// The file, relative to the catalog: `zookeeper/role.toml`.
-    pub file: String,
+    pub file: Arc<str>,
     /// Line, from 1.
     pub line: u32,
     /// Column in characters, from 1.
@@ -158,8 +159,12 @@ impl Leftovers {
 impl Desired {
     /// The resource of this name.
     pub fn get(&self, id: &ResourceId) -> Option<&Resource> {
-        let at = self.resources.binary_search_by(|r| r.id.cmp(id)).ok()?;
-        self.resources.get(at)
+        self.resources.get(self.position(id)?)
+    }
+
+    /// Where among the resources the one of this name is.
+    pub fn position(&self, id: &ResourceId) -> Option<usize> {
+        self.resources.binary_search_by(|r| r.id.cmp(id)).ok()
     }
 
     /// Whether the role names this, or may come to do so when it waits no more.

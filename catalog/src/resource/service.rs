@@ -476,7 +476,7 @@ fn refresh(
 /// The package that ships the unit, where the role does not name it and another's move may take it along.
 fn pulled_along(state: &ServiceState, turn: &Turn<'_>) -> Option<ResourceId> {
     let (name, _) = state.package.as_ref()?;
-    let id = ResourceId::new(Kind::Package, name);
+    let id = ResourceId::new(Kind::Package, name.as_str());
     (turn.ahead.moves_installed() && turn.desired.get(&id).is_none()).then_some(id)
 }
 

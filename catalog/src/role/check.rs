@@ -8,7 +8,7 @@ use super::merge::{Merged, MergedRole};
 use crate::id::{Kind, ResourceId};
 use crate::render::references::{self, Reference, fits};
 use crate::render::scan;
-use crate::render::whole::{Said, Sayings};
+use crate::render::whole::{At, Said, Sayings};
 use crate::resource::Place;
 use crate::text::declare::{KeyText, is_template};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
@@ -105,7 +105,7 @@ impl Check<'_> {
         if is_template(&resource.name) {
             self.expressions.template(&name, &|_| resource.at.clone());
         }
-        for (key, text) in &resource.keys {
+        for (key, text) in resource.keys.iter() {
             if let Some(shape) = keys::shape(resource.kind, key) {
                 self.key(key, text, shape, Stand::Key(resource.kind, key), item);
             }
@@ -121,7 +121,7 @@ impl Check<'_> {
     }
 
     fn error(&mut self, key: &KeyText, diagnostic: Diagnostic) {
-        self.said.push(key.value_spot().place);
+        self.said.push(key.value_place());
         self.wrong.push(diagnostic);
     }
 
@@ -221,7 +221,7 @@ impl Check<'_> {
                 item,
                 shell: shape == Shape::Shell && key.node.text().is_some(),
                 stand,
-                key: key.value_spot().place,
+                key: key.value_place(),
             };
             let spot = |range: &Range<usize>| key.source.spot_within(&span, range);
             self.expressions.template(&text, &spot);
@@ -256,7 +256,7 @@ impl Check<'_> {
         }
         for path in found {
             if shape == Shape::Template {
-                let place = key.value_spot().place;
+                let place = key.value_place();
                 let stand = match stand {
                     Stand::Key(Kind::File, _) => Stand::Key(Kind::File, "content"),
                     _ => Stand::Unit,
@@ -321,7 +321,7 @@ impl Check<'_> {
     fn is_declared(&self, id: &ResourceId) -> bool {
         self.role
             .resources
-            .contains_key(&(id.kind, id.name.clone()))
+            .contains_key(&(id.kind, id.name.to_string()))
     }
 
     /// Whether a template's name, or a file of a directory's tree, might be this resource.
@@ -361,19 +361,18 @@ impl Check<'_> {
             node.strings(&mut |text, _| template |= is_template(text));
             (!template).then(|| node.json())
         };
-        let said = |key: &KeyText| Said {
-            value: literal(&key.node),
-            at: key.value_spot(),
-        };
-        let keys = resource
-            .keys
-            .iter()
-            .map(|(name, key)| (name.clone(), said(key)));
+        let keys = resource.keys.iter().map(|(name, key)| {
+            let said = Said {
+                value: literal(&key.node),
+                at: At::Value(key),
+            };
+            (name.as_str(), said)
+        });
         let name = crate::text::names::canonical(resource.kind, &resource.name);
         let sayings = Sayings {
             kind: resource.kind,
-            name: name.unwrap_or_default(),
-            at: resource.at.clone(),
+            name: &name.unwrap_or_default(),
+            at: At::Spot(&resource.at),
             keys: keys.collect(),
         };
         sayings.check(&mut self.wrong);

@@ -136,7 +136,7 @@ impl<'a> Expressions<'a> {
                         item: None,
                         shell: false,
                         stand: Stand::Key(Kind::File, "each"),
-                        key: key.value_spot().place,
+                        key: key.value_place(),
                     };
                     let spot = |range: &Range<usize>| key.source.spot_within(&span, range);
                     tainted |= self.template(&text, &spot);
@@ -153,7 +153,7 @@ impl<'a> Expressions<'a> {
     }
 
     fn error(&mut self, key: &KeyText, diagnostic: Diagnostic) {
-        self.said.push(key.value_spot().place);
+        self.said.push(key.value_place());
         self.wrong.push(diagnostic);
     }
 
@@ -162,7 +162,7 @@ impl<'a> Expressions<'a> {
             Ok((uses, tainted)) => {
                 let span = key.node.span.clone();
                 let spot = |range: &Range<usize>| key.source.spot_within(&span, range);
-                self.names(&uses, item, &key.value_spot().place, &spot);
+                self.names(&uses, item, &key.value_place(), &spot);
                 tainted
             }
             Err(why) => {

@@ -15,29 +15,26 @@ pub struct Files {
 
 impl Files {
     /// All files that lie in a role's folder, without the role.toml.
-    pub fn of(catalog: &CatalogFiles) -> Self {
-        let mut files = Self::default();
-        for (path, bytes) in &catalog.bytes {
-            let Some((_, below)) = path.split_once('/') else {
-                continue;
-            };
-            if below == "role.toml" {
-                continue;
-            }
-            let digest = Digest::of(bytes);
-            let size = bytes.len() as u64;
+    pub fn of(catalog: CatalogFiles) -> Self {
+        let mut by_digest = Vec::with_capacity(catalog.bytes.len());
+        let beside = |path: &str| {
+            let below = path.split_once('/');
+            below.is_some_and(|(_, below)| below != "role.toml")
+        };
+        let files = catalog.bytes.into_iter().filter(|(path, _)| beside(path));
+        let by_path = files.map(|(path, bytes)| {
             let blob = Blob {
-                digest,
-                size,
-                executable: catalog.executable.contains(path),
+                digest: Digest::of(&bytes),
+                size: bytes.len() as u64,
+                executable: catalog.executable.contains(&path),
             };
-            files.by_path.insert(path.clone(), blob);
-            files
-                .by_digest
-                .entry(digest)
-                .or_insert_with(|| bytes.clone());
+            by_digest.push((blob.digest, bytes));
+            (path, blob)
+        });
+        Self {
+            by_path: by_path.collect(),
+            by_digest: by_digest.into_iter().collect(),
         }
-        files
     }
 
     /// The digest of a file, by its path in the catalog.
@@ -59,6 +56,11 @@ impl Files {
     /// The bytes of a file.
     pub fn bytes(&self, digest: &Digest) -> Option<&[u8]> {
         self.by_digest.get(digest).map(Vec::as_slice)
+    }
+
+    /// The bytes of all files.
+    pub fn into_bytes(self) -> BTreeMap<Digest, Vec<u8>> {
+        self.by_digest
     }
 
     /// All files below a folder, or in a role.

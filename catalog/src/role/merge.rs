@@ -2,6 +2,7 @@
 
 use super::files::Files;
 use super::include::{Includes, Roles};
+use crate::few::Few;
 use crate::id::Kind;
 use crate::release::part::Param;
 use crate::text::declare::{KeyText, ResourceText, RoleText};
@@ -24,7 +25,7 @@ pub struct Merged {
     /// Where it is declared: by the outermost role that says anything of it.
     pub at: Spot,
     /// By name.
-    pub keys: BTreeMap<String, KeyText>,
+    pub keys: Few<KeyText>,
 }
 
 /// A role, merged.
@@ -50,18 +51,17 @@ pub fn merge<'a>(
 ) -> MergedRole<'a> {
     let closure = includes.closure(&role.name);
     let members: Vec<&RoleText> = closure.iter().filter_map(|name| roles.get(name)).collect();
-    let mut declared: BTreeMap<(Kind, String), Vec<&ResourceText>> = BTreeMap::new();
-    for member in &members {
-        for resource in &member.resources {
-            let id = identity(resource);
-            declared.entry(id).or_default().push(resource);
-        }
-    }
+    let all = members.iter().flat_map(|member| &member.resources);
+    let mut declared: Vec<((Kind, String), &ResourceText)> =
+        all.map(|resource| (identity(resource), resource)).collect();
+    // Of one resource, who is included first speaks first.
+    declared.sort_by(|(a, _), (b, _)| a.cmp(b));
     let resources = declared
-        .into_iter()
-        .map(|(id, said)| {
-            let merged = resource(&id, &said, includes, files, wrong);
-            (id, merged)
+        .chunk_by(|(a, _), (b, _)| a == b)
+        .map(|same| {
+            let id = &same[0].0;
+            let said: Vec<&ResourceText> = same.iter().map(|(_, said)| *said).collect();
+            (id.clone(), resource(id, &said, includes, files, wrong))
         })
         .collect();
     MergedRole {
@@ -101,12 +101,12 @@ fn resource(
     let kind = *kind;
     let mut slots: BTreeMap<&str, Vec<Saying<'_>>> = BTreeMap::new();
     for resource in &counted {
-        for (key, text) in &resource.keys {
+        for (key, text) in resource.keys.iter() {
             let slot = slots.entry(keys::slot(kind, key)).or_default();
             slot.push((text.role(), (key, text)));
         }
     }
-    let mut merged = BTreeMap::new();
+    let mut merged = Few::new();
     for slot in slots.values() {
         let count = includes.count(slot);
         let Some((_, (key, text))) = count.first() else {

@@ -10,7 +10,10 @@ mod merge;
 mod part;
 mod sample;
 
+use crate::digest::Digest;
+use crate::facts::Facts;
 use crate::release::part::Part;
+use crate::resource::Desired;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::fleet::FleetText;
 use crate::text::source::Source;
@@ -27,7 +30,19 @@ pub struct Catalog {
     parts: BTreeMap<String, Part>,
     leaves: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     descriptions: BTreeMap<String, String>,
+    constant: BTreeMap<String, Desired>,
     files: Files,
+}
+
+/// What a run from a catalog takes of it.
+#[derive(Debug)]
+pub struct Taken {
+    /// The role's part.
+    pub part: Part,
+    /// The bytes of the catalog's files: the part names those that it may read.
+    pub files: BTreeMap<Digest, Vec<u8>>,
+    /// What this machine must be, where nothing in the role hangs on the machine: the check has rendered it then.
+    pub desired: Option<Desired>,
 }
 
 impl Catalog {
@@ -37,7 +52,7 @@ impl Catalog {
     /// # Errors
     /// All that is wrong with it, and the warnings.
     pub fn load(files: &CatalogFiles) -> Result<(Catalog, Diagnostics), Diagnostics> {
-        Self::load_with(files, &BTreeMap::new())
+        Self::load_with(files.clone(), &BTreeMap::new())
     }
 
     /// The same, for a local run with values of `--set`: a param that has no other value is not missed then.
@@ -45,7 +60,7 @@ impl Catalog {
     /// # Errors
     /// All that is wrong with it, and the warnings.
     pub fn load_with(
-        files: &CatalogFiles,
+        files: CatalogFiles,
         set: &BTreeMap<String, String>,
     ) -> Result<(Catalog, Diagnostics), Diagnostics> {
         let mut wrong = Diagnostics::new();
@@ -59,6 +74,7 @@ impl Catalog {
             parts: BTreeMap::new(),
             leaves: BTreeMap::new(),
             descriptions: BTreeMap::new(),
+            constant: BTreeMap::new(),
             files: Files::default(),
         };
         for role in merged.values().filter(|role| !role.own.partial) {
@@ -66,6 +82,9 @@ impl Catalog {
             let name = role.own.name.clone();
             catalog.parts.insert(name.clone(), built.part);
             catalog.leaves.insert(name.clone(), built.leaves);
+            if let Some(desired) = built.constant {
+                catalog.constant.insert(name.clone(), desired);
+            }
             if let Some(description) = &role.own.description {
                 catalog.descriptions.insert(name, description.clone());
             }
@@ -89,6 +108,19 @@ impl Catalog {
     /// A role's part.
     pub fn part(&self, role: &str) -> Option<&Part> {
         self.parts.get(role)
+    }
+
+    /// One role, for who wants nothing else of the catalog: a machine with these facts.
+    pub fn take(mut self, role: &str, facts: &Facts) -> Option<Taken> {
+        let part = self.parts.remove(role)?;
+        // Names of packages are told apart by the architecture.
+        let same = facts.arch == sample::facts().arch;
+        let desired = self.constant.remove(role).filter(|_| same);
+        Some(Taken {
+            part,
+            files: self.files.into_bytes(),
+            desired,
+        })
     }
 
     /// All parts, by role.
@@ -126,11 +158,11 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    fn read(catalog: &CatalogFiles, wrong: &mut Diagnostics) -> Self {
+    fn read(catalog: CatalogFiles, wrong: &mut Diagnostics) -> Self {
         let mut texts = Self {
             roles: Roles::new(),
             fleet: FleetText::default(),
-            files: Files::of(catalog),
+            files: Files::default(),
         };
         for (path, bytes) in &catalog.bytes {
             if path == "fleet.toml" {
@@ -144,7 +176,8 @@ impl Texts {
                 texts.role(name, path, bytes, wrong);
             }
         }
-        texts.strangers(catalog, wrong);
+        texts.strangers(&catalog, wrong);
+        texts.files = Files::of(catalog);
         texts
     }
 
@@ -228,14 +261,16 @@ impl Texts {
 
     /// The spot with its source line.
     fn filled(&self, spot: &Spot) -> Spot {
-        let file = spot.place.file.as_str();
+        let file = &spot.place.file;
         let role = self.roles.values().map(|role| &role.source);
         let known: Option<&Arc<Source>> = role
             .chain(&self.fleet.source)
-            .find(|source| source.file == file);
+            .find(|source| source.file == *file);
         match (known, self.files.text(file)) {
             (Some(source), _) => source.filled(spot),
-            (None, Some(text)) => Source::new(spot.place.role.clone(), file, text).filled(spot),
+            (None, Some(text)) => {
+                Source::new(spot.place.role.clone(), file.clone(), text).filled(spot)
+            }
             (None, None) => spot.clone(),
         }
     }

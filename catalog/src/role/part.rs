@@ -8,6 +8,7 @@ use crate::release::FORMAT;
 use crate::release::nodes;
 use crate::release::part::{Declared, HealthDeclared, Key, Part};
 use crate::render::{self, Inputs, Purpose};
+use crate::resource::Desired;
 use crate::secrets::Secrets;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
@@ -23,6 +24,8 @@ const HEALTH_TIMEOUT_S: u64 = 120;
 pub struct Built {
     pub part: Part,
     pub leaves: BTreeMap<String, Vec<u8>>,
+    /// What every machine of the samples' architecture must be, where nothing in the role hangs on the machine.
+    pub constant: Option<Desired>,
 }
 
 /// Builds a role's part; what is wrong with the role is noted.
@@ -53,8 +56,12 @@ pub fn build(
         wait_for: found.wait_for.clone(),
         leftovers: role.own.leftovers,
     };
-    try_out(&part, role, texts, &leaves, set, &found, wrong);
-    Built { part, leaves }
+    let constant = try_out(&part, role, texts, &leaves, set, &found, wrong);
+    Built {
+        constant: constant.filter(|_| part.params.is_empty()),
+        part,
+        leaves,
+    }
 }
 
 fn declared(merged: &Merged) -> Declared {
@@ -70,7 +77,7 @@ fn declared(merged: &Merged) -> Declared {
 fn key(text: &KeyText) -> Key {
     Key {
         value: text.node.json(),
-        place: text.value_spot().place,
+        place: text.value_place(),
     }
 }
 
@@ -88,7 +95,7 @@ fn health(role: &MergedRole<'_>) -> Option<HealthDeclared> {
     })
 }
 
-/// Renders the role for a made-up machine.
+/// Renders the role for a made-up machine; gives what it comes to, where that hangs on nothing.
 fn try_out(
     part: &Part,
     role: &MergedRole<'_>,
@@ -97,7 +104,7 @@ fn try_out(
     set: &BTreeMap<String, String>,
     found: &Found,
     wrong: &mut Diagnostics,
-) {
+) -> Option<Desired> {
     let facts = sample::facts();
     let fleet = sample::fleet(part.reads.iter(), &part.wait_for);
     let set = set
@@ -116,9 +123,13 @@ fn try_out(
         secrets: &Secrets::default(),
     };
     let value = sample::facts_value(&facts);
-    let results = match render::render_for(part, &inputs, value, &texts.files, Purpose::Check) {
-        Ok(rendered) => rendered.warnings,
-        Err(wrong) => wrong,
+    let rendered = render::render_for(part, &inputs, value, &texts.files, Purpose::Check);
+    let (constant, results) = match rendered {
+        Ok(rendered) => (
+            rendered.constant.then_some(rendered.desired),
+            rendered.warnings,
+        ),
+        Err(wrong) => (None, wrong),
     };
     for mut diagnostic in results {
         if !is_said(&diagnostic, found) {
@@ -126,6 +137,7 @@ fn try_out(
             wrong.push(diagnostic);
         }
     }
+    constant
 }
 
 /// Rendering knows where a key's value begins; where it is an array, what is wrong is one of its items.
@@ -134,7 +146,7 @@ fn point(diagnostic: &mut Diagnostic, role: &MergedRole<'_>) {
         return;
     };
     let mut keys = role.resources.values().flat_map(|r| r.keys.values());
-    let Some(key) = keys.find(|key| key.value_spot().place == at.place) else {
+    let Some(key) = keys.find(|key| key.value_place() == at.place) else {
         return;
     };
     if let NodeValue::Array(items) = &key.node.value {

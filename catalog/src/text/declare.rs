@@ -7,9 +7,10 @@ use super::params;
 use super::shape::Shape;
 use super::source::Source;
 use super::tree::{self, Entry, Node, NodeValue};
+use crate::few::Few;
 use crate::id::Kind;
 use crate::release::part::Param;
-use crate::resource::Leftovers;
+use crate::resource::{Leftovers, Place};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,6 +30,11 @@ impl KeyText {
     /// The role that says it.
     pub fn role(&self) -> &str {
         &self.source.role
+    }
+
+    /// Where its value begins.
+    pub fn value_place(&self) -> Place {
+        self.source.place(&self.node.span)
     }
 
     /// Where its value stands.
@@ -54,7 +60,7 @@ pub struct ResourceText {
     /// Where its name stands.
     pub span: Range<usize>,
     /// By name.
-    pub keys: BTreeMap<String, KeyText>,
+    pub keys: Few<KeyText>,
 }
 
 impl ResourceText {
@@ -128,7 +134,7 @@ pub fn role(name: &str, source: Source, wrong: &mut Diagnostics) -> RoleText {
         wrong: Diagnostics::new(),
     };
     match tree::document(&reading.source, &mut reading.wrong) {
-        Some(entries) => entries.iter().for_each(|entry| reading.top(entry)),
+        Some(entries) => entries.into_iter().for_each(|entry| reading.top(entry)),
         None => reading.role.broken = true,
     }
     wrong.extend(reading.wrong);
@@ -152,15 +158,15 @@ impl Reading {
         self.error(&node.span, message);
     }
 
-    fn key(&self, entry: &Entry) -> KeyText {
+    fn key(&self, span: Range<usize>, node: Node) -> KeyText {
         KeyText {
             source: self.source.clone(),
-            span: entry.span.clone(),
-            node: entry.node.clone(),
+            span,
+            node,
         }
     }
 
-    fn top(&mut self, entry: &Entry) {
+    fn top(&mut self, entry: Entry) {
         match entry.key.as_str() {
             "description" => match entry.node.text() {
                 Some(text) => self.role.description = Some(text.to_owned()),
@@ -176,8 +182,8 @@ impl Reading {
             "set" => self.set(&entry.node),
             "fleet" => self.fleet(&entry.node),
             word => match Kind::of_word(word) {
-                Some(kind) => self.kind(kind, &entry.node),
-                None => self.unknown_top(entry),
+                Some(kind) => self.kind(kind, entry.node),
+                None => self.unknown_top(&entry),
             },
         }
     }
@@ -244,7 +250,7 @@ impl Reading {
             return self.expected("a table", node);
         };
         for entry in entries {
-            let key = self.key(entry);
+            let key = self.key(entry.span.clone(), entry.node.clone());
             self.role.set.insert(entry.key.clone(), key);
         }
     }
@@ -260,7 +266,7 @@ impl Reading {
                     self.error(&entry.span, message);
                 }
                 Some(row) => {
-                    let text = self.key(entry);
+                    let text = self.key(entry.span.clone(), entry.node.clone());
                     self.role.fleet.insert(row.name.to_owned(), text);
                 }
                 None => {
@@ -274,30 +280,31 @@ impl Reading {
         }
     }
 
-    fn kind(&mut self, kind: Kind, node: &Node) {
-        let Some(entries) = node.entries() else {
+    fn kind(&mut self, kind: Kind, node: Node) {
+        let NodeValue::Table(entries) = node.value else {
             let wanted = format!("a table of {}s by name", kind.word());
-            return self.expected(&wanted, node);
+            return self.expected(&wanted, &node);
         };
         for entry in entries {
-            self.resource(kind, entry.key.clone(), entry);
+            self.resource(kind, entry);
         }
     }
 
-    fn resource(&mut self, kind: Kind, name: String, entry: &Entry) {
+    fn resource(&mut self, kind: Kind, entry: Entry) {
         let mut resource = ResourceText {
             kind,
-            name,
+            name: entry.key,
             source: self.source.clone(),
             span: entry.span.clone(),
-            keys: BTreeMap::new(),
+            keys: Few::new(),
         };
         if let Some(short) = short(kind, &entry.node) {
-            let value = self.key(entry);
+            let value = self.key(entry.span, entry.node);
             resource.keys.insert(short.into(), value);
             return self.named(resource);
         }
-        let Some(keys) = entry.node.entries() else {
+        let inline = self.is_inline(&entry.node);
+        let NodeValue::Table(keys) = entry.node.value else {
             let wanted = match kind {
                 Kind::Package => "a version or a table".to_owned(),
                 Kind::Sysctl => "a value or a table".to_owned(),
@@ -317,13 +324,12 @@ impl Reading {
             );
             return;
         };
-        let inline = self.is_inline(&entry.node);
         let mut joined = 0;
-        for key in keys {
-            if !inline && continues(kind, key) {
+        for mut key in keys {
+            if !inline && continues(kind, &key) {
                 joined += 1;
-                let name = format!("{}.{}", resource.name, key.key);
-                self.resource(kind, name, key);
+                key.key = format!("{}.{}", resource.name, key.key);
+                self.resource(kind, key);
                 continue;
             }
             self.resource_key(&mut resource, key);
@@ -337,7 +343,7 @@ impl Reading {
         self.source.text[node.span.start..].starts_with('{')
     }
 
-    fn resource_key(&mut self, resource: &mut ResourceText, entry: &Entry) {
+    fn resource_key(&mut self, resource: &mut ResourceText, entry: Entry) {
         let kind = resource.kind;
         let (word, one) = (kind.word(), kind.one());
         match keys::shape(kind, &entry.key) {
@@ -346,8 +352,8 @@ impl Reading {
                 self.error(&entry.span, message);
             }
             Some(_) => {
-                let key = self.key(entry);
-                resource.keys.insert(entry.key.clone(), key);
+                let key = self.key(entry.span, entry.node);
+                resource.keys.insert(entry.key, key);
             }
             None => {
                 let spot = self.source.spot(&entry.span);

@@ -150,7 +150,7 @@ impl Diagnostic {
     fn order(&self) -> (Option<(&str, u32, u32)>, Severity, &str) {
         let at = self.at.as_ref().map(|spot| {
             let place = &spot.place;
-            (place.file.as_str(), place.line, place.column)
+            (&*place.file, place.line, place.column)
         });
         (at, self.severity, &self.message)
     }
@@ -182,7 +182,7 @@ impl Spot {
         label: Option<&'a str>,
     ) -> Vec<annotate_snippets::Element<'a>> {
         let Some(line) = &self.line else {
-            let origin = Origin::path(self.place.file.as_str())
+            let origin = Origin::path(&*self.place.file)
                 .line(self.place.line as usize)
                 .char_column(self.place.column as usize);
             let mut elements = vec![origin.into()];
@@ -201,7 +201,7 @@ impl Spot {
         vec![
             Snippet::source(line.as_str())
                 .line_start(self.place.line as usize)
-                .path(self.place.file.as_str())
+                .path(&*self.place.file)
                 .annotation(kind.span(start..end).label(label))
                 .into(),
         ]

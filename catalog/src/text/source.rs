@@ -4,14 +4,15 @@ use super::diagnostic::Spot;
 use super::literal;
 use crate::resource::Place;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A file of the catalog as text.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// The role whose folder it lies in; empty for `fleet.toml`.
-    pub role: String,
+    pub role: Arc<str>,
     /// Relative to the catalog.
-    pub file: String,
+    pub file: Arc<str>,
     /// What it holds.
     pub text: String,
     /// The byte at which each line begins.
@@ -20,7 +21,11 @@ pub struct Source {
 
 impl Source {
     /// A file and its text.
-    pub fn new(role: impl Into<String>, file: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn new(
+        role: impl Into<Arc<str>>,
+        file: impl Into<Arc<str>>,
+        text: impl Into<String>,
+    ) -> Self {
         let text = text.into();
         let ends = text.match_indices('\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(ends).collect();
@@ -121,7 +126,8 @@ fn word_width(from: &[char]) -> usize {
 
 /// A line of a minified file would fill the screen; its beginning does.
 fn clipped(line: &str) -> String {
-    line.chars().take(2000).collect()
+    let end = line.floor_char_boundary(2000);
+    line[..end].to_owned()
 }
 
 fn floor(text: &str, byte: usize) -> usize {

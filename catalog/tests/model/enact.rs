@@ -297,7 +297,7 @@ impl Machine {
         }
         for (path, text) in &deb.files {
             // Conffiles: what is there stays.
-            if !self.nodes.contains_key(&path.parse().unwrap()) {
+            if !self.nodes.contains_key(path.as_str()) {
                 self.write(path, text);
             }
         }

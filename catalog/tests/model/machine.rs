@@ -353,11 +353,7 @@ impl Machine {
     }
 
     pub fn fstab(&self) -> String {
-        match self
-            .nodes
-            .get(&FSTAB.parse().unwrap())
-            .map(|node| &node.what)
-        {
+        match self.nodes.get(FSTAB).map(|node| &node.what) {
             Some(What::File(bytes)) => String::from_utf8(bytes.clone()).unwrap(),
             _ => String::new(),
         }

@@ -67,8 +67,8 @@ fn part_without_places(role: &str) -> Part {
     let loaded = Catalog::load(&files).unwrap_or_else(|wrong| panic!("{wrong}"));
     let mut part = loaded.0.part("web").unwrap().clone();
     let nowhere = Place {
-        role: String::new(),
-        file: String::new(),
+        role: "".into(),
+        file: "".into(),
         line: 0,
         column: 0,
     };
@@ -152,7 +152,7 @@ fn places_hold(files: &CatalogFiles) {
     };
     for diagnostic in said.iter() {
         for spot in diagnostic.at.iter() {
-            let text = String::from_utf8_lossy(&files.bytes[&spot.place.file]).into_owned();
+            let text = String::from_utf8_lossy(&files.bytes[&*spot.place.file]).into_owned();
             let line = text.split('\n').nth(spot.place.line as usize - 1);
             let line = line.unwrap_or_else(|| panic!("no such line: {spot:?}"));
             let column = spot.place.column as usize;

@@ -135,5 +135,5 @@ fn a_missing_value_may_come_from_the_command_line() {
     let wrong = Catalog::load(&all).unwrap_err().to_string();
     assert!(wrong.contains("the param `x` has no value"), "{wrong}");
     let set = BTreeMap::from([("x".to_owned(), "v".to_owned())]);
-    assert!(Catalog::load_with(&all, &set).is_ok());
+    assert!(Catalog::load_with(all, &set).is_ok());
 }

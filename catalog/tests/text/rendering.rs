@@ -125,7 +125,7 @@ fn references_become_exact() {
     let exact = desired
         .resources
         .iter()
-        .find(|r| r.id.name == "exact")
+        .find(|r| &*r.id.name == "exact")
         .unwrap();
     let after: Vec<String> = exact.after.iter().map(ToString::to_string).collect();
     assert_eq!(after, ["service:deep", "service:nginx"]);
@@ -330,5 +330,36 @@ fn leftovers_count_in_a_machines_own_role() {
         assert_eq!(part.leftovers, wanted, "{own}");
         let written = serde_json::to_string(part).unwrap();
         assert_eq!(written.contains("leftovers"), wanted == Leftovers::Revert);
+    }
+}
+
+#[test]
+fn what_the_check_has_rendered_is_taken_only_where_nothing_hangs_on_the_machine() {
+    for (text, constant) in [
+        (
+            "[file.'/x']\nsource = 'a'\n[package.pp]\nversion = '1*'\n",
+            true,
+        ),
+        (
+            "[directory.'/d']\nsource = 't'\n[service.ss]\nrestart_on = ['file:/d/*']\n",
+            true,
+        ),
+        ("[file.'/x']\ncontent = '{{ facts.hostname }}'", false),
+        ("[file.'/x']\ncontent = 'x'\nwhen = 'facts.cpus > 1'", false),
+        ("[file.'/{{ item }}']\ncontent = 'x'\neach = ['a']", false),
+        ("[file.'/x']\ntemplate = 'a'", false),
+        (
+            "[params]\np = { type = 'string', default = 'x' }\n[file.'/x']\nsource = 'a'",
+            false,
+        ),
+    ] {
+        let all = [("web/role.toml", text), ("web/a", "a"), ("web/t/b", "b")];
+        let rendered = on_machine(&all, None, &[]).unwrap();
+        let taken = catalog(&all).take("web", &facts()).unwrap();
+        assert_eq!(taken.desired, constant.then_some(rendered), "{text}");
+        let mut elsewhere = facts();
+        elsewhere.arch = "arm64".into();
+        let taken = catalog(&all).take("web", &elsewhere).unwrap();
+        assert_eq!(taken.desired, None, "{text}");
     }
 }

@@ -100,7 +100,7 @@ impl Told {
 
 impl Owned {
     fn onto(&self, path: &str, machine: &mut Machine) {
-        let node = machine.nodes.get_mut(&path.parse().unwrap()).unwrap();
+        let node = machine.nodes.get_mut(path).unwrap();
         let of = &mut node.ownership;
         if let Some(mode) = &self.mode {
             of.mode = Mode(u32::from_str_radix(mode, 8).unwrap());

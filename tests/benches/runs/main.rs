@@ -1,7 +1,9 @@
-//! How long runs take: cfg beside the least that any program could do, and beside other tools where they are installed.
+//! How long runs take: cfg, by hand and by its daemon, beside the least that any program could do, and beside other tools
+//! where they are installed.
 //!
 //! It changes the machine it runs on only below one folder, asks for packages that are installed already, and takes root.
 
+mod daemon;
 mod limit;
 mod measure;
 mod tools;
@@ -97,7 +99,9 @@ fn table(call: &Call, files: usize) -> Result<()> {
     println!("|---|---|---|---|---|---|---|");
     no_op(call, &tree, &tools)?;
     repair(call, &tree, &tools)?;
-    first(call, &tree, &tools)
+    first(call, &tree, &tools)?;
+    let limit = tools.first().context("the limit")?;
+    daemon::periodic(call, &tree, limit)
 }
 
 /// Who is measured how often, one after the other by turns.

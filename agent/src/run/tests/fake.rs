@@ -429,9 +429,9 @@ impl Hand for Fake {
             }
             for change in changes {
                 if change.action == Action::Remove {
-                    fake.files.remove(&change.resource.name);
+                    fake.files.remove(&*change.resource.name);
                     let now = fake.tick();
-                    let folder = resource.id.name.clone();
+                    let folder = resource.id.name.to_string();
                     fake.files.insert(folder, (String::new(), now));
                 }
             }
@@ -441,7 +441,7 @@ impl Hand for Fake {
     fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<(), Trouble> {
         self.refuse(&resource.id)?;
         self.effect(|fake| {
-            fake.commands.push(resource.id.name.clone());
+            fake.commands.push(resource.id.name.to_string());
             fake.ended = Some((resource.clone(), inputs.clone()));
         })
     }
@@ -485,7 +485,7 @@ impl Hand for Fake {
     fn service(&mut self, resource: &Resource, change: &Change, _: &[&str]) -> Result<(), Trouble> {
         self.refuse(&resource.id)?;
         assert_eq!(resource.id.kind, Kind::Service);
-        let name = resource.id.name.clone();
+        let name = resource.id.name.to_string();
         self.effect(|fake| match change.action {
             Action::Start | Action::Restart => fake.start(&name),
             Action::Enable => fake.services.entry(name).or_default().enabled = true,

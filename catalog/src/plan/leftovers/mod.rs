@@ -218,7 +218,7 @@ impl Managed {
             .iter()
             .flat_map(|plan| plan.changes())
             .filter(|change| change.action == Action::Remove)
-            .map(|change| change.resource.name.as_str())
+            .map(|change| &*change.resource.name)
             .collect();
         let left = self.0.iter().filter(|(id, entry)| {
             // A folder that was there and leads to what the role names is brought back for all that.
@@ -227,7 +227,7 @@ impl Managed {
                 true => claims.is(&path),
                 false => claims.needs(&path),
             });
-            let gone = removed.contains(id.name.as_str());
+            let gone = removed.contains(&*id.name);
             // What is mounted stays so, whatever becomes of the directory that it is mounted on.
             let looked_after = id.kind != Kind::Mount && (claimed || gone);
             let is_there = match snapshot.observed.get(*id) {

@@ -322,7 +322,7 @@ impl Judge<'_> {
             }
             (Before::Sysctl(value), _, Observed::Sysctl(_)) => {
                 let body = Body::Sysctl(Sysctl {
-                    name: id.name.clone(),
+                    name: id.name.to_string(),
                     state: Presence::Absent,
                     value: value.clone(),
                 });
@@ -403,13 +403,13 @@ impl Judge<'_> {
             }
             return Fate::back(back(Package {
                 state: PackagePresence::Absent,
-                ..package(id.name.clone())
+                ..package(id.name.to_string())
             }));
         };
         let body = Package {
             hold: hold.filter(|made| *made == seen.held).map(|_| *held),
             auto: Some(*auto || seen.auto),
-            ..package(id.name.clone())
+            ..package(id.name.to_string())
         };
         let moved = match &seen.dpkg {
             DpkgState::Installed { version: now, .. } => *had && now != version,
@@ -428,7 +428,7 @@ impl Judge<'_> {
                 (Body::Service(service), Some(Observed::Service(state))) => {
                     let shipped = state.package.as_ref();
                     service.unit_file.is_none()
-                        && shipped.is_some_and(|(name, _)| *name == package.name)
+                        && shipped.is_some_and(|(name, _)| **name == *package.name)
                 }
                 _ => false,
             }

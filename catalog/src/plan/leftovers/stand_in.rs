@@ -33,8 +33,8 @@ pub(super) fn resource(id: &ResourceId, role: &str, body: Body) -> Resource {
     Resource {
         id: id.clone(),
         place: Place {
-            role: role.to_owned(),
-            file: String::new(),
+            role: role.into(),
+            file: "".into(),
             line: 0,
             column: 0,
         },
@@ -50,7 +50,7 @@ pub(super) fn stand_in(id: &ResourceId, entry: &Entry) -> Option<Resource> {
 }
 
 fn body(id: &ResourceId, entry: &Entry) -> Option<Body> {
-    let name = || id.name.clone();
+    let name = || id.name.to_string();
     let made = entry.made.as_ref();
     Some(match id.kind {
         Kind::Command => return None,

@@ -42,7 +42,7 @@ fn is_same(one: &Failure, other: &Failure) -> bool {
     let (Some(a), Some(b)) = (&one.resource, &other.resource) else {
         return false;
     };
-    let nameless = |failure: &Failure, id: &ResourceId| failure.message.replace(&id.name, "\0");
+    let nameless = |failure: &Failure, id: &ResourceId| failure.message.replace(&*id.name, "\0");
     a.kind == b.kind && nameless(one, a) == nameless(other, b)
 }
 

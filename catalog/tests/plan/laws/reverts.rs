@@ -137,12 +137,12 @@ proptest! {
         second.resources.retain(|one| first.get(&one.id).is_none());
         // A folder that was made for the first, and is needed by the second, stays as it is.
         second.resources.retain(|one| !first.resources.iter().any(|other| {
-            let inner = one.id.name.strip_prefix(other.id.name.as_str());
+            let inner = one.id.name.strip_prefix(&*other.id.name);
             inner.is_some_and(|inner| inner.starts_with('/'))
         }));
         // Nor is a file left over that the other edits.
         second.resources.retain(|one| match &one.body {
-            Body::Edit(edit) => !first.resources.iter().any(|other| other.id.name == edit.path.as_str()),
+            Body::Edit(edit) => !first.resources.iter().any(|other| &*other.id.name == edit.path.as_str()),
             _ => true,
         });
         // What was reached by a link is out of reach when another role puts a folder there.

@@ -22,12 +22,12 @@ impl Judge<'_> {
         let Some(old) = before else {
             let gone = User {
                 state: Presence::Absent,
-                ..user(id.name.clone())
+                ..user(id.name.to_string())
             };
             let home = format!("{} stays: a home is never removed", seen.home);
             return Fate::Back(vec![back(gone)], (!made.system).then_some(home));
         };
-        let mut was = user(id.name.clone());
+        let mut was = user(id.name.to_string());
         was.uid = made.uid.map(|_| old.uid);
         was.gid = made.gid.as_ref().map(|_| old.group.clone());
         was.shell = made.shell.as_ref().map(|_| old.shell.clone());
@@ -74,7 +74,7 @@ impl Judge<'_> {
             (_, GroupState::Absent) => return Fate::Back(Vec::new(), None),
             (Some(gid), _) => Group {
                 gid: Some(gid),
-                ..group(id.name.clone())
+                ..group(id.name.to_string())
             },
             (None, GroupState::Present { gid }) => {
                 let members = self.around.primary.get(gid).into_iter().flatten();
@@ -84,7 +84,7 @@ impl Judge<'_> {
                 }
                 Group {
                     state: Presence::Absent,
-                    ..group(id.name.clone())
+                    ..group(id.name.to_string())
                 }
             }
         };

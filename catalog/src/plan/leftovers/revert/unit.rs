@@ -137,7 +137,7 @@ impl Judge<'_> {
         made: &Made,
     ) -> Fate {
         let repository = Repository {
-            name: id.name.clone(),
+            name: id.name.to_string(),
             sources: Vec::new(),
             key: made.key(),
         };
