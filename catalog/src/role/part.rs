@@ -3,7 +3,7 @@
 use super::check::{self, Found};
 use super::include::Includes;
 use super::merge::{Merged, MergedRole};
-use super::{Texts, layers, sample};
+use super::{Texts, layers, quorum, sample};
 use crate::release::FORMAT;
 use crate::release::nodes;
 use crate::release::part::{Declared, HealthDeclared, Key, Part};
@@ -117,7 +117,10 @@ fn try_out(
     };
     let value = sample::facts_value(&facts);
     let results = match render::render_for(part, &inputs, value, &texts.files, Purpose::Check) {
-        Ok(rendered) => rendered.warnings,
+        Ok(mut rendered) => {
+            quorum::check(part, &rendered.desired, &mut rendered.warnings);
+            rendered.warnings
+        }
         Err(wrong) => wrong,
     };
     for mut diagnostic in results {
