@@ -4,6 +4,7 @@
 //! mounts, archives, commands, unit files, services; by name within. What something comes after overrides that, and packages stay together as far as it
 //! lets them, since each gathering of packages is one transaction of apt.
 
+use super::early;
 use super::edges::{Bond, Edges, Why, edges};
 use crate::id::{Kind, ResourceId};
 use crate::resource::service::{Activity, Service};
@@ -26,7 +27,7 @@ pub struct Step {
 /// The turns a resource can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Of a service that says `masked`: before packages, so that none starts what must not run.
+    /// Of a service that says `masked`, or waits for a cohort: before packages, so that none starts what must not run.
     Mask,
     /// Of a folder that nobody declares and something needs; only in plans.
     Parent,
@@ -361,9 +362,10 @@ fn with_masks(
         .iter()
         .position(|step| ranks[&step.resource] >= Rank::Package)
         .unwrap_or(steps.len());
-    let masks = desired.resources.iter().filter(
-        |resource| matches!(&resource.body, Body::Service(service) if service.masked.is_some()),
-    );
+    let masks = desired.resources.iter().filter(|resource| {
+        let says = matches!(&resource.body, Body::Service(service) if service.masked.is_some());
+        says || early::waits(resource, desired)
+    });
     let masks: Vec<Step> = masks
         .map(|resource| Step {
             resource: resource.id.clone(),

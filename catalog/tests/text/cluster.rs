@@ -191,6 +191,14 @@ fn a_machine_is_itself_under_its_own_address() {
     }
 }
 
+#[test]
+fn lines_of_ones_own_in_etc_hosts() {
+    let set = [("hosts", "[\"10.0.0.7 printer\"]")];
+    let desired = rendered(&shipped(), "zookeeper", &[3], &set);
+    let hosts = text(&desired, "file:/etc/hosts");
+    assert!(hosts.ends_with(" vm-3\n10.0.0.7 printer\n"), "{hosts}");
+}
+
 /// By its whole fingerprint: a short id could be anybody's.
 #[test]
 fn a_key_by_a_short_id_is_refused() {
