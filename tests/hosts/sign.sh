@@ -1,6 +1,6 @@
 #!/bin/bash
 # sign.sh DIR: indexes DIR/debian/pool and signs the index, so that a test can add a package to a copy and sign it again.
-# DIR/secret.asc signs (made at first), DIR/debian/key.asc is what hosts trust.
+# DIR/secret.asc signs (made at first), DIR/debian/key.asc is what hosts trust, DIR/debian/key.fingerprint which it is.
 set -euo pipefail
 dir=$1
 arch=$(dpkg --print-architecture)
@@ -15,6 +15,7 @@ else
   gpg --quick-generate-key 'cfg test repository <repository@example.org>' ed25519 sign never
   gpg --armor --export-secret-keys >"$dir/secret.asc"
   gpg --armor --export >"$dir/debian/key.asc"
+  gpg --with-colons --list-keys | awk -F: '/^fpr/ { print $10; exit }' >"$dir/debian/key.fingerprint"
 fi
 
 cd "$dir/debian"

@@ -217,15 +217,18 @@ impl Catalog {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../roles");
         output(Command::new("cp").arg("-r").arg(&shipped).arg(&dir))?.success()?;
         let catalog = Catalog { dir };
-        catalog.write(
-            "base/keys/site.asc",
-            fs::read(sandbox.repository_key()?).context("key")?,
-        )?;
+        let fingerprint = sandbox.repository_fingerprint()?;
+        let key = fs::read(sandbox.repository_key()?).context("key")?;
+        for role in ["base", "mesos"] {
+            catalog.write(&format!("{role}/keys/{fingerprint}.asc"), &key)?;
+        }
         catalog.write(
             "fleet.toml",
             format!(
-                "[params]\napt_uri = \"{}\"\napt_suite = \"bookworm\"\n",
-                Sandbox::REPOSITORY
+                "[params]\napt_uri = \"{debian}\"\napt_suite = \"bookworm\"\napt_key = \"{fingerprint}\"\n\
+                 mesos_repository = \"{mesos}\"\nmesos_key = \"{fingerprint}\"\n",
+                debian = Sandbox::REPOSITORY,
+                mesos = Sandbox::MESOS_REPOSITORY,
             ),
         )?;
         Ok(catalog)

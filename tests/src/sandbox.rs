@@ -37,6 +37,9 @@ impl Sandbox {
     /// The signed apt repository (suite `bookworm`, component `main`); hosts also see it at `/srv/repository`.
     pub const REPOSITORY: &str = "http://10.77.0.1:8000/debian";
 
+    /// The same under another address, since apt takes no source twice with keys in two places.
+    pub const MESOS_REPOSITORY: &str = "http://10.77.0.1:8000/mesos";
+
     /// Runs the body of a test in a sandbox. It must be a closure written in the test function itself: outside of a sandbox this
     /// starts the same test again, by the closure's name, inside of one, and gives its result.
     ///
@@ -65,8 +68,10 @@ impl Sandbox {
             "CFG_SANDBOX is set, but this is no sandbox: it is set by tests/hosts/sandbox.sh alone"
         );
         let files = PathBuf::from(from_sandbox("CFG_REPOSITORY")?).join("debian");
-        let repository =
-            FileServer::start(&format!("{}:8000", Self::ADDRESS), &[("/debian", &files)])?;
+        let repository = FileServer::start(
+            &format!("{}:8000", Self::ADDRESS),
+            &[("/debian", &files), ("/mesos", &files)],
+        )?;
         Ok(Sandbox {
             dir: PathBuf::from(from_sandbox("CFG_SANDBOX")?),
             started: Instant::now(),
@@ -97,6 +102,13 @@ impl Sandbox {
     /// The key that signs the repository, for a role's `signed_by`.
     pub fn repository_key(&self) -> Result<PathBuf> {
         Ok(PathBuf::from(from_sandbox("CFG_REPOSITORY")?).join("debian/key.asc"))
+    }
+
+    /// That key's fingerprint, in forty capital digits, by which the shipped roles name a key.
+    pub fn repository_fingerprint(&self) -> Result<String> {
+        let path = PathBuf::from(from_sandbox("CFG_REPOSITORY")?).join("debian/key.fingerprint");
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        Ok(text.trim().to_owned())
     }
 
     /// Notes in the test's log what was reached, and after how long.

@@ -32,7 +32,10 @@ pub fn observe(
             if service.unit_file.is_some() || service.template.is_some() {
                 state.links = systemd.links(&service.unit);
             }
-            if service.masked == Some(false) && state.load == Load::Masked {
+            // Or it is masked until it waits no more.
+            let goes =
+                service.masked == Some(false) || (service.masked.is_none() && service.must_start());
+            if goes && state.load == Load::Masked {
                 state.enabled = systemd.enabled_beneath(&service.unit);
             }
             // A mask that goes with the next boot is not what a role means by masked.

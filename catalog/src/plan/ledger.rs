@@ -2,6 +2,7 @@
 //! a restart is owed. Neither a failed run nor a kill loses it, since the record is on disk before the first effect.
 
 use super::Snapshot;
+use super::early;
 use super::inputs::{self, Inputs};
 use crate::digest::Digest;
 use crate::id::ResourceId;
@@ -22,6 +23,9 @@ pub struct Ledger {
     /// Files that may hold what was sensitive, whatever the role says of them now: what stands there is not shown.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub sensitive: BTreeSet<ResourceId>,
+    /// Services that cfg has masked until they wait no more: see [`super::early`].
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub masked: BTreeSet<ResourceId>,
 }
 
 /// What one start of a service read.
@@ -70,11 +74,12 @@ pub struct Owed {
 }
 
 /// The ledger with which a run begins: starts that cfg did not make are taken up, inputs never recorded count as what
-/// is there before the run, and what left a list is forgotten. It must be on disk before the first effect.
+/// is there before the run, what left a list is forgotten, and which masks are cfg's own is known. It must be on disk before the first effect.
 pub fn begin(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> Ledger {
     let inputs = inputs::inputs(desired, snapshot);
     let mut begun = Ledger {
         sensitive: sensitive(desired, snapshot, ledger),
+        masked: early::masked(desired, snapshot, ledger),
         ..Ledger::default()
     };
     // A service that left the role still runs with what it read: it may come back under the same start.

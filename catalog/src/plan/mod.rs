@@ -15,6 +15,7 @@ pub mod show;
 pub mod textdiff;
 pub mod turn;
 
+pub(crate) mod early;
 mod edges;
 mod folders;
 mod listing;

@@ -4,6 +4,7 @@
 //! mounts, archives, commands, unit files, services; by name within. What something comes after overrides that, and packages stay together as far as it
 //! lets them, since each gathering of packages is one transaction of apt.
 
+use super::early;
 use super::edges::{Bond, Edges, Why, edges};
 use crate::id::{Kind, ResourceId};
 use crate::resource::service::{Activity, Service};
@@ -26,7 +27,7 @@ pub struct Step {
 /// The turns a resource can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// Of a service that says `masked`: before packages, so that none starts what must not run.
+    /// Of a service that says `masked`, or waits for a cohort: before packages, so that none starts what must not run.
     Mask,
     /// Of a folder that nobody declares and something needs; only in plans.
     Parent,
@@ -353,9 +354,10 @@ fn with_masks(desired: &Desired, mut steps: Vec<Step>) -> Vec<Step> {
     let masks: Vec<Step> = desired
         .resources
         .iter()
-        .filter(
-            |resource| matches!(&resource.body, Body::Service(service) if service.masked.is_some()),
-        )
+        .filter(|resource| {
+            let says = matches!(&resource.body, Body::Service(service) if service.masked.is_some());
+            says || early::waits(resource, desired)
+        })
         .map(|resource| Step {
             resource: resource.id.clone(),
             phase: Phase::Mask,

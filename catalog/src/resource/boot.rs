@@ -1,12 +1,29 @@
 //! Whether a unit starts at boot, as its [Install] section has it.
 
 use super::install::Install;
-use super::service::{Coming, Enabled, Service, ServiceState, UNITS, shipped_by_what_moves};
+use super::service::{Coming, Enabled, Load, Service, ServiceState, UNITS, shipped_by_what_moves};
 use super::{Body, Obstacle, Resource};
 use crate::id::{Kind, ResourceId};
+use crate::plan::early;
 use crate::plan::turn::Turn;
 use crate::plan::{Action, Certainty, Change};
 use serde_json::json;
+
+/// The change of whether anything may start it.
+pub(super) fn masking(
+    resource: &Resource,
+    service: &Service,
+    state: &ServiceState,
+    turn: &Turn<'_>,
+) -> Vec<Change> {
+    let action = match (service.masked, state.load) {
+        (None, Load::NotFound) if early::waits(resource, turn.desired) => Action::Mask,
+        (Some(true), load) if load != Load::Masked => Action::Mask,
+        (Some(false), Load::Masked) => Action::Unmask,
+        _ => return Vec::new(),
+    };
+    vec![Change::new(&resource.id, action)]
+}
 
 /// The change of whether the unit starts at boot.
 pub(super) fn enablement(

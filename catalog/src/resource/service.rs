@@ -6,6 +6,7 @@ use super::{Body, Obstacle, PathState, Resource};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::plan::early;
 use crate::plan::ledger::Owed;
 use crate::plan::order::Phase;
 use crate::plan::turn::{Found, Turn};
@@ -207,8 +208,10 @@ pub(crate) fn diff(
         ));
     }
     if phase == Phase::Mask {
-        return Ok(masking(resource, service, state).into());
+        return Ok(boot::masking(resource, service, state, turn).into());
     }
+    let lifted = early::lifted(resource, service, state, turn);
+    let service = lifted.as_ref().unwrap_or(service);
     let gone = gone_with_its_package(service, state, turn);
     let state = gone.as_ref().unwrap_or(state);
     let unit = unit_file(resource, service, state)?;
@@ -222,6 +225,11 @@ pub(crate) fn diff(
     if turn.ahead.writes_unit_of(&resource.id) {
         changes.clear();
     }
+    changes.extend(
+        lifted
+            .as_ref()
+            .map(|_| Change::new(&resource.id, Action::Unmask)),
+    );
     changes.extend(enablement);
     changes.extend(activity(resource, service, state, coming, turn));
     Ok(changes.into())
@@ -250,15 +258,6 @@ fn gone_with_its_package(
         start: None,
         ..state.clone()
     })
-}
-
-fn masking(resource: &Resource, service: &Service, state: &ServiceState) -> Vec<Change> {
-    let action = match (service.masked, state.load) {
-        (Some(true), load) if load != Load::Masked => Action::Mask,
-        (Some(false), Load::Masked) => Action::Unmask,
-        _ => return Vec::new(),
-    };
-    vec![Change::new(&resource.id, action)]
 }
 
 /// The change of its own unit file.

@@ -8,7 +8,9 @@ mod include;
 mod layers;
 mod merge;
 mod part;
+mod quorum;
 mod sample;
+mod unheld;
 
 use crate::digest::Digest;
 use crate::facts::Facts;
@@ -88,6 +90,11 @@ impl Catalog {
             if let Some(description) = &role.own.description {
                 catalog.descriptions.insert(name, description.clone());
             }
+        }
+        let parts = catalog.parts.values();
+        let cohorts: BTreeSet<&String> = parts.flat_map(|part| part.wait_for.keys()).collect();
+        for role in cohorts.into_iter().filter_map(|name| merged.get(name)) {
+            unheld::check(role, &mut wrong);
         }
         let wrong = wrong.finish(|spot| texts.filled(spot));
         if wrong.has_errors() {

@@ -3,7 +3,7 @@
 use super::check::{self, Found};
 use super::include::Includes;
 use super::merge::{Merged, MergedRole};
-use super::{Texts, layers, sample};
+use super::{Texts, layers, quorum, sample};
 use crate::release::FORMAT;
 use crate::release::nodes;
 use crate::release::part::{Declared, HealthDeclared, Key, Part};
@@ -125,10 +125,11 @@ fn try_out(
     let value = sample::facts_value(&facts);
     let rendered = render::render_for(part, &inputs, value, &texts.files, Purpose::Check);
     let (constant, results) = match rendered {
-        Ok(rendered) => (
-            rendered.constant.then_some(rendered.desired),
-            rendered.warnings,
-        ),
+        Ok(mut rendered) => {
+            quorum::check(part, &rendered.desired, &mut rendered.warnings);
+            let constant = rendered.constant.then_some(rendered.desired);
+            (constant, rendered.warnings)
+        }
         Err(wrong) => (None, wrong),
     };
     for mut diagnostic in results {

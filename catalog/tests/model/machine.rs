@@ -422,6 +422,9 @@ impl Machine {
             (name, version)
         });
         let start = unit.and_then(|unit| unit.start.clone());
+        // A mask that goes, or may be cfg's own.
+        let lifts =
+            service.masked == Some(false) || (service.masked.is_none() && service.must_start());
         ServiceState {
             load: match (masked, there) {
                 (true, _) => Load::Masked,
@@ -435,7 +438,7 @@ impl Machine {
             },
             // Of what is masked systemd never says that it is enabled.
             enabled: match (there, unit.is_some_and(|unit| unit.enabled)) {
-                _ if masked && service.masked != Some(false) => Enabled::No,
+                _ if masked && !lifts => Enabled::No,
                 (false, _) => Enabled::Unknown,
                 (true, true) => Enabled::Yes,
                 (true, false) => Enabled::No,

@@ -5,6 +5,7 @@
 )]
 
 mod bounds;
+mod cluster;
 mod cohorts;
 mod common;
 mod laws;

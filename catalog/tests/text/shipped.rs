@@ -4,7 +4,6 @@ use crate::common::{facts, member, repository, text};
 use cfg_catalog::fleet::{FleetView, Me};
 use cfg_catalog::resource::{Body, Desired, Shell};
 use cfg_catalog::{Catalog, CatalogFiles, Inputs, Secrets, render};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 fn read(dir: &Path, below: &str, files: &mut CatalogFiles) {
@@ -21,29 +20,32 @@ fn read(dir: &Path, below: &str, files: &mut CatalogFiles) {
     }
 }
 
-fn roles() -> CatalogFiles {
+pub fn files() -> CatalogFiles {
     let mut files = CatalogFiles::default();
     let roles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../roles");
     read(&roles, "", &mut files);
     files
 }
 
-fn shipped() -> Catalog {
-    let (catalog, warnings) = Catalog::load(&roles()).unwrap_or_else(|wrong| panic!("\n{wrong}"));
+pub fn shipped() -> Catalog {
+    let (catalog, warnings) = Catalog::load(&files()).unwrap_or_else(|wrong| panic!("\n{wrong}"));
     assert!(warnings.is_empty(), "\n{warnings}");
     catalog
 }
 
+/// As many ZooKeepers as masters.
 fn fleet(ids: &[u32]) -> FleetView {
-    let members = ids.iter().map(|id| member(*id, "vm")).collect();
+    let members: Vec<_> = ids.iter().map(|id| member(*id, "vm")).collect();
     FleetView {
         number: 7,
-        roles: BTreeMap::from([("zookeeper".into(), members)]),
+        roles: ["zookeeper", "zk-master"]
+            .map(|role| (role.into(), members.clone()))
+            .into(),
         formed: Default::default(),
     }
 }
 
-fn rendered(catalog: &Catalog, role: &str, ids: &[u32], set: &[(&str, &str)]) -> Desired {
+pub fn rendered(catalog: &Catalog, role: &str, ids: &[u32], set: &[(&str, &str)]) -> Desired {
     let set = set
         .iter()
         .map(|(k, v)| ((*k).into(), (*v).into()))
@@ -69,7 +71,7 @@ fn rendered(catalog: &Catalog, role: &str, ids: &[u32], set: &[(&str, &str)]) ->
 fn roles_and_descriptions() {
     let catalog = shipped();
     let names: Vec<_> = catalog.roles().map(|(name, _)| name).collect();
-    assert_eq!(names, ["demo", "zookeeper"]);
+    assert_eq!(names, ["demo", "mesos-agent", "zk-master", "zookeeper"]);
 }
 
 #[test]
@@ -81,6 +83,8 @@ fn zookeeper_of_three() {
         [
             "package:netcat-openbsd",
             "package:zookeeperd",
+            "file:/etc/cloud/cloud.cfg.d/99-cfg-hosts.cfg",
+            "file:/etc/hosts",
             "file:/etc/zookeeper/conf/myid",
             "file:/etc/zookeeper/conf/zoo.cfg",
             "service:zookeeper",
@@ -126,11 +130,14 @@ fn zookeeper_of_one() {
 
 #[test]
 fn a_repository_by_param() {
-    let mut files = roles();
+    let mut files = files();
     let key = b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n".to_vec();
-    files.bytes.insert("base/keys/site.asc".into(), key);
-    let fleet = b"[role.base]\napt_uri = 'http://10.0.0.9/debs'\n".to_vec();
-    files.bytes.insert("fleet.toml".into(), fleet);
+    let fingerprint = "0123456789ABCDEF0123456789ABCDEF01234567";
+    let path = format!("base/keys/{fingerprint}.asc");
+    files.bytes.insert(path, key);
+    let own = "[role.base]\napt_uri = 'http://10.0.0.9/debs'\napt_key = '";
+    let fleet = files.bytes.entry("fleet.toml".into()).or_default();
+    fleet.extend(format!("{own}{fingerprint}'\n").bytes());
     let catalog = Catalog::load(&files)
         .unwrap_or_else(|wrong| panic!("\n{wrong}"))
         .0;
