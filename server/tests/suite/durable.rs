@@ -183,7 +183,7 @@ async fn what_is_acknowledged_is_on_the_disk() {
         token,
         name: "vm-1".into(),
         csr: csr_of("vm-1"),
-        facts: facts("10.0.0.1"),
+        facts: facts("127.0.0.1"),
     };
     let enrolled = door.enroll(request).await.expect("it enrols");
     expect(&["store/log/0"]);
