@@ -142,6 +142,7 @@ fn kinds(host: &Host) -> Result<BTreeSet<String>> {
         "params",
         "set",
         "fleet",
+        "leftovers",
     ];
     let kinds = words.keys().filter(|word| !others.contains(&word.as_str()));
     Ok(kinds.cloned().collect())

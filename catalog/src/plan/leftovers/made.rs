@@ -50,7 +50,7 @@ pub enum Made {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<(bool, Digest)>,
     },
-    /// A user.
+    /// A user; of the password's hash a digest, see [`of_password`].
     User(Box<User>),
     /// A group, with its number where the role gave one.
     Group(Option<u32>),
@@ -129,7 +129,10 @@ impl Made {
                     .as_ref()
                     .map(|key| (key.armoured, key.digest)),
             },
-            Body::User(user) => Made::User(Box::new(user.clone())),
+            Body::User(user) => Made::User(Box::new(User {
+                password_hash: user.password_hash.as_deref().map(of_password),
+                ..user.clone()
+            })),
             Body::Group(group) => Made::Group(group.gid),
             Body::Service(service) => Made::Service {
                 running: service.state.map(|state| state == Activity::Running),
@@ -357,8 +360,12 @@ fn is_user(said: &User, seen: &Present) -> bool {
         && said.authorized_keys.as_ref().is_none_or(|keys| {
             sorted(keys) == sorted(seen.authorized_keys.as_deref().unwrap_or_default())
         })
-        && said
-            .password_hash
-            .as_ref()
-            .is_none_or(|hash| seen.password_hash.as_ref() == Some(hash))
+        && said.password_hash.as_ref().is_none_or(|digest| {
+            seen.password_hash.as_deref().map(of_password).as_ref() == Some(digest)
+        })
+}
+
+/// What the record has of a password's hash, which may be a secret: enough to know it again.
+fn of_password(hash: &str) -> String {
+    Digest::of(hash.as_bytes()).to_string()
 }
