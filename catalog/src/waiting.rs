@@ -29,6 +29,11 @@ pub struct NamePattern {
 }
 
 impl NamePattern {
+    /// As a resource that has no name yet is shown.
+    pub fn shown(&self) -> ResourceId {
+        ResourceId::new(self.kind, self.written.clone())
+    }
+
     /// What all such names begin with.
     pub fn begins(&self) -> &str {
         match self.pieces.first() {
@@ -39,6 +44,11 @@ impl NamePattern {
 }
 
 impl Waiting {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty() && self.nameless.is_empty()
+    }
+
     /// This one waits.
     pub fn add(&mut self, id: ResourceId, incomplete: Incomplete) {
         self.resources.entry(id).or_insert(incomplete);
@@ -74,10 +84,8 @@ impl Waiting {
 
     /// All, as a person reads them: what has no name yet as it is written.
     pub fn all(&self) -> impl Iterator<Item = (ResourceId, &Incomplete)> {
-        let nameless = self.nameless.iter().map(|(pattern, incomplete)| {
-            let id = ResourceId::new(pattern.kind, pattern.written.clone());
-            (id, incomplete)
-        });
+        let nameless = self.nameless();
+        let nameless = nameless.map(|(pattern, incomplete)| (pattern.shown(), incomplete));
         let named = self.resources.iter();
         named
             .map(|(id, incomplete)| (id.clone(), incomplete))

@@ -259,8 +259,7 @@ impl<'a> Draft<'a> {
             return;
         }
         for (pattern, incomplete) in nameless {
-            let id = ResourceId::new(pattern.kind, pattern.written.clone());
-            self.hold(&id, incomplete.clone());
+            self.hold(&pattern.shown(), incomplete.clone());
         }
     }
 

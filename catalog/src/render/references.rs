@@ -240,6 +240,10 @@ impl Known<'_> {
 
     /// For whom something waits that this names, or may name.
     fn incomplete(&self, key: &str, text: &str) -> Option<&Incomplete> {
+        // As nearly always: then no reference is taken apart for it.
+        if self.waiting.is_empty() {
+            return None;
+        }
         match parse(key, text, |id| self.is_declared(id)).ok()? {
             Reference::Exact(id) if self.on.contains(&id) => None,
             Reference::Exact(id) => self.waiting.perhaps(&id),
