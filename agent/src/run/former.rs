@@ -1,5 +1,6 @@
 //! Contents that were there before cfg, beside those of the role.
 
+use super::Context;
 use super::state::StateDir;
 use crate::machine::BlobSource;
 use cfg_catalog::digest::Digest;
@@ -8,9 +9,19 @@ use std::io::{Cursor, Read, Result};
 /// What a run may need: of the role, and of before.
 pub(super) struct Former<'a> {
     /// The role's.
-    pub(super) role: &'a dyn BlobSource,
+    role: &'a dyn BlobSource,
     /// Where those of before are.
-    pub(super) state: &'a StateDir,
+    state: &'a StateDir,
+}
+
+impl<'a> Former<'a> {
+    /// For this run.
+    pub(super) fn of(context: &Context<'a>) -> Self {
+        Self {
+            role: context.blobs,
+            state: context.state,
+        }
+    }
 }
 
 impl BlobSource for Former<'_> {

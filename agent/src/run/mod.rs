@@ -89,10 +89,7 @@ pub enum RunError {
 /// Where no plan could be made.
 pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     let clock = Clock::start();
-    let contents = Former {
-        role: context.blobs,
-        state: context.state,
-    };
+    let contents = Former::of(context);
     let context = &Context {
         blobs: &contents,
         ..*context
@@ -118,10 +115,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         return Err(RunError::NeedsRoot);
     }
     let clock = Clock::start();
-    let contents = Former {
-        role: context.blobs,
-        state: context.state,
-    };
+    let contents = Former::of(context);
     let context = &Context {
         blobs: &contents,
         ..*context

@@ -178,6 +178,14 @@ mod tests {
         enrol(state, name, name, name).unwrap();
     }
 
+    /// It is to be replaced, by whoever has the token "new".
+    fn replace(state: &mut State, name: &str) {
+        let events = state
+            .replace_node(name, token::hash("new"), 60, NOW)
+            .unwrap();
+        fold(state, events);
+    }
+
     /// These machines have made of themselves what there is to be made.
     fn settle(state: &mut State, names: &[&str]) {
         for name in names {
@@ -258,10 +266,7 @@ mod tests {
     fn who_replaces_another_has_its_place_and_its_id() {
         let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
         settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
-        let events = state
-            .replace_node("zk-b", token::hash("new"), 60, NOW)
-            .unwrap();
-        fold(&mut state, events);
+        replace(&mut state, "zk-b");
         assert_eq!(members(&state).len(), 3, "its place is kept");
         let before = state.changed["zk"];
         let place = enrol(&mut state, "new", "vm-9", "k").unwrap();
@@ -280,10 +285,7 @@ mod tests {
     #[test]
     fn who_replaces_another_may_have_its_name() {
         let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
-        let events = state
-            .replace_node("zk-b", token::hash("new"), 60, NOW)
-            .unwrap();
-        fold(&mut state, events);
+        replace(&mut state, "zk-b");
         let place = enrol(&mut state, "new", "zk-b", "other").unwrap();
         assert_eq!((place.id, place.generation), (2, 2));
         assert_eq!(members(&state), ["1 zk-a", "2 zk-b", "3 zk-c"]);
@@ -294,10 +296,7 @@ mod tests {
     fn a_place_that_nobody_is_to_take_is_given_up() {
         let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
         settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
-        let events = state
-            .replace_node("zk-b", token::hash("new"), 60, NOW)
-            .unwrap();
-        fold(&mut state, events);
+        replace(&mut state, "zk-b");
         revoke(&mut state, "zk-b");
         join(&mut state, "zk-d");
         assert_eq!(members(&state), ["1 zk-a", "3 zk-c", "4 zk-d"]);
