@@ -41,6 +41,26 @@ pub struct FleetView {
     pub formed: BTreeSet<String>,
 }
 
+/// How many members of a role may be disrupted at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Limit {
+    /// So many.
+    Count(u32),
+    /// So many of a hundred, rounded down; but one always.
+    Percent(u8),
+}
+
+impl Limit {
+    /// So many of this number of members.
+    pub fn of(self, members: usize) -> usize {
+        match self {
+            Limit::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
+            Limit::Percent(part) => (members.saturating_mul(part.into()) / 100).max(1),
+        }
+    }
+}
+
 /// Which member this machine is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Me {
@@ -51,6 +71,9 @@ pub struct Me {
     /// Whether the others of its role are told of it yet.
     #[serde(default = "yes")]
     pub admitted: bool,
+    /// Whether it came after the others, and not all of them have made of themselves yet what its coming asks for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joining: bool,
 }
 
 fn yes() -> bool {
@@ -74,6 +97,11 @@ pub enum Incomplete {
         /// The role.
         role: String,
     },
+    /// This machine is new among them, and not all of them know it yet.
+    Joining {
+        /// The role.
+        role: String,
+    },
 }
 
 impl fmt::Display for Incomplete {
@@ -81,6 +109,9 @@ impl fmt::Display for Incomplete {
         match self {
             Self::Few { role, have, want } => write!(f, "waiting for {role}: {have} of {want}"),
             Self::NotYet { role } => write!(f, "waiting for its turn to join {role}"),
+            Self::Joining { role } => {
+                write!(f, "waiting until the other members of {role} know this one")
+            }
         }
     }
 }

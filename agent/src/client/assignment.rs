@@ -166,6 +166,7 @@ impl Assignment {
         News {
             sequence: self.envelope.sequence,
             view: self.view.number,
+            probe: 0,
         }
     }
 
@@ -261,6 +262,7 @@ pub(super) mod tests {
             name: "vm-1".into(),
             id: 1,
             admitted: true,
+            joining: false,
         };
         AssignmentReply {
             manifest: manifest.into(),

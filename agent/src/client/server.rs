@@ -123,7 +123,7 @@ impl Server {
     ///
     /// # Errors
     /// As above.
-    pub async fn settle(&self, News { sequence, view }: News) -> Result<(), CallError> {
+    pub async fn settle(&self, News { sequence, view, .. }: News) -> Result<(), CallError> {
         let mut agents = self.agents()?;
         let request = SettleRequest { sequence, view };
         self.answer(channel::within(PATIENCE, agents.settle(request)).await)?;

@@ -87,6 +87,7 @@ impl Choice {
             name: member.name.clone(),
             id: member.id,
             admitted: true,
+            joining: false,
         });
         let leaves = catalog.leaves(name);
         let leaf = leaves.and_then(|leaves| leaves.get(&node).cloned());

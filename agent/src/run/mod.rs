@@ -282,6 +282,7 @@ impl Clock {
             role: Some(context.desired.role.clone()),
             release: context.release,
             view: context.view,
+            without_slot: None,
             partial: context.only.is_some(),
             started: self.began.to_string(),
             took_ms: u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -39,6 +39,7 @@ fn role_of(sequence: u64, text: String) -> AssignmentReply {
         name: "vm-1".into(),
         id: 1,
         admitted: true,
+        joining: false,
     };
     AssignmentReply {
         envelope: serde_json::to_vec(&envelope).unwrap(),
@@ -77,10 +78,11 @@ impl World {
 
     fn offer(&self, sequence: u64, content: &str) {
         *self.peer.script.assignment.lock().unwrap() = Ok(role(sequence, content));
-        self.peer
-            .script
-            .news
-            .send_replace(News { sequence, view: 1 });
+        self.peer.script.news.send_replace(News {
+            sequence,
+            view: 1,
+            probe: 0,
+        });
     }
 
     fn cfg(&self, arguments: &[&str]) -> Command {
@@ -354,6 +356,7 @@ async fn who_waits_for_a_cohort_goes_on_when_it_is_complete() {
         world.peer.script.news.send_replace(News {
             sequence: 1,
             view: count,
+            probe: 0,
         });
     };
     enrolled(1);
@@ -387,6 +390,7 @@ async fn a_release_that_is_too_new_leaves_the_last_role_and_says_so() {
     world.peer.script.news.send_replace(News {
         sequence: 2,
         view: 1,
+        probe: 0,
     });
     std::fs::remove_file(world.motd()).unwrap();
     world.wait_for_motd("one").await;

@@ -364,6 +364,34 @@ impl Agents for Service {
         Ok(Response::new(SettleReply {}))
     }
 
+    async fn take_slot(
+        &self,
+        _: Request<cfg_wire::TakeSlotRequest>,
+    ) -> Result<Response<cfg_wire::TakeSlotReply>, Status> {
+        Err(Status::unimplemented("no slots here"))
+    }
+
+    async fn keep_slot(
+        &self,
+        _: Request<cfg_wire::KeepSlotRequest>,
+    ) -> Result<Response<cfg_wire::KeepSlotReply>, Status> {
+        Err(Status::unimplemented("no slots here"))
+    }
+
+    async fn give_slot(
+        &self,
+        _: Request<cfg_wire::GiveSlotRequest>,
+    ) -> Result<Response<cfg_wire::GiveSlotReply>, Status> {
+        Err(Status::unimplemented("no slots here"))
+    }
+
+    async fn health(
+        &self,
+        _: Request<cfg_wire::HealthRequest>,
+    ) -> Result<Response<cfg_wire::HealthReply>, Status> {
+        Err(Status::unimplemented("no slots here"))
+    }
+
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<Certificate>, Status> {
         let uri = "cfg://fleet/node/vm-1/1".to_string();
         Ok(Response::new(

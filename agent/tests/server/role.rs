@@ -54,6 +54,7 @@ fn role(sequence: u64, files: &[(&str, &[u8])]) -> AssignmentReply {
         name: "vm-1".into(),
         id: 1,
         admitted: true,
+        joining: false,
     };
     AssignmentReply {
         manifest,

@@ -34,6 +34,7 @@ async fn news_are_heard_at_once_and_ticks_wake_nobody() {
     let news = News {
         sequence: 2,
         view: 7,
+        probe: 0,
     };
     peer.script.news.send_replace(news);
     assert_eq!(next(&mut heard).await, Line::Hears(news));

@@ -26,6 +26,9 @@ pub struct Document {
     /// The number of the view of the fleet; none without a server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<u64>,
+    /// Why it disrupted what the machine does without a slot, where a person said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_slot: Option<String>,
     /// Whether nothing was done.
     pub dry_run: bool,
     /// Only some of the role was looked at (`--only`).
@@ -171,6 +174,8 @@ pub struct Head {
     pub release: Option<Digest>,
     /// The number of the view of the fleet.
     pub view: Option<u64>,
+    /// Why it took no slot, where a person said so.
+    pub without_slot: Option<String>,
     /// Only some of the role was looked at.
     pub partial: bool,
     /// When it began, in RFC 3339.
@@ -241,6 +246,7 @@ impl Document {
             role: head.role,
             release: head.release,
             view: head.view,
+            without_slot: head.without_slot,
             dry_run: false,
             partial: head.partial,
             result,

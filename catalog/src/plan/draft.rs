@@ -14,7 +14,6 @@ use super::texts::Texts;
 use super::turn::{Turn, Verdict, turn};
 use super::written;
 use super::{Action, Certainty, Change, Snapshot};
-use crate::fleet::Incomplete;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::directory::Directory;
@@ -142,8 +141,8 @@ struct Draft<'a> {
     renewed: BTreeSet<AbsPath>,
     /// What failed or is skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
-    /// What waits and would be changed else, with whom it waits for.
-    waiting: BTreeMap<ResourceId, Incomplete>,
+    /// What waits and would be changed else, with what it waits for.
+    waiting: BTreeMap<ResourceId, (Why, String)>,
     plan: Plan,
 }
 
@@ -185,8 +184,8 @@ impl<'a> Draft<'a> {
         for change in &mut verdict.changes {
             change.certainty = change.certainty.max(sure);
         }
-        if let Some(incomplete) = self.waits(&step, &verdict) {
-            self.hold(&step.resource, incomplete);
+        if let Some((why, detail)) = self.waits(&step, &verdict) {
+            self.hold(&step.resource, why, detail);
             self.push(step, Vec::new(), Fate::Waits);
             return;
         }
@@ -252,34 +251,44 @@ impl<'a> Draft<'a> {
         let unrendered = |id: &ResourceId| within(id) && self.desired.get(id).is_none();
         let named: Vec<_> = waiting.named().filter(|(id, _)| unrendered(id)).collect();
         for (id, incomplete) in named {
-            self.hold(id, incomplete.clone());
+            self.hold(id, Why::Cohort, incomplete.to_string());
         }
         let mut nameless = waiting.nameless().peekable();
         if nameless.peek().is_none() || !self.desired.resources.iter().all(|r| within(&r.id)) {
             return;
         }
         for (pattern, incomplete) in nameless {
-            self.hold(&pattern.shown(), incomplete.clone());
+            self.hold(&pattern.shown(), Why::Cohort, incomplete.to_string());
         }
     }
 
-    fn hold(&mut self, id: &ResourceId, incomplete: Incomplete) {
+    fn hold(&mut self, id: &ResourceId, why: Why, detail: String) {
         self.plan.held.push(Held {
             resource: id.clone(),
-            why: Why::Cohort,
-            detail: incomplete.to_string(),
+            why,
+            detail: detail.clone(),
         });
-        self.waiting.insert(id.clone(), incomplete);
+        self.waiting.insert(id.clone(), (why, detail));
     }
 
-    /// Whom a turn waits for that would change something. A mask starts nothing, and does not wait.
-    fn waits(&self, step: &Step, verdict: &Verdict) -> Option<Incomplete> {
-        if verdict.is_converged() || step.phase == Phase::Mask {
+    /// What a turn waits for that would change something. A mask starts nothing, and waits for no cohort.
+    fn waits(&self, step: &Step, verdict: &Verdict) -> Option<(Why, String)> {
+        if verdict.is_converged() {
+            return None;
+        }
+        let withheld = &self.desired.withheld;
+        if withheld.resources.contains(&step.resource) {
+            return Some((Why::Slot, withheld.why.clone()));
+        }
+        if step.phase == Phase::Mask {
             return None;
         }
         let own = self.desired.waiting.of(&step.resource);
-        let needs = step.needs.iter().find_map(|need| self.waiting.get(need));
-        own.or(needs).cloned()
+        let own = own.map(|incomplete| (Why::Cohort, incomplete.to_string()));
+        own.or_else(|| {
+            let mut needs = step.needs.iter();
+            needs.find_map(|need| self.waiting.get(need)).cloned()
+        })
     }
 
     fn fate(&self, step: &Step, verdict: &Verdict) -> Fate {

@@ -2,6 +2,7 @@
 
 use crate::digest::Digest;
 use crate::few::Few;
+use crate::fleet::Limit;
 use crate::id::Kind;
 use crate::resource::{Leftovers, Place};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,15 @@ pub struct Part {
     /// So many members of these roles must have enrolled before what reads them is looked at.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub wait_for: BTreeMap<String, u32>,
+    /// How many of its members may be disrupted at a time; none where nobody counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<SlotsDeclared>,
+    /// What a machine that comes after the others leaves until all of them know it: references, unrendered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join_last: Option<Key>,
+    /// After so many seconds unseen a member counts no more; none where it always does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_after_s: Option<u64>,
     /// What becomes of what leaves it.
     #[serde(default, skip_serializing_if = "Leftovers::is_show")]
     pub leftovers: Leftovers,
@@ -122,6 +132,16 @@ pub struct Key {
     pub value: Value,
     /// Where; its role is the one that paths in the value are relative to.
     pub place: Place,
+}
+
+/// How many members of a role may be disrupted at a time, and who of them goes last, unrendered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlotsDeclared {
+    /// So many.
+    pub limit: Limit,
+    /// Succeeds on the member that goes last: a list is argv, a string is for `/bin/sh -c`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<Key>,
 }
 
 /// How a role's health is asked, unrendered.

@@ -5,7 +5,9 @@ mod claims;
 mod cycles;
 mod edit;
 pub(crate) mod engine;
+mod fleet;
 mod instances;
+
 mod quote;
 mod reader;
 pub(crate) mod references;
@@ -19,13 +21,11 @@ pub(crate) mod whole;
 
 use crate::digest::Digest;
 use crate::facts::Facts;
-use crate::fleet::{FleetView, Incomplete, Me};
-use crate::id::{Kind, ResourceId};
-use crate::release::part::{HealthDeclared, Part};
-use crate::resource::{Desired, Health};
+use crate::fleet::{FleetView, Me};
+use crate::release::part::Part;
+use crate::resource::{Desired, Withheld};
 use crate::secrets::Secrets;
-use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
-use crate::text::secrets::Stand;
+use crate::text::diagnostic::{Diagnostics, Spot};
 use crate::text::source::Source;
 use minijinja::value::{Serde, Value};
 use std::collections::BTreeMap;
@@ -96,13 +96,15 @@ pub(crate) fn render_for(
     let mut reader = reader::Reader::new(part, blobs, context, watch, purpose);
     let mut instances = instances::all(part, &mut reader);
     trees::expand(part, &mut instances, &mut reader.wrong);
-    let health = part.health.as_ref().and_then(|h| health(h, &mut reader));
+    let role = fleet::read(part, &mut reader);
     if let Some(incomplete) = reader.incomplete.take() {
-        waits_for_health(&mut instances, &incomplete);
+        fleet::waits(&mut instances, &incomplete);
     }
     let constant = !reader.evaluated;
     let mut wrong = reader.wrong;
     references::resolve(&mut instances, &mut wrong);
+    let joining = inputs.me.is_some_and(|me| me.joining);
+    fleet::join_last(&role, part, joining, &mut instances, &mut wrong);
     references::templates(&mut instances);
     units::check(&instances, &mut wrong);
     edit::share(&mut instances);
@@ -112,7 +114,9 @@ pub(crate) fn render_for(
     let desired = Desired {
         role: part.role.clone(),
         resources,
-        health,
+        health: role.health,
+        slots: role.slots,
+        withheld: Withheld::default(),
         waiting: instances.waiting,
         leftovers: part.leftovers,
         reverts: Default::default(),
@@ -135,38 +139,5 @@ fn filled(part: &Part, blobs: &dyn Blobs, spot: &Spot) -> Spot {
             Source::new(spot.place.role.clone(), spot.place.file.clone(), text).filled(spot)
         }
         Err(_) => spot.clone(),
-    }
-}
-
-/// What cannot be asked whether it is healthy is not started.
-fn waits_for_health(instances: &mut instances::Instances, incomplete: &Incomplete) {
-    let ids = instances.on.iter().map(|instance| &instance.resource.id);
-    let services: Vec<ResourceId> = ids.filter(|id| id.kind == Kind::Service).cloned().collect();
-    for id in services {
-        instances.waiting.add(id, incomplete.clone());
-    }
-}
-
-fn health(declared: &HealthDeclared, reader: &mut reader::Reader<'_>) -> Option<Health> {
-    let key = &declared.command;
-    reader.begin();
-    let given = reader.value(&key.value, &key.place, None);
-    if reader.incomplete.is_some() {
-        return None;
-    }
-    if reader.takes_no_secret(Stand::Fleet("health"), &key.place) {
-        return None;
-    }
-    let given = given?;
-    match given.shell() {
-        Ok(command) => Some(Health {
-            command,
-            timeout_s: declared.timeout_s,
-        }),
-        Err(why) => {
-            let at = &key.place;
-            reader.wrong.push(Diagnostic::error(at, why));
-            None
-        }
     }
 }

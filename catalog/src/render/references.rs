@@ -166,7 +166,7 @@ pub fn resolve(instances: &mut Instances, wrong: &mut Diagnostics) {
                 if let Some(incomplete) = known.incomplete(key, text) {
                     waiting.add(own.clone(), incomplete.clone());
                 }
-                ids.extend(known.resolve(key, text, place, &own, wrong));
+                ids.extend(known.resolve(key, text, place, Some(&own), wrong));
             }
             resolved.insert(key, ids.into_iter().collect());
         }
@@ -184,6 +184,24 @@ pub fn resolve(instances: &mut Instances, wrong: &mut Diagnostics) {
     instances.waiting = waiting;
 }
 
+/// The resources of this machine that a reference outside of them names.
+pub fn named(
+    key: &str,
+    text: &str,
+    place: &Place,
+    instances: &Instances,
+    wrong: &mut Diagnostics,
+) -> Vec<ResourceId> {
+    let on = instances.on.iter().map(|i| i.resource.id.clone()).collect();
+    let known = Known {
+        on: &on,
+        off: &instances.off,
+        patterns: &instances.patterns,
+        waiting: &instances.waiting,
+    };
+    known.resolve(key, text, place, None, wrong)
+}
+
 struct Known<'a> {
     on: &'a BTreeSet<ResourceId>,
     off: &'a BTreeSet<ResourceId>,
@@ -197,7 +215,7 @@ impl Known<'_> {
         key: &str,
         text: &str,
         place: &Place,
-        own: &ResourceId,
+        own: Option<&ResourceId>,
         wrong: &mut Diagnostics,
     ) -> Vec<ResourceId> {
         match parse(key, text, |id| self.is_declared(id)) {
@@ -207,8 +225,8 @@ impl Known<'_> {
                 wrong.push(diagnostic);
                 Vec::new()
             }
-            Ok(Reference::Exact(id)) if id == *own => {
-                let message = format!("`{key}` of {own} names itself");
+            Ok(Reference::Exact(id)) if Some(&id) == own => {
+                let message = format!("`{key}` of {id} names itself");
                 wrong.push(Diagnostic::error(place, message));
                 Vec::new()
             }
@@ -229,7 +247,7 @@ impl Known<'_> {
                     let message = format!("{text:?} matches no resource of the role");
                     wrong.push(Diagnostic::warning(place, message));
                 }
-                found.into_iter().filter(|id| id != own).collect()
+                found.into_iter().filter(|id| Some(id) != own).collect()
             }
         }
     }

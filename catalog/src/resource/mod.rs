@@ -21,6 +21,7 @@ pub mod service;
 pub mod sysctl;
 pub mod version;
 
+use crate::fleet::Limit;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::waiting::Waiting;
@@ -117,6 +118,10 @@ pub struct Desired {
     pub resources: Vec<Resource>,
     /// The role's own judgement of whether the machine does its work.
     pub health: Option<Health>,
+    /// How many members of the role may be disrupted at a time; none where nobody counts.
+    pub slots: Option<Slots>,
+    /// What waits until this machine may disrupt what it does.
+    pub withheld: Withheld,
     /// What becomes of what leaves the role.
     pub leftovers: Leftovers,
     /// Those of the resources that the role does not name: they bring back what was there before cfg.
@@ -124,6 +129,24 @@ pub struct Desired {
     /// What waits until the members of a role are all there; those of it that could not be rendered are not among the
     /// resources.
     pub waiting: Waiting,
+}
+
+/// How many members of a role may be disrupted at a time, and who goes last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slots {
+    /// So many.
+    pub limit: Limit,
+    /// Succeeds on the member that goes last.
+    pub leader: Option<Shell>,
+}
+
+/// What waits for a slot, all for the same reason. See [`crate::plan::disruption`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Withheld {
+    /// Which of the resources.
+    pub resources: BTreeSet<ResourceId>,
+    /// Why there is no slot, for a person.
+    pub why: String,
 }
 
 /// What becomes of what leaves a role.

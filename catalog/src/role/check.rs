@@ -56,12 +56,11 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     for key in role.own.fleet.values() {
         check.fleet_key(key);
     }
-    if let (None, Some(timeout)) = (
-        role.own.fleet.get("health"),
-        role.own.fleet.get("health_timeout"),
-    ) {
-        let message = "`health_timeout` needs health";
-        check.error(timeout, Diagnostic::error(timeout.name_spot(), message));
+    for (name, needed) in [("health_timeout", "health"), ("leader", "max_unavailable")] {
+        if let (None, Some(key)) = (role.own.fleet.get(needed), role.own.fleet.get(name)) {
+            let message = format!("`{name}` needs {needed}");
+            check.error(key, Diagnostic::error(key.name_spot(), message));
+        }
     }
     let Check {
         expressions,
@@ -75,6 +74,9 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     let reads = expressions.reads;
     let wait_for = role.own.fleet.get("wait_for");
     let wait_for = wait_for.map(|key| cohort::wait_for(key, roles, &reads, wrong));
+    if let Some(key) = role.own.fleet.get("join_last") {
+        cohort::join_last(key, &role.own.name, &reads, wrong);
+    }
     Found {
         files: expressions.files,
         reads,

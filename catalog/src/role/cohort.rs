@@ -1,4 +1,4 @@
-//! `wait_for`: how many members of a role must have enrolled before what reads them is looked at.
+//! `wait_for`: how many members of a role must have enrolled before what reads them is looked at; and who joins last.
 
 use super::include::Roles;
 use crate::fleet::MOST_MEMBERS;
@@ -44,6 +44,15 @@ pub fn wait_for(
         }
     }
     cohorts
+}
+
+/// Warns of `join_last` where members come without waiting for one another.
+pub fn join_last(key: &KeyText, role: &str, reads: &BTreeSet<String>, wrong: &mut Diagnostics) {
+    if !reads.contains(role) {
+        let message =
+            format!("nothing of this role reads the members of `{role}`: nobody joins last");
+        wrong.push(Diagnostic::warning(key.name_spot(), message));
+    }
 }
 
 /// Why no machine can have this role, which is named here; none where one can.

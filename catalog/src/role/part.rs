@@ -6,7 +6,7 @@ use super::merge::{Merged, MergedRole};
 use super::{Texts, layers, quorum, sample};
 use crate::release::FORMAT;
 use crate::release::nodes;
-use crate::release::part::{Declared, HealthDeclared, Key, Part};
+use crate::release::part::{Declared, HealthDeclared, Key, Part, SlotsDeclared};
 use crate::render::{self, Inputs, Purpose};
 use crate::resource::Desired;
 use crate::secrets::Secrets;
@@ -54,6 +54,9 @@ pub fn build(
         reads: found.reads.clone(),
         health: health(role),
         wait_for: found.wait_for.clone(),
+        slots: slots(role),
+        join_last: role.own.fleet.get("join_last").map(key),
+        gone_after_s: role.own.fleet.get("gone_after").and_then(seconds),
         leftovers: role.own.leftovers,
     };
     let constant = try_out(&part, role, texts, &leaves, set, &found, wrong);
@@ -81,14 +84,27 @@ fn key(text: &KeyText) -> Key {
     }
 }
 
+fn given(text: &KeyText) -> Given {
+    Given {
+        value: text.node.json(),
+        computed: false,
+    }
+}
+
+fn seconds(text: &KeyText) -> Option<u64> {
+    given(text).duration().ok()
+}
+
+fn slots(role: &MergedRole<'_>) -> Option<SlotsDeclared> {
+    let limit = role.own.fleet.get("max_unavailable")?;
+    Some(SlotsDeclared {
+        limit: given(limit).limit().ok()?,
+        leader: role.own.fleet.get("leader").map(key),
+    })
+}
+
 fn health(role: &MergedRole<'_>) -> Option<HealthDeclared> {
-    let timeout = role.own.fleet.get("health_timeout").and_then(|key| {
-        let given = Given {
-            value: key.node.json(),
-            computed: false,
-        };
-        given.duration().ok()
-    });
+    let timeout = role.own.fleet.get("health_timeout").and_then(seconds);
     Some(HealthDeclared {
         command: key(role.own.fleet.get("health")?),
         timeout_s: timeout.unwrap_or(HEALTH_TIMEOUT_S),

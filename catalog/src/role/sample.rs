@@ -121,5 +121,6 @@ pub fn me(role: &str) -> Me {
         name: format!("{role}-1"),
         id: 1,
         admitted: true,
+        joining: false,
     }
 }

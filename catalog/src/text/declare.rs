@@ -4,7 +4,6 @@ use super::diagnostic::{Diagnostic, Diagnostics, Spot};
 use super::keys;
 use super::names;
 use super::params;
-use super::shape::Shape;
 use super::source::Source;
 use super::tree::{self, Entry, Node, NodeValue};
 use crate::few::Few;
@@ -261,10 +260,6 @@ impl Reading {
         };
         for entry in entries {
             match keys::FLEET.iter().find(|row| row.name == entry.key) {
-                Some(row) if !row.is_here() => {
-                    let message = format!("`{}` of [fleet] is not in this version", row.name);
-                    self.error(&entry.span, message);
-                }
                 Some(row) => {
                     let text = self.key(entry.span.clone(), entry.node.clone());
                     self.role.fleet.insert(row.name.to_owned(), text);
@@ -272,7 +267,7 @@ impl Reading {
                 None => {
                     let spot = self.source.spot(&entry.span);
                     let message = format!("unknown key `{}` of [fleet]", entry.key);
-                    let words = here(keys::FLEET.iter());
+                    let words = names_of(keys::FLEET.iter());
                     self.wrong
                         .push(Diagnostic::error(spot, message).among(&entry.key, words));
                 }
@@ -347,10 +342,6 @@ impl Reading {
         let kind = resource.kind;
         let (word, one) = (kind.word(), kind.one());
         match keys::shape(kind, &entry.key) {
-            Some(Shape::Later) => {
-                let message = format!("`{}` of {one} is not in this version", entry.key);
-                self.error(&entry.span, message);
-            }
             Some(_) => {
                 let key = self.key(entry.span, entry.node);
                 resource.keys.insert(entry.key, key);
@@ -364,7 +355,7 @@ impl Reading {
                     Some(_) => diagnostic.help(format!(
                         "if {whole:?} is the name, quote it: [{word}.{whole:?}]"
                     )),
-                    None => diagnostic.among(&entry.key, here(keys::of(kind))),
+                    None => diagnostic.among(&entry.key, names_of(keys::of(kind))),
                 });
             }
         }
@@ -406,7 +397,6 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(plain)
 }
 
-/// The names of the keys that this version has.
-fn here<'a>(rows: impl Iterator<Item = &'a keys::Key>) -> impl Iterator<Item = &'a str> {
-    rows.filter(|row| row.is_here()).map(|row| row.name)
+fn names_of<'a>(rows: impl Iterator<Item = &'a keys::Key>) -> impl Iterator<Item = &'a str> {
+    rows.map(|row| row.name)
 }

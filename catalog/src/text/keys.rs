@@ -10,7 +10,7 @@ use crate::id::Kind;
 pub struct Key {
     /// As it is written.
     pub name: &'static str,
-    /// What it takes; `Later` where this version has not got it.
+    /// What it takes.
     pub shape: Shape,
     /// What holds without it: a value of TOML in backticks, or some words.
     pub default: &'static str,
@@ -28,19 +28,9 @@ const fn key(name: &'static str, shape: Shape, default: &'static str) -> Key {
     }
 }
 
-/// A key that the format names and a later version brings.
-const fn later(name: &'static str) -> Key {
-    key(name, Shape::Later, "").is("not in this version")
-}
-
 impl Key {
     const fn is(self, meaning: &'static str) -> Key {
         Key { meaning, ..self }
-    }
-
-    /// Whether this version has it.
-    pub fn is_here(&self) -> bool {
-        self.shape != Shape::Later
     }
 }
 
@@ -235,9 +225,16 @@ pub const FLEET: &[Key] = &[
     key("wait_for", Shape::Cohorts, NONE).is(
         "what reads `fleet.members(\"ROLE\")`, or `fleet.peers()`, waits until so many of that role have enrolled",
     ),
-    later("max_unavailable"),
-    later("leader"),
-    later("gone_after"),
+    key("max_unavailable", Shape::Limit, NONE).is(
+        "so many members may be disrupted at a time, see [slots](#slots)",
+    ),
+    key("leader", Shape::Shell, NONE).is("succeeds on the member that goes last"),
+    key("join_last", Shape::References, "`[]`").is(
+        "what a member that comes after the others leaves until all of them have applied that it came",
+    ),
+    key("gone_after", Shape::Duration, NONE).is(
+        "a member unseen for so long leaves counts and views, until it is back",
+    ),
 ];
 
 /// A key whose value is no resource's: a row of the tables around them.
@@ -360,6 +357,10 @@ pub const TYPES: &[(&str, &str)] = &[
         "a table of numbers of members by role, 1 to 10000: `{ zookeeper = 3 }`",
     ),
     (
+        "limit",
+        "a number of members, 1 to 10000, or a part of them: `\"10%\"`, rounded down, but one always",
+    ),
+    (
         "expression",
         "bare, without `{{ }}`: `\"params.port > 1024\"`",
     ),
@@ -403,7 +404,7 @@ impl Shape {
             Shape::Setting => "setting".into(),
             Shape::Debconf => "answers".into(),
             Shape::Cohorts => "cohorts".into(),
-            Shape::Later => "not in this version".into(),
+            Shape::Limit => "limit".into(),
         }
     }
 }
@@ -491,7 +492,7 @@ mod tests {
             .chain(COMMON)
             .chain(FLEET);
         let mut defaults = 0;
-        for row in all.filter(|row| row.is_here()) {
+        for row in all {
             assert!(
                 !row.meaning.is_empty() && !row.default.is_empty(),
                 "{}",

@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub(crate) mod edits;
 pub(crate) mod fleet;
 pub mod keys;
+mod limit;
 pub(crate) mod literal;
 pub(crate) mod names;
 pub mod near;

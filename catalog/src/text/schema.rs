@@ -93,7 +93,7 @@ fn table(rows: impl Iterator<Item = (&'static str, Value)>) -> Value {
 }
 
 fn rows<'a>(rows: impl Iterator<Item = &'a Key>) -> Value {
-    table(rows.filter(|row| row.is_here()).map(|row| {
+    table(rows.map(|row| {
         (
             row.name,
             described(shape(row.shape), row.meaning, row.default),
@@ -234,7 +234,10 @@ fn shape(shape: Shape) -> Value {
             "type": "object",
             "additionalProperties": { "type": "integer", "minimum": 1, "maximum": MOST_MEMBERS },
         }),
-        Shape::Later => json!(false),
+        Shape::Limit => json!({ "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": MOST_MEMBERS },
+            { "type": "string", "pattern": "^([1-9]|[1-9][0-9]|100)%$" },
+        ] }),
     }
 }
 

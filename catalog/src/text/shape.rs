@@ -73,8 +73,8 @@ pub enum Shape {
     Debconf,
     /// Numbers of members by role.
     Cohorts,
-    /// Known to the format, not to this version.
-    Later,
+    /// A number of members, or a part of them.
+    Limit,
 }
 
 /// What a value is called in messages.
@@ -101,7 +101,7 @@ impl Shape {
     /// With what is wrong.
     pub(crate) fn check(self, given: &Given) -> Result<(), String> {
         match self {
-            Shape::Expression | Shape::Each | Shape::Cohorts | Shape::Later => Ok(()),
+            Shape::Expression | Shape::Each | Shape::Cohorts => Ok(()),
             Shape::References => given.references().map(drop),
             Shape::Line => given.line().map(drop),
             Shape::Text => given.text().map(drop),
@@ -124,6 +124,7 @@ impl Shape {
             Shape::Sha256 => given.sha256().map(drop),
             Shape::Setting => given.setting().map(drop),
             Shape::Debconf => given.debconf().map(drop),
+            Shape::Limit => given.limit().map(drop),
         }
     }
 }

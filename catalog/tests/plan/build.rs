@@ -41,6 +41,8 @@ pub fn role(resources: Vec<Resource>) -> Desired {
         waiting: Default::default(),
         leftovers: Default::default(),
         reverts: Default::default(),
+        slots: None,
+        withheld: Default::default(),
     }
 }
 

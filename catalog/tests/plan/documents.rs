@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 fn head() -> Head {
     Head {
+        without_slot: None,
         host: "vm-3".into(),
         run: None,
         role: Some("zookeeper".into()),

@@ -118,6 +118,7 @@ impl Setting {
             name: member.name.clone(),
             id: member.id,
             admitted: true,
+            joining: false,
         });
         let inputs = Inputs {
             facts: &self.facts,

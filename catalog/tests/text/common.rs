@@ -94,6 +94,7 @@ pub fn with_secrets(
         name: "web-3".into(),
         id: 3,
         admitted: true,
+        joining: false,
     };
     let inputs = Inputs {
         facts: &facts(),

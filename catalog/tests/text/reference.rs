@@ -12,8 +12,8 @@ fn row(name: &str, takes: &str, default: &str, meaning: &str) -> Vec<String> {
 }
 
 fn of_keys(rows: &[Key]) -> Vec<Vec<String>> {
-    let here = rows.iter().filter(|row| row.is_here());
-    here.map(|key| row(key.name, &key.shape.word(), key.default, key.meaning))
+    let rows = rows.iter();
+    rows.map(|key| row(key.name, &key.shape.word(), key.default, key.meaning))
         .collect()
 }
 
@@ -34,17 +34,8 @@ fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn later() -> Vec<Vec<String>> {
-    let keys_of =
-        |rows: &[Key]| quoted(rows.iter().filter(|row| !row.is_here()).map(|row| row.name));
-    let mut rows = vec![
-        ("top of role.toml", quoted(keys::ROLE_LATER.iter().copied())),
-        ("`[fleet]`", keys_of(keys::FLEET)),
-    ];
-    rows.extend(Kind::ALL.map(|kind| (kind.word(), keys_of(keys::own(kind)))));
-    rows.retain(|(_, what)| !what.is_empty());
-    rows.into_iter()
-        .map(|(place, what)| vec![place.to_owned(), what])
-        .collect()
+    let words = quoted(keys::ROLE_LATER.iter().copied());
+    vec![vec!["top of role.toml".to_owned(), words]]
 }
 
 #[test]
@@ -88,7 +79,7 @@ fn every_type_is_told() {
         composed.contains(&word) || keys::TYPES.iter().any(|(known, _)| *known == word)
     };
     let all = Kind::ALL.into_iter().flat_map(keys::of).chain(keys::FLEET);
-    for row in all.filter(|row| row.is_here()) {
+    for row in all {
         let word = row.shape.word();
         assert!(
             word.starts_with('`') || known(&word),

@@ -54,6 +54,7 @@ pub fn rendered(catalog: &Catalog, role: &str, ids: &[u32], set: &[(&str, &str)]
         name: "vm-3".into(),
         id: 3,
         admitted: true,
+        joining: false,
     };
     let inputs = Inputs {
         facts: &facts(),

@@ -88,6 +88,7 @@ impl Agents {
             name: name.clone(),
             id: node.id,
             admitted: state.is_member(&name),
+            joining: false,
         };
         Ok(wire::AssignmentReply {
             manifest: release.manifest.to_vec(),
@@ -212,6 +213,7 @@ impl Watch {
                     let word = wire::News {
                         sequence: news.sequence,
                         view: news.view,
+                        probe: 0,
                     };
                     return (Ok(word), Some(self));
                 }
@@ -327,6 +329,34 @@ impl wire::agents_server::Agents for Agents {
             Ok(()) => Ok(Response::new(wire::SettleReply {})),
             Err(refusal) => Err(caller.refuse("what it has made of itself", refusal)),
         }
+    }
+
+    async fn take_slot(
+        &self,
+        _: Request<wire::TakeSlotRequest>,
+    ) -> Result<Response<wire::TakeSlotReply>, Status> {
+        Err(Status::unimplemented("not in this version"))
+    }
+
+    async fn keep_slot(
+        &self,
+        _: Request<wire::KeepSlotRequest>,
+    ) -> Result<Response<wire::KeepSlotReply>, Status> {
+        Err(Status::unimplemented("not in this version"))
+    }
+
+    async fn give_slot(
+        &self,
+        _: Request<wire::GiveSlotRequest>,
+    ) -> Result<Response<wire::GiveSlotReply>, Status> {
+        Err(Status::unimplemented("not in this version"))
+    }
+
+    async fn health(
+        &self,
+        _: Request<wire::HealthRequest>,
+    ) -> Result<Response<wire::HealthReply>, Status> {
+        Err(Status::unimplemented("not in this version"))
     }
 
     async fn renew(

@@ -186,6 +186,8 @@ impl Operators {
                 revoked: node.revoked.is_some(),
                 member: state.is_member(name),
                 connected: self.server.watching.has(name),
+                slot: String::new(),
+                gone: false,
                 last_report: report.map_or(0, |report| report.received_ms / 1000),
                 result: report
                     .map(|report| report.result.clone())

@@ -63,6 +63,9 @@ impl Release {
             (format!("{name}/{path}"), blob)
         });
         let part = Part {
+            slots: None,
+            join_last: None,
+            gone_after_s: None,
             format: FORMAT,
             role: name.to_owned(),
             nodes: nodes::root(&role.leaves),

@@ -64,7 +64,8 @@ async fn news_for_those_whom_it_concerns() {
         next(&mut lone_stream).await,
         News {
             sequence: 1,
-            view: 0
+            view: 0,
+            probe: 0,
         }
     );
 

@@ -428,6 +428,8 @@ fn what_a_role_names_and_nobody_is() {
         waiting: Default::default(),
         leftovers: Default::default(),
         reverts: Default::default(),
+        slots: None,
+        withheld: Default::default(),
     };
     let nobody = Nobody {
         users: ["ghost-of-cfg".into()].into(),

@@ -176,6 +176,8 @@ pub fn desired(resources: Vec<Resource>) -> Desired {
         waiting: Default::default(),
         leftovers: Default::default(),
         reverts: Default::default(),
+        slots: None,
+        withheld: Default::default(),
     }
 }
 
