@@ -263,24 +263,25 @@ impl<'a> Draft<'a> {
     }
 
     fn hold(&mut self, id: &ResourceId, why: Why, detail: String) {
-        self.plan.held.push(Held {
-            resource: id.clone(),
-            why,
-            detail: detail.clone(),
-        });
-        self.waiting.insert(id.clone(), (why, detail));
+        let known = self.waiting.insert(id.clone(), (why, detail.clone()));
+        // One that waits has all its turns waiting.
+        if known.is_none() {
+            self.plan.held.push(Held {
+                resource: id.clone(),
+                why,
+                detail,
+            });
+        }
     }
 
-    /// What a turn waits for that would change something. A mask starts nothing, and waits for no cohort.
+    /// What a turn waits for that would change something. A mask starts nothing, and waits for no cohort. What is withheld waits
+    /// also where nothing is to be done to it before what it is for, which waits too.
     fn waits(&self, step: &Step, verdict: &Verdict) -> Option<(Why, String)> {
-        if verdict.is_converged() {
-            return None;
-        }
         let withheld = &self.desired.withheld;
         if withheld.resources.contains(&step.resource) {
             return Some((Why::Slot, withheld.why.clone()));
         }
-        if step.phase == Phase::Mask {
+        if verdict.is_converged() || step.phase == Phase::Mask {
             return None;
         }
         let own = self.desired.waiting.of(&step.resource);

@@ -2,6 +2,7 @@
 
 pub mod ahead;
 pub mod claims;
+pub mod disruption;
 pub mod document;
 pub mod draft;
 pub mod explain;

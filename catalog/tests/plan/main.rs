@@ -11,4 +11,5 @@ mod orders;
 mod running;
 mod runs;
 mod secrets;
+mod slots;
 mod tables;

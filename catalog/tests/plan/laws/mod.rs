@@ -3,6 +3,7 @@
 mod drift;
 mod failures;
 mod reverts;
+pub mod slots;
 mod world;
 
 use crate::model::enact::{Ran, words};
