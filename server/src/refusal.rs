@@ -129,6 +129,9 @@ pub enum Refusal {
     /// A request that makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// A slot of this number is not, or no more, the caller's.
+    #[error("slot {0} is lost: it was given back, or its time was over")]
+    SlotLost(u64),
     /// A token or node that an operator names does not exist.
     #[error("there is no {0}")]
     NoSuch(String),
@@ -172,6 +175,7 @@ impl Refusal {
             Self::NothingPublished
             | Self::NoSuchRole { .. }
             | Self::Stale { .. }
+            | Self::SlotLost(_)
             | Self::Release(_) => Code::FailedPrecondition,
             // Agents take this code for "upgrade me".
             Self::TooOld { .. } => Code::Unimplemented,

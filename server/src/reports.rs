@@ -14,6 +14,8 @@ use tokio::sync::Mutex;
 const LARGEST: usize = 4 * 1024 * 1024;
 /// Runs that changed something, kept a machine.
 const KEPT: usize = 50;
+/// Characters of a line that a machine says.
+const LINE: usize = 200;
 /// Reads from the store at a time.
 const AT_ONCE: usize = 32;
 
@@ -26,6 +28,10 @@ pub struct Summary {
     pub result: String,
     /// The release it ran, hexadecimal; empty for none.
     pub release: String,
+    /// Why it failed, or what it waits for, in a line; empty for nothing.
+    pub why: String,
+    /// Why it took no slot, where a person said so.
+    pub without_slot: Option<String>,
 }
 
 /// What is read of a document.
@@ -34,6 +40,22 @@ struct Head {
     result: String,
     #[serde(default)]
     release: Option<String>,
+    #[serde(default)]
+    without_slot: Option<String>,
+    #[serde(default)]
+    failures: Vec<Failure>,
+    #[serde(default)]
+    held: Vec<Held>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Held {
+    detail: String,
 }
 
 /// All reports of a store.
@@ -53,11 +75,16 @@ impl Reports {
         }
     }
 
-    /// Keeps a report: as the machine's last, and, if the run did or found anything, among its runs.
+    /// Keeps a report: as the machine's last, and, if the run did or found anything, among its runs. What it says in short.
     ///
     /// # Errors
     /// Where it is no report, or the store does not answer.
-    pub async fn add(&self, node: &str, document: Vec<u8>, now_ms: u64) -> Result<(), Refusal> {
+    pub async fn add(
+        &self,
+        node: &str,
+        document: Vec<u8>,
+        now_ms: u64,
+    ) -> Result<Summary, Refusal> {
         if document.len() > LARGEST {
             return Err(Refusal::Invalid("a report may have 4 MiB".into()));
         }
@@ -73,7 +100,7 @@ impl Reports {
             self.forget_old(node).await?;
         }
         self.store.write(&last(node), bytes).await?;
-        Ok(())
+        Ok(summary)
     }
 
     /// The last report of every machine.
@@ -160,11 +187,28 @@ fn summary(document: &[u8], received_ms: u64) -> Result<Summary, String> {
     if !plain(&head.result) || !plain(&release) {
         return Err("the report: its result or its release is no plain word".into());
     }
+    let failed = head.failures.first().map(|failure| &failure.message);
+    let why = failed.or(head.held.first().map(|held| &held.detail));
     Ok(Summary {
         received_ms,
         result: head.result,
         release,
+        why: why.map(|text| line(text)).unwrap_or_default(),
+        without_slot: head.without_slot.map(|text| line(&text)),
     })
+}
+
+/// The first line of what a machine says, as far as it can stand in a table or a log.
+fn line(text: &str) -> String {
+    let first = text.lines().next().unwrap_or_default().chars();
+    let plain = first.map(|c| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    });
+    plain.take(LINE).collect()
 }
 
 #[cfg(test)]
@@ -179,6 +223,14 @@ mod tests {
             (short.result.as_str(), short.release.as_str()),
             ("applied", "")
         );
+        assert_eq!((short.why.as_str(), short.without_slot), ("", None));
+        let waits = br#"{"result": "waiting", "without_slot": "a\u001bb", "held": [{"detail": "zk-2 is not healthy\nmore"}]}"#;
+        let short = summary(waits, 5).unwrap();
+        assert_eq!(short.why, "zk-2 is not healthy");
+        assert_eq!(short.without_slot.as_deref(), Some("a\u{fffd}b"));
+        let fails =
+            br#"{"result": "failed", "failures": [{"message": "no"}], "held": [{"detail": "x"}]}"#;
+        assert_eq!(summary(fails, 5).unwrap().why, "no");
         for bad in [
             &b""[..],
             b"[]",

@@ -9,6 +9,8 @@ use crate::pki::ca::Ca;
 use crate::release::Releases;
 use crate::reports::Reports;
 use crate::service::held::Held;
+use crate::service::probes::Probes;
+use crate::service::unseen;
 use crate::state::Fleet;
 use crate::store::Store;
 use crate::told::Told;
@@ -53,6 +55,8 @@ pub struct Server {
     pub reports: Reports,
     /// Who watches.
     pub watching: Held,
+    /// What machines are asked of their health.
+    pub probes: Probes,
     /// Who is connected.
     pub connections: Held,
     /// What the log is told of callers.
@@ -96,6 +100,7 @@ impl Server {
             ca: Arc::new(ca),
             certificate_life: Duration::from_secs(u64::from(config.certificate_days) * DAY_S),
             watching: Held::new("streams", STREAMS),
+            probes: Probes::default(),
             connections: Held::new("connections", CONNECTIONS),
             told: Told::default(),
             uploads: Semaphore::new(UPLOADS),
@@ -175,6 +180,7 @@ impl Running {
         }
         tasks.spawn(async move { tls.keep_fresh().await });
         tasks.spawn(server.told.clone().sum_up());
+        tasks.spawn(unseen::watch(server.clone()));
         let (fleet, store) = (&server.fleet, server.store.name());
         info!("fleet {} from {store}, CA {}", fleet.name, fleet.ca);
         info!("machines and operators at {address}, enrolment at {enrol_address}");

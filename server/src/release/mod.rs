@@ -4,6 +4,7 @@ pub mod publish;
 
 use crate::log::LogError;
 use crate::refusal::Refusal;
+use crate::state::event::SlotRule;
 use crate::store::Store;
 use bytes::Bytes;
 use cfg_catalog::digest::Digest;
@@ -63,6 +64,10 @@ pub struct LoadedRole {
     pub reads: BTreeSet<String>,
     /// So many of its own members it waits for.
     pub cohort: Option<u32>,
+    /// How many of its members may be disrupted at a time.
+    pub slots: Option<SlotRule>,
+    /// After so many seconds unseen its members count no more.
+    pub gone_after: Option<u64>,
     /// What its machines may fetch, its part too.
     closed: BTreeSet<Digest>,
     layers: BTreeMap<String, String>,
@@ -104,6 +109,11 @@ impl LoadedRole {
             part: bytes,
             reads: part.reads.clone(),
             cohort: part.wait_for.get(&part.role).copied(),
+            slots: part.slots.as_ref().map(|slots| SlotRule {
+                limit: slots.limit,
+                leader: slots.leader.is_some(),
+            }),
+            gone_after: part.gone_after_s,
             closed,
             layers,
             tree,

@@ -66,16 +66,12 @@ pub async fn check(
         return Err(refused(why));
     }
     all_there(store, blobs).await?;
-    let reads = roles
-        .iter()
-        .map(|(role, loaded)| (role.clone(), loaded.reads.clone()));
-    let cohorts = roles
-        .iter()
-        .filter_map(|(role, loaded)| Some((role.clone(), loaded.cohort?)));
     let candidate = Candidate {
         release: Digest::of(&submitted.manifest),
-        reads: reads.collect(),
-        cohorts: cohorts.collect(),
+        reads: of_each(&roles, |role| Some(role.reads.clone())),
+        cohorts: of_each(&roles, |role| role.cohort),
+        slots: of_each(&roles, |role| role.slots),
+        gone_after: of_each(&roles, |role| role.gone_after),
         over,
     };
     let loaded = LoadedRelease {
@@ -84,6 +80,15 @@ pub async fn check(
         roles,
     };
     Ok((loaded, candidate))
+}
+
+/// What a release says of each role of which it says it.
+fn of_each<T>(
+    roles: &BTreeMap<String, LoadedRole>,
+    says: impl Fn(&LoadedRole) -> Option<T>,
+) -> BTreeMap<String, T> {
+    let said = |(role, loaded): (&String, &LoadedRole)| Some((role.clone(), says(loaded)?));
+    roles.iter().filter_map(said).collect()
 }
 
 /// Stores what a publish brings beside the blobs.

@@ -7,9 +7,11 @@ use crate::pki::request;
 use crate::refusal::Refusal;
 use crate::server::Server;
 use crate::service::held::Hold;
+use crate::service::{slots, unseen};
 use crate::state::cohort::Settled;
 use crate::state::fleet::News;
 use crate::state::identity::Who;
+use crate::state::slot::Asked;
 use crate::state::{Node, State};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::fleet::Me;
@@ -48,9 +50,10 @@ impl Agents {
     }
 
     async fn open_watch(&self, caller: &Caller, facts: &[u8]) -> Result<Watch, Refusal> {
-        let (name, _) = self.node(caller).await?;
+        let (name, node) = self.node(caller).await?;
         let about = self.server.about(facts, caller)?;
         let hold = self.server.watching.add(&name)?;
+        unseen::back(&self.server, &name).await?;
         // Ten thousand agents come back at once after a restart, and nearly all say what is known.
         if !self.server.log.state().change(&name, &about)?.is_empty() {
             let by = format!("node {name}");
@@ -60,6 +63,7 @@ impl Agents {
         Ok(Watch {
             caller: caller.clone(),
             states: self.server.log.subscribe(),
+            probe: self.server.probes.of(&node.role).number(),
             said: None,
             _hold: hold,
         })
@@ -88,7 +92,7 @@ impl Agents {
             name: name.clone(),
             id: node.id,
             admitted: state.is_member(&name),
-            joining: false,
+            joining: state.joining.contains(&name),
         };
         Ok(wire::AssignmentReply {
             manifest: release.manifest.to_vec(),
@@ -96,7 +100,7 @@ impl Agents {
             part: role.part.to_vec(),
             leaf: leaf.map(<[u8]>::to_vec).unwrap_or_default(),
             proof: json(&role.prove(&name))?,
-            view: json(&state.view(&role.reads))?,
+            view: json(&state.view(&node, &role.reads))?,
             me: json(&me)?,
             role: node.role,
         })
@@ -197,7 +201,9 @@ impl Agents {
 struct Watch {
     caller: Caller,
     states: watch::Receiver<Arc<State>>,
-    said: Option<News>,
+    /// What machines of its role are asked.
+    probe: watch::Receiver<u64>,
+    said: Option<(News, u64)>,
     _hold: Hold,
 }
 
@@ -206,14 +212,15 @@ impl Watch {
     async fn next(mut self) -> (Result<wire::News, Status>, Option<Self>) {
         loop {
             let state = self.states.borrow_and_update().clone();
+            let probe = *self.probe.borrow_and_update();
             match still(&self.caller, &state) {
                 Err(refusal) => return (Err(self.caller.refuse("its stream ends", refusal)), None),
-                Ok(news) if self.said != Some(news) => {
-                    self.said = Some(news);
+                Ok(news) if self.said != Some((news, probe)) => {
+                    self.said = Some((news, probe));
                     let word = wire::News {
                         sequence: news.sequence,
                         view: news.view,
-                        probe: 0,
+                        probe,
                     };
                     return (Ok(word), Some(self));
                 }
@@ -227,6 +234,8 @@ impl Watch {
                 changed = self.states.changed() => if changed.is_err() {
                     return (Err(Refusal::Stopping.into()), None);
                 },
+                // Its sender lives as long as the server.
+                _ = self.probe.changed() => {}
                 // Said again: a tick.
                 () = tokio::time::sleep(TICK.min(left)) => self.said = None,
             }
@@ -308,10 +317,12 @@ impl wire::agents_server::Agents for Agents {
         let stored = async {
             let (name, _) = self.node(&caller).await?;
             let document = request.into_inner().document;
-            self.server
-                .reports
-                .add(&name, document, clock::now_ms())
-                .await
+            let reports = &self.server.reports;
+            let summary = reports.add(&name, document, clock::now_ms()).await?;
+            match summary.without_slot {
+                Some(why) => slots::waived(&self.server, name, why).await,
+                None => Ok(()),
+            }
         };
         match stored.await {
             Ok(()) => Ok(Response::new(wire::ReportReply {})),
@@ -333,30 +344,68 @@ impl wire::agents_server::Agents for Agents {
 
     async fn take_slot(
         &self,
-        _: Request<wire::TakeSlotRequest>,
+        request: Request<wire::TakeSlotRequest>,
     ) -> Result<Response<wire::TakeSlotReply>, Status> {
-        Err(Status::unimplemented("not in this version"))
+        let caller = caller(&request)?;
+        let wire::TakeSlotRequest {
+            sequence,
+            view,
+            leads,
+        } = *request.get_ref();
+        let of = Settled { sequence, view };
+        let taken = async {
+            let node = self.node(&caller).await?;
+            slots::take(&self.server, node, Asked { of, leads }).await
+        };
+        let taken = taken.await.map(Response::new);
+        taken.map_err(|refusal| caller.refuse("a slot", refusal))
     }
 
     async fn keep_slot(
         &self,
-        _: Request<wire::KeepSlotRequest>,
+        request: Request<wire::KeepSlotRequest>,
     ) -> Result<Response<wire::KeepSlotReply>, Status> {
-        Err(Status::unimplemented("not in this version"))
+        let caller = caller(&request)?;
+        let kept = async {
+            let (name, _) = self.node(&caller).await?;
+            slots::keep(&self.server, name, request.get_ref().fence).await
+        };
+        match kept.await {
+            Ok(()) => Ok(Response::new(wire::KeepSlotReply {})),
+            Err(refusal) => Err(caller.refuse("to keep its slot", refusal)),
+        }
     }
 
     async fn give_slot(
         &self,
-        _: Request<wire::GiveSlotRequest>,
+        request: Request<wire::GiveSlotRequest>,
     ) -> Result<Response<wire::GiveSlotReply>, Status> {
-        Err(Status::unimplemented("not in this version"))
+        let caller = caller(&request)?;
+        let wire::GiveSlotRequest { fence, healthy } = *request.get_ref();
+        let given = async {
+            let (name, _) = self.node(&caller).await?;
+            slots::give(&self.server, name, fence, healthy).await
+        };
+        match given.await {
+            Ok(()) => Ok(Response::new(wire::GiveSlotReply {})),
+            Err(refusal) => Err(caller.refuse("to give its slot back", refusal)),
+        }
     }
 
     async fn health(
         &self,
-        _: Request<wire::HealthRequest>,
+        request: Request<wire::HealthRequest>,
     ) -> Result<Response<wire::HealthReply>, Status> {
-        Err(Status::unimplemented("not in this version"))
+        let caller = caller(&request)?;
+        let wire::HealthRequest { probe, healthy } = *request.get_ref();
+        match self.node(&caller).await {
+            Ok((name, node)) => {
+                let role = self.server.probes.of(&node.role);
+                role.answer(&name, probe, healthy);
+                Ok(Response::new(wire::HealthReply {}))
+            }
+            Err(refusal) => Err(caller.refuse("its health", refusal)),
+        }
     }
 
     async fn renew(

@@ -4,6 +4,9 @@ pub mod agents;
 pub mod enrolment;
 pub mod held;
 pub mod operators;
+pub mod probes;
+pub mod slots;
+pub mod unseen;
 
 use crate::listen::Caller;
 use crate::pki::peer::Peer;

@@ -176,6 +176,7 @@ impl Operators {
     async fn all_nodes(&self) -> Result<wire::FleetReply, Refusal> {
         let state = self.server.log.level().await?;
         let reports = self.server.reports.all().await?;
+        let now = clock::now();
         let node = |(name, node): (&String, &crate::state::Node)| {
             let report = reports.get(name);
             wire::Node {
@@ -186,8 +187,13 @@ impl Operators {
                 revoked: node.revoked.is_some(),
                 member: state.is_member(name),
                 connected: self.server.watching.has(name),
-                slot: String::new(),
-                gone: false,
+                slot: match state.slots.get(name) {
+                    Some(slot) if slot.failed => "failed".to_owned(),
+                    Some(slot) if slot.is_held(now) => "held".to_owned(),
+                    _ => String::new(),
+                },
+                gone: state.gone.contains(name),
+                why: report.map(|report| report.why.clone()).unwrap_or_default(),
                 last_report: report.map_or(0, |report| report.received_ms / 1000),
                 result: report
                     .map(|report| report.result.clone())

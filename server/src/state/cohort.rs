@@ -1,8 +1,8 @@
 //! Who is a member of a role, as the others are told. In a role that reads its own members one comes or goes at a time,
 //! and the next when all who live have made of the last what they had to.
 
-use super::State;
 use super::event::Event;
+use super::{Misfit, Node, State};
 use crate::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -31,7 +31,10 @@ impl State {
                 settled.sequence, settled.view
             )));
         }
-        if !self.is_stepwise(&node.role) || settled <= node.settled {
+        let asked = self.is_stepwise(&node.role) || self.has_leader(&node.role);
+        let mends = self.slots.get(name).is_some_and(|slot| slot.failed);
+        let is_news = (settled > node.settled && asked) || (settled >= node.settled && mends);
+        if !is_news {
             return Ok(Vec::new());
         }
         Ok(vec![Event::NodeSettled {
@@ -53,31 +56,60 @@ impl State {
         let mut leaving = self.leaving(role).map(|name| Event::MemberLeft {
             name: name.to_owned(),
         });
-        let mut joining = self.joining(role).into_iter().map(|name| {
+        let mut coming = self.candidates(role).into_iter().map(|name| {
             let name = name.to_owned();
             Event::MemberAdmitted { name }
         });
         if !self.is_stepwise(role) {
-            return leaving.chain(joining).collect();
+            return leaving.chain(coming).collect();
         }
         let (members, cohort) = (self.member_names(role).len(), self.cohort(role));
         if !self.formed.contains(role) {
             // Nothing was made of the list yet, nor will be while it is too short.
             let missing = cohort.saturating_sub(members).max(1);
-            return leaving.chain(joining.take(missing)).collect();
+            return leaving.chain(coming.take(missing)).collect();
+        }
+        if let Some(known) = self.known_to_all(role) {
+            return vec![known];
         }
         if !self.is_settled(role) {
             return Vec::new();
         }
-        // A list that was whole once is never too short again: who goes last makes room for somebody.
-        match (leaving.next(), members > cohort) {
-            (None, _) => joining.take(1).collect(),
-            (Some(leaves), true) => vec![leaves],
-            (Some(leaves), false) => match joining.next() {
-                Some(joins) => vec![leaves, joins],
-                None => Vec::new(),
-            },
+        // A list that was whole once is never too short again: who goes last makes room for somebody. Who is gone leaves in any
+        // case, since the role says so.
+        let Some(leaves) = leaving.next() else {
+            return coming.take(1).collect();
+        };
+        let gone = matches!(&leaves, Event::MemberLeft { name } if self.gone.contains(name));
+        match coming.next() {
+            _ if gone || members > cohort => vec![leaves],
+            Some(comes) => vec![leaves, comes],
+            None => Vec::new(),
         }
+    }
+
+    /// That one who came is new no more: all others who live have made of its coming what they had to.
+    fn known_to_all(&self, role: &str) -> Option<Event> {
+        let members = self.member_names(role);
+        let name = members.iter().find(|name| self.joining.contains(*name))?;
+        let changed = self.changed.get(role).copied().unwrap_or(0);
+        let mut others = members.iter().filter(|other| *other != name);
+        let known = others.all(|other| !self.lives(other) || self.has_made(other, changed));
+        let name = name.clone();
+        known.then_some(Event::MemberJoined { name })
+    }
+
+    /// A member comes. In a role that reads its own members, and had as many as it waits for, it is new among them.
+    pub(super) fn admit(&mut self, name: &str) -> Result<(), Misfit> {
+        let role = self.node_mut(name)?.role.clone();
+        if self.is_stepwise(&role) && self.formed.contains(&role) {
+            self.joining.insert(name.to_owned());
+        }
+        let members = self.members.entry(role.clone()).or_default();
+        members.insert(name.to_owned());
+        self.form(&role);
+        self.touch(role);
+        Ok(())
     }
 
     /// Notes that a role has as many members as it waits for: from now on they come and go one at a time.
@@ -113,36 +145,52 @@ impl State {
     /// Whether all members that live have made of the present list what they had to.
     fn is_settled(&self, role: &str) -> bool {
         let changed = self.changed.get(role).copied().unwrap_or(0);
-        let names = self.member_names(role).iter();
-        let mut nodes = names.filter_map(|name| self.nodes.get(name));
-        nodes.all(|node| node.revoked.is_some() || node.settled.view >= changed)
+        let mut names = self.member_names(role).iter();
+        names.all(|name| !self.lives(name) || self.has_made(name, changed))
     }
 
-    /// Members who are shut out, and whose place nobody is to take.
+    /// Whether anything is to be expected of a machine.
+    pub(super) fn lives(&self, name: &str) -> bool {
+        let node = self.nodes.get(name);
+        node.is_some_and(|node| node.revoked.is_none()) && !self.gone.contains(name)
+    }
+
+    /// Whether it has made of itself what a view of this number says, and what it was to look at since.
+    fn has_made(&self, name: &str, view: u64) -> bool {
+        let node = self.nodes.get(name);
+        node.is_some_and(|node| node.settled.view >= view.max(node.nudged))
+    }
+
+    /// Members who are gone, or shut out so that nobody is to take their place.
     fn leaving(&self, role: &str) -> impl Iterator<Item = &str> {
-        let shut_out = |name: &&String| {
+        let over = |name: &&String| {
             let node = self.nodes.get(*name);
-            node.is_none_or(|node| node.revoked.is_some() && !node.replaced)
+            let shut_out = node.is_none_or(|node| node.revoked.is_some() && !node.replaced);
+            shut_out || self.gone.contains(*name)
         };
         self.member_names(role)
             .iter()
-            .filter(shut_out)
+            .filter(over)
             .map(String::as_str)
     }
 
-    /// Machines of the role of whom nobody is told yet, by id.
-    fn joining(&self, role: &str) -> Vec<&str> {
+    /// Machines of the role of whom nobody is told yet, by id. Where members come one at a time, one that has not made of itself yet
+    /// what it can alone would keep the others waiting.
+    fn candidates(&self, role: &str) -> Vec<&str> {
         let members = self.member_names(role);
-        let mut joining: Vec<(u32, &str)> = self
+        let late = self.is_stepwise(role) && self.formed.contains(role);
+        let ready = |node: &Node| !late || node.settled.sequence >= self.sequence();
+        let mut coming: Vec<(u32, &str)> = self
             .nodes
             .iter()
             .filter(|(name, node)| {
-                node.role == role && node.revoked.is_none() && !members.contains(*name)
+                let new = node.role == role && !members.contains(*name);
+                new && self.lives(name) && ready(node)
             })
             .map(|(name, node)| (node.id, name.as_str()))
             .collect();
-        joining.sort_unstable();
-        joining.into_iter().map(|(_, name)| name).collect()
+        coming.sort_unstable();
+        coming.into_iter().map(|(_, name)| name).collect()
     }
 
     pub(super) fn member_names(&self, role: &str) -> &BTreeSet<String> {
@@ -176,6 +224,10 @@ mod tests {
         let of_role = name.split('-').next().unwrap();
         make_token(state, name, role(of_role), 1, 60);
         enrol(state, name, name, name).unwrap();
+        // It makes of itself what it can alone, and waits for its turn.
+        if !state.is_member(name) {
+            settle(state, &[name]);
+        }
     }
 
     /// It is to be replaced, by whoever has the token "new".
@@ -213,12 +265,64 @@ mod tests {
         assert!(state.is_member("web-a"), "nobody reads web");
         settle(&mut state, &["zk-a", "zk-b", "web-a"]);
         assert_eq!(members(&state).len(), 3, "zk-c is not there yet");
+        assert!(state.joining.is_empty(), "those came together");
         settle(&mut state, &["zk-c"]);
         assert_eq!(members(&state)[3..], ["4 zk-d"]);
-        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        settle(&mut state, &["zk-d", "zk-a", "zk-b"]);
+        assert!(state.joining.contains("zk-d"), "zk-c does not know it");
+        let before = state.news(&state.nodes["zk-d"]);
+        settle(&mut state, &["zk-c"]);
+        assert!(state.joining.is_empty());
+        assert!(
+            state.news(&state.nodes["zk-d"]).view > before.view,
+            "it is told"
+        );
         assert_eq!(members(&state).len(), 4, "the new one must be there too");
         settle(&mut state, &["zk-d"]);
         assert_eq!(members(&state)[4..], ["5 zk-e"]);
+    }
+
+    #[test]
+    fn one_that_cannot_make_anything_of_itself_keeps_nobody_waiting() {
+        let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        make_token(&mut state, "zk-d", role("zk"), 1, 60);
+        enrol(&mut state, "zk-d", "zk-d", "zk-d").unwrap();
+        assert_eq!(members(&state).len(), 3, "it has not said that it is ready");
+        join(&mut state, "zk-e");
+        assert_eq!(members(&state)[3..], ["5 zk-e"]);
+    }
+
+    #[test]
+    fn who_is_gone_leaves_and_comes_back_as_one_who_is_new() {
+        let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        let mut candidate = candidate("r2", &[("zk", &["zk"])], Over::Anything);
+        candidate.cohorts.insert("zk".into(), 3);
+        candidate.gone_after.insert("zk".into(), 60);
+        let (events, _) = state.publish(&candidate).unwrap();
+        fold(&mut state, events);
+        let patient: Vec<_> = state
+            .patient()
+            .map(|(name, after)| (name.as_str(), after))
+            .collect();
+        assert_eq!(patient, [("zk-a", 60), ("zk-b", 60), ("zk-c", 60)]);
+        let lost = ["zk-b".to_owned(), "web-x".to_owned()].into();
+        let events = state.lose(&lost);
+        fold(&mut state, events);
+        assert_eq!(
+            members(&state),
+            ["1 zk-a", "3 zk-c"],
+            "even where too few are left"
+        );
+        assert_eq!(state.lose(&lost), [], "twice is once");
+        let events = state.find("zk-b");
+        fold(&mut state, events);
+        assert_eq!(members(&state).len(), 2, "the others are not level");
+        settle(&mut state, &["zk-a", "zk-c", "zk-b"]);
+        assert_eq!(members(&state), ["1 zk-a", "2 zk-b", "3 zk-c"]);
+        assert!(state.joining.contains("zk-b"));
+        assert_eq!(state.find("zk-b"), []);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::cohort::Settled;
 use cfg_catalog::digest::Digest;
+use cfg_catalog::fleet::Limit;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -99,6 +100,51 @@ pub enum Event {
         /// Its name.
         name: String,
     },
+    /// The others have made of themselves that it came: it is new among them no more.
+    MemberJoined {
+        /// Its name.
+        name: String,
+    },
+    /// A machine was unseen for as long as its role allows.
+    NodeGone {
+        /// Its name.
+        name: String,
+    },
+    /// One that was gone is there again.
+    NodeBack {
+        /// Its name.
+        name: String,
+    },
+    /// A machine may disrupt what it does.
+    SlotTaken {
+        /// Its name.
+        name: String,
+        /// Names the slot; rises with each.
+        fence: u64,
+        /// Until when, seconds since 1970, unless it is kept.
+        until: u64,
+    },
+    /// It may for longer.
+    SlotKept {
+        /// Its name.
+        name: String,
+        /// Until when.
+        until: u64,
+    },
+    /// It has done so.
+    SlotGiven {
+        /// Its name.
+        name: String,
+        /// Whether it was healthy after it.
+        healthy: bool,
+    },
+    /// It did so without a slot, since a person said so.
+    SlotWaived {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: String,
+    },
     /// An operator got an identity.
     OperatorEnrolled {
         /// The name.
@@ -128,6 +174,22 @@ pub struct Published {
     /// So many of their own members they wait for; none where they do not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cohorts: BTreeMap<String, u32>,
+    /// How many of their members may be disrupted at a time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slots: BTreeMap<String, SlotRule>,
+    /// After so many seconds unseen their members count no more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gone_after: BTreeMap<String, u64>,
+}
+
+/// How slots are given in a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotRule {
+    /// So many at a time.
+    pub limit: Limit,
+    /// Whether one of them goes last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leader: bool,
 }
 
 /// What a token may be used for.

@@ -22,14 +22,14 @@ impl State {
     pub fn news(&self, node: &Node) -> News {
         News {
             sequence: self.sequence(),
-            view: self.view_number(self.reads(&node.role)),
+            view: self.view_number(self.reads(&node.role)).max(node.nudged),
         }
     }
 
-    /// The fleet as a machine that reads these roles sees it.
-    pub fn view(&self, reads: &BTreeSet<String>) -> FleetView {
+    /// The fleet as this machine sees it, whose role reads these.
+    pub fn view(&self, node: &Node, reads: &BTreeSet<String>) -> FleetView {
         let mut view = FleetView {
-            number: self.view_number(Some(reads)),
+            number: self.view_number(Some(reads)).max(node.nudged),
             ..FleetView::default()
         };
         for role in reads {
@@ -118,6 +118,31 @@ impl State {
             },
         );
         Ok(events)
+    }
+
+    /// Machines that count no more when they are unseen for so many seconds, and count now.
+    pub fn patient(&self) -> impl Iterator<Item = (&String, u64)> {
+        let release = self.release.as_ref();
+        let after = move |role: &String| release?.gone_after.get(role).copied();
+        let nodes = self.nodes.iter().filter(|(name, _)| self.lives(name));
+        nodes.filter_map(move |(name, node)| Some((name, after(&node.role)?)))
+    }
+
+    /// These count no more, those of them that do.
+    pub fn lose(&self, names: &BTreeSet<String>) -> Vec<Event> {
+        let patient = self.patient().filter(|(name, _)| names.contains(*name));
+        patient
+            .map(|(name, _)| Event::NodeGone { name: name.clone() })
+            .collect()
+    }
+
+    /// One that was gone is there again.
+    pub fn find(&self, name: &str) -> Vec<Event> {
+        let name = name.to_owned();
+        match self.gone.contains(&name) {
+            true => vec![Event::NodeBack { name }],
+            false => Vec::new(),
+        }
     }
 
     fn reads(&self, role: &str) -> Option<&BTreeSet<String>> {

@@ -7,6 +7,7 @@ pub mod fleet;
 pub mod identity;
 pub mod name;
 pub mod publish;
+pub mod slot;
 pub mod token;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ use cfg_catalog::digest::Digest;
 use cohort::Settled;
 use event::{About, Event, Published, Purpose, Record};
 use serde::{Deserialize, Serialize};
+use slot::Slot;
 use std::collections::{BTreeMap, BTreeSet};
 use token::Token;
 
@@ -46,6 +48,15 @@ pub struct State {
     pub formed: BTreeSet<String>,
     /// When the list of a role's members last changed, as a count of events.
     pub changed: BTreeMap<String, u64>,
+    /// Members who came after the others, of whom some have not made of that yet what they had to.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub joining: BTreeSet<String>,
+    /// Machines that were unseen for as long as their role allows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub gone: BTreeSet<String>,
+    /// By machine: what it may disrupt now, or was not healthy after.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slots: BTreeMap<String, Slot>,
 }
 
 /// Whose log this is.
@@ -80,6 +91,13 @@ pub struct Node {
     /// What it has made of itself, as far as anybody asks.
     #[serde(default)]
     pub settled: Settled,
+    /// When it was last to look at itself anew, though nobody came or went; as a count of events.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub nudged: u64,
+}
+
+fn is_never(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A person with a certificate.
@@ -134,21 +152,34 @@ impl State {
             }
             Event::NodeRevoked { name } => self.shut_out(name, false)?,
             Event::NodeReplaced { name } => self.shut_out(name, true)?,
-            Event::NodeSettled { name, settled } => self.node_mut(name)?.settled = *settled,
-            Event::MemberAdmitted { name } => {
-                let role = self.node_mut(name)?.role.clone();
-                self.members
-                    .entry(role.clone())
-                    .or_default()
-                    .insert(name.clone());
-                self.form(&role);
-                self.touch(role);
+            Event::NodeSettled { name, settled } => {
+                self.node_mut(name)?.settled = *settled;
+                // What it made of itself since makes good what it was not healthy after.
+                self.slots.retain(|of, slot| of != name || !slot.failed);
             }
+            Event::MemberAdmitted { name } => self.admit(name)?,
             Event::MemberLeft { name } => {
                 let role = self.node_mut(name)?.role.clone();
                 self.members.entry(role.clone()).or_default().remove(name);
+                self.forget(name);
                 self.touch(role);
             }
+            Event::MemberJoined { name } => {
+                let now = self.events;
+                self.node_mut(name)?.nudged = now;
+                self.joining.remove(name);
+            }
+            Event::NodeGone { name } => {
+                self.node_mut(name)?;
+                self.gone.insert(name.clone());
+            }
+            Event::NodeBack { name } => {
+                self.gone.remove(name);
+            }
+            Event::SlotTaken { .. }
+            | Event::SlotKept { .. }
+            | Event::SlotGiven { .. }
+            | Event::SlotWaived { .. } => self.fold_slot(&record.event)?,
             Event::OperatorEnrolled { name, key, token } => {
                 self.spend(token)?;
                 let operator = Operator {
@@ -182,7 +213,14 @@ impl State {
         let node = self.node_mut(name)?;
         node.revoked.get_or_insert(now);
         node.replaced = replaced;
+        self.forget(name);
         Ok(())
+    }
+
+    /// What was true of it as a member is true no more.
+    fn forget(&mut self, name: &str) {
+        self.joining.remove(name);
+        self.slots.remove(name);
     }
 
     fn add_node(&mut self, event: &Event) {
@@ -209,8 +247,11 @@ impl State {
             revoked: None,
             replaced: false,
             settled: Settled::default(),
+            nudged: 0,
         };
         self.nodes.insert(name.clone(), node);
+        self.forget(name);
+        self.gone.remove(name);
         let ids = self.ids.entry(role.clone()).or_default();
         let members = self.members.entry(role.clone()).or_default();
         if let Some(before) = replaces {

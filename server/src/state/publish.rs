@@ -1,7 +1,7 @@
 //! Which release is current.
 
 use super::State;
-use super::event::{Event, Published};
+use super::event::{Event, Published, SlotRule};
 use crate::refusal::Refusal;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::release::{Envelope, FORMAT};
@@ -25,6 +25,10 @@ pub struct Candidate {
     pub reads: BTreeMap<String, BTreeSet<String>>,
     /// So many of their own members they wait for.
     pub cohorts: BTreeMap<String, u32>,
+    /// How many of their members may be disrupted at a time.
+    pub slots: BTreeMap<String, SlotRule>,
+    /// After so many seconds unseen their members count no more.
+    pub gone_after: BTreeMap<String, u64>,
     /// What it may follow.
     pub over: Over,
 }
@@ -62,6 +66,8 @@ impl State {
             envelope: bytes.clone(),
             reads: candidate.reads.clone(),
             cohorts: candidate.cohorts.clone(),
+            slots: candidate.slots.clone(),
+            gone_after: candidate.gone_after.clone(),
         };
         Ok((vec![Event::Published(published)], bytes))
     }

@@ -109,6 +109,8 @@ pub(super) fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) ->
         release: Digest::of(release.as_bytes()),
         reads: reads.collect(),
         cohorts: BTreeMap::new(),
+        slots: BTreeMap::new(),
+        gone_after: BTreeMap::new(),
         over,
     }
 }
@@ -290,7 +292,7 @@ fn the_view_moves_only_for_those_who_read() {
     change(&mut state, "zk-1", "10.0.0.7");
     let after = views(&state);
     assert!(after[0] > before[0] && after[1] > before[1] && after[2] == 0);
-    let view = state.view(&BTreeSet::from(["zk".to_owned()]));
+    let view = state.view(&state.nodes["zk-1"], &BTreeSet::from(["zk".to_owned()]));
     assert_eq!(
         (view.number, view.roles["zk"][0].address.as_str()),
         (after[0], "10.0.0.7")
@@ -484,4 +486,30 @@ fn words_of_the_log() {
     insta::assert_json_snapshot!(record);
     let json = serde_json::to_string(&record).unwrap();
     assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+}
+
+#[test]
+fn every_later_word_of_the_log_is_read_again() {
+    // As above: these lines are in logs.
+    for line in [
+        r#"{"at":1,"by":"cfg-server","event":"member_joined","name":"vm-1"}"#,
+        r#"{"at":1,"by":"cfg-server","event":"node_gone","name":"vm-1"}"#,
+        r#"{"at":1,"by":"node vm-1","event":"node_back","name":"vm-1"}"#,
+        r#"{"at":1,"by":"node vm-1","event":"slot_taken","name":"vm-1","fence":7,"until":61}"#,
+        r#"{"at":1,"by":"node vm-1","event":"slot_kept","name":"vm-1","until":81}"#,
+        r#"{"at":1,"by":"node vm-1","event":"slot_given","name":"vm-1","healthy":false}"#,
+        r#"{"at":1,"by":"node vm-1","event":"slot_waived","name":"vm-1","why":"fire"}"#,
+    ] {
+        let record: Record = serde_json::from_str(line).unwrap();
+        assert_eq!(serde_json::to_string(&record).unwrap(), line);
+    }
+    // And so are states and releases that know nothing of them.
+    let mut state = began();
+    let candidate = candidate("r1", &[("zk", &["zk"])], Over::Anything);
+    let (events, _) = state.publish(&candidate).unwrap();
+    fold(&mut state, events);
+    let written = serde_json::to_string(&state).unwrap();
+    for word in ["slots", "gone", "joining", "nudged"] {
+        assert!(!written.contains(word), "{word} in {written}");
+    }
 }

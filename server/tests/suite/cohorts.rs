@@ -39,6 +39,9 @@ async fn members_come_one_at_a_time_and_the_fleet_says_so() {
     };
     assert_eq!(state(world.desk.fleet().await, "zk-3"), Some((false, true)));
     first.settles().await;
+    assert!(!sees(&second).await.1, "it has not said that it is ready");
+    second.settles().await;
+    third.settles().await;
     assert!(sees(&second).await.1);
     assert!(!sees(&third).await.1);
     first.settles().await;
@@ -57,6 +60,7 @@ async fn a_machine_takes_the_place_of_another() {
     let first = world.machine("zk", "zk-1").await;
     first.settles().await;
     let second = world.machine("zk", "zk-2").await;
+    second.settles().await;
     let mut stream = second.watches().await.expect("it watches");
     let request = ReplaceNodeRequest {
         name: "zk-2".into(),

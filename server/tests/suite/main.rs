@@ -16,6 +16,7 @@ mod place;
 mod program;
 mod release;
 mod sieges;
+mod slots;
 mod stores;
 mod streams;
 mod world;

@@ -1,7 +1,8 @@
 //! Small releases, as `cfg publish` would send them.
 
 use cfg_catalog::digest::Digest;
-use cfg_catalog::release::part::{Blob, Part};
+use cfg_catalog::fleet::Limit;
+use cfg_catalog::release::part::{Blob, Part, SlotsDeclared};
 use cfg_catalog::release::{FORMAT, Manifest, nodes};
 use cfg_wire::{NodeLayers, PublishRequest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,8 @@ pub struct Role {
     pub files: BTreeMap<&'static str, Vec<u8>>,
     pub reads: BTreeSet<String>,
     pub leaves: BTreeMap<String, Vec<u8>>,
+    pub slots: Option<SlotsDeclared>,
+    pub gone_after_s: Option<u64>,
 }
 
 /// A release in the making.
@@ -34,13 +37,23 @@ impl Release {
             let role = Role {
                 files: BTreeMap::from([("file", content)]),
                 reads: BTreeSet::from([(*name).to_owned()]),
-                leaves: BTreeMap::new(),
+                ..Role::default()
             };
             (*name, role)
         };
         Self {
             roles: roles.iter().map(role).collect(),
         }
+    }
+
+    /// Of whose role's members one at a time may be disrupted.
+    pub fn with_slots(mut self, role: &str) -> Self {
+        let role = self.roles.get_mut(role).expect("the role is in it");
+        role.slots = Some(SlotsDeclared {
+            limit: Limit::Count(1),
+            leader: None,
+        });
+        self
     }
 
     /// With a layer for a node.
@@ -63,9 +76,9 @@ impl Release {
             (format!("{name}/{path}"), blob)
         });
         let part = Part {
-            slots: None,
+            slots: role.slots.clone(),
             join_last: None,
-            gone_after_s: None,
+            gone_after_s: role.gone_after_s,
             format: FORMAT,
             role: name.to_owned(),
             nodes: nodes::root(&role.leaves),

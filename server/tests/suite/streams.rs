@@ -71,6 +71,7 @@ async fn news_for_those_whom_it_concerns() {
 
     zk.settles().await;
     let second = world.machine("zk", "zk-2").await;
+    second.settles().await;
     let grown = next(&mut zk_stream).await;
     assert!(grown.sequence == 1 && grown.view > view, "{grown:?}");
     silent(&mut lone_stream).await;

@@ -1,0 +1,135 @@
+//! Slots, as machines ask for them: how the others are is asked of them first.
+
+use super::probes::Probe;
+use crate::clock;
+use crate::refusal::Refusal;
+use crate::server::Server;
+use crate::state::slot::{Asked, Health, LEASE_S, Verdict};
+use crate::state::{Node, State};
+use cfg_wire as wire;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tracing::{info, warn};
+
+/// So long the others have to say how they are.
+const ASKED_FOR: Duration = Duration::from_secs(10);
+
+/// Gives a slot, or says why there is none.
+///
+/// # Errors
+/// Where the caller's role has no slots, or the store does not answer.
+pub async fn take(
+    server: &Server,
+    (name, node): (String, Node),
+    asked: Asked,
+) -> Result<wire::TakeSlotReply, Refusal> {
+    let probe = server.probes.of(&node.role);
+    let health = heard(server, &name, &node.role, asked, &probe).await?;
+    let (holder, role) = (name.clone(), node.role);
+    let decide = move |state: &State| {
+        // Who came meanwhile was not asked.
+        let health = |other: &str| health.get(other).copied().unwrap_or(Health::Unclear);
+        state.take_slot(&name, asked, clock::now(), &health)
+    };
+    let taken = server.log.commit(format!("node {holder}"), decide).await?;
+    Ok(match taken {
+        Ok(fence) => {
+            info!("node {holder} has slot {fence} of role {role}");
+            wire::TakeSlotReply {
+                fence,
+                lease_seconds: u32::try_from(LEASE_S).unwrap_or(u32::MAX),
+                refused: String::new(),
+            }
+        }
+        Err(refused) => wire::TakeSlotReply {
+            refused,
+            ..wire::TakeSlotReply::default()
+        },
+    })
+}
+
+/// How the others are, as far as it decides.
+async fn heard(
+    server: &Server,
+    name: &str,
+    role: &str,
+    asked: Asked,
+    probe: &Probe,
+) -> Result<BTreeMap<String, Health>, Refusal> {
+    let state = server.log.level().await?;
+    let members = state.members(role);
+    let look = |silent: Health| -> BTreeMap<String, Health> {
+        let names = members.iter().map(|member| member.name.clone());
+        let health = |name: &str| match probe.said(name) {
+            Some(true) => Health::Healthy,
+            Some(false) => Health::Unhealthy,
+            None if server.watching.has(name) => silent,
+            None => Health::Away,
+        };
+        names.map(|name| (name.clone(), health(&name))).collect()
+    };
+    let verdict = |health: &BTreeMap<String, Health>| {
+        let health = |other: &str| health.get(other).copied().unwrap_or(Health::Unclear);
+        state.slot_for(name, asked, clock::now(), &health)
+    };
+    // What is known without asking may be enough to say no.
+    let unasked = |health: Health| match health {
+        Health::Away => Health::Away,
+        _ => Health::Unclear,
+    };
+    let known = look(Health::Unclear);
+    let known: BTreeMap<_, _> = known
+        .into_iter()
+        .map(|(name, one)| (name, unasked(one)))
+        .collect();
+    if verdict(&known)? != Verdict::Unclear {
+        return Ok(known);
+    }
+    let mut signs = probe.answers();
+    probe.ask(members.len());
+    let end = tokio::time::Instant::now() + ASKED_FOR;
+    loop {
+        let health = look(Health::Unclear);
+        if verdict(&health)? != Verdict::Unclear {
+            return Ok(health);
+        }
+        if tokio::time::timeout_at(end, signs.next()).await.is_err() {
+            return Ok(look(Health::Silent));
+        }
+    }
+}
+
+/// A slot lasts for longer.
+///
+/// # Errors
+/// Where it is lost, or the store does not answer.
+pub async fn keep(server: &Server, name: String, fence: u64) -> Result<(), Refusal> {
+    let by = format!("node {name}");
+    let decide = move |state: &State| Ok((state.keep_slot(&name, fence, clock::now())?, ()));
+    server.log.commit(by, decide).await
+}
+
+/// A slot is given back.
+///
+/// # Errors
+/// As above.
+pub async fn give(server: &Server, name: String, fence: u64, healthy: bool) -> Result<(), Refusal> {
+    let by = format!("node {name}");
+    let word = if healthy { "healthy" } else { "not healthy" };
+    let told = format!("{by} gives slot {fence} back and is {word}");
+    let decide = move |state: &State| Ok((state.give_slot(&name, fence, healthy)?, ()));
+    server.log.commit(by, decide).await?;
+    info!("{told}");
+    Ok(())
+}
+
+/// A machine disrupted what it does without a slot, since a person there said so: that is kept.
+///
+/// # Errors
+/// Where the store does not answer.
+pub async fn waived(server: &Server, name: String, why: String) -> Result<(), Refusal> {
+    let by = format!("node {name}");
+    warn!("{by} took no slot: {why}");
+    let decide = move |state: &State| Ok((state.waive_slot(&name, &why)?, ()));
+    server.log.commit(by, decide).await
+}

@@ -1,0 +1,256 @@
+//! Who may disrupt what it does, over the wire.
+
+use crate::logged;
+use crate::place::{Kind, Place};
+use crate::release::Release;
+use crate::world::{Machine, World, refused};
+use cfg_catalog::fleet::FleetView;
+use cfg_wire::*;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tonic::Code;
+
+/// Three members of zk, of whom one at a time may be disrupted.
+async fn three() -> (Place, World, [Machine; 3]) {
+    let place = Place::new(Kind::Directory);
+    let world = World::begin(&place).await;
+    let release = Release::of(&["zk"], 1).with_slots("zk");
+    world.desk.publish(&release).await;
+    let machines = [
+        world.machine("zk", "zk-1").await,
+        world.machine("zk", "zk-2").await,
+        world.machine("zk", "zk-3").await,
+    ];
+    // Each comes when all before have made of themselves what they had to.
+    for _ in 0..4 {
+        for machine in &machines {
+            machine.settles().await;
+        }
+    }
+    (place, world, machines)
+}
+
+/// It watches, and says whenever it is asked that it is healthy, or not.
+async fn says(machine: &Machine, healthy: bool) -> JoinHandle<()> {
+    let mut stream = machine.watches().await.expect("it watches");
+    let mut agents = machine.agents.clone();
+    tokio::spawn(async move {
+        let mut answered = 0;
+        while let Ok(Some(news)) = stream.message().await {
+            if news.probe > answered {
+                answered = news.probe;
+                let probe = news.probe;
+                agents.health(HealthRequest { probe, healthy }).await.ok();
+            }
+        }
+    })
+}
+
+async fn takes(machine: &Machine) -> TakeSlotReply {
+    let told = machine.assignment().await.expect("its role");
+    let view: FleetView = serde_json::from_slice(&told.view).expect("a view");
+    let envelope: cfg_catalog::release::Envelope =
+        serde_json::from_slice(&told.envelope).expect("an envelope");
+    let request = TakeSlotRequest {
+        sequence: envelope.sequence,
+        view: view.number,
+        leads: false,
+    };
+    let taken = machine.agents.clone().take_slot(request).await;
+    taken.expect("an answer").into_inner()
+}
+
+async fn gives(machine: &Machine, fence: u64, healthy: bool) -> Result<(), tonic::Status> {
+    let request = GiveSlotRequest { fence, healthy };
+    machine.agents.clone().give_slot(request).await.map(drop)
+}
+
+async fn slot_of(world: &World, name: &str) -> String {
+    let nodes = world.desk.fleet().await.nodes;
+    let node = nodes.into_iter().find(|node| node.name == name);
+    node.expect("it is in the fleet").slot
+}
+
+#[tokio::test]
+async fn one_goes_while_the_others_say_that_they_are_healthy() {
+    let (_place, world, [first, second, third]) = three().await;
+    assert_eq!(
+        takes(&first).await.refused,
+        "zk-2 is not connected, zk-3 is not connected"
+    );
+    let lines = [
+        says(&first, true).await,
+        says(&second, true).await,
+        says(&third, true).await,
+    ];
+    let taken = takes(&first).await;
+    assert_eq!(taken.refused, "");
+    assert_eq!(taken.lease_seconds, 60);
+    assert_eq!(slot_of(&world, "zk-1").await, "held");
+    assert_eq!(takes(&second).await.refused, "zk-1 has the slot");
+
+    let fence = taken.fence;
+    let keeper = first.agents.clone();
+    let kept = keeper.clone().keep_slot(KeepSlotRequest { fence }).await;
+    kept.expect("it is kept");
+    refused(
+        gives(&second, fence, true).await,
+        Code::FailedPrecondition,
+        "is lost",
+    );
+    gives(&first, fence, true).await.expect("it gives it back");
+    refused(
+        keeper.clone().keep_slot(KeepSlotRequest { fence }).await,
+        Code::FailedPrecondition,
+        "is lost",
+    );
+    assert_eq!(slot_of(&world, "zk-1").await, "");
+    let next = takes(&second).await;
+    assert!(next.fence > fence, "{next:?}");
+
+    // Not healthy after it: the wave stops, until it has made good.
+    gives(&second, next.fence, false)
+        .await
+        .expect("it gives it back");
+    assert_eq!(slot_of(&world, "zk-2").await, "failed");
+    let why = "zk-2 was not healthy after its last change";
+    assert_eq!(takes(&third).await.refused, why);
+    second.settles().await;
+    assert_eq!(takes(&third).await.refused, "");
+    for line in lines {
+        line.abort();
+    }
+}
+
+#[tokio::test]
+async fn nobody_goes_while_another_is_not_healthy_or_does_not_say() {
+    let (_place, _world, [first, second, third]) = three().await;
+    let _healthy = says(&second, true).await;
+    let sick = says(&third, false).await;
+    assert_eq!(takes(&first).await.refused, "zk-3 is not healthy");
+    sick.abort();
+    // What it said a moment ago is good enough for a moment.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let _silent = third.watches().await.expect("it watches");
+    let why = "zk-3 does not say whether it is healthy";
+    assert_eq!(takes(&first).await.refused, why);
+}
+
+#[tokio::test]
+async fn a_slot_outlives_its_server() {
+    let (_place, world, [first, second, third]) = three().await;
+    let lines = [says(&second, true).await, says(&third, true).await];
+    let fence = takes(&first).await.fence;
+    assert!(fence > 0);
+    for line in lines {
+        line.abort();
+    }
+    let world = world.restarted().await;
+    let again = |machine: &Machine| Machine {
+        agents: world.agents(&machine.identity),
+        ..machine.clone()
+    };
+    let [first, second, third] = [&first, &second, &third].map(again);
+    let _lines = [
+        says(&first, true).await,
+        says(&second, true).await,
+        says(&third, true).await,
+    ];
+    assert_eq!(takes(&second).await.refused, "zk-1 has the slot");
+    gives(&first, fence, true).await.expect("it gives it back");
+    assert_eq!(takes(&second).await.refused, "");
+}
+
+#[tokio::test]
+async fn a_slot_is_of_a_role_that_has_some_and_of_what_is_current() {
+    let (_place, world, [first, second, third]) = three().await;
+    let _lines = [says(&second, true).await, says(&third, true).await];
+    let request = TakeSlotRequest {
+        sequence: 1,
+        view: 1,
+        leads: false,
+    };
+    let old = first.agents.clone().take_slot(request).await;
+    let old = old.expect("an answer").into_inner().refused;
+    assert_eq!(
+        old,
+        "there is a newer release, or a newer view of the fleet"
+    );
+    world.desk.publish(&Release::of(&["zk"], 2)).await;
+    let told = first.assignment().await.expect("its role");
+    let view: FleetView = serde_json::from_slice(&told.view).expect("a view");
+    let request = TakeSlotRequest {
+        sequence: 2,
+        view: view.number,
+        leads: false,
+    };
+    let none = first.agents.clone().take_slot(request).await;
+    refused(
+        none,
+        Code::InvalidArgument,
+        "the role zk has no max_unavailable",
+    );
+}
+
+#[tokio::test]
+async fn a_run_without_a_slot_is_on_record() {
+    let (_place, world, [first, ..]) = three().await;
+    let document = br#"{"version": 1, "result": "failed", "without_slot": "the rack\u001b burns",
+        "failures": [{"message": "exit status 1\nmore"}]}"#;
+    let request = ReportRequest {
+        document: document.to_vec(),
+    };
+    first
+        .agents
+        .clone()
+        .report(request)
+        .await
+        .expect("it is taken");
+    logged::expect(&["WARN", "node zk-1 took no slot: the rack\u{fffd} burns"]).await;
+    let nodes = world.desk.fleet().await.nodes;
+    let why = nodes
+        .into_iter()
+        .find(|node| node.name == "zk-1")
+        .map(|node| node.why);
+    assert_eq!(why.as_deref(), Some("exit status 1"));
+}
+
+#[tokio::test]
+async fn who_is_unseen_for_long_leaves_until_it_is_back() {
+    let place = Place::new(Kind::Directory);
+    let world = World::begin(&place).await;
+    let mut release = Release::of(&["web"], 1);
+    release
+        .roles
+        .get_mut("web")
+        .expect("it is in it")
+        .gone_after_s = Some(1);
+    release
+        .roles
+        .get_mut("web")
+        .expect("it is in it")
+        .reads
+        .clear();
+    world.desk.publish(&release).await;
+    let there = world.machine("web", "web-1").await;
+    let _line = there.watches().await.expect("it watches");
+    let unseen = world.machine("web", "web-2").await;
+    let state = || async {
+        let nodes = world.desk.fleet().await.nodes.into_iter();
+        nodes
+            .map(|node| (node.name, node.gone, node.member))
+            .collect::<Vec<_>>()
+    };
+    let gone = [("web-1".into(), false, true), ("web-2".into(), true, false)];
+    let until_gone = async {
+        while state().await != gone {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), until_gone)
+        .await
+        .expect("it is gone");
+    logged::expect(&["WARN", "unseen for as long as their role allows: web-2"]).await;
+    let _back = unseen.watches().await.expect("it watches");
+    assert_eq!(state().await[1], ("web-2".into(), false, true));
+}
