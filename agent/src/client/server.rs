@@ -9,8 +9,9 @@ use cfg_catalog::release::FORMAT;
 use cfg_catalog::release::part::Blob;
 use cfg_wire::agents_client::AgentsClient;
 use cfg_wire::{
-    AssignmentReply, AssignmentRequest, Certificate, FetchRequest, News, RenewRequest,
-    ReportRequest, SettleRequest, WatchRequest,
+    AssignmentReply, AssignmentRequest, Certificate, FetchRequest, GiveSlotRequest, HealthRequest,
+    KeepSlotRequest, News, RenewRequest, ReportRequest, SettleRequest, TakeSlotReply,
+    TakeSlotRequest, WatchRequest,
 };
 use std::time::{Duration, SystemTime};
 use tonic::transport::Channel;
@@ -127,6 +128,54 @@ impl Server {
         let mut agents = self.agents()?;
         let request = SettleRequest { sequence, view };
         self.answer(channel::within(PATIENCE, agents.settle(request)).await)?;
+        Ok(())
+    }
+
+    /// Asks for a slot, for a run of what was current at these news.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn take_slot(&self, news: News, leads: bool) -> Result<TakeSlotReply, CallError> {
+        let mut agents = self.agents()?;
+        let News { sequence, view, .. } = news;
+        let request = TakeSlotRequest {
+            sequence,
+            view,
+            leads,
+        };
+        self.answer(channel::within(PATIENCE, agents.take_slot(request)).await)
+    }
+
+    /// Has a slot last longer.
+    ///
+    /// # Errors
+    /// As above, and where it is lost.
+    pub async fn keep_slot(&self, fence: u64, patience: Duration) -> Result<(), CallError> {
+        let mut agents = self.agents()?;
+        let request = KeepSlotRequest { fence };
+        self.answer(channel::within(patience, agents.keep_slot(request)).await)?;
+        Ok(())
+    }
+
+    /// Gives a slot back.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn give_slot(&self, fence: u64, healthy: bool) -> Result<(), CallError> {
+        let mut agents = self.agents()?;
+        let request = GiveSlotRequest { fence, healthy };
+        self.answer(channel::within(PATIENCE, agents.give_slot(request)).await)?;
+        Ok(())
+    }
+
+    /// Says whether this machine is healthy, to whom asked by this number.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn health(&self, probe: u64, healthy: bool) -> Result<(), CallError> {
+        let mut agents = self.agents()?;
+        let request = HealthRequest { probe, healthy };
+        self.answer(channel::within(PATIENCE, agents.health(request)).await)?;
         Ok(())
     }
 
