@@ -92,8 +92,8 @@ struct Daemon {
     health: Arc<health::Standing>,
     program: Option<Program>,
     rendered: Arc<Rendered>,
-    /// What the last run brought about, where all of it was so in the end: while the line says nothing new, that is
-    /// the role.
+    /// What the last run brought about, where all of it was so in the end, or waits for a slot: while the line says
+    /// nothing new, that is the role.
     converged: Option<Arc<Role>>,
 }
 
@@ -373,7 +373,8 @@ impl Daemon {
         });
         match run.await {
             Ok(Ok(document)) => {
-                self.converged = (document.exit_code() == 0).then_some(role);
+                let rests = document.exit_code() == 0 || waits_for_slot(&document);
+                self.converged = rests.then_some(role);
                 Ok(document)
             }
             Ok(Err(busy)) => {

@@ -104,19 +104,25 @@ impl Slot for Taken {
 
     fn give(&mut self, healthy: bool) {
         self.keeper.abort();
-        let given = async {
-            while let Err(error) = self.server.give_slot(self.fence, healthy).await {
-                if !matches!(error, CallError::Away { .. }) {
-                    warn!("the slot is not given back: {}", chain(&error));
-                    return;
-                }
-                tokio::time::sleep(RETRY).await;
-            }
-        };
+        let (server, fence) = (self.server.clone(), self.fence);
+        // The run waits for a while; a daemon goes on trying until the slot has ended anyway.
+        let given = tokio::time::timeout(self.lease.length, give(server, fence, healthy));
+        let (runtime, given) = (&self.runtime, self.runtime.spawn(given));
         let limited = async { tokio::time::timeout(LAST_WORDS, given).await };
-        if self.runtime.block_on(limited).is_err() {
-            warn!("the slot is not given back: the server is not reached");
+        if runtime.block_on(limited).is_err() {
+            warn!("the slot is not given back yet: the server is not reached");
         }
+    }
+}
+
+/// Tries until the server has heard it.
+async fn give(server: Server, fence: u64, healthy: bool) {
+    while let Err(error) = server.give_slot(fence, healthy).await {
+        if !matches!(error, CallError::Away { .. }) {
+            warn!("the slot is not given back: {}", chain(&error));
+            return;
+        }
+        tokio::time::sleep(RETRY).await;
     }
 }
 

@@ -245,3 +245,18 @@ async fn a_run_by_hand_asks_as_the_daemon_does_unless_a_person_says_why_not() {
         "{told}"
     );
 }
+
+#[tokio::test]
+async fn what_was_settled_is_told_anew_after_a_run_that_had_to_change_something() {
+    let world = World::new("interval = \"1s\"").await;
+    world.offer(1, "one");
+    let agent = world.agent();
+    let settled = || world.peer.script.settled.lock().unwrap().clone();
+    until("what it has made", || settled() == [(1, 1)]).await;
+    let before = world.reported().len();
+    until("two runs", || world.reported().len() >= before + 2).await;
+    assert_eq!(settled(), [(1, 1)], "nothing is new");
+    std::fs::write(world.folder.path().join("root/etc/motd"), "by hand").unwrap();
+    until("it again", || settled() == [(1, 1), (1, 1)]).await;
+    stop(agent).await;
+}
