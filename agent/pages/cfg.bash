@@ -126,7 +126,7 @@ _cfg() {
             return 0
             ;;
         cfg__subcmd__apply)
-            opts="-h --dry-run --json --only --root --catalog --role --set --fleet --secrets --prune --config --help"
+            opts="-h --dry-run --json --only --root --catalog --role --set --fleet --secrets --prune --without-slot --why --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -157,6 +157,10 @@ _cfg() {
                     return 0
                     ;;
                 --secrets)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --why)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

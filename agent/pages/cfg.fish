@@ -48,10 +48,12 @@ complete -c cfg -n "__fish_cfg_using_subcommand apply" -l role -d 'The role' -r
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l set -d 'A param\'s value, over all others; may be given more than once' -r
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l fleet -d 'The other machines, as TOML or JSON' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l secrets -d 'The values of secret params, as TOML: NAME = "value". Nobody but its owner may read it' -r -F
+complete -c cfg -n "__fish_cfg_using_subcommand apply" -l why -d 'Why that is right now, in a line' -r
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l dry-run -d 'Show what would change, and change nothing'
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l json -d 'The plan or the run as one JSON document'
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -l prune -d 'Bring what has left the role back to what was there before cfg'
+complete -c cfg -n "__fish_cfg_using_subcommand apply" -l without-slot -d 'Do not wait until this machine may disrupt what it does; --why goes into the records'
 complete -c cfg -n "__fish_cfg_using_subcommand apply" -s h -l help -d 'Print help'
 complete -c cfg -n "__fish_cfg_using_subcommand agent" -l root -d 'Take this folder for `/`' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand agent" -l config -d 'The agent\'s configuration' -r -F

@@ -1,33 +1,38 @@
 //! `cfg agent`: watches the server, runs on news and at every interval, and goes on alone while the server is away.
 
+mod health;
 mod host;
+mod line;
 mod program;
+mod tell;
 
 use crate::client::assignment::Assignment;
 use crate::client::backoff::{Backoff, random, splayed};
-use crate::client::channel::CallError;
 use crate::client::record::{Contact, Record, Standing};
 use crate::client::report;
 use crate::client::session::Session;
+use crate::client::slot::Slots;
 use crate::client::sync::{self, SyncError};
-use crate::client::watch::{Line, follow};
+use crate::client::watch::Line;
 use crate::clock;
 use crate::config::{Config, Mode};
 use crate::contents::Contents;
 use crate::error::Error;
+use crate::guard::Where;
 use crate::job::{Document, Job, Rendered, Role};
-use crate::journal;
+use crate::run::slot::Asks;
 use cfg_catalog::chain;
 use cfg_catalog::plan::document::DryRun;
 use cfg_wire::News;
 use host::{notify, status, stop_signal};
+use line::Follower;
 use program::Program;
 use sd_notify::NotifyState;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tell::{Waits, waits_for_slot};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
@@ -37,8 +42,8 @@ const FIRST_RETRY: Duration = Duration::from_secs(2);
 /// How long a run of somebody else is waited for before the next try.
 const BUSY_RETRY: Duration = Duration::from_secs(10);
 
-/// How long handing in a report may hold up the end.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Who was refused a slot asks again after this time at the latest, and half of it at the earliest.
+const SLOT_RETRY: Duration = Duration::from_secs(10);
 
 /// Runs until SIGTERM or SIGINT; a run that is under way is finished first.
 ///
@@ -81,17 +86,15 @@ struct Daemon {
     answered: Option<Contact>,
     /// The last warning about the server.
     said: Option<String>,
+    /// What it said of runs that only wait.
+    waits: Waits,
+    /// What the server hears of the machine's health.
+    health: Arc<health::Standing>,
     program: Option<Program>,
     rendered: Arc<Rendered>,
-    /// What the last run brought about, where all of it was so in the end: while the line says nothing new, that is
-    /// the role.
+    /// What the last run brought about, where all of it was so in the end, or waits for a slot: while the line says
+    /// nothing new, that is the role.
     converged: Option<Arc<Role>>,
-}
-
-/// The task that keeps the line, and the facts that it said.
-struct Follower {
-    task: JoinHandle<()>,
-    facts: Vec<u8>,
 }
 
 /// Why it is time to do something.
@@ -124,6 +127,14 @@ impl Daemon {
         let session = Session::open(&config, state)?;
         let record = Record::load(state).map_err(|error| Error::of_files(error.into()))?;
         let (_, heard) = watch::channel(Line::Dialling);
+        let rendered: Arc<Rendered> = Arc::default();
+        let place = match config.mode {
+            Mode::Observe => Where::ShutIn,
+            Mode::Enforce => Where::Open,
+        };
+        let failed = record.last.as_ref();
+        let failed = failed.is_some_and(|last| last["result"] == "failed");
+        let health = health::Standing::new(rendered.clone(), root.clone(), place, failed);
         Ok(Self {
             retry: Backoff::new(FIRST_RETRY, config.interval),
             config,
@@ -139,8 +150,10 @@ impl Daemon {
             told: None,
             answered: None,
             said: None,
+            waits: Waits::default(),
+            health: Arc::new(health),
             program: Program::now(),
-            rendered: Arc::default(),
+            rendered,
             converged: None,
         })
     }
@@ -164,9 +177,7 @@ impl Daemon {
                 None => break,
             }
         }
-        if let Some(follower) = self.follower.take() {
-            follower.task.abort();
-        }
+        self.follower = None;
     }
 
     /// Until it is time, there is news, or the end has come.
@@ -227,6 +238,11 @@ impl Daemon {
         if Program::now().is_some_and(|now| self.program != Some(now)) {
             info!("cfg itself was replaced: starting again as the new one");
             return Next::Stop;
+        }
+        if waits_for_slot(&document) {
+            self.retry.reset();
+            let most = SLOT_RETRY.min(self.config.interval);
+            return Next::After(Backoff::new(most, most).wait(random()));
         }
         Next::Interval
     }
@@ -330,87 +346,11 @@ impl Daemon {
             state: self.session.state.clone(),
             only: Vec::new(),
             prune: false,
+            asks: Asks::First(Arc::new(Slots::of(&self.session.server, self.running))),
             index_max_age: self.config.index_max_age,
             lock_timeout: self.config.lock_timeout,
             told: &|text| info!("{text}"),
         }
-    }
-
-    /// The line broke: the standing is what the server, or its absence, has now answered.
-    fn note_broken(&mut self, standing: Standing, why: &str) {
-        let before = self.record.contact.clone();
-        if self.record.broke(clock::now(), standing, why) {
-            self.say_once(why);
-            self.answered = self.answered.take().or(before);
-            self.keep_record();
-        }
-    }
-
-    /// The line stands again, and says nothing new.
-    fn note_mended(&mut self) {
-        let Some(answered) = self.answered.take() else {
-            return;
-        };
-        // The next asking will tell, where the last one got no answer.
-        if !matches!(answered.standing, Standing::Away | Standing::Refused) {
-            info!("the server is reached");
-            self.said = None;
-            self.record.mended(clock::now(), answered);
-            self.keep_record();
-        }
-    }
-
-    /// Says each change of the standing once.
-    fn note_contact(&mut self, asked: &Result<Assignment, SyncError>) {
-        self.answered = None;
-        let before = self.record.contact.take();
-        let outcome = asked.as_ref().map(|_| ());
-        self.record
-            .asked(clock::now(), outcome, self.session.peer());
-        let (before, now) = (before.as_ref(), self.record.contact.as_ref());
-        let key = |contact: Option<&Contact>| {
-            contact.map(|contact| (contact.standing, contact.why.clone()))
-        };
-        if key(before) != key(now)
-            && let Some(now) = now
-        {
-            match &now.why {
-                None => info!("the server is reached"),
-                Some(why) => self.say_once(&why.clone()),
-            }
-        }
-        if asked.is_ok() {
-            self.said = None;
-        }
-        self.keep_record();
-    }
-
-    /// A warning, unless it was the last one.
-    fn say_once(&mut self, why: &str) {
-        if self.said.as_deref() != Some(why) {
-            warn!("{why}");
-            self.said = Some(why.into());
-        }
-    }
-
-    fn keep_record(&self) {
-        if let Err(error) = self.record.store(&self.session.state) {
-            warn!("the state folder: {error}");
-        }
-    }
-
-    /// Keeps a line that has said these facts.
-    fn follow(&mut self, facts: Vec<u8>) {
-        if let Some(old) = &self.follower {
-            if old.facts == facts && !old.task.is_finished() {
-                return;
-            }
-            old.task.abort();
-        }
-        let (says, heard) = watch::channel(Line::Dialling);
-        let task = tokio::spawn(follow(self.session.server.clone(), facts.clone(), says));
-        self.heard = heard;
-        self.follower = Some(Follower { task, facts });
     }
 
     /// The run itself, which nothing cuts short; or when to try again.
@@ -433,7 +373,8 @@ impl Daemon {
         });
         match run.await {
             Ok(Ok(document)) => {
-                self.converged = (document.exit_code() == 0).then_some(role);
+                let rests = document.exit_code() == 0 || waits_for_slot(&document);
+                self.converged = rests.then_some(role);
                 Ok(document)
             }
             Ok(Err(busy)) => {
@@ -444,49 +385,6 @@ impl Daemon {
             Err(error) => {
                 warn!("the run ended by itself: {error}");
                 Err(Next::After(self.retry.wait(random())))
-            }
-        }
-    }
-
-    /// Logs, records and reports a run.
-    async fn tell(&mut self, document: &Document) {
-        journal::log(document);
-        status(&journal::line(document));
-        let value = report::value(document);
-        self.record.ran(clock::now(), &value);
-        self.keep_record();
-        if let Err(error) = report::keep(&self.session.spool, &value) {
-            warn!("{}", chain(error.as_ref()));
-        }
-        let news = document.is_settled().then_some(self.running);
-        self.untold = news.filter(|news| self.told != Some(*news));
-        let contact = self.record.contact.as_ref();
-        if contact.is_some_and(|contact| contact.standing == Standing::Away) {
-            return;
-        }
-        let mut stop = self.stop.clone();
-        let last_words = async {
-            let _ = stop.wait_for(|stop| *stop).await;
-            tokio::time::sleep(LAST_WORDS).await;
-        };
-        tokio::select! {
-            () = last_words => {}
-            () = self.send_waiting() => {}
-        }
-    }
-
-    /// The line stands: what waited can go.
-    async fn send_waiting(&mut self) {
-        if let Err(error) = report::flush(&self.session.server, &self.session.spool).await {
-            warn!("{}", chain(error.as_ref()));
-        }
-        let Some(news) = self.untold else { return };
-        match self.session.server.settle(news).await {
-            Ok(()) => (self.told, self.untold) = (self.untold, None),
-            Err(CallError::Away { .. }) => {}
-            Err(error) => {
-                self.untold = None;
-                warn!("{}", chain(&error));
             }
         }
     }

@@ -5,6 +5,7 @@ use crate::client::assignment::Assignment;
 use crate::contents::Contents;
 use crate::error::Error;
 use crate::machine::Root;
+use crate::run::slot::Asks;
 use crate::run::{self, Context, RunError, StateDir};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::facts::Facts;
@@ -59,6 +60,8 @@ pub struct Job {
     pub only: Vec<Only>,
     /// What left the role is brought back to what was there before cfg.
     pub prune: bool,
+    /// Who is asked before a run disrupts what the machine does.
+    pub asks: Asks,
     /// How old apt's lists may be.
     pub index_max_age: Duration,
     /// How long a run may wait for others that use apt or dpkg.
@@ -77,6 +80,17 @@ impl Rendered {
     pub fn known(role: &Arc<Role>, desired: Option<Desired>) -> Self {
         let known = desired.map(|desired| (Arc::clone(role), Arc::new(desired)));
         Self(Mutex::new(known))
+    }
+
+    /// Whether there is one. Does not wait for one that is being made.
+    pub fn is_known(&self) -> bool {
+        self.0.try_lock().is_ok_and(|last| last.is_some())
+    }
+
+    /// What it came to.
+    pub fn last(&self) -> Option<Arc<Desired>> {
+        let last = self.0.lock().unwrap_or_else(|broken| broken.into_inner());
+        last.as_ref().map(|(_, desired)| Arc::clone(desired))
     }
 
     /// What this machine must be.
@@ -217,6 +231,7 @@ impl Job {
             view: self.role.view(),
             only: only.as_ref(),
             prune: self.prune,
+            asks: &self.asks,
             apt: Settings {
                 index_max_age: self.index_max_age,
                 lock_timeout: self.lock_timeout,
@@ -244,6 +259,7 @@ impl Job {
             role: Some(self.role.name().into()),
             release: self.role.release,
             view: self.role.view(),
+            without_slot: self.asks.without().map(str::to_owned),
             started: crate::clock::now().to_string(),
             ..Head::default()
         };

@@ -3,14 +3,17 @@
 use super::channel::{self, CallError, Peer};
 use super::identity::Identity;
 use super::tls::{self, TlsError};
+use super::unary;
 use crate::address::ServerUrl;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::release::FORMAT;
 use cfg_catalog::release::part::Blob;
 use cfg_wire::agents_client::AgentsClient;
 use cfg_wire::{
-    AssignmentReply, AssignmentRequest, Certificate, FetchRequest, News, RenewRequest,
-    ReportRequest, SettleRequest, WatchRequest,
+    AssignmentReply, AssignmentRequest, Certificate, FetchRequest, GiveSlotReply, GiveSlotRequest,
+    HealthReply, HealthRequest, KeepSlotReply, KeepSlotRequest, Message, News, RenewRequest,
+    ReportReply, ReportRequest, SettleReply, SettleRequest, TakeSlotReply, TakeSlotRequest,
+    WatchRequest,
 };
 use std::time::{Duration, SystemTime};
 use tonic::transport::Channel;
@@ -23,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Server {
     url: ServerUrl,
+    channel: Channel,
     agents: AgentsClient<Channel>,
     until: SystemTime,
 }
@@ -37,9 +41,10 @@ impl Server {
         Ok(Self {
             url: url.clone(),
             until: identity.stated()?.until,
-            agents: AgentsClient::new(channel)
+            agents: AgentsClient::new(channel.clone())
                 .max_decoding_message_size(channel::MESSAGE_LIMIT)
                 .max_encoding_message_size(channel::SEND_LIMIT),
+            channel,
         })
     }
 
@@ -49,10 +54,28 @@ impl Server {
             .map_err(|status| CallError::of(&self.url, &status))
     }
 
-    /// The calls, unless the certificate has run out: the server would end the handshake without a word.
+    /// The answer to one question; see [`unary`].
+    async fn ask<A: Message + Default>(
+        &self,
+        patience: Duration,
+        path: &'static str,
+        question: impl Message,
+    ) -> Result<A, CallError> {
+        self.may_call()?;
+        let answer = unary::call(self.channel.clone(), patience, path, question).await;
+        answer.map_err(|status| CallError::of(&self.url, &status))
+    }
+
+    /// The calls that are answered by a stream.
     fn agents(&self) -> Result<AgentsClient<Channel>, CallError> {
+        self.may_call()?;
+        Ok(self.agents.clone())
+    }
+
+    /// Not where the certificate has run out: the server would end the handshake without a word.
+    fn may_call(&self) -> Result<(), CallError> {
         if SystemTime::now() < self.until {
-            return Ok(self.agents.clone());
+            return Ok(());
         }
         let until = jiff::Timestamp::try_from(self.until).unwrap_or_default();
         Err(CallError::Refused(format!(
@@ -66,8 +89,8 @@ impl Server {
     /// Where the server cannot be reached, refuses, or has nothing.
     pub async fn assignment(&self) -> Result<AssignmentReply, CallError> {
         let request = AssignmentRequest { format: FORMAT };
-        let mut agents = self.agents()?;
-        self.answer(channel::within(PATIENCE, agents.assignment(request)).await)
+        self.ask(PATIENCE, "/cfg.v1.Agents/Assignment", request)
+            .await
     }
 
     /// One blob, whole and checked.
@@ -113,9 +136,8 @@ impl Server {
     /// # Errors
     /// As above.
     pub async fn report(&self, document: Vec<u8>) -> Result<(), CallError> {
-        let mut agents = self.agents()?;
         let request = ReportRequest { document };
-        self.answer(channel::within(PATIENCE, agents.report(request)).await)?;
+        let ReportReply {} = self.ask(PATIENCE, "/cfg.v1.Agents/Report", request).await?;
         Ok(())
     }
 
@@ -124,9 +146,56 @@ impl Server {
     /// # Errors
     /// As above.
     pub async fn settle(&self, News { sequence, view, .. }: News) -> Result<(), CallError> {
-        let mut agents = self.agents()?;
         let request = SettleRequest { sequence, view };
-        self.answer(channel::within(PATIENCE, agents.settle(request)).await)?;
+        let SettleReply {} = self.ask(PATIENCE, "/cfg.v1.Agents/Settle", request).await?;
+        Ok(())
+    }
+
+    /// Asks for a slot, for a run of what was current at these news.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn take_slot(&self, news: News, leads: bool) -> Result<TakeSlotReply, CallError> {
+        let News { sequence, view, .. } = news;
+        let request = TakeSlotRequest {
+            sequence,
+            view,
+            leads,
+        };
+        self.ask(PATIENCE, "/cfg.v1.Agents/TakeSlot", request).await
+    }
+
+    /// Has a slot last longer.
+    ///
+    /// # Errors
+    /// As above, and where it is lost.
+    pub async fn keep_slot(&self, fence: u64, patience: Duration) -> Result<(), CallError> {
+        let request = KeepSlotRequest { fence };
+        let KeepSlotReply {} = self
+            .ask(patience, "/cfg.v1.Agents/KeepSlot", request)
+            .await?;
+        Ok(())
+    }
+
+    /// Gives a slot back.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn give_slot(&self, fence: u64, healthy: bool) -> Result<(), CallError> {
+        let request = GiveSlotRequest { fence, healthy };
+        let GiveSlotReply {} = self
+            .ask(PATIENCE, "/cfg.v1.Agents/GiveSlot", request)
+            .await?;
+        Ok(())
+    }
+
+    /// Says whether this machine is healthy, to whom asked by this number.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn health(&self, probe: u64, healthy: bool) -> Result<(), CallError> {
+        let request = HealthRequest { probe, healthy };
+        let HealthReply {} = self.ask(PATIENCE, "/cfg.v1.Agents/Health", request).await?;
         Ok(())
     }
 
@@ -135,8 +204,8 @@ impl Server {
     /// # Errors
     /// As above.
     pub async fn renew(&self, csr: Vec<u8>) -> Result<Certificate, CallError> {
-        let mut agents = self.agents()?;
-        self.answer(channel::within(PATIENCE, agents.renew(RenewRequest { csr })).await)
+        self.ask(PATIENCE, "/cfg.v1.Agents/Renew", RenewRequest { csr })
+            .await
     }
 
     /// Says these facts (JSON), and hears the news from then on.

@@ -17,7 +17,7 @@ const MOST: Duration = Duration::from_secs(120);
 pub enum Line {
     /// Nothing yet.
     Dialling,
-    /// The newest news, on a line that stands.
+    /// The newest news, on a line that stands. No probe is among them: it asks for no run.
     Hears(News),
     /// The line is broken, or was never made.
     Broken {
@@ -28,11 +28,12 @@ pub enum Line {
     },
 }
 
-/// Keeps the line for as long as it is polled, and says what is heard.
-pub async fn follow(server: Server, facts: Vec<u8>, heard: Sender<Line>) {
+/// Keeps the line for as long as it is polled, and says what is heard; probes apart, each once, and the last one again
+/// where the line was made again: nobody knows whether its answer arrived.
+pub async fn follow(server: Server, facts: Vec<u8>, heard: Sender<Line>, probes: Sender<u64>) {
     let mut backoff = Backoff::new(FIRST, MOST);
     loop {
-        let error = listen(&server, &facts, &heard, &mut backoff).await;
+        let error = listen(&server, &facts, (&heard, &probes), &mut backoff).await;
         heard.send_replace(Line::Broken {
             why: error.to_string(),
             standing: Standing::of_call(&error),
@@ -44,17 +45,31 @@ pub async fn follow(server: Server, facts: Vec<u8>, heard: Sender<Line>) {
 async fn listen(
     server: &Server,
     facts: &[u8],
-    heard: &Sender<Line>,
+    (heard, probes): (&Sender<Line>, &Sender<u64>),
     backoff: &mut Backoff,
 ) -> CallError {
     let mut stream = match server.watch(facts.to_vec()).await {
         Ok(stream) => stream,
         Err(error) => return error,
     };
+    let mut asked = 0;
     loop {
         match stream.message().await {
-            Ok(Some(news)) => {
+            Ok(Some(News {
+                sequence,
+                view,
+                probe,
+            })) => {
                 backoff.reset();
+                if probe != 0 && probe != asked {
+                    asked = probe;
+                    probes.send_replace(probe);
+                }
+                let news = News {
+                    sequence,
+                    view,
+                    probe: 0,
+                };
                 heard.send_if_modified(|line| {
                     let new = Line::Hears(news);
                     let differs = *line != new;

@@ -5,12 +5,14 @@ use super::{Call, is_root, local, output, runtime};
 use crate::client::record::{Record, Standing};
 use crate::client::report;
 use crate::client::session::Session;
+use crate::client::slot::Slots;
 use crate::client::sync::{self, SyncError};
 use crate::clock;
 use crate::config::Config;
 use crate::contents::Contents;
 use crate::error::{Error, Exit};
 use crate::job::{Document, Job, Only, Role};
+use crate::run::slot::Asks;
 use cfg_catalog::chain;
 use cfg_catalog::plan::document::DryRun;
 use clap::Args;
@@ -39,6 +41,12 @@ pub struct Apply {
     /// Bring what has left the role back to what was there before cfg.
     #[arg(long, conflicts_with = "only")]
     prune: bool,
+    /// Do not wait until this machine may disrupt what it does; --why goes into the records.
+    #[arg(long, requires = "why", conflicts_with_all = ["catalog", "dry_run"])]
+    without_slot: bool,
+    /// Why that is right now, in a line.
+    #[arg(long, value_name = "TEXT", requires = "without_slot", value_parser = reason)]
+    why: Option<String>,
     #[arg(long, hide = true, value_name = "FILE")]
     plan: Option<PathBuf>,
     #[arg(long, hide = true, value_name = "FILE")]
@@ -104,7 +112,15 @@ impl Apply {
         let news = assignment.news();
         let role = Arc::new(Role::of(assignment, session.facts().await?));
         let contents = Contents::kept(session.kept.clone(), memory);
-        let (job, manner) = (self.job(config, place, role, contents), self.manner());
+        let asks = match &self.why {
+            Some(why) => Asks::Not(why.clone()),
+            None => Asks::First(Arc::new(Slots::of(&session.server, news))),
+        };
+        let job = Job {
+            asks,
+            ..self.job(config, place, role, contents)
+        };
+        let manner = self.manner();
         // On a thread of its own, so that the connection to the server lives on meanwhile.
         let document = tokio::task::spawn_blocking(move || perform(&job, manner))
             .await
@@ -147,6 +163,7 @@ impl Apply {
             state: place.state.clone(),
             only: self.only.clone(),
             prune: self.prune,
+            asks: Asks::Nobody,
             index_max_age: config.index_max_age,
             lock_timeout: config.lock_timeout,
             told: &output::note,
@@ -161,6 +178,20 @@ impl Apply {
         }
         Ok(output::exit(document))
     }
+}
+
+/// The most characters of a reason.
+const MOST_WHY: usize = 200;
+
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err("a line of text is wanted".into());
+    }
+    if text.chars().count() > MOST_WHY {
+        return Err(format!("more than {MOST_WHY} characters"));
+    }
+    Ok(text.to_owned())
 }
 
 fn perform(job: &Job, dry_run: DryRun) -> Result<Document, Error> {
@@ -206,5 +237,25 @@ pub(super) async fn fetch(
         }
         Ok(None) => Err(Error::Away(error.context("no role is kept, and none came"))),
         Err(kept) => Err(Error::Away(error.context(chain(&kept)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_a_line_that_says_something() {
+        assert_eq!(reason(" the site is down ").unwrap(), "the site is down");
+        assert!(reason(&"x".repeat(MOST_WHY)).is_ok());
+        for wrong in [
+            "",
+            "  ",
+            "two\nlines",
+            "\u{1b}[31m",
+            &"x".repeat(MOST_WHY + 1),
+        ] {
+            assert!(reason(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

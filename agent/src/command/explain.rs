@@ -11,6 +11,7 @@ use crate::contents::Contents;
 use crate::error::{Error, Exit};
 use crate::job::{Job, Role};
 use crate::run::StateDir;
+use crate::run::slot::Asks;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::document::DryRun;
 use cfg_catalog::resource::Desired;
@@ -60,6 +61,7 @@ impl Explain {
             // All of it: what others do first has a say in what is left to do here.
             only: Vec::new(),
             prune: false,
+            asks: Asks::Nobody,
             index_max_age: config.index_max_age,
             lock_timeout: config.lock_timeout,
             told: &output::note,

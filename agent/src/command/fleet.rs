@@ -30,7 +30,7 @@ impl Fleet {
             None => "nothing is published yet".into(),
         };
         let header = [
-            "NAME", "ROLE", "ID", "ADDRESS", "STATE", "RESULT", "RELEASE", "REPORTED",
+            "NAME", "ROLE", "ID", "ADDRESS", "STATE", "SLOT", "RESULT", "RELEASE", "REPORTED",
         ];
         output::print(&format!("{release}\n{}", output::table(&header, &rows)))?;
         Ok(Exit::Done)
@@ -50,7 +50,7 @@ pub fn ask() -> Result<FleetReply, Error> {
 pub fn document(node: &Node) -> Value {
     json!({
         "name": node.name, "role": node.role, "id": node.id, "address": node.address,
-        "state": state(node), "result": some(&node.result), "release": some(&node.release),
+        "state": state(node), "slot": some(&node.slot), "gone": node.gone, "result": some(&node.result), "release": some(&node.release),
         "reported": (node.last_report > 0).then(|| output::time(node.last_report)),
     })
 }
@@ -62,6 +62,7 @@ fn row(node: &Node) -> Vec<String> {
         node.id.to_string(),
         node.address.clone(),
         state(node).into(),
+        some(&node.slot).unwrap_or("-").into(),
         some(&node.result).unwrap_or("-").into(),
         some(&node.release).map_or("-", short).into(),
         output::time(node.last_report),
@@ -77,6 +78,8 @@ pub fn state(node: &Node) -> &'static str {
         (false, true, true) => "connected",
         // Others are not told of it yet.
         (false, false, true) => "joining",
+        // It counts no more until it is back.
+        (false, _, false) if node.gone => "gone",
         (false, _, false) => "away",
     }
 }
@@ -88,4 +91,34 @@ fn some(text: &str) -> Option<&str> {
 /// As much of a digest as people read.
 pub fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_and_those_who_are_gone() {
+        let node = Node {
+            name: "vm-1".into(),
+            member: true,
+            slot: "failed".into(),
+            gone: true,
+            ..Node::default()
+        };
+        assert_eq!(row(&node)[4..6], ["gone", "failed"]);
+        let told = document(&node);
+        assert_eq!(
+            (&told["state"], &told["slot"], &told["gone"]),
+            (&json!("gone"), &json!("failed"), &json!(true))
+        );
+        let back = Node {
+            connected: true,
+            gone: false,
+            slot: String::new(),
+            ..node
+        };
+        assert_eq!(row(&back)[4..6], ["connected", "-"]);
+        assert_eq!(document(&back)["slot"], Value::Null);
+    }
 }

@@ -135,6 +135,9 @@ fn text(status: &Value) -> String {
         ));
     }
     lines.push(("last run", last(&status["last_run"])));
+    if let Some(why) = status["last_run"]["without_slot"].as_str() {
+        lines.push(("no slot", format!("taken by the last run: {why}")));
+    }
     for waiting in list(&status["last_run"]["held"]) {
         lines.push(("waiting", format!("{}: {}", id(waiting), detail(waiting))));
     }
@@ -245,6 +248,19 @@ mod tests {
             "failed at 2026-01-01T00:00:00Z, 1 of 42 resources changed\n",
             "failed    file:/x: no space\n",
             "reports   2 wait",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_slot_and_who_took_none() {
+        let held = json!([{"resource": "service:zookeeper", "why": "slot", "detail": "vm-2 is not healthy\u{7}"}]);
+        let last = json!({"result": "waiting", "held": held, "without_slot": "the site is down"});
+        let text = text(&json!({"enrolled": false, "last_run": last}));
+        for line in [
+            "waiting   service:zookeeper: vm-2 is not healthy\\u{7}\n",
+            "no slot   taken by the last run: the site is down\n",
         ] {
             assert!(text.contains(line), "{line}: {text}");
         }

@@ -3,10 +3,11 @@
 use super::partly;
 use super::services::Services;
 use super::site::{Hand, Look, Stage, Trouble};
+use super::slot::Licence;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::ahead::Ahead;
 use cfg_catalog::plan::claims::Claims;
-use cfg_catalog::plan::document::{Done, Failure, Unforeseen};
+use cfg_catalog::plan::document::{Done, Failure, Held, Unforeseen, Why};
 use cfg_catalog::plan::draft::Fate;
 use cfg_catalog::plan::inputs::{self, Inputs};
 use cfg_catalog::plan::{
@@ -34,6 +35,10 @@ pub struct Engine<'a, H: Hand> {
     done: Done,
     /// What failed or was skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
+    /// Whether it may disrupt what the machine does.
+    licence: &'a Licence,
+    /// What it may not do after all, with why.
+    withheld: BTreeMap<ResourceId, &'static str>,
     pub(super) services: Services,
     /// Something has been done to the machine.
     acted: bool,
@@ -63,6 +68,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         begun: &'a Snapshot,
         ledger: Ledger,
         unproven: BTreeSet<ResourceId>,
+        licence: &'a Licence,
     ) -> Self {
         Self {
             hand,
@@ -79,6 +85,8 @@ impl<'a, H: Hand> Engine<'a, H> {
                 ..Done::default()
             },
             broken: BTreeMap::new(),
+            licence,
+            withheld: BTreeMap::new(),
             services: Services::new(unproven),
             acted: false,
         }
@@ -188,6 +196,10 @@ impl<'a, H: Hand> Engine<'a, H> {
         let mut needed = verdict.changes;
         // A purge of the folder above has it already.
         needed.retain(|change| change.resource == resource.id || !self.is_done(change));
+        if let Some(why) = self.forbidden(step, &needed) {
+            self.withhold(&step.resource, why);
+            return None;
+        }
         let settled = settle(&planned.changes, needed, self.begun);
         if planned.fate == Fate::Goes {
             self.done.changes.extend(settled.already);
@@ -203,6 +215,26 @@ impl<'a, H: Hand> Engine<'a, H> {
     fn is_done(&self, change: &Change) -> bool {
         let same = |done: &Change| done.resource == change.resource && done.action == change.action;
         self.done.changes.iter().any(same)
+    }
+
+    /// Why this turn may not be taken now, or what it needs was not.
+    fn forbidden(&self, step: &Step, needed: &[Change]) -> Option<&'static str> {
+        if needed.is_empty() {
+            return None;
+        }
+        let mut both = std::iter::once(&step.resource).chain(&step.needs);
+        let before = both.find_map(|id| self.withheld.get(id)).copied();
+        before.or_else(|| self.licence.forbids(&step.resource, needed))
+    }
+
+    fn withhold(&mut self, id: &ResourceId, why: &'static str) {
+        if self.withheld.insert(id.clone(), why).is_none() {
+            self.done.held.push(Held {
+                resource: id.clone(),
+                why: Why::Slot,
+                detail: why.to_owned(),
+            });
+        }
     }
 
     fn broken_need(&self, step: &Step) -> Option<ResourceId> {

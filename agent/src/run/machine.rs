@@ -1,20 +1,20 @@
 //! The machine itself, as a run sees it and changes it.
 
+use super::health;
 use super::site::{Hand, Healthy, Lacks, Look, PackageMove, Site, Stage, Trouble};
 use super::state::StateDir;
 use crate::apt::{self, Apt, policy};
 use crate::effect::{Effects, Traces};
-use crate::guard::{self, Question, Where};
+use crate::guard::Where;
 use crate::machine::{BlobSource, Caller, Hands, Machine, Root};
 use crate::resource::{command, mount, package, service};
 use crate::systemd::Systemd;
-use anyhow::Context as _;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
 use cfg_catalog::plan::leftovers::{Contents, Managed};
 use cfg_catalog::plan::{Change, Ledger};
 use cfg_catalog::resource::service::{Active, Activity};
-use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
+use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource, Shell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice::Chunks;
 use std::sync::Mutex;
@@ -23,9 +23,6 @@ use std::time::{Duration, Instant};
 
 /// The agent's own unit.
 const OWN_UNIT: &str = "cfg-agent";
-
-/// No question about health may take longer.
-const HEALTH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What looks at a machine.
 pub(super) struct Eyes<'a> {
@@ -78,12 +75,13 @@ fn must_run(resource: &Resource) -> bool {
     matches!(&resource.body, Body::Service(service) if service.state == Some(Activity::Running))
 }
 
-fn is_sick(root: &Root, health: &Health, stage: Stage) -> bool {
+fn is_sick(root: &Root, asked: &Health, stage: Stage) -> bool {
     let place = match stage {
         Stage::Plan => Where::ShutIn,
         Stage::Turn => Where::Open,
     };
-    matches!(ask_health(root, health, place), Ok(Healthy::No(_)))
+    let answer = health::ask(root.path(), asked, place, health::PATIENCE);
+    matches!(answer, Ok(Healthy::No(_)))
 }
 
 impl Site for Eyes<'_> {
@@ -455,8 +453,13 @@ impl Hand for Whole<'_> {
         Ok(self.eyes.systemd.daemon_reload()?)
     }
 
-    fn healthy(&mut self, health: &Health) -> Healthy {
-        ask_health(self.eyes.root, health, Where::Open)
+    fn leads(&mut self, leader: &Shell) -> bool {
+        health::succeeds(self.eyes.root.path(), leader)
+    }
+
+    fn healthy(&mut self, asked: &Health) -> Healthy {
+        let root = self.eyes.root.path();
+        health::ask(root, asked, Where::Open, health::PATIENCE)
             .unwrap_or_else(|error| Healthy::No(cfg_catalog::chain(error.as_ref())))
     }
 
@@ -467,27 +470,4 @@ impl Hand for Whole<'_> {
     fn clock(&mut self) -> Duration {
         self.began.elapsed()
     }
-}
-
-fn ask_health(root: &Root, health: &Health, place: Where) -> anyhow::Result<Healthy> {
-    let question = Question {
-        argv: guard::argv(&health.command),
-        env: &BTreeMap::new(),
-        user: None,
-        cwd: "/",
-        root: root.path(),
-        timeout: HEALTH_PATIENCE,
-    };
-    let answer = question.ask(place).context("it cannot be asked")?;
-    Ok(match answer.outcome {
-        Some(outcome) if outcome.is_success() => Healthy::Yes,
-        Some(outcome) => {
-            let told = command::last_lines(&answer.output);
-            Healthy::No(match told.is_empty() {
-                true => outcome.to_string(),
-                false => told,
-            })
-        }
-        None => Healthy::Unknown,
-    })
 }

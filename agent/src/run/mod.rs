@@ -3,6 +3,7 @@
 mod engine;
 mod files;
 mod former;
+pub mod health;
 mod host;
 mod machine;
 mod own;
@@ -12,6 +13,7 @@ mod refused;
 mod reverted;
 mod services;
 pub mod site;
+pub mod slot;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,7 @@ use former::Former;
 use machine::{Eyes, Whole};
 use reverted::Aim;
 use site::{Look, Site, Stage, Trouble};
+use slot::{Asks, Licence};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -58,6 +61,8 @@ pub struct Context<'a> {
     pub only: Option<&'a BTreeSet<ResourceId>>,
     /// What left the role is brought back to what was there before cfg, whatever the role says of that.
     pub prune: bool,
+    /// Who is asked before anything is disrupted.
+    pub asks: &'a Asks,
     /// How apt is used.
     pub apt: apt::Settings,
     /// Hears what is waited for.
@@ -124,15 +129,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     let _lock = context.state.lock()?.ok_or(RunError::Busy)?;
     let run = name_of_run()?;
     let effects = Effects::new(context.state.effects());
-    let mut known = context.state.ledger()?;
-    let leftovers = effects.leftovers(&mut |text| (context.told)(text))?;
-    for leftover in &leftovers {
-        settle_leftover(&mut known, leftover);
-    }
-    context.state.keep_ledger(&known)?;
-    for leftover in leftovers {
-        leftover.traces.remove()?;
-    }
+    let known = settle_leftovers(context, &effects)?;
     let mut whole = Whole::new(
         context,
         Eyes::new(context.root, context.desired),
@@ -149,8 +146,15 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     let root = context.root.path();
     own::look_past(&made, root, context.desired, &mut snapshot.observed);
     let mut aim = Aim::of(context, &mut whole, &known_managed, &mut snapshot)?;
-    let plan = aim.draft(context, &mut snapshot, &known, &known_managed)?;
-    let begun = known_managed.begun(context.desired, &snapshot, scope(context).as_ref(), &plan);
+    let mut plan = aim.draft(context, &mut snapshot, &known, &known_managed)?;
+    let asked = Licence::ask(context.asks, &mut whole, &aim.desired, &plan);
+    if let Err(why) = &asked {
+        let kept = (&known, &known_managed);
+        plan = aim.withhold(why, plan, context, &mut snapshot, kept)?;
+    }
+    let licence = asked.unwrap_or(Licence::Harmless);
+    let role = aim.role();
+    let begun = known_managed.begun(&role, &snapshot, scope(context).as_ref(), &plan);
     // What was there before is on disk before anything is done to it.
     context.state.keep_former(&begun.keep)?;
     if begun.managed != known_managed {
@@ -164,11 +168,14 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     let unproven = context.state.unproven()?;
     let changes = plan.steps.iter().any(|step| !step.changes.is_empty());
     let reserve = changes.then(|| context.state.reserve()).transpose()?;
-    let engine = Engine::new(&mut whole, desired, &plan, &snapshot, ledger, unproven);
-    let done = engine.run().map_err(|trouble| match trouble {
+    let engine = Engine::new(
+        &mut whole, desired, &plan, &snapshot, ledger, unproven, &licence,
+    );
+    let mut done = engine.run().map_err(|trouble| match trouble {
         Trouble::Failed(why) => RunError::Other(anyhow::anyhow!("{why}")),
         Trouble::Stop(error) => RunError::Other(error),
     })?;
+    licence.prove(&mut whole, desired, &mut done);
     drop(reserve);
     let managed = whole.managed();
     let ended = managed.ended(&done, &aim.reverts);
@@ -178,7 +185,22 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     context.state.forget_former(&ended.contents())?;
     let document = Document::of_run(clock.head(context, Some(run.clone())), &plan, done);
     context.state.keep_run(&run, &document)?;
+    licence.end(&document.failures);
     Ok(document)
+}
+
+/// The ledger, with what has come to its end since the run that began it was killed.
+fn settle_leftovers(context: &Context<'_>, effects: &Effects) -> anyhow::Result<Ledger> {
+    let mut known = context.state.ledger()?;
+    let leftovers = effects.leftovers(&mut |text| (context.told)(text))?;
+    for leftover in &leftovers {
+        settle_leftover(&mut known, leftover);
+    }
+    context.state.keep_ledger(&known)?;
+    for leftover in leftovers {
+        leftover.traces.remove()?;
+    }
+    Ok(known)
 }
 
 /// A command that ended well after its agent was killed owes nothing more.
@@ -282,7 +304,7 @@ impl Clock {
             role: Some(context.desired.role.clone()),
             release: context.release,
             view: context.view,
-            without_slot: None,
+            without_slot: context.asks.without().map(str::to_owned),
             partial: context.only.is_some(),
             started: self.began.to_string(),
             took_ms: u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -99,6 +99,35 @@ impl<'a> Aim<'a> {
         Ok(plan)
     }
 
+    /// The plan without what disrupts, which waits for a slot, and why there is none.
+    pub(super) fn withhold(
+        &mut self,
+        why: &str,
+        full: Plan,
+        context: &Context<'_>,
+        snapshot: &mut Snapshot,
+        (ledger, managed): (&Ledger, &Managed),
+    ) -> Result<Plan, Cycle> {
+        let mut now = full.clone();
+        while let Some(less) = self.desired.without_slot(&full, &now, why) {
+            self.desired = Cow::Owned(less);
+            forget_refusals(snapshot);
+            now = self.draft(context, snapshot, ledger, managed)?;
+        }
+        Ok(now)
+    }
+
+    /// The role alone, with what of it is withheld.
+    pub(super) fn role(&self) -> Cow<'a, Desired> {
+        match self.desired.withheld.is_empty() {
+            true => Cow::Borrowed(self.role),
+            false => Cow::Owned(Desired {
+                withheld: self.desired.withheld.clone(),
+                ..self.role.clone()
+            }),
+        }
+    }
+
     /// What apt says against it belongs to what was seen, and is heard only once it is known what moves.
     fn heard(
         &self,
@@ -140,12 +169,7 @@ impl<'a> Aim<'a> {
         }
         let any = self.withdraw(managed, &failing);
         if any {
-            // What apt said was of a plan that is none any more.
-            for seen in snapshot.observed.values_mut() {
-                if let Observed::Package(state) = seen {
-                    state.refusal = None;
-                }
-            }
+            forget_refusals(snapshot);
         }
         any
     }
@@ -165,11 +189,21 @@ impl<'a> Aim<'a> {
             any |= self.desired.reverts.contains(id) && self.reverts.withdraw(managed, id, first);
         }
         if any {
+            let role = self.role();
             self.desired = match self.reverts.resources.is_empty() {
-                true => Cow::Borrowed(self.role),
-                false => Cow::Owned(self.reverts.with(self.role)),
+                true => role,
+                false => Cow::Owned(self.reverts.with(&role)),
             };
         }
         any
+    }
+}
+
+/// What apt said was of a plan that is none any more.
+fn forget_refusals(snapshot: &mut Snapshot) {
+    for seen in snapshot.observed.values_mut() {
+        if let Observed::Package(state) = seen {
+            state.refusal = None;
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Services at their turn, and whether what was started stays up.
 
 use super::engine::{Engine, Task};
+use super::health::{ask_until, timeout, told};
 use super::site::{Hand, Healthy, Stage, Trouble};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::{Action, Change, Due, PlannedStep, Step};
@@ -11,9 +12,6 @@ use std::time::Duration;
 
 /// How long a started unit must stay up.
 pub const SETTLE: Duration = Duration::from_secs(2);
-
-/// The longest pause between two questions about the role's health.
-const HEALTH_PAUSE: Duration = Duration::from_secs(2);
 
 /// Below these, systemd finds units.
 const UNITS: [&str; 5] = [
@@ -280,12 +278,12 @@ impl<'a, H: Hand> Engine<'a, H> {
             )
         });
         if !self.services.unproven.is_empty() {
-            let timeout = if self.services.started.is_empty() {
+            let patience = if self.services.started.is_empty() {
                 Duration::ZERO
             } else {
-                Duration::from_secs(health.timeout_s)
+                timeout(health)
             };
-            match self.ask_until(health, timeout) {
+            match ask_until(self.hand, health, patience) {
                 Healthy::Yes | Healthy::Unknown => self.services.unproven.clear(),
                 Healthy::No(said) => self.unhealthy(health, &said),
             }
@@ -296,25 +294,8 @@ impl<'a, H: Hand> Engine<'a, H> {
         Ok(())
     }
 
-    fn ask_until(&mut self, health: &Health, timeout: Duration) -> Healthy {
-        let deadline = self.hand.clock() + timeout;
-        let mut pause = Duration::from_millis(100);
-        loop {
-            let answer = self.hand.healthy(health);
-            let left = deadline.saturating_sub(self.hand.clock());
-            if !matches!(answer, Healthy::No(_)) || left.is_zero() {
-                return answer;
-            }
-            self.hand.wait(pause.min(left));
-            pause = (pause * 2).min(HEALTH_PAUSE);
-        }
-    }
-
     fn unhealthy(&mut self, health: &Health, said: &str) {
-        let said = match said.trim() {
-            "" => String::new(),
-            said => format!(": {said}"),
-        };
+        let said = told(said);
         for id in self.services.unproven.clone() {
             if self.is_broken(&id) {
                 continue;

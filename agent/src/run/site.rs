@@ -3,7 +3,7 @@
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
 use cfg_catalog::plan::{Change, Ledger};
-use cfg_catalog::resource::{Health, Observed, Resource};
+use cfg_catalog::resource::{Health, Observed, Resource, Shell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -153,6 +153,9 @@ pub trait Hand: Site {
     /// # Errors
     /// Where it fails.
     fn daemon_reload(&mut self) -> Result<(), Trouble>;
+
+    /// Whether this machine is the one that goes last: its role's `leader` succeeds.
+    fn leads(&mut self, leader: &Shell) -> bool;
 
     /// Asks the role's health once.
     fn healthy(&mut self, health: &Health) -> Healthy;

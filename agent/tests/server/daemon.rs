@@ -24,7 +24,7 @@ fn role(sequence: u64, content: &str) -> AssignmentReply {
 }
 
 /// Role `web` with this text.
-fn role_of(sequence: u64, text: String) -> AssignmentReply {
+pub fn role_of(sequence: u64, text: String) -> AssignmentReply {
     let files = CatalogFiles::from_iter([("web/role.toml".to_string(), text.into_bytes())]);
     let (catalog, _) = Catalog::load(&files).unwrap();
     let release = catalog.release();
@@ -53,14 +53,14 @@ fn role_of(sequence: u64, text: String) -> AssignmentReply {
     }
 }
 
-struct World {
-    peer: Peer,
-    folder: tempfile::TempDir,
+pub struct World {
+    pub peer: Peer,
+    pub folder: tempfile::TempDir,
 }
 
 impl World {
     /// An enrolled machine; `keys` go into its agent.toml.
-    async fn new(keys: &str) -> Self {
+    pub async fn new(keys: &str) -> Self {
         let peer = Peer::start().await;
         let folder = tempfile::tempdir().unwrap();
         enrolled(&peer, &folder.path().join("identity")).await;
@@ -76,7 +76,7 @@ impl World {
         Self { peer, folder }
     }
 
-    fn offer(&self, sequence: u64, content: &str) {
+    pub fn offer(&self, sequence: u64, content: &str) {
         *self.peer.script.assignment.lock().unwrap() = Ok(role(sequence, content));
         self.peer.script.news.send_replace(News {
             sequence,
@@ -85,7 +85,7 @@ impl World {
         });
     }
 
-    fn cfg(&self, arguments: &[&str]) -> Command {
+    pub fn cfg(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cfg"));
         command
             .args(arguments)
@@ -98,7 +98,7 @@ impl World {
         command
     }
 
-    fn agent(&self) -> Child {
+    pub fn agent(&self) -> Child {
         self.cfg(&["agent"]).spawn().unwrap()
     }
 
@@ -106,7 +106,7 @@ impl World {
         self.folder.path().join("root/etc/motd")
     }
 
-    async fn wait_for_motd(&self, content: &str) {
+    pub async fn wait_for_motd(&self, content: &str) {
         let path = self.motd();
         until(content, || {
             std::fs::read_to_string(&path).is_ok_and(|text| text.trim() == content)
@@ -115,7 +115,7 @@ impl World {
     }
 
     /// The results that were reported, each with whether it was a dry run.
-    fn reported(&self) -> Vec<(String, bool)> {
+    pub fn reported(&self) -> Vec<(String, bool)> {
         let reports = self.peer.script.reports.lock().unwrap();
         reports
             .iter()
@@ -127,7 +127,7 @@ impl World {
             .collect()
     }
 
-    async fn status(&self) -> Value {
+    pub async fn status(&self) -> Value {
         let output = self.cfg(&["status", "--json"]).output().await.unwrap();
         let status: Value = serde_json::from_slice(&output.stdout).unwrap();
         for time in ["/reached", "/contact/at", "/changed", "/certificate_until"] {
@@ -139,7 +139,7 @@ impl World {
     }
 }
 
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
@@ -170,7 +170,7 @@ impl World {
     }
 }
 
-async fn stop(mut agent: Child) {
+pub async fn stop(mut agent: Child) {
     let pid = nix::unistd::Pid::from_raw(agent.id().unwrap().cast_signed());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     let ended = tokio::time::timeout(PATIENCE, agent.wait()).await;

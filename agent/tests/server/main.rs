@@ -5,6 +5,8 @@ mod desk;
 mod enrolment;
 mod peer;
 mod role;
+mod slots;
+mod slots_script;
 mod watching;
 
 use cfg_agent::client::channel::Peer as Reached;

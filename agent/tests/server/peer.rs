@@ -1,13 +1,15 @@
 //! A server that follows a script, over real TLS: what the agent makes of it is the test.
 
+use crate::slots_script::Slots;
 use cfg_catalog::digest::Digest;
 use cfg_wire::agents_server::{Agents, AgentsServer};
 use cfg_wire::enrolment_server::{Enrolment, EnrolmentServer};
 use cfg_wire::operators_server::OperatorsServer;
 use cfg_wire::{
     AssignmentReply, AssignmentRequest, Certificate, Chunk, EnrollOperatorRequest, EnrollRequest,
-    FetchRequest, News, RenewRequest, ReportReply, ReportRequest, SettleReply, SettleRequest,
-    WatchRequest,
+    FetchRequest, GiveSlotReply, GiveSlotRequest, HealthReply, HealthRequest, KeepSlotReply,
+    KeepSlotRequest, News, RenewRequest, ReportReply, ReportRequest, SettleReply, SettleRequest,
+    TakeSlotReply, TakeSlotRequest, WatchRequest,
 };
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -30,6 +32,7 @@ pub struct Script {
     pub blobs: Mutex<HashMap<String, Vec<u8>>>,
     pub reports: Mutex<Vec<Vec<u8>>>,
     pub settled: Mutex<Vec<(u64, u64)>>,
+    pub slots: Slots,
     pub refuses_reports: Mutex<Option<Status>>,
     pub news: watch::Sender<News>,
     /// What watchers are told instead of news; lines that stand break at the next ones.
@@ -108,6 +111,7 @@ impl Peer {
             blobs: Mutex::default(),
             reports: Mutex::default(),
             settled: Mutex::default(),
+            slots: Slots::default(),
             refuses_reports: Mutex::default(),
             news: watch::Sender::new(News::default()),
             refuses_watch: Arc::default(),
@@ -366,30 +370,30 @@ impl Agents for Service {
 
     async fn take_slot(
         &self,
-        _: Request<cfg_wire::TakeSlotRequest>,
-    ) -> Result<Response<cfg_wire::TakeSlotReply>, Status> {
-        Err(Status::unimplemented("no slots here"))
+        request: Request<TakeSlotRequest>,
+    ) -> Result<Response<TakeSlotReply>, Status> {
+        self.script.slots.take(request.into_inner())
     }
 
     async fn keep_slot(
         &self,
-        _: Request<cfg_wire::KeepSlotRequest>,
-    ) -> Result<Response<cfg_wire::KeepSlotReply>, Status> {
-        Err(Status::unimplemented("no slots here"))
+        request: Request<KeepSlotRequest>,
+    ) -> Result<Response<KeepSlotReply>, Status> {
+        self.script.slots.keep(request.into_inner())
     }
 
     async fn give_slot(
         &self,
-        _: Request<cfg_wire::GiveSlotRequest>,
-    ) -> Result<Response<cfg_wire::GiveSlotReply>, Status> {
-        Err(Status::unimplemented("no slots here"))
+        request: Request<GiveSlotRequest>,
+    ) -> Result<Response<GiveSlotReply>, Status> {
+        self.script.slots.give(request.into_inner())
     }
 
     async fn health(
         &self,
-        _: Request<cfg_wire::HealthRequest>,
-    ) -> Result<Response<cfg_wire::HealthReply>, Status> {
-        Err(Status::unimplemented("no slots here"))
+        request: Request<HealthRequest>,
+    ) -> Result<Response<HealthReply>, Status> {
+        self.script.slots.health(request.into_inner())
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<Certificate>, Status> {

@@ -20,7 +20,8 @@ async fn news_are_heard_at_once_and_ticks_wake_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&peer, folder.path()).await;
     let (says, mut heard) = watch::channel(Line::Dialling);
-    let line = tokio::spawn(follow(server, b"{\"facts\": 1}".to_vec(), says));
+    let (probes, mut asked) = watch::channel(0);
+    let line = tokio::spawn(follow(server, b"{\"facts\": 1}".to_vec(), says, probes));
     assert_eq!(next(&mut heard).await, Line::Hears(News::default()));
     assert_eq!(
         *peer.script.facts.lock().unwrap(),
@@ -38,6 +39,13 @@ async fn news_are_heard_at_once_and_ticks_wake_nobody() {
     };
     peer.script.news.send_replace(news);
     assert_eq!(next(&mut heard).await, Line::Hears(news));
+
+    // A probe is no news, and is heard apart.
+    peer.script.news.send_replace(News { probe: 3, ..news });
+    let probe = tokio::time::timeout(Duration::from_secs(10), asked.changed());
+    probe.await.expect("the probe is not heard").unwrap();
+    assert_eq!(*asked.borrow_and_update(), 3);
+    assert!(!heard.has_changed().unwrap());
     line.abort();
 }
 
@@ -47,7 +55,8 @@ async fn a_line_that_breaks_says_so_and_goes_on_trying() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&peer, folder.path()).await;
     let (says, mut heard) = watch::channel(Line::Dialling);
-    let line = tokio::spawn(follow(server, Vec::new(), says));
+    let (probes, _asked) = watch::channel(0);
+    let line = tokio::spawn(follow(server, Vec::new(), says, probes));
     assert!(matches!(next(&mut heard).await, Line::Hears(_)));
     drop(peer);
     let broken = next(&mut heard).await;

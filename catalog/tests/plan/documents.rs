@@ -547,3 +547,15 @@ fn an_error_that_is_no_resources_is_shown_too() {
     );
     assert!(!text.contains("Run it again"), "{text}");
 }
+
+#[test]
+fn a_run_without_a_slot_says_why() {
+    let head = Head {
+        without_slot: Some("the other site is down".into()),
+        ..head()
+    };
+    let document = Document::of_run(head, &Plan::default(), Done::default());
+    let text = text(&document, Style::Plain, 200);
+    let words = " · without a slot: the other site is down\n";
+    assert!(text.contains(words), "{text}");
+}

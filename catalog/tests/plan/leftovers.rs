@@ -101,6 +101,22 @@ fn what_is_there_still_is_left_over_until_it_is_gone_or_comes_back() {
 }
 
 #[test]
+fn what_is_withheld_stays_on_record_as_it_was() {
+    let machine = machine();
+    let managed = begun(
+        &machine,
+        &role(vec![file("/srv/f", "f")]),
+        &Managed::default(),
+    );
+    let mut other = role(vec![file("/srv/f", "other"), file("/srv/l", "other")]);
+    other.withheld.resources = ids(&["file:/srv/f", "file:/srv/l"]).into_iter().collect();
+    let after = begun(&machine, &other, &managed);
+    assert_eq!(after, managed);
+    let none = role(Vec::new());
+    assert_eq!(left(&machine, &none, &after), ["file:/srv/f"]);
+}
+
+#[test]
 fn what_the_role_names_otherwise_or_removes_is_not_left_over() {
     let machine = machine();
     let managed = begun(&machine, &role(everything()), &Managed::default());

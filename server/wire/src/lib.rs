@@ -7,3 +7,5 @@
 )]
 
 tonic::include_proto!("cfg.v1");
+
+pub use prost::Message;

@@ -2,6 +2,7 @@
 
 use crate::run::engine::Engine;
 use crate::run::site::{Hand, Healthy, Lacks, Look, PackageMove, Site, Stage, Trouble};
+use crate::run::slot::{Asks, Licence};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::document::Done;
@@ -19,6 +20,7 @@ use cfg_catalog::resource::{
     Attributes, Below, BelowKind, Body, Desired, DirectoryState, FileState, Health, Mode, Observed,
     Ownership, PathState, Place, Presence, Resource, Shell,
 };
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -47,6 +49,10 @@ pub struct Fake {
     /// What dies soon after its start.
     pub dying: BTreeSet<String>,
     pub sick: bool,
+    /// It is sick as soon as one of its services is stopped.
+    pub frail: bool,
+    /// What its role calls leader.
+    pub leads: bool,
     /// The agent is killed when this many effects are done; none: never.
     pub lives: Option<usize>,
     pub killed: Killed,
@@ -245,17 +251,36 @@ impl Fake {
 
     /// One run as `apply` has it; an error where it was killed.
     pub fn run(&mut self, desired: &Desired) -> Result<(Plan, Done), Trouble> {
+        self.run_asking(&Asks::Nobody, desired)
+    }
+
+    /// The same, where somebody is asked before anything is disrupted.
+    pub fn run_asking(&mut self, asks: &Asks, desired: &Desired) -> Result<(Plan, Done), Trouble> {
         let mut known = self.ledger.clone();
         if let Some((command, inputs)) = &self.ended {
             known.succeeded(command, inputs);
         }
         let snapshot = self.snapshot(desired);
-        let plan = plan(desired, &snapshot, &known).unwrap();
-        let ledger = begin(desired, &snapshot, &known);
+        let mut desired = Cow::Borrowed(desired);
+        let full = plan(&desired, &snapshot, &known).unwrap();
+        let mut planned = full.clone();
+        let licence = Licence::ask(asks, self, &desired, &full).unwrap_or_else(|why| {
+            while let Some(less) = desired.without_slot(&full, &planned, &why) {
+                planned = plan(&less, &snapshot, &known).unwrap();
+                desired = Cow::Owned(less);
+            }
+            Licence::Harmless
+        });
+        let ledger = begin(&desired, &snapshot, &known);
         self.keep(&ledger)?;
         let unproven = self.unproven.clone();
-        let done = Engine::new(self, desired, &plan, &snapshot, ledger, unproven).run()?;
-        Ok((plan, done))
+        let engine = Engine::new(
+            self, &desired, &planned, &snapshot, ledger, unproven, &licence,
+        );
+        let mut done = engine.run()?;
+        licence.prove(self, &desired, &mut done);
+        licence.end(&done.failures);
+        Ok((planned, done))
     }
 
     pub fn plan(&mut self, desired: &Desired) -> Plan {
@@ -491,13 +516,20 @@ impl Hand for Fake {
         self.effect(|fake| match change.action {
             Action::Start | Action::Restart => fake.start(&name),
             Action::Enable => fake.services.entry(name).or_default().enabled = true,
-            Action::Stop => fake.services.entry(name).or_default().start = None,
+            Action::Stop => {
+                fake.services.entry(name).or_default().start = None;
+                fake.sick |= fake.frail;
+            }
             other => unreachable!("the fake has no {}", other.word()),
         })
     }
 
     fn daemon_reload(&mut self) -> Result<(), Trouble> {
         Ok(())
+    }
+
+    fn leads(&mut self, _leader: &Shell) -> bool {
+        self.leads
     }
 
     fn healthy(&mut self, _health: &Health) -> Healthy {

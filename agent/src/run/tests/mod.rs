@@ -3,3 +3,4 @@
 mod crash;
 mod failures;
 mod fake;
+mod slots;

@@ -92,7 +92,9 @@ impl Managed {
         for resource in &desired.resources {
             let id = &resource.id;
             let out = scope.is_some_and(|scope| !scope.contains(id));
-            if out || desired.reverts.contains(id) {
+            // What is withheld stays on record as it was.
+            let withheld = desired.withheld.resources.contains(id);
+            if out || withheld || desired.reverts.contains(id) {
                 continue;
             }
             let seen = snapshot.observed.get(id);

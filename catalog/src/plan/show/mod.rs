@@ -159,6 +159,9 @@ impl Page {
         if document.dry_run {
             words.push("dry run".into());
         }
+        if let Some(why) = &document.without_slot {
+            words.push(format!("without a slot: {why}"));
+        }
         words.extend(document.run.as_ref().map(|run| format!("run {run}")));
         if words.is_empty() {
             return;

@@ -1,0 +1,75 @@
+//! Whether this machine is healthy, for the server: by the role that was rendered last, beside a run as well.
+
+use crate::guard::Where;
+use crate::job::Rendered;
+use crate::run::health;
+use crate::run::site::Healthy;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// So long the answer may take; and so long it is waited for a role after the daemon began.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two looks whether there is a role by now.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What is known of it.
+pub struct Standing {
+    rendered: Arc<Rendered>,
+    root: PathBuf,
+    place: Where,
+    /// The last run failed, be it of this daemon or one before.
+    failed: AtomicBool,
+    /// This daemon has come to the end of a run.
+    ran: AtomicBool,
+}
+
+impl Standing {
+    /// Of a machine whose last run, before this daemon began, has failed or not.
+    pub fn new(rendered: Arc<Rendered>, root: PathBuf, place: Where, failed: bool) -> Self {
+        Self {
+            rendered,
+            root,
+            place,
+            failed: failed.into(),
+            ran: false.into(),
+        }
+    }
+
+    /// A run is over.
+    pub fn ran(&self, failed: bool) {
+        self.failed.store(failed, Ordering::Relaxed);
+        self.ran.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks the role's health, once; by the last run where the role has none, or there is no role. None where nothing
+    /// is known in time.
+    pub async fn ask(self: Arc<Self>) -> Option<bool> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.rendered.is_known() && !self.ran.load(Ordering::Relaxed) {
+            if Instant::now() >= deadline {
+                return None;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        tokio::task::spawn_blocking(move || self.is_healthy())
+            .await
+            .ok()
+    }
+
+    fn is_healthy(&self) -> bool {
+        let desired = self.rendered.last();
+        let last_run = !self.failed.load(Ordering::Relaxed);
+        let Some(asked) = desired.as_ref().and_then(|desired| desired.health.as_ref()) else {
+            return last_run;
+        };
+        match health::ask(&self.root, asked, self.place, PATIENCE) {
+            Ok(Healthy::Yes) => true,
+            Ok(Healthy::Unknown) => last_run,
+            Ok(Healthy::No(_)) | Err(_) => false,
+        }
+    }
+}

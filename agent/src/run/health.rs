@@ -1,0 +1,88 @@
+//! Questions about a whole machine: whether its role is healthy, and whether it leads.
+
+use super::site::{Hand, Healthy};
+use crate::guard::{self, Question, Where};
+use crate::resource::command;
+use anyhow::Context as _;
+use cfg_catalog::resource::{Health, Shell};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// No such question in a run may take longer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest pause between two questions about the role's health.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Asks a role's health once.
+///
+/// # Errors
+/// Where it cannot be asked.
+pub fn ask(
+    root: &Path,
+    health: &Health,
+    place: Where,
+    timeout: Duration,
+) -> anyhow::Result<Healthy> {
+    let answer = question(root, &health.command, timeout).ask(place);
+    let answer = answer.context("it cannot be asked")?;
+    Ok(match answer.outcome {
+        Some(outcome) if outcome.is_success() => Healthy::Yes,
+        Some(outcome) => {
+            let told = command::last_lines(&answer.output);
+            Healthy::No(match told.is_empty() {
+                true => outcome.to_string(),
+                false => told,
+            })
+        }
+        None => Healthy::Unknown,
+    })
+}
+
+/// Whether this command succeeds; not where it cannot be run.
+pub(super) fn succeeds(root: &Path, command: &Shell) -> bool {
+    let answer = question(root, command, PATIENCE).ask(Where::Open);
+    let outcome = answer.ok().and_then(|answer| answer.outcome);
+    outcome.is_some_and(|outcome| outcome.is_success())
+}
+
+fn question<'a>(root: &'a Path, command: &Shell, timeout: Duration) -> Question<'a> {
+    const NONE: &BTreeMap<String, String> = &BTreeMap::new();
+    Question {
+        argv: guard::argv(command),
+        env: NONE,
+        user: None,
+        cwd: "/",
+        root,
+        timeout,
+    }
+}
+
+/// How long it may take until it passes.
+pub(super) fn timeout(health: &Health) -> Duration {
+    Duration::from_secs(health.timeout_s)
+}
+
+/// Asks until it passes, or could not be asked, or the time is over.
+pub(super) fn ask_until(hand: &mut impl Hand, health: &Health, timeout: Duration) -> Healthy {
+    let deadline = hand.clock() + timeout;
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let answer = hand.healthy(health);
+        let left = deadline.saturating_sub(hand.clock());
+        if !matches!(answer, Healthy::No(_)) || left.is_zero() {
+            return answer;
+        }
+        hand.wait(pause.min(left));
+        pause = (pause * 2).min(PAUSE);
+    }
+}
+
+/// What it said, at the end of a sentence.
+pub(super) fn told(said: &str) -> String {
+    match said.trim() {
+        "" => String::new(),
+        said => format!(": {said}"),
+    }
+}

@@ -1,0 +1,288 @@
+//! What a run does with a slot, and what it leaves without one.
+
+use super::fake::{Fake, PACKAGE, desired, file, health, id, package, service};
+use crate::run::slot::{Accord, Asks, Slot};
+use cfg_catalog::fleet::Limit;
+use cfg_catalog::plan::Action;
+use cfg_catalog::plan::document::{Done, Why};
+use cfg_catalog::resource::service::Activity;
+use cfg_catalog::resource::{Body, Desired, Shell, Slots};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+const CONF: &str = "/etc/daemon/conf";
+const MOTD: &str = "/etc/motd";
+
+/// Gives slots, or says why not; remembers all of it.
+struct Giver {
+    refuses: Option<&'static str>,
+    /// A slot is lost after it was looked at so often.
+    lasts: usize,
+    /// Whether those who asked lead.
+    asked: Mutex<Vec<bool>>,
+    /// Whether those who gave one back were healthy.
+    back: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Accord for Giver {
+    fn take(&self, leads: bool) -> Result<Box<dyn Slot>, String> {
+        self.asked.lock().unwrap().push(leads);
+        match self.refuses {
+            Some(why) => Err(why.to_owned()),
+            None => Ok(Box::new(Given {
+                looks: AtomicUsize::new(self.lasts),
+                back: self.back.clone(),
+            })),
+        }
+    }
+}
+
+struct Given {
+    looks: AtomicUsize,
+    back: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Slot for Given {
+    fn is_held(&self) -> bool {
+        let less = |looks: usize| looks.checked_sub(1);
+        self.looks
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+            .is_ok()
+    }
+
+    fn give(&mut self, healthy: bool) {
+        self.back.lock().unwrap().push(healthy);
+    }
+}
+
+fn giver(refuses: Option<&'static str>, lasts: usize) -> Arc<Giver> {
+    Arc::new(Giver {
+        refuses,
+        lasts,
+        asked: Mutex::default(),
+        back: Arc::default(),
+    })
+}
+
+fn generous() -> Arc<Giver> {
+    giver(None, usize::MAX)
+}
+
+impl Giver {
+    fn asked(&self) -> Vec<bool> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    fn back(&self) -> Vec<bool> {
+        self.back.lock().unwrap().clone()
+    }
+}
+
+fn role() -> Desired {
+    let conf = format!("file:{CONF}");
+    Desired {
+        health: health(),
+        slots: Some(Slots {
+            limit: Limit::Count(1),
+            leader: Some(Shell::Line("true".into())),
+        }),
+        ..desired(vec![
+            package("2"),
+            file(CONF, "new"),
+            file(MOTD, "hello"),
+            service("one", &[&conf], &[]),
+            service("two", &[], &["service:one"]),
+        ])
+    }
+}
+
+/// One of its services does its work with the former configuration, the other was never started.
+fn machine() -> Fake {
+    Fake::with(Some("2"), &[(CONF, "old")], &["one"])
+}
+
+fn run(fake: &mut Fake, giver: &Arc<Giver>, desired: &Desired) -> Done {
+    let asks = Asks::First(giver.clone());
+    let (_, done) = fake.run_asking(&asks, desired).unwrap();
+    assert!(done.unforeseen.is_empty(), "{:?}", done.unforeseen);
+    done
+}
+
+fn held(done: &Done) -> Vec<(String, Why, &str)> {
+    let held = done.held.iter();
+    held.map(|held| (held.resource.to_string(), held.why, held.detail.as_str()))
+        .collect()
+}
+
+fn content<'a>(fake: &'a Fake, path: &str) -> &'a str {
+    &fake.files[path].0
+}
+
+#[test]
+fn refused_it_leaves_what_disrupts_with_what_that_reads_and_does_all_else() {
+    let mut fake = machine();
+    let giver = giver(Some("vm-2 is restarting"), 0);
+    let done = run(&mut fake, &giver, &role());
+    assert_eq!(giver.asked(), [false]);
+    let conf = format!("file:{CONF}");
+    let why = |id: &str| (id.to_owned(), Why::Slot, "vm-2 is restarting");
+    assert_eq!(
+        held(&done),
+        [why(&conf), why("service:one"), why("service:two")]
+    );
+    assert_eq!(done.failures, []);
+    assert_eq!(
+        (content(&fake, CONF), content(&fake, MOTD)),
+        ("old", "hello")
+    );
+    assert!(fake.starts.is_empty(), "{:?}", fake.starts);
+    assert_eq!(giver.back(), Vec::<bool>::new());
+}
+
+#[test]
+fn granted_it_does_all_and_gives_the_slot_back() {
+    let mut fake = machine();
+    fake.leads = true;
+    let giver = generous();
+    let done = run(&mut fake, &giver, &role());
+    assert_eq!((done.held, done.failures), (vec![], vec![]));
+    assert_eq!(content(&fake, CONF), "new");
+    assert_eq!((fake.starts["one"], fake.starts["two"]), (1, 1));
+    assert_eq!((giver.asked(), giver.back()), (vec![true], vec![true]));
+    // Nothing is left that would need another.
+    let done = run(&mut fake, &giver, &role());
+    assert_eq!(done, Done::default());
+    assert_eq!(giver.asked().len(), 1);
+}
+
+#[test]
+fn nobody_is_asked_by_who_does_no_harm_or_has_nothing_to_lose_or_no_limit() {
+    let giver = giver(Some("no"), 0);
+    // Both services run with what there is: a file of nobody is harmless.
+    let mut fake = Fake::with(Some("2"), &[(CONF, "new")], &["one", "two"]);
+    assert_eq!(run(&mut fake, &giver, &role()).held, []);
+    assert_eq!(content(&fake, MOTD), "hello");
+
+    // A machine that is not healthy disrupts nobody.
+    let mut fake = machine();
+    fake.sick = true;
+    let done = run(&mut fake, &giver, &role());
+    assert_eq!(done.held, []);
+    assert_eq!(fake.starts["one"], 1);
+
+    let mut fake = machine();
+    let free = Desired {
+        slots: None,
+        ..role()
+    };
+    assert_eq!(run(&mut fake, &giver, &free).held, []);
+    let asks = Asks::Not("the other site is down".into());
+    let (_, done) = machine().run_asking(&asks, &role()).unwrap();
+    assert_eq!(done.held, []);
+    assert_eq!(giver.asked(), Vec::<bool>::new());
+}
+
+#[test]
+fn who_says_nothing_of_health_counts_as_healthy() {
+    let mut fake = machine();
+    fake.sick = true;
+    let giver = giver(Some("no"), 0);
+    let role = Desired {
+        health: None,
+        ..role()
+    };
+    let done = run(&mut fake, &giver, &role);
+    assert_eq!((done.held.len(), giver.asked().len()), (3, 1));
+}
+
+#[test]
+fn a_slot_that_was_lost_disrupts_nothing_more_and_the_next_run_owes_the_restart() {
+    let why = |id: &str| (id.to_owned(), Why::Slot, "the slot was lost during the run");
+    // Lost before anything was done: the configuration stays too, and with it the restart is not due.
+    let mut fake = machine();
+    let lost = giver(None, 0);
+    let done = run(&mut fake, &lost, &role());
+    assert_eq!(held(&done), [why(&format!("file:{CONF}"))]);
+    assert_eq!(
+        (content(&fake, CONF), content(&fake, MOTD)),
+        ("old", "hello")
+    );
+    assert!(!fake.starts.contains_key("one"), "{:?}", fake.starts);
+
+    // Lost just before the restart.
+    let mut fake = machine();
+    let lost = giver(None, 1);
+    let done = run(&mut fake, &lost, &role());
+    assert_eq!(held(&done), [why("service:one"), why("service:two")]);
+    assert_eq!(done.failures, []);
+    assert_eq!(content(&fake, CONF), "new");
+    assert!(fake.starts.is_empty(), "{:?}", fake.starts);
+
+    let giver = generous();
+    let done = run(&mut fake, &giver, &role());
+    assert_eq!((done.held, giver.back()), (vec![], vec![true]));
+    assert_eq!((fake.starts["one"], fake.starts["two"]), (1, 1));
+}
+
+#[test]
+fn what_failed_or_is_not_healthy_afterwards_gives_back_a_failed_slot() {
+    let mut fake = machine();
+    fake.failing.insert(id("service:one"), "no".into());
+    let giver = generous();
+    run(&mut fake, &giver, &role());
+    assert_eq!(giver.back(), [false]);
+
+    // Nothing was started, so that nothing else asked for its health.
+    let mut fake = Fake::with(
+        Some("2"),
+        &[(CONF, "new"), (MOTD, "hello")],
+        &["one", "two"],
+    );
+    fake.frail = true;
+    let mut role = role();
+    for resource in &mut role.resources {
+        if let Body::Service(two) = &mut resource.body
+            && two.unit == "two.service"
+        {
+            (two.state, two.enabled) = (Some(Activity::Stopped), None);
+        }
+    }
+    let giver = generous();
+    let done = run(&mut fake, &giver, &role);
+    assert_eq!(giver.back(), [false]);
+    let failure = &done.failures[0];
+    assert_eq!((&failure.resource, done.failures.len()), (&None, 1));
+    assert!(
+        failure
+            .message
+            .ends_with("5 s after it was disrupted: no quorum"),
+        "{failure:?}"
+    );
+}
+
+#[test]
+fn a_run_that_is_cut_short_gives_back_a_failed_slot() {
+    let mut fake = machine();
+    fake.lives = Some(3);
+    let giver = generous();
+    let asks = Asks::First(giver.clone());
+    assert!(fake.run_asking(&asks, &role()).is_err());
+    assert_eq!(giver.back(), [false]);
+}
+
+#[test]
+fn packages_wait_with_what_restarts_on_them() {
+    let mut fake = Fake::with(Some("1"), &[(CONF, "new")], &["one"]);
+    let giver = giver(Some("no"), 0);
+    let done = run(&mut fake, &giver, &role());
+    let held = held(&done);
+    assert!(
+        held.iter()
+            .any(|(id, ..)| *id == format!("package:{PACKAGE}")),
+        "{held:?}"
+    );
+    assert_eq!(fake.package.as_ref().unwrap().0, "1");
+    assert_eq!(content(&fake, MOTD), "hello");
+    let moved = |change: &&cfg_catalog::plan::Change| change.action == Action::Upgrade;
+    assert_eq!(done.changes.iter().filter(moved).count(), 0);
+}
