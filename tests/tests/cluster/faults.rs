@@ -49,7 +49,7 @@ fn files_of_the_right_daemon(cluster: &Cluster) -> Result<()> {
 }
 
 /// 5. `myid` was the position in a listing, by name or by address.
-fn numbers_that_are_given(cluster: &Cluster) -> Result<()> {
+pub fn numbers_that_are_given(cluster: &Cluster) -> Result<()> {
     for host in &cluster.masters {
         let id = id(host)?;
         assert_eq!(

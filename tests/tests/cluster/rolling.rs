@@ -1,0 +1,268 @@
+//! A change that restarts ZooKeeper goes through the masters one at a time, and the leader goes last.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use cfg_tests::{CFG, Host, Run, Sandbox, eventually};
+
+use crate::clock::{Span, now};
+use crate::cuts::Cut;
+use crate::machines::apply;
+use crate::masters::{follower, leader, mode};
+use crate::one_pass::{one_leader, starts};
+use crate::rolls::{MINUTES, Rolls, start_of_zookeeper, waits_for_its_slot};
+
+/// A slot's lease, and as long again.
+const LEASE: Duration = Duration::from_secs(120);
+/// Longer than a master takes to restart.
+const A_WHILE: Duration = Duration::from_secs(15);
+/// How often a leader is killed, since one election may be shorter than another.
+const KILLS: u32 = 3;
+
+#[test]
+fn a_change_rolls_through_three_masters() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let mut rolls = Rolls::begin(sandbox)?;
+        let gap_of_a_kill = killed(&rolls)?;
+        sandbox.step(&format!("a leader that is killed: {gap_of_a_kill:.2?}"));
+
+        let leads = leader(&rolls.cluster.masters)?.name().to_owned();
+        let mesos = starts(&rolls.cluster.masters[0], "mesos-master")?;
+        let began = rolls.change()?;
+        rolls.all_follow(MINUTES)?;
+        let gap = rolls.client.longest_gap(Span::since(began))?;
+        let order = rolls.watch.order(began);
+        sandbox.step(&format!(
+            "rolled, in {:.1} s: {order:?}, of whom {leads} led; {gap:.2?}",
+            now() - began
+        ));
+        rolls.watch.never_two_down(began)?;
+        assert_eq!(order.len(), 3, "each once: {order:?}");
+        assert_eq!(
+            order.last(),
+            Some(&leads),
+            "the leader goes last: {order:?}"
+        );
+        ensure!(
+            gap <= 2 * gap_of_a_kill,
+            "a client waited for {gap:?} while a change rolled, and for {gap_of_a_kill:?} when a leader was killed"
+        );
+        assert_eq!(starts(&rolls.cluster.masters[0], "mesos-master")?, mesos);
+
+        let began = rolls.change()?;
+        rolls.change()?;
+        rolls.all_follow(MINUTES)?;
+        let order = rolls.watch.order(began);
+        sandbox.step(&format!("two releases one right after another: {order:?}"));
+        rolls.watch.never_two_down(began)?;
+        rolls.client.end()?;
+        Ok(())
+    })
+}
+
+/// The longest gap of some kills of a leader.
+fn killed(rolls: &Rolls) -> Result<Duration> {
+    let mut longest = Duration::ZERO;
+    for _ in 0..KILLS {
+        longest = longest.max(rolls.gap_of_a_killed_leader()?);
+        // The next one is an election among three that have settled.
+        sleep(Duration::from_secs(1));
+    }
+    Ok(longest)
+}
+
+/// What keeps a ZooKeeper from starting: it cannot read what it knows.
+const BREAK: &str = "chown root:root /var/lib/zookeeper && chmod 700 /var/lib/zookeeper && systemctl kill --signal=KILL zookeeper";
+const MEND: &str = "chown zookeeper:zookeeper /var/lib/zookeeper && chmod 755 /var/lib/zookeeper";
+
+#[test]
+fn nobody_healthy_goes_while_another_is_broken() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let mut rolls = Rolls::begin_with(sandbox, |roles| {
+            // What does not come up is given up soon.
+            let path = "zk-master/role.toml";
+            let role = roles.read(path)?;
+            let (old, new) = ("health_timeout = \"2m\"", "health_timeout = \"20s\"");
+            ensure!(role.contains(old), "{role}");
+            roles.write(path, role.replace(old, new))
+        })?;
+        let broken = follower(&rolls.cluster.masters)?.name().to_owned();
+        let began = now();
+        rolls.master(&broken)?.sh(BREAK)?;
+        rolls.change()?;
+        let broken = rolls.master(&broken)?;
+        let healthy = rolls.others(broken);
+        let before = starts_of(&healthy)?;
+
+        let why = format!("{} is not healthy", broken.name());
+        for host in &healthy {
+            eventually("a healthy one waits and says why", MINUTES, || {
+                let detail = waits_for_its_slot(host)?;
+                ensure!(detail.contains(&why), "{detail}");
+                let told = rolls.in_fleet(host)?;
+                ensure!(told["result"] == "waiting", "{told:#}");
+                Ok(())
+            })?;
+        }
+        eventually("the fleet says which is broken", MINUTES, || {
+            let told = rolls.in_fleet(broken)?;
+            ensure!(told["result"] == "failed", "{told:#}");
+            Ok(())
+        })?;
+        for host in &healthy {
+            let run = eventually("no other run is under way", MINUTES, || {
+                let run = Run::of(&host.exec([CFG, "apply", "--json"])?)?;
+                run.expect(3)
+            })?;
+            let held = run.document["held"].to_string();
+            ensure!(
+                held.contains("\"why\":\"slot\"") && held.contains(&why),
+                "{held}"
+            );
+            ensure!(
+                !rolls.has_the_change(host)?,
+                "{} has the file of a restart that waits",
+                host.name()
+            );
+        }
+        assert_eq!(starts_of(&healthy)?, before, "nobody healthy was restarted");
+        sandbox.step("one is broken: the two healthy ones wait, and say for whom");
+
+        // Nobody can give it a slot now.
+        rolls.cluster.installation.stop_server()?;
+        broken.sh(MEND)?;
+        apply(broken)?;
+        ensure!(rolls.has_the_change(broken)?);
+        one_leader(&rolls.cluster)?;
+        assert_eq!(starts_of(&healthy)?, before);
+        sandbox.step("mended without a slot");
+        rolls.cluster.installation.start_server()?;
+        rolls.all_follow(MINUTES)?;
+        rolls.watch.never_two_down(began)?;
+        ensure!(
+            rolls.watch.order(began).len() >= 3,
+            "{:?}",
+            rolls.watch.downs(began)
+        );
+        rolls.client.end()?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_slot_ends_with_its_holder() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let mut rolls = Rolls::begin(sandbox)?;
+        let began = rolls.change()?;
+        let holder = rolls.first_down(began)?;
+        holder.power_cut()?;
+        sandbox.step(&format!(
+            "{} lost its power while it restarted",
+            holder.name()
+        ));
+        let others = rolls.others(holder);
+        let before = starts_of(&others)?;
+        let told = rolls.in_fleet(holder)?;
+        ensure!(told["slot"] == "held", "{told:#}");
+        eventually("the slot ends by itself", LEASE, || {
+            let told = rolls.in_fleet(holder)?;
+            ensure!(told["slot"] != "held", "{told:#}");
+            Ok(())
+        })?;
+        sandbox.step("its slot has ended");
+        for host in &others {
+            eventually("another waits for it", MINUTES, || {
+                let detail = waits_for_its_slot(host)?;
+                ensure!(detail.contains(holder.name()), "{detail}");
+                Ok(())
+            })?;
+        }
+        sleep(A_WHILE);
+        assert_eq!(starts_of(&others)?, before, "somebody went meanwhile");
+        rolls.client.is_served()?;
+
+        holder.boot()?;
+        sandbox.step("it is back");
+        rolls.all_follow(MINUTES)?;
+        rolls.watch.never_two_down(began)?;
+        let order = rolls.watch.order(began);
+        ensure!(
+            others
+                .iter()
+                .all(|host| order.iter().any(|name| name == host.name())),
+            "{order:?}"
+        );
+        sandbox.step(&format!(
+            "it has finished, and the others after it: {order:?}"
+        ));
+        rolls.client.end()?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_roll_out_survives_cuts_and_its_server() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let mut rolls = Rolls::begin(sandbox)?;
+        let began = rolls.change()?;
+        rolls.first_down(began)?;
+        rolls.cluster.installation.stop_server()?;
+        sleep(A_WHILE);
+        rolls.cluster.installation.start_server()?;
+        rolls.all_follow(MINUTES)?;
+        rolls.watch.never_two_down(began)?;
+        sandbox.step(&format!(
+            "the server was away: {:?}",
+            rolls.watch.order(began)
+        ));
+
+        let began = rolls.change()?;
+        let first = rolls.first_down(began)?;
+        let cut = rolls.others(first)[0];
+        let before = starts_of(&[cut])?;
+        let from_the_server = Cut::from_the_server(cut)?;
+        sleep(A_WHILE);
+        assert_eq!(
+            starts_of(&[cut])?,
+            before,
+            "{} is cut off, and went",
+            cut.name()
+        );
+        rolls.client.is_served()?;
+        from_the_server.heal()?;
+        rolls.all_follow(MINUTES)?;
+        rolls.watch.never_two_down(began)?;
+        sandbox.step(&format!(
+            "{} was cut from the server: {:?}",
+            cut.name(),
+            rolls.watch.order(began)
+        ));
+
+        let began = rolls.change()?;
+        let first = rolls.first_down(began)?;
+        // Not the one that leads: it goes last, so it leads still.
+        let second = rolls.others(first);
+        let second = second
+            .iter()
+            .find(|host| mode(host).is_ok_and(|mode| mode == "follower"));
+        let second = second.context("no other follows")?;
+        let from_its_peers = Cut::from_its_peers(second)?;
+        sleep(A_WHILE);
+        rolls.client.is_served()?;
+        from_its_peers.heal()?;
+        rolls.all_follow(MINUTES)?;
+        rolls.watch.never_two_down(began)?;
+        sandbox.step(&format!(
+            "{} was cut from its peers: {:?}",
+            second.name(),
+            rolls.watch.order(began)
+        ));
+        rolls.client.end()?;
+        Ok(())
+    })
+}
+
+fn starts_of(hosts: &[&Host]) -> Result<Vec<String>> {
+    hosts.iter().map(|host| start_of_zookeeper(host)).collect()
+}
