@@ -5,6 +5,7 @@ mod clock;
 mod cuts;
 mod early;
 mod faults;
+mod hostile;
 mod machines;
 mod masters;
 mod membership;
