@@ -39,7 +39,7 @@ impl Cut {
         let table = format!("cut-{}", host.name());
         let rules = rules.join("\n");
         nft(&format!(
-            "table {family} {table} {{ chain all {{ type filter {hook} priority 0;\n{rules}\n}} }}"
+            "table {family} {table} {{ chain cut {{ type filter {hook} priority 0;\n{rules}\n}} }}"
         ))?;
         Ok(Cut {
             table: [family.to_owned(), table],
