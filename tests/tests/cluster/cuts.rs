@@ -39,7 +39,7 @@ impl Cut {
         let table = format!("cut-{}", host.name());
         let rules = rules.join("\n");
         nft(&format!(
-            "table {family} {table} {{ chain cut {{ type filter {hook} priority 0;\n{rules}\n}} }}"
+            "table {family} {table} {{\nchain cut {{\ntype filter {hook} priority 0;\n{rules}\n}}\n}}"
         ))?;
         Ok(Cut {
             table: [family.to_owned(), table],
