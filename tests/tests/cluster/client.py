@@ -85,4 +85,5 @@ def main():
         time.sleep(PAUSE)
 
 
-main()
+if __name__ == "__main__":
+    main()
