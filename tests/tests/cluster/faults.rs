@@ -49,7 +49,7 @@ fn files_of_the_right_daemon(cluster: &Cluster) -> Result<()> {
 }
 
 /// 5. `myid` was the position in a listing, by name or by address.
-fn numbers_that_are_given(cluster: &Cluster) -> Result<()> {
+pub fn numbers_that_are_given(cluster: &Cluster) -> Result<()> {
     for host in &cluster.masters {
         let id = id(host)?;
         assert_eq!(
@@ -143,7 +143,8 @@ fn a_start_that_loads_nothing(sandbox: &Sandbox, cluster: &Cluster) -> Result<()
     let masters = starts(&cluster.masters[1], "mesos-master")?;
     cluster.publish_with("{ rack = \"r2\" }", "{ rack = \"r1\" }")?;
     for ((host, before), count) in cluster.agents.iter().zip(before).zip(counts) {
-        eventually("the agent runs with what is there now", SOON, || {
+        // One at a time.
+        eventually("the agent runs with what is there now", MINUTES, || {
             let starts = starts(host, "mesos-slave")?;
             let last = starts.last().map_or("", String::as_str);
             ensure!(
@@ -195,10 +196,11 @@ fn an_upgrade_that_enables_the_agent(sandbox: &Sandbox, cluster: &Cluster) -> Re
     }
     cluster.publish_with("\"1.11.1-*\"", "\"1.11.0-*\"")?;
     for host in cluster.hosts() {
-        becomes("upgraded", SOON, "1.11.1-1".to_owned(), || version(host))?;
+        // One at a time.
+        becomes("upgraded", MINUTES, "1.11.1-1".to_owned(), || version(host))?;
     }
     for host in &cluster.masters {
-        eventually("the master runs, the agent does not", SOON, || {
+        eventually("the master runs, the agent does not", MINUTES, || {
             nothing_to_do(host)?;
             let enabled = host.exec(["systemctl", "is-enabled", "mesos-slave"])?;
             ensure!(enabled.stdout.trim() == "masked", "{enabled}");

@@ -15,12 +15,23 @@ pub struct Cluster {
     pub agents: Vec<Host>,
     /// When all of them were switched on.
     pub booted: Instant,
+    /// Addresses that nobody has yet.
+    spare: Vec<String>,
 }
 
 impl Cluster {
     /// Switches all six on at once.
     pub fn boot(sandbox: &Sandbox, values: &str) -> Result<Cluster> {
-        let mut cluster = Cluster::off(sandbox, values)?;
+        Cluster::boot_with(sandbox, values, |_| Ok(()))
+    }
+
+    /// The same with roles that this has changed.
+    pub fn boot_with(
+        sandbox: &Sandbox,
+        values: &str,
+        change: impl FnOnce(&Catalog) -> Result<()>,
+    ) -> Result<Cluster> {
+        let mut cluster = Cluster::off_with(sandbox, values, change)?;
         cluster.booted = Instant::now();
         for host in cluster.hosts() {
             host.start()?;
@@ -30,33 +41,61 @@ impl Cluster {
 
     /// Six hosts at random addresses, and a release that has these lines more in `fleet.toml`.
     pub fn off(sandbox: &Sandbox, values: &str) -> Result<Cluster> {
+        Cluster::off_with(sandbox, values, |_| Ok(()))
+    }
+
+    fn off_with(
+        sandbox: &Sandbox,
+        values: &str,
+        change: impl FnOnce(&Catalog) -> Result<()>,
+    ) -> Result<Cluster> {
         let installation = Installation::start(sandbox)?;
         let catalog = Catalog::shipped(sandbox)?;
+        change(&catalog)?;
         let given = catalog.read("fleet.toml")?;
         catalog.write("fleet.toml", format!("{given}{values}"))?;
         installation.publish(catalog.dir())?;
-        let mut addresses = addresses(6).into_iter();
-        let mut three = |kind: &str, role: &str| -> Result<Vec<Host>> {
-            let user_data = installation.server(&["cloud-init", "--role", role, "--uses", "3"])?;
-            let host = |number| {
-                let address = addresses.next().context("six addresses")?;
-                let host = sandbox.host(&format!("{kind}-{number}"), &address)?;
-                host.set_user_data(&user_data)?;
-                as_an_image_of_a_cloud(&host)?;
-                sandbox.step(&format!("{} is {address}", host.name()));
-                Ok(host)
-            };
-            (1..=3).map(host).collect()
-        };
-        let masters = three("master", "zk-master")?;
-        let agents = three("agent", "mesos-agent")?;
-        Ok(Cluster {
+        let mut cluster = Cluster {
             installation,
             catalog,
-            masters,
-            agents,
+            masters: Vec::new(),
+            agents: Vec::new(),
             booted: Instant::now(),
-        })
+            spare: addresses(9),
+        };
+        for kind in ["master", "agent"] {
+            let role = if kind == "master" {
+                "zk-master"
+            } else {
+                "mesos-agent"
+            };
+            let user_data = cluster.user_data(role, 3)?;
+            for number in 1..=3 {
+                let host = cluster.machine(sandbox, &format!("{kind}-{number}"), &user_data)?;
+                match kind {
+                    "master" => cluster.masters.push(host),
+                    _ => cluster.agents.push(host),
+                }
+            }
+        }
+        Ok(cluster)
+    }
+
+    /// The user-data with which so many machines of a role boot.
+    pub fn user_data(&self, role: &str, count: u32) -> Result<String> {
+        let count = count.to_string();
+        self.installation
+            .server(&["cloud-init", "--role", role, "--uses", &count])
+    }
+
+    /// A machine at an address of its own that will boot with this.
+    pub fn machine(&mut self, sandbox: &Sandbox, name: &str, user_data: &str) -> Result<Host> {
+        let address = self.spare.pop().context("an address")?;
+        let host = sandbox.host(name, &address)?;
+        host.set_user_data(user_data)?;
+        as_an_image_of_a_cloud(&host)?;
+        sandbox.step(&format!("{name} is {address}"));
+        Ok(host)
     }
 
     /// All six.
