@@ -240,6 +240,13 @@ fn what_is_nested_without_end() {
             format!("one\n{{{{ {}1 }}}}\n", "not ".repeat(deep)),
         ),
         ("template_blocks", format!("one\n{blocks}\n")),
+        (
+            "template_branches",
+            format!(
+                "{{% if 0 %}}\n{}{{% endif %}}\n",
+                "{% elif 0 %}\n".repeat(deep / 4)
+            ),
+        ),
     ] {
         desk.write("roles/web/x.j2", text.as_bytes());
         insta::assert_snapshot!(format!("nested_{name}"), begun(&desk.refused(CFG)));
