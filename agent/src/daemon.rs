@@ -265,7 +265,7 @@ impl Daemon {
             }
             Err(error) => warn!("the certificate is not renewed: {}", chain(&error)),
         }
-        self.follow(report::value(&facts).to_string().into_bytes());
+        self.follow(report::value(&facts.for_server()).to_string().into_bytes());
         let heard = match &*self.heard.borrow() {
             Line::Hears(news) => Some(*news),
             _ => None,

@@ -78,6 +78,9 @@ impl BadFolder {
             BadFolder::Large(path) if path.ends_with("role.toml") => {
                 Some("a role.toml is a text of 1 MiB at most")
             }
+            BadFolder::Large(path) if path.ends_with("fleet.toml") => {
+                Some("a fleet.toml is a text of 1 MiB at most")
+            }
             BadFolder::Large(_) => Some("put it into a package: machines get it from there"),
             BadFolder::Deep(_) => Some("does a link lead to a folder that it lies in?"),
             BadFolder::Much(_) => Some("is this the folder of roles, and not one above it?"),

@@ -3,6 +3,7 @@
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -89,6 +90,35 @@ fn what_is_no_file_or_lies_elsewhere() {
 }
 
 #[test]
+fn what_is_no_file_in_the_place_of_each() {
+    let desk = Desk::new();
+    std::fs::remove_file(desk.path("roles/web/role.toml")).unwrap();
+    symlink("/dev/zero", desk.path("roles/web/role.toml")).unwrap();
+    std::fs::create_dir(desk.path("roles/db")).unwrap();
+    let _socket = UnixListener::bind(desk.path("roles/db/role.toml")).unwrap();
+    std::fs::create_dir(desk.path("roles/app")).unwrap();
+    let role = b"[file.\"/etc/x\"]\ntemplate = \"x.j2\"\n";
+    desk.write("roles/app/role.toml", role);
+    fifo(&desk.path("roles/app/x.j2"));
+    fifo(&desk.path("roles/fleet.toml"));
+    insta::assert_snapshot!("no_file_in_its_place", desk.refused(CFG));
+}
+
+#[test]
+fn a_fleet_toml_that_cannot_be_read() {
+    let desk = Desk::new();
+    desk.write("roles/fleet.toml", b"[params]\nname = \"caf\xe9\"\n");
+    insta::assert_snapshot!("latin1_fleet", desk.refused(CFG));
+    let fleet = std::fs::File::create(desk.path("roles/fleet.toml")).unwrap();
+    fleet.set_len(100 << 20).unwrap();
+    insta::assert_snapshot!("fleet_of_100_mb", desk.refused(CFG));
+    let deep = 100_000;
+    let nested = format!("[params]\na = {}{}", "[".repeat(deep), "]".repeat(deep));
+    desk.write("roles/fleet.toml", nested.as_bytes());
+    insta::assert_snapshot!("nested_fleet", begun(&desk.refused(CFG)));
+}
+
+#[test]
 fn a_source_that_leaves_the_folder_of_its_role() {
     let desk = Desk::new();
     std::fs::create_dir(desk.path("roles/other")).unwrap();
@@ -171,6 +201,14 @@ fn what_is_nested_without_end() {
         ),
         ("keys", format!("[file]\n{}b = 1", "a.".repeat(deep))),
         (
+            "condition",
+            format!(
+                "[file.\"/etc/x\"]\ncontent = \"x\"\nwhen = '{}1{}'",
+                "(".repeat(deep),
+                ")".repeat(deep)
+            ),
+        ),
+        (
             "parentheses",
             format!(
                 "[file.\"/etc/x\"]\ncontent = '{{{{ {}1{} }}}}'",
@@ -188,11 +226,37 @@ fn what_is_nested_without_end() {
         ),
     ] {
         desk.role(&text);
-        let said = desk.refused(CFG);
-        // The line itself is as long as the nesting.
-        let lines: Vec<String> = said.lines().map(|l| l.chars().take(60).collect()).collect();
-        insta::assert_snapshot!(format!("nested_{name}"), lines.join("\n"));
+        insta::assert_snapshot!(format!("nested_{name}"), begun(&desk.refused(CFG)));
     }
+    desk.role("[file.\"/etc/x\"]\ntemplate = \"x.j2\"\n");
+    let blocks = "{% if 1 %}".repeat(deep / 4) + &"{% endif %}".repeat(deep / 4);
+    for (name, text) in [
+        (
+            "template_parentheses",
+            format!("one\n{{{{ {}1{} }}}}\n", "(".repeat(deep), ")".repeat(deep)),
+        ),
+        (
+            "template_negations",
+            format!("one\n{{{{ {}1 }}}}\n", "not ".repeat(deep)),
+        ),
+        ("template_blocks", format!("one\n{blocks}\n")),
+        (
+            "template_branches",
+            format!(
+                "{{% if 0 %}}\n{}{{% endif %}}\n",
+                "{% elif 0 %}\n".repeat(deep / 4)
+            ),
+        ),
+    ] {
+        desk.write("roles/web/x.j2", text.as_bytes());
+        insta::assert_snapshot!(format!("nested_{name}"), begun(&desk.refused(CFG)));
+    }
+}
+
+/// The beginning of each line: one that is nested without end is as long as that.
+fn begun(said: &str) -> String {
+    let lines = said.lines().map(|l| l.chars().take(60).collect());
+    lines.collect::<Vec<String>>().join("\n")
 }
 
 #[test]

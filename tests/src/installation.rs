@@ -156,6 +156,16 @@ impl Installation {
         Ok(document.to_owned())
     }
 
+    /// Each file that the server keeps, with its digest.
+    pub fn kept(&self) -> Result<String> {
+        let find = "find . -type f -exec sha256sum {} + | sort -k 2";
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", find])
+            .current_dir(self.dir.join("server/store"));
+        output(&mut command)?.success()
+    }
+
     /// Enrols a host that has the program already, without starting its agent.
     pub fn enroll(&self, host: &Host, role: &str) -> Result<()> {
         self.enroll_with(host, role, &[])

@@ -103,7 +103,7 @@ impl Enroll {
                 ca: self.ca_sha256,
                 name: &name,
             };
-            let facts = serde_json::to_vec(&facts).context("facts")?;
+            let facts = serde_json::to_vec(&facts.for_server()).context("facts")?;
             let peer = Peer::default();
             let identity = enrol(&config.identity, &terms, Who::Node { facts }, peer.clone())
                 .await

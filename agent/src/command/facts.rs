@@ -16,6 +16,9 @@ impl Facts {
     pub fn run(self, call: &Call) -> Result<Exit, Error> {
         let config = call.config()?;
         let facts = runtime()?.block_on(session::facts_of(&config))?;
+        if let Some(Err(why)) = &facts.azure {
+            output::note(&format!("warning: facts.azure could not be had: {why}"));
+        }
         if self.json {
             output::print_json(&facts)?;
         } else {

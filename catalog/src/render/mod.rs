@@ -15,7 +15,7 @@ mod repository;
 pub(crate) mod scan;
 mod trees;
 mod units;
-mod values;
+pub(crate) mod values;
 mod watch;
 pub(crate) mod whole;
 
@@ -27,7 +27,7 @@ use crate::resource::{Desired, Withheld};
 use crate::secrets::Secrets;
 use crate::text::diagnostic::{Diagnostics, Spot};
 use crate::text::source::Source;
-use minijinja::value::{Serde, Value};
+use minijinja::value::Value;
 use std::collections::BTreeMap;
 
 /// Where the bytes of a role's files come from.
@@ -75,7 +75,7 @@ pub(crate) struct Rendered {
 /// # Errors
 /// All that is wrong, each with its place in the role; nothing is rendered by halves.
 pub fn render(part: &Part, inputs: &Inputs<'_>, blobs: &dyn Blobs) -> Result<Desired, Diagnostics> {
-    let facts = Value::from(Serde(inputs.facts));
+    let facts = values::of_facts(inputs.facts);
     render_for(part, inputs, facts, blobs, Purpose::Machine).map(|rendered| rendered.desired)
 }
 

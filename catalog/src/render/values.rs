@@ -2,6 +2,7 @@
 
 use super::watch::{Seen, Watch, Watched};
 use super::{Inputs, Purpose};
+use crate::facts::Facts;
 use crate::fleet::{FleetView, Incomplete};
 use crate::release::part::{Param, Part};
 use crate::secrets::Secrets;
@@ -119,6 +120,28 @@ fn secret(
             format!("give --secrets FILE, with {called} = \"…\" in it"),
         )),
     }
+}
+
+/// A machine's own facts. Whoever reads one that could not be had is told why: it is not as if it were not there.
+pub fn of_facts(facts: &Facts) -> Value {
+    let known = Value::from(Serde(facts));
+    let Some(Err(why)) = &facts.azure else {
+        return known;
+    };
+    let why = Error::new(
+        ErrorKind::InvalidOperation,
+        format!("it could not be had: {why}"),
+    );
+    let mut all = each_of(&known);
+    all.insert("azure".into(), Value::from(why));
+    Value::from_pairs(all)
+}
+
+/// What a table has, by name.
+pub fn each_of(table: &Value) -> BTreeMap<String, Value> {
+    let keys = table.try_iter().into_iter().flatten();
+    let named = keys.filter_map(|key| Some((key.as_str()?.to_owned(), table.get_item(&key).ok()?)));
+    named.collect()
 }
 
 /// What all expressions of a role can read; secrets under this watch.

@@ -183,7 +183,8 @@ impl<'a> Expressions<'a> {
         let uses = match scan::tainted_template(text.text, "", item_tainted) {
             Ok(uses) => uses,
             Err(why) => {
-                let at = spot(&why.range().unwrap_or(0..text.text.len()));
+                let range = why.range().or_else(|| scan::guard::place(text.text));
+                let at = spot(&range.unwrap_or(0..text.text.len()));
                 self.said.push(text.key.clone());
                 self.wrong
                     .push(Diagnostic::error(at, engine::message(&why)));
@@ -249,7 +250,8 @@ impl<'a> Expressions<'a> {
             Ok(uses) => self.file_uses(&uses, &source, item, stand, from),
             Err(why) => {
                 let end = why.line().unwrap_or(1);
-                let span = why.range().unwrap_or_else(|| source.line_start(end));
+                let span = why.range().or_else(|| scan::guard::place(text));
+                let span = span.unwrap_or_else(|| source.line_start(end));
                 self.said.push(from.clone());
                 let message = engine::message(&why);
                 self.wrong

@@ -9,7 +9,7 @@ mod layers;
 mod merge;
 mod part;
 mod quorum;
-mod sample;
+pub(crate) mod sample;
 mod unheld;
 
 use crate::digest::Digest;

@@ -2,6 +2,7 @@
 
 use crate::facts::{Facts, Interface, Os};
 use crate::fleet::{FleetView, Me, Member};
+use crate::render::values::each_of;
 use minijinja::value::{Enumerator, Object, Serde, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,13 +38,7 @@ pub fn facts() -> Facts {
 
 /// Its facts as expressions see them: what only a machine can know has every name.
 pub fn facts_value(facts: &Facts) -> Value {
-    let known = Value::from(Serde(facts));
-    let mut all: BTreeMap<String, Value> = BTreeMap::new();
-    for key in known.try_iter().into_iter().flatten() {
-        if let (Some(name), Ok(value)) = (key.as_str(), known.get_item(&key)) {
-            all.insert(name.to_owned(), value);
-        }
-    }
+    let mut all = each_of(&Value::from(Serde(facts)));
     let interfaces = all.remove("interfaces").unwrap_or_default();
     all.insert("interfaces".into(), Value::from_object(Open(interfaces)));
     for name in ["local", "azure"] {

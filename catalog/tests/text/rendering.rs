@@ -3,6 +3,7 @@
 use crate::common::{
     catalog, command, facts, file, files, ids, on_machine, package, repository, role, service, text,
 };
+use cfg_catalog::facts::Facts;
 use cfg_catalog::fleet::FleetView;
 use cfg_catalog::resource::Shell;
 use cfg_catalog::resource::package::Wanted;
@@ -210,6 +211,42 @@ fn what_is_missing_on_a_machine_names_the_template_line() {
         !wrong.contains("r7") && !wrong.contains("10.0.0.3"),
         "a value leaks: {wrong}"
     );
+}
+
+#[test]
+fn who_reads_a_fact_that_could_not_be_had_is_told_why() {
+    let unanswered = Facts {
+        azure: Some(Err("the metadata service said nothing".into())),
+        ..facts()
+    };
+    let role = |content: &str| {
+        let text = format!("[file.'/x']\ncontent = '{{{{ {content} }}}}'");
+        let catalog = catalog(&[("web/role.toml", &text)]);
+        let inputs = Inputs {
+            facts: &unanswered,
+            fleet: &FleetView::default(),
+            me: None,
+            leaf: None,
+            set: &BTreeMap::new(),
+            secrets: &Secrets::default(),
+        };
+        let part = catalog.part("web").unwrap();
+        render(part, &inputs, catalog.files()).map_err(|wrong| wrong.to_string())
+    };
+    assert!(role("facts.hostname").is_ok());
+    // A role must not take it for a machine elsewhere.
+    for content in [
+        "facts.azure.compute.zone",
+        "facts.azure",
+        "facts.azure is defined",
+        "facts.azure.compute.zone | default(\"none\")",
+        "\"yes\" if facts.azure else \"no\"",
+        "facts | tojson",
+    ] {
+        let wrong = role(content).unwrap_err();
+        let why = "it could not be had: the metadata service said nothing";
+        assert!(wrong.contains(why), "{content}: {wrong}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod bus;
 mod line;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddrV4;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -89,9 +90,9 @@ impl Trace {
         self.processes.values().any(|text| text.contains(words))
     }
 
-    /// Every call that a dry run may not make, with the process that made it.
-    pub fn offences(&self) -> Result<Vec<String>> {
-        let mut law = Law::of(self)?;
+    /// Every call that a dry run may not make, with the process that made it. With a server it may talk to that, and to nobody else.
+    pub fn offences(&self, server: Option<SocketAddrV4>) -> Result<Vec<String>> {
+        let mut law = Law::of(self, server)?;
         let mut offences = Vec::new();
         for (number, text) in &self.processes {
             law.enter(*number);
@@ -113,13 +114,18 @@ enum Peer {
     Kernel,
     /// Between processes of the command.
     Own,
+    /// The server that the machine is enrolled at.
+    Server,
 }
 
 /// What is known of all processes, and of the one that is judged.
 struct Law {
     first: u32,
+    server: Option<SocketAddrV4>,
     parents: BTreeMap<u32, u32>,
     peers: BTreeMap<String, Peer>,
+    /// Sockets by which a route is asked for: nothing may be sent by them.
+    datagrams: BTreeSet<String>,
     /// Those that make themselves mounts of their own, which their children have too.
     shut_in: BTreeSet<u32>,
     now: u32,
@@ -127,11 +133,13 @@ struct Law {
 }
 
 impl Law {
-    fn of(trace: &Trace) -> Result<Law> {
+    fn of(trace: &Trace, server: Option<SocketAddrV4>) -> Result<Law> {
         let mut law = Law {
             first: trace.first,
+            server,
             parents: BTreeMap::new(),
             peers: BTreeMap::new(),
+            datagrams: BTreeSet::new(),
             shut_in: BTreeSet::new(),
             now: trace.first,
             started: false,
@@ -157,13 +165,17 @@ impl Law {
     }
 
     fn note_peer(&mut self, call: &Call<'_>) {
-        if call.failed() {
+        // Who does not wait for a connection is told that it is under way.
+        if call.failed() && !call.result.starts_with("-1 EINPROGRESS") {
             return;
         }
         match call.name {
             "socket" if call.arguments.starts_with("AF_NETLINK") => {
                 self.peers
                     .insert(described(call.result).to_owned(), Peer::Kernel);
+            }
+            "socket" if is_datagram(call) => {
+                self.datagrams.insert(described(call.result).to_owned());
             }
             "socketpair" => {
                 let ends = call
@@ -181,6 +193,9 @@ impl Law {
                     .any(|bus| call.arguments.contains(&format!("sun_path=\"{bus}\""))) =>
             {
                 self.peers.insert(call.subject().to_owned(), Peer::Bus);
+            }
+            "connect" if self.is_to_server(call) => {
+                self.peers.insert(call.subject().to_owned(), Peer::Server);
             }
             _ => {}
         }
@@ -225,6 +240,7 @@ impl Law {
                     .iter()
                     .any(|family| call.arguments.starts_with(family))
                     || is_datagram(call)
+                    || self.server.is_some() && is_stream(call)
             }
             // Any port, for the question of the route below.
             "bind" => [
@@ -235,7 +251,6 @@ impl Law {
             .iter()
             .any(|name| call.arguments.contains(name)),
             "setsockopt" => true,
-            // A datagram's connect asks for the route and sends nothing.
             "connect" => self.connects(call)?,
             "ioctl" => [
                 "TCGETS",
@@ -297,7 +312,8 @@ impl Law {
             return Ok((!may).then_some("it writes"));
         }
         match self.peers.get(to) {
-            Some(Peer::Own) => Ok(None),
+            Some(Peer::Server) if self.datagrams.contains(to) => Ok(Some("it sends a datagram")),
+            Some(Peer::Own | Peer::Server) => Ok(None),
             Some(Peer::Kernel) => {
                 let types = call.arguments.matches("nlmsg_type=").count();
                 let asking = call.arguments.matches("nlmsg_type=RTM_GET").count();
@@ -324,7 +340,18 @@ impl Law {
                 .texts()?
                 .iter()
                 .any(|path| path == "/var/run/nscd/socket");
-        Ok(nobody || !local || self.peers.get(call.subject()) == Some(&Peer::Bus))
+        // A datagram's connect asks for the route and sends nothing.
+        let asks = !local && self.datagrams.contains(call.subject());
+        let known = self.peers.get(call.subject());
+        Ok(nobody || asks || known == Some(&Peer::Bus) || !local && self.is_to_server(call))
+    }
+
+    fn is_to_server(&self, call: &Call<'_>) -> bool {
+        self.server.is_some_and(|server| {
+            let (port, address) = (server.port(), server.ip());
+            let whom = format!("sin_port=htons({port}), sin_addr=inet_addr(\"{address}\")");
+            call.arguments.contains(&whom)
+        })
     }
 
     fn ends_own_child(&self, call: &Call<'_>) -> bool {
@@ -377,6 +404,10 @@ fn is_own_map(file: &str) -> bool {
 
 fn is_datagram(call: &Call<'_>) -> bool {
     call.arguments.starts_with("AF_INET") && call.arguments.contains("SOCK_DGRAM")
+}
+
+fn is_stream(call: &Call<'_>) -> bool {
+    call.arguments.starts_with("AF_INET") && call.arguments.contains("SOCK_STREAM")
 }
 
 /// For reading; `/dev/null`; a file without a name; a guard's own maps of users.

@@ -12,7 +12,7 @@ fn trace(processes: &[(u32, &str)]) -> Trace {
 }
 
 fn offences(processes: &[(u32, &str)]) -> Vec<String> {
-    trace(processes).offences().unwrap()
+    trace(processes).offences(None).unwrap()
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn what_a_dry_run_may_do() {
         "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) = 9<socket:[5]>\nsendto(9<socket:[5]>, [{nlmsg_len=20, nlmsg_type=RTM_GETLINK, nlmsg_seq=1}, {ifi_family=AF_UNSPEC}], 20, 0, NULL, 0) = 20",
         "clone(child_stack=NULL, flags=SIGCHLD) = 12\nkill(12, SIGINT) = 0",
         "socketpair(AF_UNIX, SOCK_STREAM, 0, [6<socket:[1]>, 7<socket:[2]>]) = 0\nsendto(7<socket:[2]>, \"x\", 1, 0, NULL, 0) = 1",
-        "connect(9<socket:[5]>, {sa_family=AF_INET, sin_port=htons(53)}, 16) = 0",
+        "socket(AF_INET, SOCK_DGRAM|SOCK_CLOEXEC, IPPROTO_IP) = 9<socket:[5]>\nconnect(9<socket:[5]>, {sa_family=AF_INET, sin_port=htons(53)}, 16) = 0",
     ] {
         assert_eq!(offences(&[(1, lines)]), [] as [String; 0]);
     }
@@ -56,6 +56,35 @@ fn what_a_dry_run_may_not_do() {
     ] {
         assert_eq!(offences(&[(1, line)]).len(), 1, "{line}");
     }
+}
+
+#[test]
+fn who_is_enrolled_talks_to_the_server_alone() {
+    let socket =
+        "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, IPPROTO_IP) = 9<socket:[5]>";
+    let connect = |to: &str, result: &str| {
+        format!("connect(9<socket:[5]>, {{sa_family=AF_INET, {to}}}, 16) = {result}")
+    };
+    let server = "sin_port=htons(7443), sin_addr=inet_addr(\"10.77.0.1\")";
+    let under_way = "-1 EINPROGRESS (Operation now in progress)";
+    let sends = r#"sendto(9<socket:[5]>, "hello", 5, MSG_NOSIGNAL, NULL, 0) = 5"#;
+    let offences = |lines: &[&str]| {
+        // The socket may be made by one thread and used by another.
+        let processes: Vec<(u32, &str)> = (1..).zip(lines.iter().copied()).collect();
+        let server = Some("10.77.0.1:7443".parse().unwrap());
+        trace(&processes).offences(server).unwrap().len()
+    };
+    assert_eq!(offences(&[sends, &connect(server, under_way), socket]), 0);
+    assert_eq!(offences(&[socket, &connect(server, "0"), sends]), 0);
+    for other in [
+        "sin_port=htons(7444), sin_addr=inet_addr(\"10.77.0.1\")",
+        "sin_port=htons(7443), sin_addr=inet_addr(\"10.77.0.2\")",
+    ] {
+        assert_eq!(offences(&[socket, &connect(other, under_way), sends]), 2);
+    }
+    let datagram = socket.replace("STREAM", "DGRAM");
+    assert_eq!(offences(&[&datagram, &connect(server, "0")]), 0);
+    assert_eq!(offences(&[&datagram, &connect(server, "0"), sends]), 1);
 }
 
 #[test]

@@ -1,5 +1,7 @@
-//! The agent as the unit that it is on a real host: what its sandbox keeps from it and what it leaves, observing, and being revoked.
+//! The agent as the unit that it is on a real host: what its sandbox keeps from it and what it leaves, observing, being revoked, and
+//! what it is told by the cloud.
 
+mod azure;
 mod sandboxed;
 
 use std::time::Duration;

@@ -1,8 +1,12 @@
 //! A dry run changes nothing: what it asks of the kernel, and the file system before and after it.
 
+mod enrolled;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::net::SocketAddrV4;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use cfg_tests::{CFG, Host, Local, Output, Run, Sandbox, Trace};
@@ -27,6 +31,58 @@ const KINDS: [(&str, &str); 4] = [
     ("systemd", "/system_bus_socket"),
 ];
 
+/// A host with strace, that knows the package repository.
+fn boot(sandbox: &Sandbox) -> Result<Host> {
+    let host = sandbox.host("vm-1", "10.77.0.11")?;
+    host.use_local_repository()?;
+    host.boot()?;
+    host.sh("apt-get update && apt-get install -y strace")?;
+    sandbox.step("booted");
+    Ok(host)
+}
+
+/// A run of this command by that user, which must be a dry run: nothing was changed by anybody, and nobody but this server was
+/// talked to.
+fn traced(
+    host: &Host,
+    user: &str,
+    command: &[&str],
+    server: Option<SocketAddrV4>,
+) -> Result<(Output, Trace)> {
+    let mut words = Trace::words(TRACES, user);
+    words.extend(command.iter().map(|word| (*word).to_owned()));
+    host.sh(&format!("rm -rf {TRACES} && mkdir -m 777 {TRACES}"))?;
+    let before = host.sh(TREE)?;
+    let told = host.exec(&words)?;
+    let after = host.sh(TREE)?;
+    let trace = Trace::read(host, TRACES)?;
+    let what = || format!("{user} {command:?}: {told}");
+    let offences = trace.offences(server).with_context(what)?;
+    ensure!(offences.is_empty(), "{}\n{:#?}", what(), offences);
+    let differs: Vec<&str> = changed(&before, &after);
+    ensure!(differs.is_empty(), "{}\n{differs:#?}", what());
+    Ok((told, trace))
+}
+
+/// What of [`KINDS`] was asked.
+fn asked(trace: &Trace) -> Vec<&'static str> {
+    let asked = KINDS.iter().filter(|(_, words)| trace.has(words));
+    asked.map(|(kind, _)| *kind).collect()
+}
+
+/// The folder of the role in this crate.
+fn role() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dry_runs/role")
+}
+
+/// What `archive` of the role takes apart.
+fn carried() -> Result<Vec<u8>> {
+    let made = "cd $(mktemp -d) && mkdir -p carried-1/bin && echo true >carried-1/bin/run && tar c carried-1";
+    let made = Command::new("sh").args(["-c", made]).output()?;
+    ensure!(made.status.success(), "tar: {made:?}");
+    Ok(made.stdout)
+}
+
 /// A host with the catalog at `/srv/roles`, readable for everybody, and each user's own file of secrets.
 struct Machine {
     host: Host,
@@ -36,16 +92,12 @@ struct Machine {
 
 impl Machine {
     fn boot(sandbox: &Sandbox) -> Result<Machine> {
-        let host = sandbox.host("vm-1", "10.77.0.11")?;
-        host.use_local_repository()?;
-        host.boot()?;
+        let host = boot(sandbox)?;
         Local::on(&host)?;
-        host.sh("apt-get update && apt-get install -y strace")?;
-        let role = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dry_runs/role");
-        copy(&host, &role, "/srv/roles/all")?;
+        copy(&host, &role(), "/srv/roles/all")?;
         let key = fs::read(sandbox.repository_key()?).context("the repository's key")?;
         host.write_file("/srv/roles/all/key.asc", &key)?;
-        host.sh("cd /tmp && mkdir -p carried-1/bin && echo true >carried-1/bin/run && tar cf /srv/roles/all/carried.tar carried-1")?;
+        host.write_file("/srv/roles/all/carried.tar", carried()?)?;
         for user in USERS {
             host.write_file(&format!("/srv/secrets.{user}"), "key = \"Kanari\"\n")?;
             host.sh(&format!(
@@ -53,7 +105,6 @@ impl Machine {
             ))?;
         }
         let sha256 = format!("sha256={}", hex(&Sha256::digest(&key)));
-        sandbox.step("booted");
         Ok(Machine { host, sha256 })
     }
 
@@ -73,31 +124,12 @@ impl Machine {
         words
     }
 
-    /// A dry run of that user with these words more, in which nothing was changed by anybody.
+    /// A dry run of that user with these words more.
     fn dry_run(&self, user: &str, more: &[&str]) -> Result<(Output, Vec<&'static str>)> {
         let secrets = format!("/srv/secrets.{user}");
-        let mut words = Trace::words(TRACES, user);
-        words.extend(
-            self.apply(&secrets, &[&["--dry-run"], more].concat())
-                .into_iter()
-                .map(str::to_owned),
-        );
-        self.host
-            .sh(&format!("rm -rf {TRACES} && mkdir -m 777 {TRACES}"))?;
-        let before = self.host.sh(TREE)?;
-        let told = self.host.exec(&words)?;
-        let after = self.host.sh(TREE)?;
-        let trace = Trace::read(&self.host, TRACES)?;
-        let what = || format!("{user} {more:?}: {told}");
-        let offences = trace.offences().with_context(what)?;
-        ensure!(offences.is_empty(), "{}\n{:#?}", what(), offences);
-        let differs: Vec<&str> = changed(&before, &after);
-        ensure!(differs.is_empty(), "{}\n{differs:#?}", what());
-        let traced = KINDS
-            .iter()
-            .filter(|(_, words)| trace.has(words))
-            .map(|(kind, _)| *kind);
-        Ok((told, traced.collect()))
+        let words = self.apply(&secrets, &[&["--dry-run"], more].concat());
+        let (told, trace) = traced(&self.host, user, &words, None)?;
+        Ok((told, asked(&trace)))
     }
 }
 
