@@ -127,6 +127,20 @@ fn parent(path: &str) -> Option<&str> {
     }
 }
 
+/// Whether a text is a path in the one spelling that nothing needs to be thought of: as most are. Of what it says no to
+/// nothing is known.
+fn is_plainly_one(text: &str) -> bool {
+    let Some(below) = text.strip_prefix('/') else {
+        return false;
+    };
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~');
+    text.len() < 4096
+        && below.as_bytes().iter().all(plain)
+        && below
+            .split('/')
+            .all(|part| !matches!(part, "" | "." | "..") && part.len() <= 255)
+}
+
 /// A text in the right spelling finds its path.
 impl Borrow<str> for AbsPath {
     fn borrow(&self) -> &str {
@@ -138,6 +152,9 @@ impl FromStr for AbsPath {
     type Err = BadPath;
 
     fn from_str(text: &str) -> Result<Self, BadPath> {
+        if is_plainly_one(text) {
+            return Ok(Self(text.into()));
+        }
         if !text.starts_with('/') {
             return Err(BadPath::Relative);
         }
@@ -202,6 +219,9 @@ mod tests {
             ("/etc/x/", "/etc/x"),
             ("//", "/"),
             ("/a?b", "/a?b"),
+            ("/", "/"),
+            ("/a/.b", "/a/.b"),
+            ("/ä", "/ä"),
         ] {
             assert_eq!(written.parse::<AbsPath>().unwrap().as_str(), meant);
         }
@@ -214,6 +234,9 @@ mod tests {
             ("", BadPath::Relative),
             ("/etc/../root", BadPath::Dots("..".into())),
             ("/etc/./x", BadPath::Dots(".".into())),
+            ("/etc/..", BadPath::Dots("..".into())),
+            ("/\u{85}", BadPath::Control),
+            ("/\u{7f}", BadPath::Control),
             ("/etc/\0", BadPath::Control),
             ("/etc/a\nb", BadPath::Control),
         ] {
@@ -225,6 +248,8 @@ mod tests {
                 .unwrap_err(),
             BadPath::Long
         );
+        let deep = "/a".repeat(2048);
+        assert_eq!(deep.parse::<AbsPath>().unwrap_err(), BadPath::Long);
     }
 
     #[test]
