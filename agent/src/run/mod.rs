@@ -8,6 +8,7 @@ mod machine;
 mod own;
 mod packages;
 mod partly;
+mod record;
 mod refused;
 mod reverted;
 mod services;
@@ -33,6 +34,7 @@ use cfg_catalog::resource::Desired;
 use engine::Engine;
 use former::Former;
 use machine::{Eyes, Whole};
+use record::Record;
 use reverted::Aim;
 use site::{Look, Site, Stage, Trouble};
 use std::collections::BTreeSet;
@@ -96,11 +98,13 @@ pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     };
     let mut eyes = Eyes::new(context.root, context.desired);
     // Only root may read what starts have read, where their times tell then, and what was managed.
-    let managed = readable(context, context.state.managed())?;
+    let record = readable(context, Record::of(context).map(Some))?;
+    let nothing = Managed::default();
+    let managed = record.as_ref().map_or(&nothing, Record::managed);
     let ledger = readable(context, context.state.ledger())?;
-    let mut snapshot = look(context, &mut eyes, &managed)?;
-    let mut aim = Aim::of(context, &mut eyes, &managed, &mut snapshot)?;
-    let plan = aim.draft(context, &mut snapshot, &ledger, &managed)?;
+    let mut snapshot = look(context, &mut eyes, managed)?;
+    let mut aim = Aim::of(context, &mut eyes, managed, &mut snapshot)?;
+    let plan = aim.draft(context, &mut snapshot, &ledger, managed)?;
     Ok(Document::of_plan(clock.head(context, None), &plan))
 }
 
@@ -144,19 +148,13 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         tracing::warn!("the index could not be refreshed whole: {complaint}");
     }
 
-    let known_managed = context.state.managed()?;
-    let mut snapshot = look(context, &mut whole, &known_managed)?;
+    let mut record = Record::of(context)?;
+    let mut snapshot = look(context, &mut whole, record.managed())?;
     let root = context.root.path();
     own::look_past(&made, root, context.desired, &mut snapshot.observed);
-    let mut aim = Aim::of(context, &mut whole, &known_managed, &mut snapshot)?;
-    let plan = aim.draft(context, &mut snapshot, &known, &known_managed)?;
-    let begun = known_managed.begun(context.desired, &snapshot, scope(context).as_ref(), &plan);
-    // What was there before is on disk before anything is done to it.
-    context.state.keep_former(&begun.keep)?;
-    if begun.managed != known_managed {
-        context.state.keep_managed(&begun.managed)?;
-    }
-    whole.manages(begun.managed);
+    let mut aim = Aim::of(context, &mut whole, record.managed(), &mut snapshot)?;
+    let plan = aim.draft(context, &mut snapshot, &known, record.managed())?;
+    whole.manages(record.begin(context, &snapshot, &plan)?);
     let desired = &*aim.desired;
     // From here on an interrupted run still restarts what it must: what starts have read is on disk.
     let ledger = begin(desired, &snapshot, &known);
@@ -170,12 +168,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         Trouble::Stop(error) => RunError::Other(error),
     })?;
     drop(reserve);
-    let managed = whole.managed();
-    let ended = managed.ended(&done, &aim.reverts);
-    if ended != *managed {
-        context.state.keep_managed(&ended)?;
-    }
-    context.state.forget_former(&ended.contents())?;
+    record.end(context, &plan, whole.managed(), (&done, &aim.reverts))?;
     let document = Document::of_run(clock.head(context, Some(run.clone())), &plan, done);
     context.state.keep_run(&run, &document)?;
     Ok(document)

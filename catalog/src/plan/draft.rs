@@ -67,6 +67,14 @@ impl Plan {
         desired.get(id).or_else(|| self.parents.get(id))
     }
 
+    /// Whether it says nothing at all: nothing differs, nothing is held, and nothing is left over.
+    pub fn is_idle(&self) -> bool {
+        self.changes().next().is_none()
+            && self.held.is_empty()
+            && self.failures.is_empty()
+            && self.leftovers.is_empty()
+    }
+
     /// All changes, in order.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
         self.steps.iter().flat_map(|step| &step.changes)
