@@ -130,15 +130,21 @@ fn parent(path: &str) -> Option<&str> {
 /// Whether a text is a path in the one spelling that nothing needs to be thought of: as most are. Of what it says no to
 /// nothing is known.
 fn is_plainly_one(text: &str) -> bool {
-    let Some(below) = text.strip_prefix('/') else {
+    let bytes = text.as_bytes();
+    let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && name.len() <= 255;
+    if bytes.first() != Some(&b'/') || bytes.len() >= 4096 {
         return false;
-    };
-    let plain = |byte: &u8| matches!(byte, b' '..=b'~');
-    text.len() < 4096
-        && below.as_bytes().iter().all(plain)
-        && below
-            .split('/')
-            .all(|part| !matches!(part, "" | "." | "..") && part.len() <= 255)
+    }
+    let mut begun = 1;
+    for (at, byte) in bytes.iter().enumerate().skip(1) {
+        match byte {
+            b'/' if !is_name(&bytes[begun..at]) => return false,
+            b'/' => begun = at + 1,
+            b' '..=b'~' => {}
+            _ => return false,
+        }
+    }
+    is_name(&bytes[begun..])
 }
 
 /// A text in the right spelling finds its path.
