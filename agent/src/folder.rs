@@ -1,15 +1,17 @@
 //! Reads a catalog's folder into memory, and only what lies in it.
 
-use crate::whole;
+mod files;
+
 use cfg_catalog::text::MAX_FILE;
 use cfg_catalog::{CatalogFiles, Diagnostic, Diagnostics};
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat, openat2};
+use files::{Listed, Place, Whole};
+use rustix::fs::{Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::ffi::CStr;
-use std::fs::File;
 use std::io::ErrorKind;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// So deep may folders lie in one another.
 const MOST_DEEP: usize = 32;
@@ -19,12 +21,6 @@ const MOST_FILES: usize = 100_000;
 
 /// So large may all files together be.
 const MOST_BYTES: u64 = 1 << 30;
-
-/// A FIFO would wait for a writer without NONBLOCK.
-const FLAGS: OFlags = OFlags::RDONLY
-    .union(OFlags::CLOEXEC)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::NOCTTY);
 
 /// Why a folder could not be read as a catalog.
 #[derive(Debug, thiserror::Error)]
@@ -116,14 +112,19 @@ fn read(dir: &Path) -> Result<CatalogFiles, Vec<BadFolder>> {
     let root = rustix::fs::open(dir, flags, Mode::empty());
     let root = root.map_err(|why| vec![unreadable(dir, why)])?;
     let mut reading = Reading {
-        dir,
-        root: root.as_fd(),
+        place: Place {
+            dir,
+            root: root.as_fd(),
+            bytes: AtomicU64::new(0),
+        },
         files: CatalogFiles::default(),
         entries: 0,
-        bytes: 0,
+        listed: Vec::new(),
+        folders: 0,
         bad: Vec::new(),
     };
-    if let Err(last) = reading.folder("", 0) {
+    let read = reading.folder("", 0);
+    if let Err(last) = read.and_then(|()| reading.read_listed()) {
         reading.bad.push(last);
     }
     match reading.bad.is_empty() {
@@ -139,62 +140,37 @@ fn unreadable(path: &Path, why: impl Into<std::io::Error>) -> BadFolder {
     }
 }
 
+/// So many folders are held open at most for what was listed in them.
+const MOST_HELD: usize = 128;
+
 struct Reading<'a> {
-    dir: &'a Path,
-    root: BorrowedFd<'a>,
+    place: Place<'a>,
     files: CatalogFiles,
     entries: usize,
-    bytes: u64,
+    /// To be read, and how many folders they hold open.
+    listed: Vec<Listed>,
+    folders: usize,
     /// What is wrong so far.
     bad: Vec<BadFolder>,
 }
 
 impl Reading<'_> {
     fn path(&self, below: &str) -> PathBuf {
-        self.dir.join(below)
-    }
-
-    /// Opens something below the root; links are followed as long as they stay in the folder of their role.
-    fn open(&self, below: &str) -> Result<OwnedFd, BadFolder> {
-        match below.split_once('/') {
-            None => self.open_in(self.root, below, below),
-            Some((role, rest)) => {
-                let folder = self.open_in(self.root, role, role)?;
-                self.open_in(folder.as_fd(), rest, below)
-            }
-        }
-    }
-
-    fn open_in(
-        &self,
-        folder: BorrowedFd<'_>,
-        name: &str,
-        below: &str,
-    ) -> Result<OwnedFd, BadFolder> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        let name = if name.is_empty() { "." } else { name };
-        openat2(folder, name, FLAGS, Mode::empty(), resolve).map_err(|why| {
-            let path = self.path(below);
-            match why {
-                Errno::XDEV | Errno::LOOP => BadFolder::Link(path),
-                Errno::NOENT if path.is_symlink() => BadFolder::Link(path),
-                Errno::NXIO => BadFolder::Special {
-                    path,
-                    what: "a socket",
-                },
-                why => unreadable(&path, why),
-            }
-        })
+        self.place.path(below)
     }
 
     fn folder(&mut self, below: &str, depth: usize) -> Result<(), BadFolder> {
         if depth > MOST_DEEP {
             return Err(BadFolder::Deep(self.path(below)));
         }
-        let open = self.open(below)?;
+        let open = Arc::new(self.place.open(below)?);
         let listing = open.try_clone();
         let listing = listing.map_err(|why| unreadable(&self.path(below), why))?;
         let entries = Dir::new(listing).map_err(|why| unreadable(&self.path(below), why))?;
+        self.folders += 1;
+        if self.folders > MOST_HELD {
+            self.read_listed()?;
+        }
         for entry in entries {
             let entry = entry.map_err(|why| unreadable(&self.path(below), why))?;
             let name = match entry.file_name().to_str() {
@@ -214,7 +190,13 @@ impl Reading<'_> {
                 below => format!("{below}/{name}"),
             };
             let ended = match entry.file_type() {
-                FileType::RegularFile => self.listed_file(open.as_fd(), entry.file_name(), &below),
+                FileType::RegularFile => self.count(&below).map(|()| {
+                    self.listed.push(Listed {
+                        folder: Arc::clone(&open),
+                        name: entry.file_name().to_owned(),
+                        below,
+                    });
+                }),
                 listed => self.entry(&below, listed, depth),
             };
             match ended {
@@ -233,18 +215,32 @@ impl Reading<'_> {
         }
     }
 
-    /// What the folder's listing says is a regular file: no link, so it is opened from the folder itself, in fewer steps.
-    fn listed_file(
-        &mut self,
-        folder: BorrowedFd<'_>,
-        name: &CStr,
-        below: &str,
-    ) -> Result<(), BadFolder> {
-        self.count(below)?;
-        match openat(folder, name, FLAGS | OFlags::NOFOLLOW, Mode::empty()) {
-            Ok(open) => self.file(open.into(), below),
-            Err(Errno::LOOP) => self.file(self.open(below)?.into(), below),
-            Err(why) => Err(unreadable(&self.path(below), why)),
+    /// Reads all that was listed and not yet read.
+    fn read_listed(&mut self) -> Result<(), BadFolder> {
+        self.folders = 0;
+        let listed = std::mem::take(&mut self.listed);
+        let read = self.place.all(&listed);
+        for read in read {
+            self.keep(read)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what was read, or what is wrong with it, unless it makes no sense to go on.
+    fn keep(&mut self, read: Result<Whole, BadFolder>) -> Result<(), BadFolder> {
+        match read {
+            Ok(whole) => {
+                if whole.executable {
+                    self.files.executable.insert(whole.below.clone());
+                }
+                self.files.bytes.insert(whole.below, whole.bytes);
+                Ok(())
+            }
+            Err(bad) if !bad.is_last() => {
+                self.bad.push(bad);
+                Ok(())
+            }
+            Err(last) => Err(last),
         }
     }
 
@@ -265,42 +261,15 @@ impl Reading<'_> {
         };
         match what {
             FileType::Directory => self.folder(below, depth + 1),
-            FileType::RegularFile => self.file(self.open(below)?.into(), below),
+            FileType::RegularFile => {
+                let read = self.place.open(below);
+                self.keep(read.and_then(|open| self.place.file(open.into(), below)))
+            }
             other => Err(BadFolder::Special {
                 path: path(),
                 what: kind(other),
             }),
         }
-    }
-
-    fn file(&mut self, mut open: File, below: &str) -> Result<(), BadFolder> {
-        let path = || self.path(below);
-        let found = rustix::fs::fstat(&open).map_err(|why| unreadable(&path(), why))?;
-        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
-            return Err(BadFolder::Special {
-                path: path(),
-                what: "something else by now",
-            });
-        }
-        let size = u64::try_from(found.st_size).unwrap_or(0);
-        if size > MAX_FILE {
-            return Err(BadFolder::Large(path()));
-        }
-        let read = whole::read(&mut open, size, MAX_FILE);
-        let bytes = read.map_err(|why| unreadable(&path(), why))?;
-        let read = bytes.len() as u64;
-        if read > MAX_FILE {
-            return Err(BadFolder::Large(path()));
-        }
-        self.bytes += read;
-        if self.bytes > MOST_BYTES {
-            return Err(BadFolder::Much(self.path(below)));
-        }
-        if found.st_mode & Mode::XUSR.bits() != 0 {
-            self.files.executable.insert(below.to_owned());
-        }
-        self.files.bytes.insert(below.to_owned(), bytes);
-        Ok(())
     }
 }
 
@@ -322,7 +291,7 @@ fn is_ignored(name: &str, depth: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::Permissions;
+    use std::fs::{File, Permissions};
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     fn catalog() -> tempfile::TempDir {
@@ -354,6 +323,31 @@ mod tests {
                 "web/same"
             ]
         );
+    }
+
+    #[test]
+    fn many_are_read_as_few_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut wanted = CatalogFiles::default();
+        for number in 0..300 {
+            let below = format!("web/{}/{number}", number / 2);
+            let path = dir.path().join(&below);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &below).unwrap();
+            wanted.bytes.insert(below.clone(), below.clone().into());
+            if number % 3 == 0 {
+                std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+                wanted.executable.insert(below);
+            }
+        }
+        let read = super::read(dir.path()).unwrap();
+        assert_eq!(read.bytes, wanted.bytes);
+        assert_eq!(read.executable, wanted.executable);
+        for bad in ["web/7/large", "web/140/large"] {
+            let file = File::create(dir.path().join(bad)).unwrap();
+            file.set_len(MAX_FILE + 1).unwrap();
+        }
+        assert_eq!(super::read(dir.path()).unwrap_err().len(), 2);
     }
 
     #[test]

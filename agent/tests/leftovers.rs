@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 struct Desk {
     folder: tempfile::TempDir,
@@ -34,8 +34,8 @@ impl Desk {
         self.write(&format!("roles/{name}/role.toml"), text);
     }
 
-    fn apply(&self, role: &str, more: &[&str]) -> (i32, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
+    fn ran(&self, role: &str, more: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_cfg"))
             .args([
                 "apply",
                 "--catalog",
@@ -49,7 +49,11 @@ impl Desk {
             .current_dir(&self.folder)
             .env("CFG_CONFIG", self.path("agent.toml"))
             .output()
-            .unwrap();
+            .unwrap()
+    }
+
+    fn apply(&self, role: &str, more: &[&str]) -> (i32, String) {
+        let output = self.ran(role, more);
         let said = String::from_utf8(output.stdout.clone()).unwrap();
         assert!(!said.is_empty(), "{output:?}");
         (output.status.code().unwrap(), said)
@@ -425,4 +429,58 @@ fn a_leftover_is_explained() {
     let resources = ALL.lines().filter(|line| line.starts_with('['));
     let left = desk.leftovers("db", &[]);
     assert_eq!(left.as_array().unwrap().len(), resources.count());
+}
+
+/// The record of a role that changes nothing is damaged, and cfg is made to believe that it has read it.
+fn damage_unread(desk: &Desk) {
+    let note = desk.state().join("settled.json");
+    let mut settled: Value = serde_json::from_slice(&std::fs::read(&note).unwrap()).unwrap();
+    std::fs::write(desk.state().join("managed.json"), "{").unwrap();
+    settled["record"] = json!(cfg_catalog::digest::Digest::of(b"{"));
+    std::fs::write(note, settled.to_string()).unwrap();
+}
+
+#[test]
+fn the_record_is_read_only_where_a_run_may_make_it_another() {
+    let file = |path: &str, content: &str| format!("[file.\"{path}\"]\ncontent = \"{content}\"\n");
+    let desk = Desk::new();
+    desk.write("root/srv/a", "of before");
+    desk.role("web", &file("/srv/a", "of cfg"));
+    for _run in 0..2 {
+        desk.apply("web", &[]);
+    }
+    let record = std::fs::read(desk.state().join("managed.json")).unwrap();
+    let note = std::fs::read(desk.state().join("settled.json")).unwrap();
+    damage_unread(&desk);
+    for more in [&[][..], &["--dry-run"]] {
+        assert_eq!(desk.document("web", more)["result"], "converged");
+    }
+    // Whatever makes it count has it read.
+    let reads = |role: &str, more: &[&str]| {
+        let output = desk.ran(role, more);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("managed.json is damaged"), "{more:?}: {said}");
+    };
+    reads("web", &["--prune"]);
+    reads("web", &["--only", "file:/srv/a"]);
+    desk.role("db", &file("/srv/a", "of cfg"));
+    reads("db", &[]);
+    desk.write("root/srv/a", "of somebody");
+    reads("web", &[]);
+    desk.write("root/srv/a", "of cfg");
+    // Another record than the one that was seen to be settled is read as well.
+    std::fs::write(desk.state().join("managed.json"), "{ ").unwrap();
+    reads("web", &[]);
+    // And what was there before is on record still, whatever was not read meanwhile.
+    std::fs::write(desk.state().join("managed.json"), record).unwrap();
+    std::fs::write(desk.state().join("settled.json"), note).unwrap();
+    desk.write("root/srv/a", "of somebody");
+    desk.role("web", &(file("/srv/a", "of cfg") + &file("/srv/b", "more")));
+    for _run in 0..3 {
+        desk.apply("web", &[]);
+    }
+    desk.role("web", "");
+    desk.apply("web", &["--prune"]);
+    assert_eq!(desk.tree()["/srv/a"], "644 of before");
+    assert!(!desk.tree().contains_key("/srv/b"));
 }

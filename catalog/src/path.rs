@@ -127,6 +127,26 @@ fn parent(path: &str) -> Option<&str> {
     }
 }
 
+/// Whether a text is a path in the one spelling that nothing needs to be thought of: as most are. Of what it says no to
+/// nothing is known.
+fn is_plainly_one(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_name = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && name.len() <= 255;
+    if bytes.first() != Some(&b'/') || bytes.len() >= 4096 {
+        return false;
+    }
+    let mut begun = 1;
+    for (at, byte) in bytes.iter().enumerate().skip(1) {
+        match byte {
+            b'/' if !is_name(&bytes[begun..at]) => return false,
+            b'/' => begun = at + 1,
+            b' '..=b'~' => {}
+            _ => return false,
+        }
+    }
+    is_name(&bytes[begun..])
+}
+
 /// A text in the right spelling finds its path.
 impl Borrow<str> for AbsPath {
     fn borrow(&self) -> &str {
@@ -138,6 +158,9 @@ impl FromStr for AbsPath {
     type Err = BadPath;
 
     fn from_str(text: &str) -> Result<Self, BadPath> {
+        if is_plainly_one(text) {
+            return Ok(Self(text.into()));
+        }
         if !text.starts_with('/') {
             return Err(BadPath::Relative);
         }
@@ -202,6 +225,9 @@ mod tests {
             ("/etc/x/", "/etc/x"),
             ("//", "/"),
             ("/a?b", "/a?b"),
+            ("/", "/"),
+            ("/a/.b", "/a/.b"),
+            ("/ä", "/ä"),
         ] {
             assert_eq!(written.parse::<AbsPath>().unwrap().as_str(), meant);
         }
@@ -214,6 +240,9 @@ mod tests {
             ("", BadPath::Relative),
             ("/etc/../root", BadPath::Dots("..".into())),
             ("/etc/./x", BadPath::Dots(".".into())),
+            ("/etc/..", BadPath::Dots("..".into())),
+            ("/\u{85}", BadPath::Control),
+            ("/\u{7f}", BadPath::Control),
             ("/etc/\0", BadPath::Control),
             ("/etc/a\nb", BadPath::Control),
         ] {
@@ -225,6 +254,8 @@ mod tests {
                 .unwrap_err(),
             BadPath::Long
         );
+        let deep = "/a".repeat(2048);
+        assert_eq!(deep.parse::<AbsPath>().unwrap_err(), BadPath::Long);
     }
 
     #[test]

@@ -92,7 +92,10 @@ impl Apply {
             rendered: taken.rendered,
             ..self.job(config, place, taken.role, taken.contents)
         };
-        self.show(&perform(&job, self.manner())?)
+        let document = perform(&job, self.manner())?;
+        // The process ends: of a large role it takes a while to give back all that it is made of, piece by piece.
+        std::mem::forget(job);
+        self.show(&document)
     }
 
     async fn enrolled(&self, config: &Config, place: &Place) -> Result<Exit, Error> {

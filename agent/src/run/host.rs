@@ -4,7 +4,7 @@ use crate::machine::{BlobSource, Machine};
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
-use cfg_catalog::plan::Host;
+use cfg_catalog::plan::{Host, of_each};
 use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::{Body, Desired, Observed, PathState};
 use std::collections::BTreeMap;
@@ -35,14 +35,15 @@ fn contents(
     seen: &BTreeMap<ResourceId, Observed>,
     blobs: &dyn BlobSource,
 ) -> BTreeMap<Digest, Vec<u8>> {
-    let wanted = desired.resources.iter().filter_map(|resource| {
+    let each = desired.resources.iter().zip(of_each(seen, desired));
+    let wanted = each.filter_map(|(resource, there)| {
         let Body::File(file) = &resource.body else {
             return None;
         };
         let Some(Content::Blob { digest, size }) = &file.content else {
             return None;
         };
-        let differs = match seen.get(&resource.id) {
+        let differs = match there {
             Some(Observed::Path(PathState::File(there))) => there.digest != Some(*digest),
             _ => true,
         };

@@ -16,6 +16,7 @@ use cfg_catalog::plan::{Change, Ledger};
 use cfg_catalog::resource::service::{Active, Activity};
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource, Shell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Enumerate;
 use std::slice::Chunks;
 use std::sync::Mutex;
 use std::thread::{Builder, ScopedJoinHandle};
@@ -93,7 +94,8 @@ impl Site for Eyes<'_> {
         });
         let mut seen: Vec<Seen<'_>> = Vec::with_capacity(wanted.len());
         // Who is free takes the next few, since packages and services keep one of the two busy for a while.
-        let left = Mutex::new(paths.chunks(TAKEN));
+        let left = Mutex::new(paths.chunks(TAKEN).enumerate());
+        let mut at: Vec<Taken<'_>> = Vec::new();
         std::thread::scope(|scope| {
             let (left, root) = (&left, self.root);
             let beside = move || at_paths(&Machine::at_once(root), left);
@@ -103,14 +105,13 @@ impl Site for Eyes<'_> {
                 .flatten();
             seen.extend(packages(&machine, wanted, stage));
             seen.extend(services(&machine, &self.systemd, wanted));
-            seen.extend(at_paths(&machine, left));
-            seen.extend(
-                side.map(ScopedJoinHandle::join)
-                    .into_iter()
-                    .flatten()
-                    .flatten(),
-            );
+            at = at_paths(&machine, left);
+            let side = side.map(ScopedJoinHandle::join);
+            at.extend(side.into_iter().flatten().flatten());
         });
+        // In the order in which they were asked for: then there is nothing to sort.
+        at.sort_unstable_by_key(|(first, _)| *first);
+        seen.extend(at.into_iter().flat_map(|(_, seen)| seen));
         let mut seen: BTreeMap<ResourceId, Observed> = seen
             .into_iter()
             .map(|(id, observed)| (id.clone(), observed))
@@ -133,15 +134,21 @@ type Seen<'a> = (&'a ResourceId, Observed);
 /// So many paths, one after the other, are taken at a time: mostly they lie in one folder.
 const TAKEN: usize = 32;
 
+/// What was seen of those that were taken at a time, and the number of that time.
+type Taken<'a> = (usize, Vec<Seen<'a>>);
+
 /// What stands at the paths that are left, until none is.
-fn at_paths<'a>(machine: &Machine, left: &Mutex<Chunks<'_, &Look<'a>>>) -> Vec<Seen<'a>> {
+fn at_paths<'a>(
+    machine: &Machine,
+    left: &Mutex<Enumerate<Chunks<'_, &Look<'a>>>>,
+) -> Vec<Taken<'a>> {
     let next = || {
         let mut left = left.lock().unwrap_or_else(|broken| broken.into_inner());
         left.next()
     };
+    let seen = |look: &&Look<'a>| Some((&look.resource.id, one(machine, look, Stage::Plan)?));
     std::iter::from_fn(next)
-        .flatten()
-        .filter_map(|look| Some((&look.resource.id, one(machine, look, Stage::Plan)?)))
+        .map(|(number, looks)| (number, looks.iter().filter_map(seen).collect()))
         .collect()
 }
 

@@ -9,6 +9,7 @@ mod machine;
 mod own;
 mod packages;
 mod partly;
+mod record;
 mod refused;
 mod reverted;
 mod services;
@@ -35,6 +36,7 @@ use cfg_catalog::resource::Desired;
 use engine::Engine;
 use former::Former;
 use machine::{Eyes, Whole};
+use record::Record;
 use reverted::Aim;
 use site::{Look, Site, Stage, Trouble};
 use slot::{Asks, Licence};
@@ -101,11 +103,13 @@ pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     };
     let mut eyes = Eyes::new(context.root, context.desired);
     // Only root may read what starts have read, where their times tell then, and what was managed.
-    let managed = readable(context, context.state.managed())?;
+    let record = readable(context, Record::of(context).map(Some))?;
+    let nothing = Managed::default();
+    let managed = record.as_ref().map_or(&nothing, Record::managed);
     let ledger = readable(context, context.state.ledger())?;
-    let mut snapshot = look(context, &mut eyes, &managed)?;
-    let mut aim = Aim::of(context, &mut eyes, &managed, &mut snapshot)?;
-    let plan = aim.draft(context, &mut snapshot, &ledger, &managed)?;
+    let mut snapshot = look(context, &mut eyes, managed)?;
+    let mut aim = Aim::of(context, &mut eyes, managed, &mut snapshot)?;
+    let plan = aim.draft(context, &mut snapshot, &ledger, managed)?;
     Ok(Document::of_plan(clock.head(context, None), &plan))
 }
 
@@ -141,26 +145,19 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         tracing::warn!("the index could not be refreshed whole: {complaint}");
     }
 
-    let known_managed = context.state.managed()?;
-    let mut snapshot = look(context, &mut whole, &known_managed)?;
+    let mut record = Record::of(context)?;
+    let mut snapshot = look(context, &mut whole, record.managed())?;
     let root = context.root.path();
     own::look_past(&made, root, context.desired, &mut snapshot.observed);
-    let mut aim = Aim::of(context, &mut whole, &known_managed, &mut snapshot)?;
-    let mut plan = aim.draft(context, &mut snapshot, &known, &known_managed)?;
+    let mut aim = Aim::of(context, &mut whole, record.managed(), &mut snapshot)?;
+    let mut plan = aim.draft(context, &mut snapshot, &known, record.managed())?;
     let asked = Licence::ask(context.asks, &mut whole, &aim.desired, &plan);
     if let Err(why) = &asked {
-        let kept = (&known, &known_managed);
+        let kept = (&known, record.managed());
         plan = aim.withhold(why, plan, context, &mut snapshot, kept)?;
     }
     let licence = asked.unwrap_or(Licence::Harmless);
-    let role = aim.role();
-    let begun = known_managed.begun(&role, &snapshot, scope(context).as_ref(), &plan);
-    // What was there before is on disk before anything is done to it.
-    context.state.keep_former(&begun.keep)?;
-    if begun.managed != known_managed {
-        context.state.keep_managed(&begun.managed)?;
-    }
-    whole.manages(begun.managed);
+    whole.manages(record.begin(context, &aim.role(), &snapshot, &plan)?);
     let desired = &*aim.desired;
     // From here on an interrupted run still restarts what it must: what starts have read is on disk.
     let ledger = begin(desired, &snapshot, &known);
@@ -177,12 +174,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     })?;
     licence.prove(&mut whole, desired, &mut done);
     drop(reserve);
-    let managed = whole.managed();
-    let ended = managed.ended(&done, &aim.reverts);
-    if ended != *managed {
-        context.state.keep_managed(&ended)?;
-    }
-    context.state.forget_former(&ended.contents())?;
+    record.end(context, &plan, whole.managed(), (&done, &aim.reverts))?;
     let document = Document::of_run(clock.head(context, Some(run.clone())), &plan, done);
     context.state.keep_run(&run, &document)?;
     licence.end(&document.failures);

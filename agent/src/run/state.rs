@@ -8,8 +8,8 @@ use cfg_catalog::plan::Ledger;
 use cfg_catalog::plan::document::Document;
 use cfg_catalog::plan::leftovers::{Contents, Managed};
 use rustix::fs::{FallocateFlags, FlockOperation};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -31,6 +31,15 @@ pub struct StateDir {
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
+}
+
+/// Which record of what is managed stays as it is, and for which role.
+#[derive(Serialize, Deserialize)]
+struct Settled {
+    /// The record.
+    record: Digest,
+    /// The role, by its stamp.
+    role: Digest,
 }
 
 /// Space that is set aside until this is dropped.
@@ -121,6 +130,33 @@ impl StateDir {
     /// Where it cannot be written.
     pub fn keep_managed(&self, managed: &Managed) -> anyhow::Result<()> {
         self.write("managed.json", managed)
+    }
+
+    /// The stamp of the role whose run has nothing to put on record as long as it changes nothing, and knows of nothing
+    /// left over; none where the record is another than it was then, or that cannot be told.
+    pub fn settled_for(&self) -> Option<Digest> {
+        let Settled { record, role } = self.read::<Option<Settled>>("settled.json").ok()??;
+        let same = Digest::of(&std::fs::read(self.path.join("managed.json")).ok()?) == record;
+        same.then_some(role)
+    }
+
+    /// Notes that it is so of the record as it is, and of this role.
+    ///
+    /// # Errors
+    /// Where that cannot be written.
+    pub fn settle_for(&self, role: &Digest) -> anyhow::Result<()> {
+        let Ok(record) = std::fs::read(self.path.join("managed.json")) else {
+            // Where there is none, nothing is saved.
+            return Ok(());
+        };
+        let record = Digest::of(&record);
+        self.write(
+            "settled.json",
+            &Settled {
+                record,
+                role: *role,
+            },
+        )
     }
 
     /// Where contents are that were there before cfg changed them.

@@ -3,9 +3,10 @@
 use super::text::Text;
 use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
+use std::hash::{Hash, Hasher};
 
 /// A line that must be there, just once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
 pub struct LineWanted {
     /// The whole line.
     pub line: String,
@@ -14,7 +15,7 @@ pub struct LineWanted {
 }
 
 /// Lines that must not be there.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
 pub enum Unwanted {
     /// Just this one.
     Line(String),
@@ -68,6 +69,12 @@ impl TryFrom<String> for Pattern {
 impl From<Pattern> for String {
     fn from(pattern: Pattern) -> Self {
         pattern.text
+    }
+}
+
+impl Hash for Pattern {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        self.text.hash(to);
     }
 }
 

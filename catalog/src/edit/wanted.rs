@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// How a text is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {
     /// Any lines.
     Lines,
@@ -49,7 +49,7 @@ impl Format {
 pub type KeyPath = Vec<String>;
 
 /// A value that must stand somewhere.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
 pub struct Setting {
     /// Where.
     pub path: KeyPath,
@@ -58,7 +58,7 @@ pub struct Setting {
 }
 
 /// All that is to be edited in one text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
 pub struct Edit {
     /// How the text is written.
     pub format: Format,

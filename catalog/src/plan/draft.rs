@@ -9,11 +9,11 @@ use super::folders::Folders;
 use super::inputs::{self, Inputs};
 use super::ledger::{Ledger, begin};
 use super::missing::{missing, nothing};
-use super::order::{Cycle, Phase, Step, order};
+use super::order::{Cycle, Phase, Step, turns};
 use super::texts::Texts;
 use super::turn::{Turn, Verdict, turn};
 use super::written;
-use super::{Action, Certainty, Change, Snapshot};
+use super::{Action, Certainty, Change, Snapshot, of_each};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::directory::Directory;
@@ -66,6 +66,14 @@ impl Plan {
         desired.get(id).or_else(|| self.parents.get(id))
     }
 
+    /// Whether it says nothing at all: nothing differs, nothing is held, and nothing is left over.
+    pub fn is_idle(&self) -> bool {
+        self.changes().next().is_none()
+            && self.held.is_empty()
+            && self.failures.is_empty()
+            && self.leftovers.is_empty()
+    }
+
     /// All changes, in order.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
         self.steps.iter().flat_map(|step| &step.changes)
@@ -105,12 +113,13 @@ fn drafted(
     ledger: &Ledger,
     within: impl Fn(&ResourceId) -> bool,
 ) -> Result<Plan, Cycle> {
-    let steps = order(desired)?;
+    let turns = turns(desired)?;
+    let seen = of_each(&snapshot.observed, desired);
     let mut draft = Draft::new(desired, snapshot, ledger);
     draft.wait(&within);
-    for step in steps.into_iter().filter(|step| within(&step.resource)) {
-        if let Some(resource) = desired.get(&step.resource) {
-            draft.take(step, resource);
+    for (at, step) in turns {
+        if within(&step.resource) {
+            draft.take(step, &desired.resources[at], seen[at]);
         }
     }
     Ok(draft.plan)
@@ -172,8 +181,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn take(&mut self, step: Step, resource: &'a Resource) {
-        let seen = self.snapshot.observed.get(&resource.id);
+    fn take(&mut self, step: Step, resource: &'a Resource, seen: Option<&'a Observed>) {
         let (below, sure) = self.below_moved(resource);
         let edited = self.texts.seen(resource);
         let observed = edited.as_ref().or(below.as_ref()).or(seen);

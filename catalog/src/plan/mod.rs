@@ -33,7 +33,7 @@ pub use turn::{Turn, Verdict, turn};
 
 use crate::digest::Digest;
 use crate::id::ResourceId;
-use crate::resource::Observed;
+use crate::resource::{Desired, Observed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -45,6 +45,21 @@ pub struct Snapshot {
     pub observed: BTreeMap<ResourceId, Observed>,
     /// What is true of the machine as a whole.
     pub host: Host,
+}
+
+/// What was seen of each resource of a role, in its order: that is the order of the answers too, so that none is looked for.
+pub fn of_each<'a>(
+    observed: &'a BTreeMap<ResourceId, Observed>,
+    desired: &Desired,
+) -> Vec<Option<&'a Observed>> {
+    let mut seen = observed.iter().peekable();
+    let ids = desired.resources.iter().map(|resource| &resource.id);
+    let found = ids.map(|id| {
+        while seen.next_if(|(other, _)| *other < id).is_some() {}
+        let found = seen.next_if(|(other, _)| *other == id);
+        found.map(|(_, observed)| observed)
+    });
+    found.collect()
 }
 
 /// What is true of a machine as a whole and bears on differences.

@@ -24,6 +24,9 @@ pub struct Step {
     pub needs: Vec<ResourceId>,
 }
 
+/// A turn, and where its resource stands in the role.
+pub(crate) type Placed = (usize, Step);
+
 /// The turns a resource can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -64,6 +67,12 @@ impl fmt::Display for Cycle {
 /// # Errors
 /// Where resources come after each other in a circle.
 pub fn order(desired: &Desired) -> Result<Vec<Step>, Cycle> {
+    let turns = turns(desired)?;
+    Ok(turns.into_iter().map(|(_, step)| step).collect())
+}
+
+/// The same, each with where its resource stands in the role.
+pub(crate) fn turns(desired: &Desired) -> Result<Vec<Placed>, Cycle> {
     let edges = edges(desired);
     let sorted = sorted(desired, &edges)?;
     let ranks: Vec<Rank> = desired
@@ -317,12 +326,16 @@ fn by_key(edges: &Edges, keys: &[SortKey]) -> Vec<usize> {
 
 /// The one turn that every resource has, and before those of services the unit files that the role brings; but for
 /// services that come after something that comes later, which bring theirs at their own turn.
-fn with_units(desired: &Desired, turns: &[usize], edges: &Edges, ranks: &[Rank]) -> Vec<Step> {
+fn with_units(desired: &Desired, turns: &[usize], edges: &Edges, ranks: &[Rank]) -> Vec<Placed> {
     let resource = |at: usize| &desired.resources[at];
-    let step = |at: usize, phase: Phase| Step {
-        resource: resource(at).id.clone(),
-        phase,
-        needs: needs(at, edges).map(|at| resource(at).id.clone()).collect(),
+    let step = |at: usize, phase: Phase| {
+        let needs = needs(at, edges).map(|at| resource(at).id.clone());
+        let step = Step {
+            resource: resource(at).id.clone(),
+            phase,
+            needs: needs.collect(),
+        };
+        (at, step)
     };
     let is_first = |at: &usize| resource(*at).id.kind == Kind::Service && ranks[*at] != Rank::Stop;
     let first = turns.iter().position(is_first);
@@ -340,7 +353,7 @@ fn with_units(desired: &Desired, turns: &[usize], edges: &Edges, ranks: &[Rank])
     });
     let main = |turns: &[usize]| {
         let steps = turns.iter().map(|at| step(*at, Phase::Main));
-        steps.collect::<Vec<Step>>()
+        steps.collect::<Vec<Placed>>()
     };
     main(before)
         .into_iter()
@@ -350,27 +363,28 @@ fn with_units(desired: &Desired, turns: &[usize], edges: &Edges, ranks: &[Rank])
 }
 
 /// Puts the masks in: after repositories, groups and users, before the first package.
-fn with_masks(desired: &Desired, mut steps: Vec<Step>) -> Vec<Step> {
-    let masks: Vec<Step> = desired
+fn with_masks(desired: &Desired, mut steps: Vec<Placed>) -> Vec<Placed> {
+    let masks: Vec<Placed> = desired
         .resources
         .iter()
-        .filter(|resource| {
+        .enumerate()
+        .filter(|(_, resource)| {
             let says = matches!(&resource.body, Body::Service(service) if service.masked.is_some());
             says || early::waits(resource, desired)
         })
-        .map(|resource| Step {
-            resource: resource.id.clone(),
-            phase: Phase::Mask,
-            needs: Vec::new(),
+        .map(|(at, resource)| {
+            let step = Step {
+                resource: resource.id.clone(),
+                phase: Phase::Mask,
+                needs: Vec::new(),
+            };
+            (at, step)
         })
         .collect();
     if masks.is_empty() {
         return steps;
     }
-    let late = |step: &Step| {
-        let resource = desired.get(&step.resource);
-        resource.is_some_and(|resource| rank_in(desired, resource) >= Rank::Package)
-    };
+    let late = |(at, _): &Placed| rank_in(desired, &desired.resources[*at]) >= Rank::Package;
     let at = steps.iter().position(late).unwrap_or(steps.len());
     steps.splice(at..at, masks);
     steps

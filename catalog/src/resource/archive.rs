@@ -8,7 +8,7 @@ use crate::plan::{Action, Change};
 use serde_json::{Map, Value};
 
 /// An archive and where it must lie unpacked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Archive {
     /// Where.
     pub path: AbsPath,

@@ -8,7 +8,7 @@ use crate::plan::{Action, Certainty, Change};
 use std::collections::BTreeMap;
 
 /// What is run, and when it is not.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Command {
     /// Its name in the role.
     pub name: String,

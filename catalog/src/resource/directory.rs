@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// A directory that must stand there.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Directory {
     /// Where.
     pub path: AbsPath,
@@ -31,7 +31,7 @@ pub struct Directory {
 }
 
 /// A file of a tree of the role.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TreeFile {
     /// Below the tree's folder: `css/site.css`.
     pub path: String,

@@ -11,7 +11,7 @@ use crate::plan::{Action, Certainty, Change, textdiff};
 use serde_json::Value;
 
 /// What must be so in a file, whatever else is in it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct FileEdit {
     /// Which file.
     pub path: AbsPath,

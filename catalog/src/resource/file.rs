@@ -11,7 +11,7 @@ use crate::plan::{Action, Certainty, Change, textdiff};
 use serde_json::{Value, json};
 
 /// A file that must stand there with this content.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct File {
     /// Where.
     pub path: AbsPath,
@@ -30,7 +30,7 @@ pub struct File {
 }
 
 /// Where a file's bytes come from, after rendering.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Content {
     /// Rendered text, from `content` or `template`.
     Text(Vec<u8>),

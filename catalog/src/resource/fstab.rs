@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 pub const FSTAB: &str = "/etc/fstab";
 
 /// What a line says of its mount point.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Entry {
     /// What is mounted: a device, `UUID=…`, a folder for `bind`, `host:/path`, or a name that means nothing.
     pub device: String,

@@ -8,7 +8,7 @@ use crate::plan::{Action, Change};
 use serde_json::{Value, json};
 
 /// A link that must stand there.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Link {
     /// Where.
     pub path: AbsPath,

@@ -58,7 +58,7 @@ pub struct Resource {
 }
 
 /// What a resource must be, by kind.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Body {
     /// An apt source.
     Repository(repository::Repository),
@@ -150,7 +150,7 @@ pub struct Withheld {
 }
 
 /// What becomes of what leaves a role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Leftovers {
     /// It is shown, and left as it is.
@@ -211,7 +211,7 @@ pub struct Health {
 }
 
 /// A command line: a list is argv, a string goes to `/bin/sh -c`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Shell {
     /// As it stands, without a shell.
@@ -221,7 +221,7 @@ pub enum Shell {
 }
 
 /// Permission bits, as a string of octal digits in roles: 0644.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mode(pub u32);
 
 impl std::fmt::Display for Mode {
@@ -231,7 +231,7 @@ impl std::fmt::Display for Mode {
 }
 
 /// Whether a thing must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Presence {
     /// It must.
     #[default]
@@ -241,7 +241,7 @@ pub enum Presence {
 }
 
 /// Mode, owner and group; what is not given is not managed (new things get 0644 or 0755, root, root).
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Attributes {
     /// Permission bits.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// A file system and what must be so of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Mount {
     /// Where it is mounted.
     pub point: AbsPath,
@@ -21,7 +21,7 @@ pub struct Mount {
 }
 
 /// Whether a file system must be in the table, and mounted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum MountPresence {
     /// Both.
     #[default]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::cmp::Ordering;
 
 /// A package and what must be so of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Package {
     /// Its name, with `:arch` only where the role wrote one.
     pub name: String,
@@ -27,7 +27,7 @@ pub struct Package {
 }
 
 /// Whether a package must be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum PackagePresence {
     /// Installed and configured.
     #[default]
@@ -39,7 +39,7 @@ pub enum PackagePresence {
 }
 
 /// Which versions of a package do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Wanted {
     /// `*`: whichever is there; the newest when it is not.
     Any,

@@ -8,7 +8,7 @@ use crate::plan::{Action, Change, textdiff};
 use serde_json::{Map, Value, json};
 
 /// An apt source: `/etc/apt/sources.list.d/cfg-NAME.sources`, and its key `/etc/apt/keyrings/cfg-NAME.asc` (or `.gpg`).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Repository {
     /// Its name in the role.
     pub name: String,
@@ -19,7 +19,7 @@ pub struct Repository {
 }
 
 /// A signing key that lies in the role.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Key {
     /// ASCII-armoured (`.asc`) or binary (`.gpg`).
     pub armoured: bool,

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 pub(super) const UNITS: &str = "/etc/systemd/system";
 
 /// A unit and what must be so of it; what is none is not managed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Service {
     /// The unit's whole name: `zookeeper.service`, `foo.socket`.
     pub unit: String,
@@ -40,7 +40,7 @@ pub struct Service {
 }
 
 /// A unit file of the role.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnitFile {
     /// Its content, rendered.
     pub content: Vec<u8>,
@@ -68,7 +68,7 @@ impl Service {
 }
 
 /// Whether a unit must run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activity {
     /// It must.
     Running,

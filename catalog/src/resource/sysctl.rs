@@ -9,7 +9,7 @@ use crate::plan::{Action, Certainty, Change};
 use serde_json::{Map, Value, json};
 
 /// A setting and what must be so of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Sysctl {
     /// Its name with dots between its parts; a dot within a part is written as `/`: `net.ipv4.conf.eth0/100.forwarding`.
     pub name: String,

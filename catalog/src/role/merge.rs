@@ -87,6 +87,26 @@ fn resource(
     files: &Files,
     wrong: &mut Diagnostics,
 ) -> Merged {
+    match said {
+        // With one key nothing can contradict another.
+        [one] if one.keys.iter().count() <= 1 => Merged {
+            kind: *kind,
+            name: one.name.clone(),
+            at: one.spot(),
+            keys: one.keys.clone(),
+        },
+        _ => joined((*kind, name), said, includes, files, wrong),
+    }
+}
+
+/// Of several who say something of it, or of one who says several things.
+fn joined(
+    (kind, name): (Kind, &str),
+    said: &[&ResourceText],
+    includes: &Includes,
+    files: &Files,
+    wrong: &mut Diagnostics,
+) -> Merged {
     let mut counted: Vec<&ResourceText> = Vec::new();
     for one in said {
         // What a second declaration says beside the first is not judged: one of them will go.
@@ -98,7 +118,6 @@ fn resource(
         let diagnostic = Diagnostic::error(one.spot(), message);
         wrong.push(diagnostic.note(other.spot(), "here as well"));
     }
-    let kind = *kind;
     let mut slots: BTreeMap<&str, Vec<Saying<'_>>> = BTreeMap::new();
     for resource in &counted {
         for (key, text) in resource.keys.iter() {

@@ -208,10 +208,14 @@ impl Texts {
 
     /// Folders without a role.toml are hardly meant.
     fn strangers(&self, catalog: &CatalogFiles, wrong: &mut Diagnostics) {
-        let folders: BTreeSet<&str> = catalog
+        let mut folders: Vec<&str> = catalog
             .bytes
             .keys()
             .filter_map(|path| Some(path.split_once('/')?.0))
+            .collect();
+        folders.dedup();
+        let folders: BTreeSet<&str> = folders
+            .into_iter()
             .filter(|folder| !catalog.bytes.contains_key(&format!("{folder}/role.toml")))
             .collect();
         for folder in folders {

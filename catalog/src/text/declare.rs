@@ -76,7 +76,8 @@ impl ResourceText {
 
 /// Whether a string is more than text.
 pub fn is_template(text: &str) -> bool {
-    ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark))
+    let mut marks = text.match_indices('{');
+    marks.any(|(at, _)| matches!(text.as_bytes().get(at + 1), Some(b'{' | b'%' | b'#')))
 }
 
 /// What one role.toml says.

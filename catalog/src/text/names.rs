@@ -49,7 +49,7 @@ fn path(kind: Kind, name: &str) -> Result<String, String> {
     if path == AbsPath::root() && kind != Kind::Directory {
         return Err(format!("`/` cannot be {}", kind.one()));
     }
-    Ok(path.to_string())
+    Ok(path.into())
 }
 
 /// The absolute path that a name with dots may mean.

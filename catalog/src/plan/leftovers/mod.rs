@@ -3,12 +3,14 @@
 mod before;
 mod made;
 mod revert;
+mod stamp;
 mod stand_in;
 mod told;
 
 pub use before::{Before, Contents, Stood};
 pub use made::Made;
 pub use revert::{Around, Reverts};
+pub use stamp::stamp;
 pub use told::Told;
 
 use super::claims::{Claims, presence};

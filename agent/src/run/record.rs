@@ -1,0 +1,105 @@
+//! The record of what is managed, which a run need not read where nothing in it can come to be another.
+
+use super::{Context, StateDir, scope};
+use cfg_catalog::digest::Digest;
+use cfg_catalog::plan::document::Done;
+use cfg_catalog::plan::leftovers::{Managed, Reverts, stamp};
+use cfg_catalog::plan::{Plan, Snapshot};
+use cfg_catalog::resource::Desired;
+
+/// What is managed, as a run knows it.
+pub(super) struct Record<'a> {
+    state: &'a StateDir,
+    managed: Managed,
+    /// Of the role, where all of it is applied and nothing is to be brought back.
+    stamp: Option<Digest>,
+    /// It was not read: a run of this same role that changed nothing has left it as it is, and found nothing left over.
+    unread: bool,
+}
+
+impl<'a> Record<'a> {
+    /// What a run of this role must know of it to make its plan.
+    pub(super) fn of(context: &Context<'a>) -> anyhow::Result<Self> {
+        let whole = context.only.is_none() && !context.prune;
+        let stamp = whole.then(|| stamp(context.desired)).flatten();
+        let unread = stamp.is_some() && context.state.settled_for() == stamp;
+        let managed = match unread {
+            true => Managed::default(),
+            false => context.state.managed()?,
+        };
+        Ok(Self {
+            state: context.state,
+            managed,
+            stamp,
+            unread,
+        })
+    }
+
+    /// All that is on record, or of it what has a say in the plan: nothing where it was not read.
+    pub(super) fn managed(&self) -> &Managed {
+        &self.managed
+    }
+
+    /// Puts on record what a run of this plan begins with, of the role as far as it is not withheld, and what was there before; to be
+    /// done before its first effect.
+    /// Gives what is on record then: nothing where it was not read and need not be.
+    pub(super) fn begin(
+        &mut self,
+        context: &Context<'_>,
+        role: &Desired,
+        snapshot: &Snapshot,
+        plan: &Plan,
+    ) -> anyhow::Result<Managed> {
+        if self.unread && plan.is_idle() {
+            return Ok(Managed::default());
+        }
+        if self.unread {
+            self.managed = self.state.managed()?;
+            self.unread = false;
+        }
+        let scope = scope(context);
+        let begun = self.managed.begun(role, snapshot, scope.as_ref(), plan);
+        self.state.keep_former(&begun.keep)?;
+        if begun.managed != self.managed {
+            self.state.keep_managed(&begun.managed)?;
+        }
+        Ok(begun.managed)
+    }
+
+    /// Puts on record what a run has made, which has come to this record. Where that changed nothing, the next run of the
+    /// same role need not read it.
+    pub(super) fn end(
+        &self,
+        context: &Context<'_>,
+        plan: &Plan,
+        now: &Managed,
+        (done, reverts): (&Done, &Reverts),
+    ) -> anyhow::Result<()> {
+        if self.unread {
+            return Ok(());
+        }
+        let ended = now.ended(done, reverts);
+        if ended != *now {
+            self.state.keep_managed(&ended)?;
+        }
+        self.state.forget_former(&ended.contents())?;
+        match &self.stamp {
+            Some(stamp) if plan.is_idle() && ended == self.managed => {
+                self.settle(context, stamp, &ended)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn settle(
+        &self,
+        context: &Context<'_>,
+        stamp: &Digest,
+        managed: &Managed,
+    ) -> anyhow::Result<()> {
+        match managed.left(context.desired).is_empty() {
+            true => self.state.settle_for(stamp),
+            false => Ok(()),
+        }
+    }
+}
