@@ -80,7 +80,7 @@ fn packages_come_from_the_signed_repository() -> Result<()> {
         sandbox.step("zookeeperd installed");
         becomes("ZooKeeper serves", Duration::from_secs(60), true, || {
             Ok(host
-                .sh("echo srvr | nc -w 2 127.0.0.1 2181")?
+                .sh("printf srvr | nc -w 2 127.0.0.1 2181")?
                 .contains("Mode: standalone"))
         })?;
         sandbox.step("ZooKeeper serves");

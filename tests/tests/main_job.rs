@@ -13,7 +13,7 @@ const MINUTES: Duration = Duration::from_secs(180);
 const SECONDS: Duration = Duration::from_secs(20);
 
 fn serves(host: &Host) -> Result<()> {
-    let said = host.sh("echo srvr | nc -w 2 127.0.0.1 2181")?;
+    let said = host.sh("printf srvr | nc -w 2 127.0.0.1 2181")?;
     ensure!(said.contains("Mode: standalone"), "{said}");
     Ok(())
 }

@@ -32,7 +32,7 @@ pub struct Engine<'a, H: Hand> {
     claims: OnceCell<Claims>,
     listed: BTreeSet<ResourceId>,
     pub(super) ledger: Ledger,
-    done: Done,
+    pub(super) done: Done,
     /// What failed or was skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
     /// Whether it may disrupt what the machine does.

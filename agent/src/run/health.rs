@@ -7,13 +7,21 @@ use anyhow::Context as _;
 use cfg_catalog::resource::{Health, Shell};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// No such question in a run may take longer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The first pause between two questions about the role's health, which doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
 /// The longest pause between two questions about the role's health.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// What says for so long that it is not healthy is not. A machine under load, or members that elect another leader, are done by then;
+/// and much hangs on it, since what is not healthy may be disrupted, and what only seems to run is started.
+pub(super) const SURE: Duration = Duration::from_secs(10);
 
 /// Asks a role's health once.
 ///
@@ -67,7 +75,7 @@ pub(super) fn timeout(health: &Health) -> Duration {
 /// Asks until it passes, or could not be asked, or the time is over.
 pub(super) fn ask_until(hand: &mut impl Hand, health: &Health, timeout: Duration) -> Healthy {
     let deadline = hand.clock() + timeout;
-    let mut pause = Duration::from_millis(100);
+    let mut pause = FIRST_PAUSE;
     loop {
         let answer = hand.healthy(health);
         let left = deadline.saturating_sub(hand.clock());
@@ -75,6 +83,21 @@ pub(super) fn ask_until(hand: &mut impl Hand, health: &Health, timeout: Duration
             return answer;
         }
         hand.wait(pause.min(left));
+        pause = (pause * 2).min(PAUSE);
+    }
+}
+
+/// Whether it is surely not healthy, by a look that changes nothing.
+pub(super) fn is_sick(root: &Path, health: &Health, place: Where) -> bool {
+    let began = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let sick = matches!(ask(root, health, place, PATIENCE), Ok(Healthy::No(_)));
+        let left = SURE.saturating_sub(began.elapsed());
+        if !sick || left.is_zero() {
+            return sick;
+        }
+        thread::sleep(pause.min(left));
         pause = (pause * 2).min(PAUSE);
     }
 }

@@ -81,8 +81,7 @@ fn is_sick(root: &Root, asked: &Health, stage: Stage) -> bool {
         Stage::Plan => Where::ShutIn,
         Stage::Turn => Where::Open,
     };
-    let answer = health::ask(root.path(), asked, place, health::PATIENCE);
-    matches!(answer, Ok(Healthy::No(_)))
+    health::is_sick(root.path(), asked, place)
 }
 
 impl Site for Eyes<'_> {

@@ -151,7 +151,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     own::look_past(&made, root, context.desired, &mut snapshot.observed);
     let mut aim = Aim::of(context, &mut whole, record.managed(), &mut snapshot)?;
     let mut plan = aim.draft(context, &mut snapshot, &known, record.managed())?;
-    let asked = Licence::ask(context.asks, &mut whole, &aim.desired, &plan);
+    let asked = Licence::ask(context.asks, &mut whole, (&aim.desired, &snapshot), &plan);
     if let Err(why) = &asked {
         let kept = (&known, record.managed());
         plan = aim.withhold(why, plan, context, &mut snapshot, kept)?;

@@ -1,9 +1,10 @@
 //! Services at their turn, and whether what was started stays up.
 
 use super::engine::{Engine, Task};
-use super::health::{ask_until, timeout, told};
+use super::health::{SURE, ask_until, timeout, told};
 use super::site::{Hand, Healthy, Stage, Trouble};
-use cfg_catalog::id::ResourceId;
+use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::plan::document::{Held, Why};
 use cfg_catalog::plan::{Action, Change, Due, PlannedStep, Step};
 use cfg_catalog::resource::service::{Active, Activity, ServiceState, Start};
 use cfg_catalog::resource::{Body, Health, Observed, Resource};
@@ -267,8 +268,13 @@ impl<'a, H: Hand> Engine<'a, H> {
         }
     }
 
-    /// Asks the role's health until it passes, where this run started something; once, where an earlier run did.
+    /// Asks the role's health until it passes, where this run started something; for a moment, where an earlier run did. What
+    /// waits for a cohort is still missing: then nobody can be healthy yet.
     fn prove(&mut self, health: &Health) -> Result<(), Trouble> {
+        let missing = |held: &Held| held.why == Why::Cohort && held.resource.kind == Kind::Service;
+        if self.done.held.iter().any(missing) {
+            return Ok(());
+        }
         let desired = self.desired;
         let before = self.services.unproven.clone();
         // What need not run any more proves nothing.
@@ -279,7 +285,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         });
         if !self.services.unproven.is_empty() {
             let patience = if self.services.started.is_empty() {
-                Duration::ZERO
+                SURE
             } else {
                 timeout(health)
             };

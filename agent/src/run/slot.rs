@@ -1,12 +1,13 @@
 //! Before a run disrupts what a machine does: whether it may, now. What may not be is withheld, and all else goes on.
 
-use super::health::{self, ask_until};
+use super::health::{self, SURE, ask_until};
 use super::site::{Hand, Healthy};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::disruption::disruptive;
 use cfg_catalog::plan::document::{Done, Failure};
-use cfg_catalog::plan::{Change, Plan};
-use cfg_catalog::resource::Desired;
+use cfg_catalog::plan::{Change, Plan, Snapshot};
+use cfg_catalog::resource::service::Active;
+use cfg_catalog::resource::{Desired, Observed, Resource};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -60,6 +61,16 @@ pub(super) enum Licence {
     Slot(Taken),
 }
 
+/// Whether a service of the role runs, if it names any: else there is nothing to be disrupted, and no health to be asked for.
+fn works(desired: &Desired, seen: &Snapshot) -> bool {
+    let of = |resource: &Resource| match seen.observed.get(&resource.id) {
+        Some(Observed::Service(state)) => Some(state.active),
+        _ => None,
+    };
+    let mut services = desired.resources.iter().filter_map(of).peekable();
+    services.peek().is_none() || services.any(|active| active == Active::Running)
+}
+
 /// A slot with what hangs on it.
 pub(super) struct Taken {
     slot: Box<dyn Slot>,
@@ -85,7 +96,7 @@ impl Licence {
     pub(super) fn ask(
         asks: &Asks,
         hand: &mut impl Hand,
-        desired: &Desired,
+        (desired, seen): (&Desired, &Snapshot),
         plan: &Plan,
     ) -> Result<Self, String> {
         let (Asks::First(accord), Some(slots)) = (asks, &desired.slots) else {
@@ -94,8 +105,11 @@ impl Licence {
         if disruptive(plan).is_empty() {
             return Ok(Licence::Harmless);
         }
+        if !works(desired, seen) {
+            return Ok(Licence::Free);
+        }
         if let Some(health) = &desired.health
-            && matches!(hand.healthy(health), Healthy::No(_))
+            && matches!(ask_until(hand, health, SURE), Healthy::No(_))
         {
             return Ok(Licence::Free);
         }

@@ -101,7 +101,7 @@ fn apt_alone(sandbox: &Sandbox) -> Result<Duration> {
 /// One ZooKeeper leads and all others follow.
 pub fn one_leader(cluster: &Cluster) -> Result<()> {
     eventually("one leader", Duration::from_secs(60), || {
-        let mode = |host: &Host| host.sh("echo srvr | nc -w 2 127.0.0.1 2181 | grep Mode");
+        let mode = |host: &Host| host.sh("printf srvr | nc -w 2 127.0.0.1 2181 | grep Mode");
         let mut modes = cluster
             .masters
             .iter()

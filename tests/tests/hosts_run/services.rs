@@ -100,7 +100,7 @@ fn a_sysv_daemon_that_died_unseen_is_started_again() -> Result<()> {
     Sandbox::run(|sandbox| {
         let role = r#"
 [fleet]
-health = "echo srvr | nc -w 2 127.0.0.1 2181 | grep -q Mode"
+health = "printf srvr | nc -w 2 127.0.0.1 2181 | grep -q Mode"
 
 [package]
 zookeeperd = "*"

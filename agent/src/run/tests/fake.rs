@@ -264,13 +264,14 @@ impl Fake {
         let mut desired = Cow::Borrowed(desired);
         let full = plan(&desired, &snapshot, &known).unwrap();
         let mut planned = full.clone();
-        let licence = Licence::ask(asks, self, &desired, &full).unwrap_or_else(|why| {
-            while let Some(less) = desired.without_slot(&full, &planned, &why) {
-                planned = plan(&less, &snapshot, &known).unwrap();
-                desired = Cow::Owned(less);
-            }
-            Licence::Harmless
-        });
+        let licence =
+            Licence::ask(asks, self, (&desired, &snapshot), &full).unwrap_or_else(|why| {
+                while let Some(less) = desired.without_slot(&full, &planned, &why) {
+                    planned = plan(&less, &snapshot, &known).unwrap();
+                    desired = Cow::Owned(less);
+                }
+                Licence::Harmless
+            });
         let ledger = begin(&desired, &snapshot, &known);
         self.keep(&ledger)?;
         let unproven = self.unproven.clone();
