@@ -32,7 +32,8 @@ impl Fleet {
         let header = [
             "NAME", "ROLE", "ID", "ADDRESS", "STATE", "SLOT", "RESULT", "RELEASE", "REPORTED",
         ];
-        output::print(&format!("{release}\n{}", output::table(&header, &rows)))?;
+        let table = output::table(&header, &rows);
+        output::print(&format!("{release}\n{table}{}", reasons(&reply.nodes)))?;
         Ok(Exit::Done)
     }
 }
@@ -50,9 +51,27 @@ pub fn ask() -> Result<FleetReply, Error> {
 pub fn document(node: &Node) -> Value {
     json!({
         "name": node.name, "role": node.role, "id": node.id, "address": node.address,
-        "state": state(node), "slot": some(&node.slot), "gone": node.gone, "result": some(&node.result), "release": some(&node.release),
+        "state": state(node), "slot": some(&node.slot), "gone": node.gone, "result": some(&node.result),
+        "why": some(&node.why), "release": some(&node.release),
         "reported": (node.last_report > 0).then(|| output::time(node.last_report)),
     })
+}
+
+/// Why runs failed, or what they wait for: a line a node.
+fn reasons(nodes: &[Node]) -> String {
+    let line = |node: &Node| {
+        let why = some(&node.why)?;
+        Some(format!("{} {}: {why}\n", node.name, node.result))
+    };
+    let lines: String = nodes
+        .iter()
+        .filter(|node| !node.revoked)
+        .filter_map(line)
+        .collect();
+    match lines.is_empty() {
+        true => lines,
+        false => format!("\n{lines}"),
+    }
 }
 
 fn row(node: &Node) -> Vec<String> {
@@ -120,5 +139,13 @@ mod tests {
         };
         assert_eq!(row(&back)[4..6], ["connected", "-"]);
         assert_eq!(document(&back)["slot"], Value::Null);
+        assert_eq!(reasons(std::slice::from_ref(&back)), "");
+        let waits = Node {
+            result: "waiting".into(),
+            why: "vm-2 is not healthy".into(),
+            ..back
+        };
+        assert_eq!(document(&waits)["why"], "vm-2 is not healthy");
+        assert_eq!(reasons(&[waits]), "\nvm-1 waiting: vm-2 is not healthy\n");
     }
 }

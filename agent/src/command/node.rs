@@ -73,7 +73,8 @@ impl Show {
         }
         let mut text = String::new();
         for key in [
-            "name", "role", "id", "address", "state", "result", "release", "reported",
+            "name", "role", "id", "address", "state", "slot", "result", "why", "release",
+            "reported",
         ] {
             let value = match &document[key] {
                 serde_json::Value::Null => "-".to_string(),

@@ -1,12 +1,15 @@
 //! Laws of the state: whatever is decided folds, and what it promises stays true.
 
 use super::State;
+use super::cohort::Settled;
 use super::enrol::Machine;
-use super::event::Event;
+use super::event::{Event, SlotRule};
 use super::publish::Over;
+use super::slot::{Asked, Health};
 use super::tests::{NOW, about, began, candidate, fold, role};
 use super::token::Wanted;
 use cfg_catalog::digest::Digest;
+use cfg_catalog::fleet::Limit;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +20,9 @@ enum Deed {
     Enrol(u8, u8, u8),
     Revoke(u8),
     Publish(u8),
+    Settle(u8),
+    TakeSlot(u8),
+    GiveSlot(u8, bool),
 }
 
 fn deeds() -> impl Strategy<Value = Vec<Deed>> {
@@ -25,8 +31,20 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         (0..3u8, 0..4u8, 0..3u8).prop_map(|(token, node, key)| Deed::Enrol(token, node, key)),
         (0..4u8).prop_map(Deed::Revoke),
         (0..3u8).prop_map(Deed::Publish),
+        (0..4u8).prop_map(Deed::Settle),
+        (0..4u8).prop_map(Deed::TakeSlot),
+        (0..4u8, any::<bool>()).prop_map(|(node, healthy)| Deed::GiveSlot(node, healthy)),
     ];
     proptest::collection::vec(deed, 0..60)
+}
+
+/// What is current for a machine.
+fn current(state: &State, name: &str) -> Option<Settled> {
+    let news = state.news(state.nodes.get(name)?);
+    Some(Settled {
+        sequence: news.sequence,
+        view: news.view,
+    })
 }
 
 /// What happens, or nothing where it is refused.
@@ -58,11 +76,36 @@ fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
         Deed::Revoke(node) => state.revoke_node(&format!("vm-{node}")).unwrap_or_default(),
         Deed::Publish(release) => {
             let reads: &[(&str, &[&str])] = &[("role-0", &["role-1"]), ("role-1", &[])];
-            let candidate = candidate(&release.to_string(), reads, Over::Anything);
+            let mut candidate = candidate(&release.to_string(), reads, Over::Anything);
+            let rule = SlotRule {
+                limit: Limit::Count(1),
+                leader: false,
+            };
+            candidate.slots.insert("role-0".into(), rule);
+            candidate.slots.insert("role-1".into(), rule);
             state
                 .publish(&candidate)
                 .map(|(events, _)| events)
                 .unwrap_or_default()
+        }
+        Deed::Settle(node) => {
+            let name = format!("vm-{node}");
+            let settled = current(state, &name).map(|settled| state.settle(&name, settled));
+            settled.and_then(Result::ok).unwrap_or_default()
+        }
+        Deed::TakeSlot(node) => {
+            let name = format!("vm-{node}");
+            let taken = current(state, &name).map(|of| {
+                let asked = Asked { of, leads: false };
+                state.take_slot(&name, asked, NOW, &|_| Health::Healthy)
+            });
+            let taken = taken.and_then(Result::ok);
+            taken.map(|(events, _)| events).unwrap_or_default()
+        }
+        Deed::GiveSlot(node, healthy) => {
+            let name = format!("vm-{node}");
+            let fence = state.slots.get(&name).map_or(0, |slot| slot.fence);
+            state.give_slot(&name, fence, *healthy).unwrap_or_default()
         }
     }
 }
@@ -84,6 +127,28 @@ proptest! {
                 let dense: BTreeSet<u32> = (1..=u32::try_from(ids.len()).unwrap()).collect();
                 prop_assert_eq!(all, dense, "{}", role);
             }
+        }
+    }
+
+    /// Of each role one may be disrupted here: nobody goes beside it, nor beside one that was not healthy after.
+    #[test]
+    fn no_two_have_a_slot(deeds in deeds()) {
+        let mut state = began();
+        let mut fences = 0;
+        for (at, deed) in deeds.iter().enumerate() {
+            let events = decide(&state, at, deed);
+            for event in &events {
+                if let Event::SlotTaken { name, fence, .. } = event {
+                    prop_assert!(*fence > fences);
+                    fences = *fence;
+                    let role = &state.nodes[name].role;
+                    let others = state.members[role].iter().filter(|other| *other != name);
+                    for other in others {
+                        prop_assert!(!state.slots.contains_key(other), "{name} beside {other}");
+                    }
+                }
+            }
+            fold(&mut state, events);
         }
     }
 
