@@ -3,8 +3,8 @@
 use super::engine::{Engine, Task};
 use super::health::{SURE, ask_until, timeout, told};
 use super::site::{Hand, Healthy, Stage, Trouble};
+use cfg_catalog::fleet::Incomplete;
 use cfg_catalog::id::{Kind, ResourceId};
-use cfg_catalog::plan::document::{Held, Why};
 use cfg_catalog::plan::{Action, Change, Due, PlannedStep, Step};
 use cfg_catalog::resource::service::{Active, Activity, ServiceState, Start};
 use cfg_catalog::resource::{Body, Health, Observed, Resource};
@@ -268,14 +268,16 @@ impl<'a, H: Hand> Engine<'a, H> {
         }
     }
 
-    /// Asks the role's health until it passes, where this run started something; for a moment, where an earlier run did. What
-    /// waits for a cohort is still missing: then nobody can be healthy yet.
+    /// Asks the role's health until it passes, where this run started something; for a moment, where an earlier run did. While a
+    /// service waits for its cohort nobody can be healthy yet. Of what joins last the role's health knows.
     fn prove(&mut self, health: &Health) -> Result<(), Trouble> {
-        let missing = |held: &Held| held.why == Why::Cohort && held.resource.kind == Kind::Service;
-        if self.done.held.iter().any(missing) {
+        let desired = self.desired;
+        let missing = |(id, whom): (ResourceId, &Incomplete)| {
+            id.kind == Kind::Service && !matches!(whom, Incomplete::Joining { .. })
+        };
+        if desired.waiting.all().any(missing) {
             return Ok(());
         }
-        let desired = self.desired;
         let before = self.services.unproven.clone();
         // What need not run any more proves nothing.
         self.services.unproven.retain(|id| {

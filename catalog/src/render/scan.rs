@@ -51,7 +51,7 @@ pub struct Uses {
     pub extents: Vec<Range<usize>>,
     /// `item`, where it is used.
     pub item: Vec<Range<usize>>,
-    /// Where `member.id` is used.
+    /// Where `member.id` or `member.joining` is used.
     pub member: Vec<Range<usize>>,
     /// Expressions that put a value of facts or fleet into the text without the filter `sh`.
     pub unquoted: Vec<Range<usize>>,

@@ -162,6 +162,7 @@ pub fn context(
     };
     let member = Membership {
         id: inputs.me.map(|me| me.id),
+        joining: inputs.me.is_some_and(|me| me.joining),
     };
     let params = params.into_iter().map(|(name, value)| {
         let secret = part.params.get(&name).is_some_and(|param| param.secret);
@@ -239,11 +240,13 @@ impl Object for Fleet {
 #[derive(Debug)]
 struct Membership {
     id: Option<u32>,
+    joining: bool,
 }
 
 impl Object for Membership {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match (key.as_str()?, self.id) {
+            ("joining", _) => Some(Value::from(self.joining)),
             ("id", Some(id)) => Some(Value::from(id)),
             ("id", None) => Some(Value::from(Error::new(
                 ErrorKind::InvalidOperation,

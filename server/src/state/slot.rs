@@ -133,16 +133,19 @@ impl State {
         }
     }
 
-    /// Why a member does not count as one that does its work; else whether that is not clear yet. Who is new among the others may not be
-    /// able to before they know it, and is no loss to them.
+    /// Why a member does not count as one that does its work; else whether that is not clear yet. Who is new must have made of itself what it
+    /// can before the others go: with it they are as many as they are told.
     fn unavailable(
         &self,
         name: &str,
         now: u64,
         health: &dyn Fn(&str) -> Health,
     ) -> Result<bool, &'static str> {
-        if self.gone.contains(name) || self.joining.contains(name) {
+        if self.gone.contains(name) {
             return Ok(false);
+        }
+        if self.joining.contains(name) && self.is_behind(name) {
+            return Err("is new, and joins first");
         }
         match (self.nodes.get(name), self.slots.get(name)) {
             (Some(node), _) if node.revoked.is_some() && node.replaced => Err("is to be replaced"),
@@ -482,13 +485,21 @@ mod tests {
     }
 
     #[test]
-    fn who_is_new_or_gone_is_no_loss() {
+    fn who_is_new_joins_first_and_who_is_gone_is_no_loss() {
         let mut state = fleet(&["a", "b", "c"], Limit::Count(1));
         make_token(&mut state, "d", role("zk"), 1, 60);
         enrol(&mut state, "d", "d", "d").unwrap();
         settle(&mut state, "d");
         assert!(state.joining.contains("d"));
-        takes(&mut state, "a", NOW, Some(("d", Health::Away))).unwrap();
+        refused(&mut state, "a", NOW, "d is new, and joins first");
+        settle(&mut state, "d");
+        assert!(state.joining.contains("d"), "the others do not know it");
+        let sick = Some(("d", Health::Unhealthy));
+        assert_eq!(
+            takes(&mut state, "a", NOW, sick),
+            Err("d is not healthy".into())
+        );
+        takes(&mut state, "a", NOW, None).unwrap();
         let mut gone = fleet(&["a", "b", "c"], Limit::Count(1));
         gone.gone.insert("b".into());
         takes(&mut gone, "a", NOW, Some(("b", Health::Away))).unwrap();

@@ -250,7 +250,7 @@ impl Visit {
                     .unknown
                     .push((name, &["fleet.members", "fleet.peers"]));
             }
-            "member" if path == ["id"] => self.uses.member.push(span),
+            "member" if matches!(path, ["id" | "joining"]) => self.uses.member.push(span),
             "member" => {
                 let name = named(
                     ["member"]
@@ -260,7 +260,9 @@ impl Visit {
                         .collect::<Vec<_>>()
                         .join("."),
                 );
-                self.uses.unknown.push((name, &["member.id"]));
+                self.uses
+                    .unknown
+                    .push((name, &["member.id", "member.joining"]));
             }
             "item" => self.uses.item.push(span),
             _ => self.name(root, span.start..span.start + root.len()),
