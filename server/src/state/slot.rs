@@ -120,17 +120,18 @@ impl State {
             against.extend(more);
             return Ok(Verdict::Not(against.join(", ")));
         }
-        if let Some(behind) = others
-            .clone()
-            .find(|other| rule.leader && asked.leads && self.is_behind(other))
-        {
-            let why = format!("the leader goes last, and {behind} has not come so far");
-            return Ok(Verdict::Not(why));
+        if against.len() + unclear >= limit {
+            return Ok(Verdict::Unclear);
         }
-        match against.len() + unclear < limit {
-            true => Ok(Verdict::Free),
-            false => Ok(Verdict::Unclear),
-        }
+        let mut waits_for =
+            others.filter(|other| rule.leader && asked.leads && self.is_behind(other));
+        Ok(match waits_for.next() {
+            Some(behind) => {
+                let why = format!("the leader goes last, and {behind} has not come so far");
+                Verdict::Not(why)
+            }
+            None => Verdict::Free,
+        })
     }
 
     /// Why a member does not count as one that does its work; else whether that is not clear yet. Who is new must have made of itself what it
