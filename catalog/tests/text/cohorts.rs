@@ -1,7 +1,8 @@
 //! Which resources wait for members that have not enrolled: by whatever way they read them, or name what does.
 
-use crate::common::{ids, on_machine};
-use cfg_catalog::resource::Desired;
+use crate::common::{as_member, catalog, ids, on_machine};
+use cfg_catalog::fleet::Limit;
+use cfg_catalog::resource::{Desired, Shell};
 
 /// `web` has two members, `db` one: this role waits for a third of each.
 fn waiting(text: &str) -> Desired {
@@ -135,5 +136,45 @@ fn what_has_no_name_yet_may_be_what_is_asked_for() {
             may,
             "{path}"
         );
+    }
+}
+
+#[test]
+fn what_joins_last_waits_while_the_machine_is_new() {
+    let text = "[fleet]
+wait_for = { web = 1 }
+health = \"srv{% if not member.joining %} && late{% endif %}\"
+max_unavailable = \"10%\"
+leader = [\"leads\"]
+join_last = [\"service:la*\"]
+
+[service.first]
+state = \"running\"
+
+[service.late]
+state = \"running\"
+
+[file.\"/x\"]
+content = \"{{ fleet.peers() | length }}\"
+";
+    let catalog = catalog(&[("web/role.toml", text)]);
+    for (joining, waits, command) in [
+        (false, &[][..], "srv && late"),
+        (true, &["service:late"], "srv"),
+    ] {
+        let desired = as_member(&catalog, joining).unwrap();
+        assert_eq!(held(&desired), waits);
+        let asked = desired.health.map(|health| health.command);
+        assert_eq!(asked, Some(Shell::Line(command.into())));
+        let slots = desired.slots.unwrap();
+        assert_eq!(slots.limit, Limit::Percent(10));
+        assert_eq!(slots.leader, Some(Shell::Argv(vec!["leads".into()])));
+        for (id, whom) in desired.waiting.all() {
+            let said = whom.to_string();
+            assert_eq!(
+                said, "waiting until the other members of web know this one",
+                "{id}"
+            );
+        }
     }
 }

@@ -82,6 +82,21 @@ pub fn with_secrets(
     set: &[(&str, &str)],
     secrets: &Secrets,
 ) -> Result<Desired, Diagnostics> {
+    rendered(catalog, leaf, set, secrets, false)
+}
+
+/// The same for a machine that is new among the members of its role, or is not.
+pub fn as_member(catalog: &Catalog, joining: bool) -> Result<Desired, Diagnostics> {
+    rendered(catalog, None, &[], &Secrets::default(), joining)
+}
+
+fn rendered(
+    catalog: &Catalog,
+    leaf: Option<&str>,
+    set: &[(&str, &str)],
+    secrets: &Secrets,
+    joining: bool,
+) -> Result<Desired, Diagnostics> {
     let fleet = FleetView {
         number: 1,
         roles: BTreeMap::from([
@@ -94,7 +109,7 @@ pub fn with_secrets(
         name: "web-3".into(),
         id: 3,
         admitted: true,
-        joining: false,
+        joining,
     };
     let inputs = Inputs {
         facts: &facts(),

@@ -49,6 +49,8 @@ pub struct Fake {
     /// What dies soon after its start.
     pub dying: BTreeSet<String>,
     pub sick: bool,
+    /// And so it is until this moment, in µs.
+    pub sick_until: u64,
     /// It is sick as soon as one of its services is stopped.
     pub frail: bool,
     /// What its role calls leader.
@@ -534,7 +536,7 @@ impl Hand for Fake {
     }
 
     fn healthy(&mut self, _health: &Health) -> Healthy {
-        if self.sick {
+        if self.sick || self.now < self.sick_until {
             Healthy::No("no quorum".into())
         } else {
             Healthy::Yes

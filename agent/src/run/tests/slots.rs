@@ -2,7 +2,7 @@
 
 use super::fake::{Fake, PACKAGE, desired, file, health, id, package, service};
 use crate::run::slot::{Accord, Asks, Slot};
-use cfg_catalog::fleet::Limit;
+use cfg_catalog::fleet::{Incomplete, Limit};
 use cfg_catalog::plan::Action;
 use cfg_catalog::plan::document::{Done, Why};
 use cfg_catalog::resource::service::Activity;
@@ -180,6 +180,41 @@ fn nobody_is_asked_by_who_does_no_harm_or_has_nothing_to_lose_or_no_limit() {
     let (_, done) = machine().run_asking(&asks, &role()).unwrap();
     assert_eq!(done.held, []);
     assert_eq!(giver.asked(), Vec::<bool>::new());
+}
+
+#[test]
+fn who_is_not_healthy_for_a_moment_is_asked_again() {
+    let mut fake = machine();
+    fake.sick_until = fake.now + 5_000_000;
+    let giver = giver(Some("no"), 0);
+    let done = run(&mut fake, &giver, &role());
+    assert_eq!((done.held.len(), giver.asked().len()), (3, 1));
+    assert_eq!(
+        fake.starts.get("one"),
+        None,
+        "an election is no reason to restart"
+    );
+}
+
+#[test]
+fn nobody_is_to_be_healthy_while_a_service_waits_for_its_cohort() {
+    let few = Incomplete::Few {
+        role: "daemon".into(),
+        have: 1,
+        want: 2,
+    };
+    let joining = Incomplete::Joining {
+        role: "daemon".into(),
+    };
+    for (whom, failures) in [(few, 0), (joining, 1)] {
+        let mut fake = Fake::with(Some("2"), &[], &[]);
+        fake.sick = true;
+        let mut role = role();
+        role.waiting.add(id("service:two"), whom);
+        let done = run(&mut fake, &generous(), &role);
+        assert_eq!(fake.starts["one"], 1);
+        assert_eq!(done.failures.len(), failures, "{:?}", done.failures);
+    }
 }
 
 #[test]
