@@ -188,7 +188,10 @@ impl Daemon {
             match line {
                 Line::Hears(news) if self.handled != Some(news) => return Some(Reason::News),
                 Line::Hears(_) => {
-                    self.note_mended();
+                    // Who left something undone may have been mended by hand meanwhile, and others wait to hear of it.
+                    if self.note_mended() && self.converged.is_none() {
+                        return Some(Reason::Interval);
+                    }
                     let mut stop = self.stop.clone();
                     tokio::select! {
                         biased;

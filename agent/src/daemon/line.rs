@@ -57,10 +57,10 @@ impl Daemon {
         }
     }
 
-    /// The line stands again, and says nothing new.
-    pub(super) fn note_mended(&mut self) {
+    /// The line stands, and says nothing new. Gives whether it was broken until now.
+    pub(super) fn note_mended(&mut self) -> bool {
         let Some(answered) = self.answered.take() else {
-            return;
+            return false;
         };
         // The next asking will tell, where the last one got no answer.
         if !matches!(answered.standing, Standing::Away | Standing::Refused) {
@@ -69,6 +69,7 @@ impl Daemon {
             self.record.mended(clock::now(), answered);
             self.keep_record();
         }
+        true
     }
 
     /// Says each change of the standing once.

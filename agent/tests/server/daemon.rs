@@ -467,3 +467,22 @@ async fn a_copied_machine_stops_and_asks_for_enrolment() {
     let output = world.cfg(&["apply"]).output().await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
+
+#[tokio::test]
+async fn who_left_something_undone_looks_again_when_the_line_is_mended() {
+    let world = World::new("interval = \"1h\"").await;
+    // A folder is in the way, which a person removes while the server is away.
+    std::fs::create_dir_all(world.motd().join("in/the/way")).unwrap();
+    world.offer(1, "one");
+    let agent = world.agent();
+    until("a report", || !world.reported().is_empty()).await;
+    assert_eq!(world.reported()[0].0, "failed");
+    world.refuse(Some(tonic::Status::unavailable("it restarts")));
+    world.wait_for_contact("away", "it restarts").await;
+    std::fs::remove_dir_all(world.motd()).unwrap();
+    world.refuse(None);
+    world.wait_for_motd("one").await;
+    let settled = || world.peer.script.settled.lock().unwrap().clone();
+    until("that it is as it should be", || settled() == [(1, 1)]).await;
+    stop(agent).await;
+}
