@@ -6,10 +6,9 @@
 use super::channel::{self, CallError, Peer};
 use super::identity::{self, CertificateError, Identity};
 use super::original;
-use super::tls;
+use super::{tls, unary};
 use crate::address::ServerUrl;
 use cfg_catalog::digest::Digest;
-use cfg_wire::enrolment_client::EnrolmentClient;
 use cfg_wire::{Certificate, EnrollOperatorRequest, EnrollRequest};
 use rcgen::KeyPair;
 use std::path::Path;
@@ -89,8 +88,6 @@ async fn ask(
     peer: Peer,
 ) -> Result<Certificate, CertificateError> {
     let channel = channel::open(terms.enrol, tls::pinned(terms.ca)?, peer);
-    let mut client =
-        EnrolmentClient::new(channel).max_decoding_message_size(channel::MESSAGE_LIMIT);
     let (token, name) = (terms.token.to_string(), terms.name.to_string());
     let csr = identity::request(key, terms.name)?;
     let answer = match who {
@@ -101,16 +98,15 @@ async fn ask(
                 csr,
                 facts,
             };
-            channel::within(PATIENCE, client.enroll(request)).await
+            unary::call(channel, PATIENCE, "/cfg.v1.Enrolment/Enroll", request).await
         }
         Who::Operator => {
             let request = EnrollOperatorRequest { token, name, csr };
-            channel::within(PATIENCE, client.enroll_operator(request)).await
+            let path = "/cfg.v1.Enrolment/EnrollOperator";
+            unary::call(channel, PATIENCE, path, request).await
         }
     };
-    Ok(answer
-        .map_err(|status| CallError::of(terms.enrol, &status))?
-        .into_inner())
+    Ok(answer.map_err(|status| CallError::of(terms.enrol, &status))?)
 }
 
 /// That the certificate is for this key and this name, and the CA the one that was meant.

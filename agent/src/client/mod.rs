@@ -17,5 +17,5 @@ pub mod slot;
 pub mod spool;
 pub mod sync;
 pub mod tls;
-mod unary;
+pub mod unary;
 pub mod watch;

@@ -42,8 +42,7 @@ impl Fleet {
 pub fn ask() -> Result<FleetReply, Error> {
     runtime()?.block_on(async {
         let desk = Desk::open().await?;
-        let mut calls = desk.calls();
-        desk.answer(calls.fleet(FleetRequest {})).await
+        desk.ask("/cfg.v1.Operators/Fleet", FleetRequest {}).await
     })
 }
 

@@ -3,7 +3,7 @@
 use super::{fleet, output, runtime};
 use crate::error::{Error, Exit};
 use crate::operator::Desk;
-use cfg_wire::{ReplaceNodeRequest, RevokeNodeRequest};
+use cfg_wire::{CreateTokenReply, ReplaceNodeRequest, RevokeNodeReply, RevokeNodeRequest};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::time::Duration;
@@ -94,10 +94,9 @@ impl Replace {
             name: self.name.clone(),
             ttl_seconds: self.ttl.as_secs(),
         };
-        let made = runtime()?.block_on(async {
+        let made: CreateTokenReply = runtime()?.block_on(async {
             let desk = Desk::open().await?;
-            let mut calls = desk.calls();
-            desk.answer(calls.replace_node(request)).await
+            desk.ask("/cfg.v1.Operators/ReplaceNode", request).await
         })?;
         if self.json {
             let name = &self.name;
@@ -118,11 +117,10 @@ impl Replace {
 impl Revoke {
     fn run(self) -> Result<Exit, Error> {
         let name = self.name.clone();
-        runtime()?.block_on(async {
+        let RevokeNodeReply {} = runtime()?.block_on(async {
             let desk = Desk::open().await?;
-            let mut calls = desk.calls();
-            desk.answer(calls.revoke_node(RevokeNodeRequest { name }))
-                .await
+            let request = RevokeNodeRequest { name };
+            desk.ask("/cfg.v1.Operators/RevokeNode", request).await
         })?;
         output::print(&format!("{} is revoked\n", self.name))?;
         Ok(Exit::Done)

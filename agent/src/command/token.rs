@@ -4,7 +4,10 @@ use super::{output, runtime};
 use crate::config::parse_duration;
 use crate::error::{Error, Exit};
 use crate::operator::Desk;
-use cfg_wire::{CreateTokenRequest, ListTokensRequest, RevokeTokenRequest, Token as Listed};
+use cfg_wire::{
+    CreateTokenReply, CreateTokenRequest, ListTokensReply, ListTokensRequest, RevokeTokenReply,
+    RevokeTokenRequest, Token as Listed,
+};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
@@ -87,10 +90,9 @@ impl Create {
             uses: self.uses,
             ttl_seconds: self.ttl.as_secs(),
         };
-        let made = runtime()?.block_on(async {
+        let made: CreateTokenReply = runtime()?.block_on(async {
             let desk = Desk::open().await?;
-            let mut calls = desk.calls();
-            desk.answer(calls.create_token(request)).await
+            desk.ask("/cfg.v1.Operators/CreateToken", request).await
         })?;
         if self.json {
             output::print_json(&json!({"version": 1, "token": made.token, "id": made.id}))?;
@@ -107,10 +109,10 @@ impl Create {
 
 impl List {
     fn run(self) -> Result<Exit, Error> {
-        let reply = runtime()?.block_on(async {
+        let reply: ListTokensReply = runtime()?.block_on(async {
             let desk = Desk::open().await?;
-            let mut calls = desk.calls();
-            desk.answer(calls.list_tokens(ListTokensRequest {})).await
+            let request = ListTokensRequest {};
+            desk.ask("/cfg.v1.Operators/ListTokens", request).await
         })?;
         let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
         if self.json {
@@ -173,11 +175,10 @@ fn word(role: &str) -> &str {
 impl Revoke {
     fn run(self) -> Result<Exit, Error> {
         let id = self.id.clone();
-        runtime()?.block_on(async {
+        let RevokeTokenReply {} = runtime()?.block_on(async {
             let desk = Desk::open().await?;
-            let mut calls = desk.calls();
-            desk.answer(calls.revoke_token(RevokeTokenRequest { id }))
-                .await
+            let request = RevokeTokenRequest { id };
+            desk.ask("/cfg.v1.Operators/RevokeToken", request).await
         })?;
         output::print(&format!("token {} is revoked\n", self.id))?;
         Ok(Exit::Done)

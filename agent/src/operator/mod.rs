@@ -5,12 +5,12 @@ pub mod publish;
 use crate::address::ServerUrl;
 use crate::client::channel::{self, CallError, Peer};
 use crate::client::identity::{self, CertificateError, Identity, IdentityError};
-use crate::client::{renew, tls};
+use crate::client::{renew, tls, unary};
 use crate::command::note;
 use crate::error::Error;
 use cfg_catalog::chain;
-use cfg_wire::RenewRequest;
 use cfg_wire::operators_client::OperatorsClient;
+use cfg_wire::{Message, RenewRequest};
 use rcgen::KeyPair;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Desk {
     url: ServerUrl,
-    calls: OperatorsClient<Channel>,
+    channel: Channel,
 }
 
 /// Where this operator's identity lies: `$XDG_CONFIG_HOME/cfg/operator`, else `~/.config/cfg/operator`.
@@ -68,10 +68,8 @@ impl Desk {
         }
         let url = identity.server().map_err(|error| config(error.into()))?;
         let tls = tls::mutual(&identity).map_err(|error| config(error.into()))?;
-        let calls = OperatorsClient::new(channel::open(&url, tls, Peer::default()))
-            .max_decoding_message_size(channel::MESSAGE_LIMIT)
-            .max_encoding_message_size(channel::SEND_LIMIT);
-        let desk = Self { url, calls };
+        let channel = channel::open(&url, tls, Peer::default());
+        let desk = Self { url, channel };
         if stated.renew_at() <= SystemTime::now() {
             match desk.renew(&folder, &identity).await {
                 Ok(_renewed) => {}
@@ -97,29 +95,34 @@ impl Desk {
     ) -> Result<Identity, CertificateError> {
         let key = KeyPair::from_pem(&identity.key)?;
         let csr = identity::request(&key, &identity.name)?;
-        let mut calls = self.calls();
-        let answer = channel::within(PATIENCE, calls.renew(RenewRequest { csr })).await;
+        let path = "/cfg.v1.Operators/Renew";
+        let channel = self.channel.clone();
+        let answer = unary::call(channel, PATIENCE, path, RenewRequest { csr }).await;
         let answer = answer.map_err(|status| CallError::of(&self.url, &status))?;
-        renew::keep(folder, identity, &key, answer.into_inner())
+        renew::keep(folder, identity, &key, answer)
     }
 
-    /// The calls that there are.
-    pub fn calls(&self) -> OperatorsClient<Channel> {
-        self.calls.clone()
-    }
-
-    /// Waits for an answer, but not for ever.
+    /// Asks by this call of `cfg.proto`, whose messages these must be, and waits for an answer, but not for ever.
     ///
     /// # Errors
     /// [`Error::Away`] where there is none, [`Error::Failed`] where the answer is no.
-    pub async fn answer<T>(
+    pub async fn ask<A: Message + Default>(
         &self,
-        call: impl Future<Output = Result<Response<T>, Status>>,
-    ) -> Result<T, Error> {
-        self.answer_within(PATIENCE, call).await
+        path: &'static str,
+        question: impl Message,
+    ) -> Result<A, Error> {
+        let answer = unary::call(self.channel.clone(), PATIENCE, path, question).await;
+        answer.map_err(|status| of_call(CallError::of(&self.url, &status)))
     }
 
-    /// The same for a call that may take longer.
+    /// The calls in which a desk says more than one thing.
+    pub fn calls(&self) -> OperatorsClient<Channel> {
+        OperatorsClient::new(self.channel.clone())
+            .max_decoding_message_size(channel::MESSAGE_LIMIT)
+            .max_encoding_message_size(channel::SEND_LIMIT)
+    }
+
+    /// Waits so long for an answer to one of them.
     ///
     /// # Errors
     /// As above.

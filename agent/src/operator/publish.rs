@@ -6,7 +6,10 @@ use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::release::Envelope;
 use cfg_catalog::release::publish::Release;
-use cfg_wire::{FleetRequest, MissingRequest, NodeLayers, PublishRequest, UploadRequest};
+use cfg_wire::{
+    FleetReply, FleetRequest, MissingReply, MissingRequest, NodeLayers, PublishReply,
+    PublishRequest, UploadRequest,
+};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -56,8 +59,7 @@ pub async fn publish(
     release: &Release,
     overwrite: Overwrite,
 ) -> Result<Published, Error> {
-    let mut calls = desk.calls();
-    let seen = desk.answer(calls.fleet(FleetRequest {})).await?;
+    let seen: FleetReply = desk.ask("/cfg.v1.Operators/Fleet", FleetRequest {}).await?;
     if seen.release == Digest::of(&release.manifest).to_string() {
         return Ok(Published::Current {
             sequence: seen.sequence,
@@ -80,7 +82,7 @@ pub async fn publish(
         expected: seen.release,
         force: overwrite == Overwrite::Whatever,
     };
-    let reply = desk.answer(calls.publish(request)).await?;
+    let reply: PublishReply = desk.ask("/cfg.v1.Operators/Publish", request).await?;
     let envelope: Envelope =
         serde_json::from_slice(&reply.envelope).context("the server's envelope")?;
     Ok(Published::New {
@@ -99,8 +101,7 @@ async fn missing(
         let request = MissingRequest {
             digests: some.to_vec(),
         };
-        let mut calls = desk.calls();
-        let reply = desk.answer(calls.missing(request)).await?;
+        let reply: MissingReply = desk.ask("/cfg.v1.Operators/Missing", request).await?;
         for digest in reply.digests {
             missing.push(digest.parse().context("the server's answer")?);
         }
