@@ -20,6 +20,7 @@ use crate::contents::Contents;
 use crate::error::Error;
 use crate::guard::Where;
 use crate::job::{Document, Job, Rendered, Role};
+use crate::run::StateDir;
 use crate::run::slot::Asks;
 use cfg_catalog::chain;
 use cfg_catalog::plan::document::DryRun;
@@ -134,7 +135,8 @@ impl Daemon {
         };
         let failed = record.last.as_ref();
         let failed = failed.is_some_and(|last| last["result"] == "failed");
-        let health = health::Standing::new(rendered.clone(), root.clone(), place, failed);
+        let paths = (root.clone(), StateDir::new(&session.state));
+        let health = health::Standing::new(rendered.clone(), paths, place, failed);
         Ok(Self {
             retry: Backoff::new(FIRST_RETRY, config.interval),
             config,
@@ -349,7 +351,9 @@ impl Daemon {
             state: self.session.state.clone(),
             only: Vec::new(),
             prune: false,
-            asks: Asks::First(Arc::new(Slots::of(&self.session.server, self.running))),
+            asks: Asks::First(Arc::new(
+                Slots::of(&self.session.server, self.running).noting(self.health.disrupting()),
+            )),
             index_max_age: self.config.index_max_age,
             lock_timeout: self.config.lock_timeout,
             told: &|text| info!("{text}"),

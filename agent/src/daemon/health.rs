@@ -2,8 +2,10 @@
 
 use crate::guard::Where;
 use crate::job::Rendered;
+use crate::run::StateDir;
 use crate::run::health;
 use crate::run::site::Healthy;
+use cfg_catalog::resource::Health;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +23,10 @@ pub struct Standing {
     rendered: Arc<Rendered>,
     root: PathBuf,
     place: Where,
+    /// What is known of this machine's root.
+    state: StateDir,
+    /// A run may disrupt what this machine does, or goes on though it may no more.
+    disrupting: Arc<AtomicBool>,
     /// The last run failed, be it of this daemon or one before.
     failed: AtomicBool,
     /// This daemon has come to the end of a run.
@@ -29,14 +35,26 @@ pub struct Standing {
 
 impl Standing {
     /// Of a machine whose last run, before this daemon began, has failed or not.
-    pub fn new(rendered: Arc<Rendered>, root: PathBuf, place: Where, failed: bool) -> Self {
+    pub fn new(
+        rendered: Arc<Rendered>,
+        (root, state): (PathBuf, StateDir),
+        place: Where,
+        failed: bool,
+    ) -> Self {
         Self {
             rendered,
             root,
             place,
+            state,
+            disrupting: Arc::default(),
             failed: failed.into(),
             ran: false.into(),
         }
+    }
+
+    /// Set while a run has a slot, until it is over: others may not count on this machine then, even where the slot ended before it.
+    pub fn disrupting(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.disrupting)
     }
 
     /// A run is over.
@@ -61,15 +79,21 @@ impl Standing {
     }
 
     fn is_healthy(&self) -> bool {
+        if self.disrupting.load(Ordering::Relaxed) {
+            return false;
+        }
         let desired = self.rendered.last();
         let last_run = !self.failed.load(Ordering::Relaxed);
         let Some(asked) = desired.as_ref().and_then(|desired| desired.health.as_ref()) else {
             return last_run;
         };
-        match health::ask(&self.root, asked, self.place, PATIENCE) {
+        let passes = |asked: &Health| match health::ask(&self.root, asked, self.place, PATIENCE) {
             Ok(Healthy::Yes) => true,
             Ok(Healthy::Unknown) => last_run,
             Ok(Healthy::No(_)) | Err(_) => false,
-        }
+        };
+        // What still runs as a former release made it can be healthy by the former health alone.
+        let former = || health::former(asked, self.state.health().ok().flatten());
+        passes(asked) || former().is_some_and(|former| passes(&former))
     }
 }

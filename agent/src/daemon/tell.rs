@@ -59,8 +59,10 @@ impl Daemon {
                 warn!("{}", chain(error.as_ref()));
             }
         }
-        if !document.is_settled() || !document.changes.is_empty() {
-            // The server may have noted since that this machine was not as it should be.
+        let counted = self.converged.as_ref();
+        let counted = counted.is_some_and(|role| role.part.slots.is_some());
+        if counted || !document.is_settled() || !document.changes.is_empty() {
+            // The server may have noted since that this machine was not as it should be, also of a run by hand.
             self.told = None;
         }
         let news = document.is_settled().then_some(self.running);

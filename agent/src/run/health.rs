@@ -67,6 +67,13 @@ fn question<'a>(root: &'a Path, command: &Shell, timeout: Duration) -> Question<
     }
 }
 
+/// How a role's health was asked before this one came, where that is another way.
+pub fn former(health: &Health, kept: Option<Shell>) -> Option<Health> {
+    let command = kept.filter(|kept| *kept != health.command)?;
+    let timeout_s = health.timeout_s;
+    Some(Health { command, timeout_s })
+}
+
 /// How long it may take until it passes.
 pub(super) fn timeout(health: &Health) -> Duration {
     Duration::from_secs(health.timeout_s)

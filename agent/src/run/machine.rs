@@ -30,14 +30,17 @@ pub(super) struct Eyes<'a> {
     root: &'a Root,
     systemd: Systemd,
     health: Option<&'a Health>,
+    /// How it was asked before this role came, where that is another way.
+    former: Option<Health>,
 }
 
 impl<'a> Eyes<'a> {
-    pub(super) fn new(root: &'a Root, desired: &'a Desired) -> Self {
+    pub(super) fn new(root: &'a Root, desired: &'a Desired, former: Option<Health>) -> Self {
         Self {
             root,
             systemd: Systemd::reach(root.path()),
             health: desired.health.as_ref(),
+            former,
         }
     }
 
@@ -64,7 +67,7 @@ impl<'a> Eyes<'a> {
                 continue;
             }
             // Asked once for all, and only where somebody is suspected.
-            if *sick.get_or_insert_with(|| is_sick(self.root, health, stage)) {
+            if *sick.get_or_insert_with(|| self.is_sick(health, stage)) {
                 state.active = Active::Failed;
                 state.start = None;
             }
@@ -72,16 +75,24 @@ impl<'a> Eyes<'a> {
     }
 }
 
-fn must_run(resource: &Resource) -> bool {
-    matches!(&resource.body, Body::Service(service) if service.state == Some(Activity::Running))
+impl Eyes<'_> {
+    /// Of what still runs as a former release made it only the former health can tell.
+    fn is_sick(&self, asked: &Health, stage: Stage) -> bool {
+        let place = match stage {
+            Stage::Plan => Where::ShutIn,
+            Stage::Turn => Where::Open,
+        };
+        let root = self.root.path();
+        let passes = |former: &Health| {
+            let answer = health::ask(root, former, place, health::PATIENCE);
+            matches!(answer, Ok(Healthy::Yes))
+        };
+        !self.former.as_ref().is_some_and(passes) && health::is_sick(root, asked, place)
+    }
 }
 
-fn is_sick(root: &Root, asked: &Health, stage: Stage) -> bool {
-    let place = match stage {
-        Stage::Plan => Where::ShutIn,
-        Stage::Turn => Where::Open,
-    };
-    health::is_sick(root.path(), asked, place)
+fn must_run(resource: &Resource) -> bool {
+    matches!(&resource.body, Body::Service(service) if service.state == Some(Activity::Running))
 }
 
 impl Site for Eyes<'_> {

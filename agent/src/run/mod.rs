@@ -32,7 +32,7 @@ use cfg_catalog::plan::document::{Document, Head};
 use cfg_catalog::plan::leftovers::Managed;
 use cfg_catalog::plan::order::closure;
 use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, inputs, plan, plan_within};
-use cfg_catalog::resource::Desired;
+use cfg_catalog::resource::{Desired, Health, Shell};
 use engine::Engine;
 use former::Former;
 use machine::{Eyes, Whole};
@@ -101,8 +101,9 @@ pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
         blobs: &contents,
         ..*context
     };
-    let mut eyes = Eyes::new(context.root, context.desired);
     // Only root may read what starts have read, where their times tell then, and what was managed.
+    let former = former(context, readable(context, context.state.health())?);
+    let mut eyes = Eyes::new(context.root, context.desired, former);
     let record = readable(context, Record::of(context).map(Some))?;
     let nothing = Managed::default();
     let managed = record.as_ref().map_or(&nothing, Record::managed);
@@ -134,9 +135,10 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     let run = name_of_run()?;
     let effects = Effects::new(context.state.effects());
     let known = settle_leftovers(context, &effects)?;
+    let former = former(context, context.state.health()?);
     let mut whole = Whole::new(
         context,
-        Eyes::new(context.root, context.desired),
+        Eyes::new(context.root, context.desired, former.clone()),
         effects,
         &run,
     );
@@ -151,7 +153,8 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     own::look_past(&made, root, context.desired, &mut snapshot.observed);
     let mut aim = Aim::of(context, &mut whole, record.managed(), &mut snapshot)?;
     let mut plan = aim.draft(context, &mut snapshot, &known, record.managed())?;
-    let asked = Licence::ask(context.asks, &mut whole, (&aim.desired, &snapshot), &plan);
+    let aimed = (&*aim.desired, &snapshot);
+    let asked = Licence::ask(context.asks, &mut whole, aimed, former.as_ref(), &plan);
     if let Err(why) = &asked {
         let kept = (&known, record.managed());
         plan = aim.withhold(why, plan, context, &mut snapshot, kept)?;
@@ -178,6 +181,9 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     let document = Document::of_run(clock.head(context, Some(run.clone())), &plan, done);
     context.state.keep_run(&run, &document)?;
     licence.end(&document.failures);
+    if let (Some(health), true) = (&desired.health, document.is_whole()) {
+        context.state.keep_health(&health.command)?;
+    }
     Ok(document)
 }
 
@@ -212,6 +218,11 @@ fn settle_leftover(ledger: &mut Ledger, leftover: &Leftover) {
             .commands
             .insert(settles.command.clone(), settles.inputs.clone());
     }
+}
+
+/// How the role's health was asked before this one came, where that is another way.
+fn former(context: &Context<'_>, kept: Option<Shell>) -> Option<Health> {
+    health::former(context.desired.health.as_ref()?, kept)
 }
 
 /// What a dry run reads of what cfg remembers: nothing where only root may.

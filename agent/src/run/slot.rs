@@ -7,7 +7,7 @@ use cfg_catalog::plan::disruption::disruptive;
 use cfg_catalog::plan::document::{Done, Failure};
 use cfg_catalog::plan::{Change, Plan, Snapshot};
 use cfg_catalog::resource::service::Active;
-use cfg_catalog::resource::{Desired, Observed, Resource};
+use cfg_catalog::resource::{Desired, Health, Observed, Resource};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -61,6 +61,21 @@ pub(super) enum Licence {
     Slot(Taken),
 }
 
+/// Whether there is anything to be disrupted. What still runs as a former release made it may be healthy by the former health alone: a new
+/// one may ask at another port, or for another service.
+fn is_healthy(
+    hand: &mut impl Hand,
+    (desired, seen): (&Desired, &Snapshot),
+    former: Option<&Health>,
+) -> bool {
+    let now = works(desired, seen)
+        && desired.health.as_ref().is_none_or(|health| {
+            let answer = ask_until(hand, health, SURE);
+            !matches!(answer, Healthy::No(_))
+        });
+    now || former.is_some_and(|former| matches!(hand.healthy(former), Healthy::Yes))
+}
+
 /// Whether a service of the role runs, if it names any: else there is nothing to be disrupted, and no health to be asked for.
 fn works(desired: &Desired, seen: &Snapshot) -> bool {
     let of = |resource: &Resource| match seen.observed.get(&resource.id) {
@@ -97,6 +112,7 @@ impl Licence {
         asks: &Asks,
         hand: &mut impl Hand,
         (desired, seen): (&Desired, &Snapshot),
+        former: Option<&Health>,
         plan: &Plan,
     ) -> Result<Self, String> {
         let (Asks::First(accord), Some(slots)) = (asks, &desired.slots) else {
@@ -105,12 +121,7 @@ impl Licence {
         if disruptive(plan).is_empty() {
             return Ok(Licence::Harmless);
         }
-        if !works(desired, seen) {
-            return Ok(Licence::Free);
-        }
-        if let Some(health) = &desired.health
-            && matches!(ask_until(hand, health, SURE), Healthy::No(_))
-        {
+        if !is_healthy(hand, (desired, seen), former) {
             return Ok(Licence::Free);
         }
         let leads = slots

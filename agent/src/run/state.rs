@@ -7,6 +7,7 @@ use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::Ledger;
 use cfg_catalog::plan::document::Document;
 use cfg_catalog::plan::leftovers::{Contents, Managed};
+use cfg_catalog::resource::Shell;
 use rustix::fs::{FallocateFlags, FlockOperation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -237,6 +238,22 @@ impl StateDir {
     /// Where they cannot be written.
     pub fn keep_unproven(&self, services: &BTreeSet<ResourceId>) -> anyhow::Result<()> {
         self.write("unproven.json", services)
+    }
+
+    /// How the health was asked of what this machine was last made to be as a whole.
+    ///
+    /// # Errors
+    /// Where it is there and cannot be read.
+    pub fn health(&self) -> anyhow::Result<Option<Shell>> {
+        self.read("health.json")
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn keep_health(&self, command: &Shell) -> anyhow::Result<()> {
+        self.write("health.json", &Some(command))
     }
 
     fn read<T: DeserializeOwned + Default>(&self, name: &str) -> anyhow::Result<T> {

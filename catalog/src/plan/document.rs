@@ -267,6 +267,11 @@ impl Document {
         !self.dry_run && !self.partial && self.failures.is_empty() && self.held.iter().all(cohort)
     }
 
+    /// Whether a run has made of the machine all that its release and its view say.
+    pub fn is_whole(&self) -> bool {
+        self.is_settled() && self.held.is_empty()
+    }
+
     /// The exit code of `cfg apply`.
     pub fn exit_code(&self) -> u8 {
         match self.result {

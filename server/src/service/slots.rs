@@ -24,7 +24,11 @@ pub async fn take(
     asked: Asked,
 ) -> Result<wire::TakeSlotReply, Refusal> {
     let probe = server.probes.of(&node.role);
-    let health = heard(server, &name, &node.role, asked, &probe).await?;
+    let health = match heard(server, &name, &node.role, asked, &probe).await? {
+        Ok(health) => health,
+        // Most who ask are told no, and the log need not hear of it.
+        Err(refused) => return Ok(none(refused)),
+    };
     let (holder, role) = (name.clone(), node.role);
     let decide = move |state: &State| {
         // Who came meanwhile was not asked.
@@ -41,21 +45,26 @@ pub async fn take(
                 refused: String::new(),
             }
         }
-        Err(refused) => wire::TakeSlotReply {
-            refused,
-            ..wire::TakeSlotReply::default()
-        },
+        Err(refused) => none(refused),
     })
 }
 
-/// How the others are, as far as it decides.
+/// That there is no slot, and why.
+fn none(refused: String) -> wire::TakeSlotReply {
+    wire::TakeSlotReply {
+        refused,
+        ..wire::TakeSlotReply::default()
+    }
+}
+
+/// How the others are, as far as it decides; or why there is no slot.
 async fn heard(
     server: &Server,
     name: &str,
     role: &str,
     asked: Asked,
     probe: &Probe,
-) -> Result<BTreeMap<String, Health>, Refusal> {
+) -> Result<Result<BTreeMap<String, Health>, String>, Refusal> {
     let state = server.log.level().await?;
     let members = state.members(role);
     let look = |silent: Health| -> BTreeMap<String, Health> {
@@ -82,19 +91,23 @@ async fn heard(
         .into_iter()
         .map(|(name, one)| (name, unasked(one)))
         .collect();
-    if verdict(&known)? != Verdict::Unclear {
-        return Ok(known);
+    match verdict(&known)? {
+        Verdict::Not(why) => return Ok(Err(why)),
+        Verdict::Free => return Ok(Ok(known)),
+        Verdict::Unclear => {}
     }
     let mut signs = probe.answers();
     probe.ask(members.len());
     let end = tokio::time::Instant::now() + ASKED_FOR;
     loop {
         let health = look(Health::Unclear);
-        if verdict(&health)? != Verdict::Unclear {
-            return Ok(health);
+        match verdict(&health)? {
+            Verdict::Not(why) => return Ok(Err(why)),
+            Verdict::Free => return Ok(Ok(health)),
+            Verdict::Unclear => {}
         }
         if tokio::time::timeout_at(end, signs.next()).await.is_err() {
-            return Ok(look(Health::Silent));
+            return Ok(Ok(look(Health::Silent)));
         }
     }
 }

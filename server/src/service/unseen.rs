@@ -22,6 +22,12 @@ pub async fn watch(server: Arc<Server>) {
         tokio::time::sleep(LOOK).await;
         let state = server.log.state();
         let now = clock::now();
+        // One that came back while it was being given up.
+        for name in state.gone.iter().filter(|name| server.watching.has(name)) {
+            if let Err(refusal) = back(&server, name).await {
+                warn!("that {name} is back cannot be said: {refusal}");
+            }
+        }
         let missed = missed(&state, &mut seen, now, |name| server.watching.has(name));
         if missed.is_empty() {
             continue;
@@ -72,7 +78,7 @@ async fn gone(server: &Server, mut missed: BTreeSet<String>, now: u64) -> Result
         "unseen for as long as their role allows: {}",
         names.join(", ")
     );
-    let decide = move |state: &State| Ok((state.lose(&missed), ()));
+    let decide = move |state: &State| Ok((state.lose(&missed, now), ()));
     server.log.commit(BY, decide).await
 }
 

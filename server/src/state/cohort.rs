@@ -136,7 +136,7 @@ impl State {
     }
 
     /// So many members a role waits for before it makes anything of them.
-    fn cohort(&self, role: &str) -> usize {
+    pub(super) fn cohort(&self, role: &str) -> usize {
         let cohorts = self.release.as_ref().map(|release| &release.cohorts);
         let count = cohorts.and_then(|cohorts| cohorts.get(role)).copied();
         usize::try_from(count.unwrap_or(0)).unwrap_or(usize::MAX)
@@ -308,14 +308,14 @@ mod tests {
             .collect();
         assert_eq!(patient, [("zk-a", 60), ("zk-b", 60), ("zk-c", 60)]);
         let lost = ["zk-b".to_owned(), "web-x".to_owned()].into();
-        let events = state.lose(&lost);
+        let events = state.lose(&lost, NOW);
         fold(&mut state, events);
         assert_eq!(
             members(&state),
             ["1 zk-a", "3 zk-c"],
             "even where too few are left"
         );
-        assert_eq!(state.lose(&lost), [], "twice is once");
+        assert_eq!(state.lose(&lost, NOW), [], "twice is once");
         let events = state.find("zk-b");
         fold(&mut state, events);
         assert_eq!(members(&state).len(), 2, "the others are not level");

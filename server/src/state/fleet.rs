@@ -129,8 +129,11 @@ impl State {
     }
 
     /// These count no more, those of them that do.
-    pub fn lose(&self, names: &BTreeSet<String>) -> Vec<Event> {
-        let patient = self.patient().filter(|(name, _)| names.contains(*name));
+    pub fn lose(&self, names: &BTreeSet<String>, now: u64) -> Vec<Event> {
+        // Who has a slot may be at work without a line; the slot ends by itself.
+        let idle = |name: &String| !self.slots.get(name).is_some_and(|slot| slot.is_held(now));
+        let patient = self.patient();
+        let patient = patient.filter(|(name, _)| names.contains(*name) && idle(name));
         patient
             .map(|(name, _)| Event::NodeGone { name: name.clone() })
             .collect()

@@ -105,7 +105,13 @@ impl State {
         let members = self.member_names(&node.role);
         let others = members.iter().filter(|other| *other != name);
         let (mut against, mut unclear) = (Vec::new(), 0);
-        for other in others.clone() {
+        // Who is shut out and leaves for good is not waited for: the others could never come so far that it may leave.
+        let leave = members.len() > self.cohort(&node.role);
+        let leaves = |other: &str| {
+            let node = self.nodes.get(other);
+            leave && node.is_none_or(|node| node.revoked.is_some() && !node.replaced)
+        };
+        for other in others.clone().filter(|other| !leaves(other)) {
             match self.unavailable(other, now, health) {
                 Ok(true) => unclear += 1,
                 Ok(false) => {}
@@ -207,6 +213,12 @@ impl State {
     /// Where it has it no more.
     pub fn keep_slot(&self, name: &str, fence: u64, now: u64) -> Result<Vec<Event>, Refusal> {
         match self.slots.get(name) {
+            // It lasts long enough, and the log need not have a word of it.
+            Some(slot)
+                if slot.fence == fence && !slot.failed && now + LEASE_S * 3 / 4 < slot.until =>
+            {
+                Ok(Vec::new())
+            }
             Some(slot) if slot.fence == fence && !slot.failed && now < slot.until => {
                 Ok(vec![Event::SlotKept {
                     name: name.to_owned(),
@@ -236,8 +248,10 @@ impl State {
     /// # Errors
     /// Where there is no such machine.
     pub fn waive_slot(&self, name: &str, why: &str) -> Result<Vec<Event>, Refusal> {
-        if !self.nodes.contains_key(name) {
-            return Err(Refusal::Unknown(format!("node {name}")));
+        let node = self.nodes.get(name);
+        let node = node.ok_or_else(|| Refusal::Unknown(format!("node {name}")))?;
+        if self.slot_rule(&node.role).is_none() {
+            return Ok(Vec::new());
         }
         Ok(vec![Event::SlotWaived {
             name: name.to_owned(),

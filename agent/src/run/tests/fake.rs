@@ -51,6 +51,8 @@ pub struct Fake {
     pub sick: bool,
     /// And so it is until this moment, in µs.
     pub sick_until: u64,
+    /// How its health was asked by the former release, which passes.
+    pub former: Option<Health>,
     /// It is sick as soon as one of its services is stopped.
     pub frail: bool,
     /// What its role calls leader.
@@ -266,8 +268,9 @@ impl Fake {
         let mut desired = Cow::Borrowed(desired);
         let full = plan(&desired, &snapshot, &known).unwrap();
         let mut planned = full.clone();
-        let licence =
-            Licence::ask(asks, self, (&desired, &snapshot), &full).unwrap_or_else(|why| {
+        let former = self.former.clone();
+        let licence = Licence::ask(asks, self, (&desired, &snapshot), former.as_ref(), &full)
+            .unwrap_or_else(|why| {
                 while let Some(less) = desired.without_slot(&full, &planned, &why) {
                     planned = plan(&less, &snapshot, &known).unwrap();
                     desired = Cow::Owned(less);
@@ -535,8 +538,10 @@ impl Hand for Fake {
         self.leads
     }
 
-    fn healthy(&mut self, _health: &Health) -> Healthy {
-        if self.sick || self.now < self.sick_until {
+    fn healthy(&mut self, health: &Health) -> Healthy {
+        if self.former.as_ref() == Some(health) {
+            Healthy::Yes
+        } else if self.sick || self.now < self.sick_until {
             Healthy::No("no quorum".into())
         } else {
             Healthy::Yes

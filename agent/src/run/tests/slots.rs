@@ -6,7 +6,7 @@ use cfg_catalog::fleet::{Incomplete, Limit};
 use cfg_catalog::plan::Action;
 use cfg_catalog::plan::document::{Done, Why};
 use cfg_catalog::resource::service::Activity;
-use cfg_catalog::resource::{Body, Desired, Shell, Slots};
+use cfg_catalog::resource::{Body, Desired, Health, Shell, Slots};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -194,6 +194,19 @@ fn who_is_not_healthy_for_a_moment_is_asked_again() {
         None,
         "an election is no reason to restart"
     );
+}
+
+#[test]
+fn a_release_that_asks_otherwise_for_health_makes_nobody_sick() {
+    let mut fake = machine();
+    fake.sick = true;
+    fake.former = health().map(|health| Health {
+        command: Shell::Line("at the former port".into()),
+        ..health
+    });
+    let giver = giver(Some("no"), 0);
+    let done = run(&mut fake, &giver, &role());
+    assert_eq!((done.held.len(), giver.asked().len()), (3, 1));
 }
 
 #[test]
