@@ -15,6 +15,8 @@ use crate::rolls::{MINUTES, Rolls, start_of_zookeeper, waits_for_its_slot};
 
 /// A slot's lease, and as long again.
 const LEASE: Duration = Duration::from_secs(120);
+/// What other tests on the same two cores may add to a gap.
+const OF_OTHERS: Duration = Duration::from_secs(2);
 /// Longer than a master takes to restart.
 const A_WHILE: Duration = Duration::from_secs(15);
 
@@ -46,7 +48,7 @@ fn a_change_rolls_through_three_masters() -> Result<()> {
         // One election may be longer than another.
         gap_of_a_kill = gap_of_a_kill.max(rolls.gap_of_a_killed_leader()?);
         ensure!(
-            gap <= 2 * gap_of_a_kill,
+            gap <= 2 * gap_of_a_kill + OF_OTHERS,
             "a client waited for {gap:?} while a change rolled, and for {gap_of_a_kill:?} when a leader was killed"
         );
         assert_eq!(starts(&rolls.cluster.masters[0], "mesos-master")?, mesos);
