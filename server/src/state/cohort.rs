@@ -161,13 +161,15 @@ impl State {
         node.is_some_and(|node| node.settled.view >= view.max(node.nudged))
     }
 
+    /// Whether it is shut out, so that nobody is to take its place.
+    pub(super) fn is_shut_out(&self, name: &str) -> bool {
+        let node = self.nodes.get(name);
+        node.is_none_or(|node| node.revoked.is_some() && !node.replaced)
+    }
+
     /// Members who are gone, or shut out so that nobody is to take their place.
     fn leaving(&self, role: &str) -> impl Iterator<Item = &str> {
-        let over = |name: &&String| {
-            let node = self.nodes.get(*name);
-            let shut_out = node.is_none_or(|node| node.revoked.is_some() && !node.replaced);
-            shut_out || self.gone.contains(*name)
-        };
+        let over = |name: &&String| self.is_shut_out(name) || self.gone.contains(*name);
         self.member_names(role)
             .iter()
             .filter(over)

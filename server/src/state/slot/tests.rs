@@ -1,0 +1,238 @@
+//! Who has a slot and who has not, case by case.
+
+use super::*;
+use crate::state::publish::Over;
+use crate::state::tests::{NOW, began, candidate, enrol, fold, make_token, revoke, role};
+use cfg_catalog::fleet::Limit;
+
+/// Members of zk, which reads itself and lets so many be disrupted, all level.
+fn fleet(machines: &[&str], limit: Limit) -> State {
+    let mut state = began();
+    let mut candidate = candidate("r1", &[("zk", &["zk"])], Over::Anything);
+    let count = u32::try_from(machines.len()).unwrap();
+    candidate.cohorts.insert("zk".into(), count);
+    let leader = true;
+    candidate
+        .slots
+        .insert("zk".into(), SlotRule { limit, leader });
+    let (events, _) = state.publish(&candidate).unwrap();
+    fold(&mut state, events);
+    for name in machines {
+        make_token(&mut state, name, role("zk"), 1, 60);
+        enrol(&mut state, name, name, name).unwrap();
+    }
+    for name in machines {
+        settle(&mut state, name);
+    }
+    state
+}
+
+fn settle(state: &mut State, name: &str) {
+    let of = asked(state, name).of;
+    let events = state.settle(name, of).unwrap();
+    fold(state, events);
+}
+
+fn asked(state: &State, name: &str) -> Asked {
+    let news = state.news(&state.nodes[name]);
+    Asked {
+        of: Settled {
+            sequence: news.sequence,
+            view: news.view,
+        },
+        leads: false,
+    }
+}
+
+/// It takes a slot at this time, with all others healthy but one.
+fn takes(
+    state: &mut State,
+    name: &str,
+    now: u64,
+    but: Option<(&str, Health)>,
+) -> Result<u64, String> {
+    let health = |other: &str| match but {
+        Some((name, health)) if name == other => health,
+        _ => Health::Healthy,
+    };
+    let (events, taken) = state
+        .take_slot(name, asked(state, name), now, &health)
+        .unwrap();
+    fold(state, events);
+    taken
+}
+
+fn refused(state: &mut State, name: &str, now: u64, why: &str) {
+    assert_eq!(takes(state, name, now, None), Err(why.to_owned()));
+}
+
+#[test]
+fn one_at_a_time_while_the_others_are_healthy() {
+    let mut state = fleet(&["a", "b", "c"], Limit::Count(1));
+    for (health, why) in [
+        (Health::Unhealthy, "b is not healthy"),
+        (Health::Silent, "b does not say whether it is healthy"),
+        (Health::Away, "b is not connected"),
+        (
+            Health::Unclear,
+            "not all others have said yet whether they are healthy",
+        ),
+    ] {
+        assert_eq!(
+            takes(&mut state, "a", NOW, Some(("b", health))),
+            Err(why.to_owned())
+        );
+    }
+    // How it is itself is its own affair.
+    let fence = takes(&mut state, "a", NOW, Some(("a", Health::Unhealthy))).unwrap();
+    refused(&mut state, "b", NOW, "a has the slot");
+    let events = state.give_slot("a", fence, true).unwrap();
+    fold(&mut state, events);
+    let next = takes(&mut state, "b", NOW, None).unwrap();
+    assert!(next > fence, "{next} follows {fence}");
+    revoke(&mut state, "b");
+    refused(&mut state, "a", NOW, "b is revoked");
+}
+
+#[test]
+fn a_slot_ends_by_itself_unless_it_is_kept() {
+    let mut state = fleet(&["a", "b", "c"], Limit::Count(1));
+    let fence = takes(&mut state, "a", NOW, None).unwrap();
+    let events = state.keep_slot("a", fence, NOW + LEASE_S - 1).unwrap();
+    fold(&mut state, events);
+    let end = NOW + 2 * LEASE_S - 1;
+    assert!(state.keep_slot("a", fence, end - 1).is_ok());
+    assert!(state.keep_slot("a", fence, end).is_err(), "too late");
+    refused(&mut state, "b", end, "a has the slot");
+    let later = takes(&mut state, "b", end + SLACK_S, None).unwrap();
+    // The first one comes back, and has nothing to keep and nothing to lose.
+    assert!(state.keep_slot("a", fence, end + SLACK_S).is_err());
+    assert!(
+        state.keep_slot("a", later, end + SLACK_S).is_err(),
+        "another's"
+    );
+    assert!(state.give_slot("b", fence, true).is_err(), "another's");
+}
+
+#[test]
+fn who_is_not_healthy_after_it_stops_the_wave() {
+    let mut state = fleet(&["a", "b", "c"], Limit::Count(1));
+    let fence = takes(&mut state, "a", NOW, None).unwrap();
+    let events = state.give_slot("a", fence, false).unwrap();
+    fold(&mut state, events);
+    refused(
+        &mut state,
+        "b",
+        NOW + 1000,
+        "a was not healthy after its last change",
+    );
+    assert!(state.give_slot("a", fence, true).is_err(), "it was given");
+    let mut again = state.clone();
+    takes(&mut again, "a", NOW, None).unwrap();
+    // It settles at what it had settled at before: that is news now.
+    settle(&mut state, "a");
+    takes(&mut state, "b", NOW + 1000, None).unwrap();
+    let of = asked(&state, "a").of;
+    assert_eq!(state.settle("a", of).unwrap(), [], "twice is once");
+}
+
+#[test]
+fn the_leader_goes_last() {
+    let mut state = fleet(&["a", "b", "c"], Limit::Count(1));
+    let mut candidate = candidate("r2", &[("zk", &["zk"])], Over::Anything);
+    candidate.slots = state.release.as_ref().unwrap().slots.clone();
+    candidate.cohorts.insert("zk".into(), 3);
+    let (events, _) = state.publish(&candidate).unwrap();
+    fold(&mut state, events);
+    let leads = |state: &State| {
+        let asked = Asked {
+            leads: true,
+            ..asked(state, "c")
+        };
+        state
+            .slot_for("c", asked, NOW, &|_| Health::Healthy)
+            .unwrap()
+    };
+    let waits = |name: &str| {
+        Verdict::Not(format!(
+            "the leader goes last, and {name} has not come so far"
+        ))
+    };
+    assert_eq!(leads(&state), waits("a"));
+    settle(&mut state, "a");
+    assert_eq!(leads(&state), waits("b"));
+    settle(&mut state, "b");
+    assert_eq!(leads(&state), Verdict::Free);
+}
+
+#[test]
+fn a_slot_is_for_what_is_current() {
+    let state = fleet(&["a", "b", "c"], Limit::Count(1));
+    let now = asked(&state, "a");
+    for of in [
+        Settled {
+            sequence: 0,
+            ..now.of
+        },
+        Settled {
+            view: now.of.view - 1,
+            ..now.of
+        },
+    ] {
+        let verdict = state.slot_for("a", Asked { of, ..now }, NOW, &|_| Health::Healthy);
+        assert!(matches!(verdict.unwrap(), Verdict::Not(why) if why.contains("newer")));
+    }
+}
+
+#[test]
+fn some_of_many() {
+    let machines = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let mut state = fleet(&machines, Limit::Percent(20));
+    takes(&mut state, "a", NOW, None).unwrap();
+    let one = state
+        .slot_for("c", asked(&state, "c"), NOW, &|_| Health::Unclear)
+        .unwrap();
+    assert_eq!(one, Verdict::Unclear);
+    takes(&mut state, "b", NOW, None).unwrap();
+    refused(&mut state, "c", NOW, "a has the slot, b has the slot");
+    let all = |_: &str| Health::Unhealthy;
+    let verdict = state.slot_for("c", asked(&state, "c"), NOW, &all).unwrap();
+    let Verdict::Not(why) = verdict else {
+        panic!("{verdict:?}")
+    };
+    assert!(why.ends_with("6 more"), "{why}");
+}
+
+#[test]
+fn who_is_new_joins_first_and_who_is_gone_is_no_loss() {
+    let mut state = fleet(&["a", "b", "c"], Limit::Count(1));
+    make_token(&mut state, "d", role("zk"), 1, 60);
+    enrol(&mut state, "d", "d", "d").unwrap();
+    settle(&mut state, "d");
+    assert!(state.joining.contains("d"));
+    refused(&mut state, "a", NOW, "d is new, and joins first");
+    settle(&mut state, "d");
+    assert!(state.joining.contains("d"), "the others do not know it");
+    let sick = Some(("d", Health::Unhealthy));
+    assert_eq!(
+        takes(&mut state, "a", NOW, sick),
+        Err("d is not healthy".into())
+    );
+    takes(&mut state, "a", NOW, None).unwrap();
+    let mut gone = fleet(&["a", "b", "c"], Limit::Count(1));
+    gone.gone.insert("b".into());
+    takes(&mut gone, "a", NOW, Some(("b", Health::Away))).unwrap();
+}
+
+#[test]
+fn a_role_without_slots_gives_none() {
+    let mut state = fleet(&["a"], Limit::Count(1));
+    state.release.as_mut().unwrap().slots.clear();
+    let refusal = state
+        .slot_for("a", asked(&state, "a"), NOW, &|_| Health::Healthy)
+        .unwrap_err();
+    assert!(
+        refusal.to_string().contains("has no max_unavailable"),
+        "{refusal}"
+    );
+}
