@@ -75,11 +75,9 @@ impl Probe {
     /// A machine says how it is.
     pub fn answer(&self, name: &str, number: u64, healthy: bool) {
         self.answers.send_if_modified(|answers| {
-            let current = number == answers.number;
-            if current {
-                answers.healthy.insert(name.to_owned(), healthy);
-            }
-            current
+            // Who says again what it has said wakes nobody.
+            number == answers.number
+                && answers.healthy.insert(name.to_owned(), healthy) != Some(healthy)
         });
     }
 

@@ -14,6 +14,9 @@ use tracing::{info, warn};
 /// So long the others have to say how they are.
 const ASKED_FOR: Duration = Duration::from_secs(10);
 
+/// Answers that come within this time are looked at together: of ten thousand members each would else be a look at all.
+const TOGETHER: Duration = Duration::from_millis(20);
+
 /// Gives a slot, or says why there is none.
 ///
 /// # Errors
@@ -109,6 +112,7 @@ async fn heard(
         if tokio::time::timeout_at(end, signs.next()).await.is_err() {
             return Ok(Ok(look(Health::Silent)));
         }
+        tokio::time::sleep(TOGETHER).await;
     }
 }
 
