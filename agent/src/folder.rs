@@ -1,6 +1,9 @@
 //! Reads a catalog's folder into memory, and only what lies in it.
 
 mod files;
+mod stamps;
+
+pub use stamps::{Stamps, stamps};
 
 use cfg_catalog::text::MAX_FILE;
 use cfg_catalog::{CatalogFiles, Diagnostic, Diagnostics};
@@ -8,7 +11,7 @@ use files::{Listed, Place, Whole};
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::io::ErrorKind;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -107,10 +110,28 @@ pub fn read_catalog(dir: &Path) -> Result<CatalogFiles, Diagnostics> {
     })
 }
 
-fn read(dir: &Path) -> Result<CatalogFiles, Vec<BadFolder>> {
+/// One file of a catalog's folder, as long as it lies in it.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn read_one(dir: &Path, below: &str) -> Result<Vec<u8>, BadFolder> {
+    let root = open(dir).map_err(|why| unreadable(dir, why))?;
+    let place = Place {
+        dir,
+        root: root.as_fd(),
+        bytes: AtomicU64::new(0),
+    };
+    let file = place.open(below)?;
+    place.file(file.into(), below).map(|whole| whole.bytes)
+}
+
+fn open(dir: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = rustix::fs::open(dir, flags, Mode::empty());
-    let root = root.map_err(|why| vec![unreadable(dir, why)])?;
+    rustix::fs::open(dir, flags, Mode::empty())
+}
+
+fn read(dir: &Path) -> Result<CatalogFiles, Vec<BadFolder>> {
+    let root = open(dir).map_err(|why| vec![unreadable(dir, why)])?;
     let mut reading = Reading {
         place: Place {
             dir,

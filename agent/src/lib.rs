@@ -6,6 +6,7 @@ mod beneath;
 pub mod client;
 mod clock;
 pub mod command;
+mod compiled;
 pub mod config;
 pub mod contents;
 pub mod daemon;

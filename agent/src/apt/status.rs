@@ -218,6 +218,7 @@ pub(super) fn fields(stanza: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 fn entry(stanza: &[u8]) -> Option<Entry> {
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     let mut entry = Entry::default();
+    let mut left = 4;
     for (field, value) in fields(stanza) {
         match field {
             b"Package" => entry.name = text(value),
@@ -230,7 +231,12 @@ fn entry(stanza: &[u8]) -> Option<Entry> {
                 entry.flag = words.next()?;
                 entry.state = words.next()?;
             }
-            _ => {}
+            _ => continue,
+        }
+        left -= 1;
+        if left == 0 {
+            // Much more follows that nobody asks for, and no field comes twice.
+            break;
         }
     }
     (!entry.name.is_empty() && !entry.state.is_empty()).then_some(entry)

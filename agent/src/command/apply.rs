@@ -87,12 +87,16 @@ impl Apply {
                  which is not in this version (--dry-run and --root DIR work)",
             ));
         }
-        let taken = runtime()?.block_on(self.choice.role(catalog, config))?;
+        let role = self.choice.role(catalog, config, Some(&place.state));
+        let taken = runtime()?.block_on(role)?;
         let job = Job {
             rendered: taken.rendered,
             ..self.job(config, place, taken.role, taken.contents)
         };
         let document = perform(&job, self.manner())?;
+        if let (Some(place), false) = (&taken.keep, self.dry_run) {
+            place.keep(&job.role.part, job.role.leaf.as_deref());
+        }
         // The process ends: of a large role it takes a while to give back all that it is made of, piece by piece.
         std::mem::forget(job);
         self.show(&document)

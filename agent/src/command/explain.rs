@@ -45,7 +45,7 @@ impl Explain {
         let place = Place::of(&config, self.root.as_deref())?;
         let (role, contents) = match &self.catalog {
             Some(catalog) => {
-                let taken = runtime()?.block_on(self.choice.role(catalog, &config))?;
+                let taken = runtime()?.block_on(self.choice.role(catalog, &config, None))?;
                 (taken.role, taken.contents)
             }
             None => {

@@ -2,6 +2,7 @@
 
 use super::output;
 use crate::client::session;
+use crate::compiled;
 use crate::config::Config;
 use crate::contents::Contents;
 use crate::error::Error;
@@ -9,7 +10,10 @@ use crate::folder::read_catalog;
 use crate::job::{Rendered, Role};
 use crate::secrets;
 use anyhow::Context as _;
+use cfg_catalog::facts::Facts;
 use cfg_catalog::fleet::{FleetView, Me};
+use cfg_catalog::release::part::Part;
+use cfg_catalog::resource::Desired;
 use cfg_catalog::{Catalog, Secrets};
 use clap::Args;
 use std::collections::BTreeMap;
@@ -41,6 +45,18 @@ pub struct Local {
     pub rendered: Arc<Rendered>,
     /// Contents of its files.
     pub contents: Contents,
+    /// Where the role may be kept for the next run.
+    pub keep: Option<compiled::Place>,
+}
+
+/// A role of a catalog before it is rendered.
+struct Read {
+    part: Part,
+    leaf: Option<Vec<u8>>,
+    contents: Contents,
+    /// What this machine must be, where the role does not hang on it.
+    desired: Option<Desired>,
+    keep: Option<compiled::Place>,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -62,8 +78,14 @@ impl Choice {
         Ok(set)
     }
 
-    /// The role of this catalog, with this machine's facts.
-    pub async fn role(&self, catalog: &Path, config: &Config) -> Result<Local, Error> {
+    /// The role of this catalog, with this machine's facts; where it is kept in `state` and nothing has changed since, without reading
+    /// the catalog again.
+    pub async fn role(
+        &self,
+        catalog: &Path,
+        config: &Config,
+        state: Option<&Path>,
+    ) -> Result<Local, Error> {
         let set = self.set()?;
         let secrets = match &self.secrets {
             Some(path) => secrets::read(path)?,
@@ -73,15 +95,10 @@ impl Choice {
             Some(path) => fleet(path)?,
             None => FleetView::default(),
         };
-        let catalog = load(catalog, &set)?;
-        let name = self.role.as_deref().unwrap_or_default();
-        if catalog.part(name).is_none() {
-            let known = roles(&catalog).join(", ");
-            let message = format!("there is no role \"{name}\"; there are {known}");
-            return Err(Error::usage(message));
-        }
         let facts = session::facts_of(config).await?;
         let node = config.node.as_ref().unwrap_or(&facts.hostname).clone();
+        let read = self.read(catalog, (&node, &facts), &set, state)?;
+        let name = self.name();
         let mut members = fleet.roles.get(name).into_iter().flatten();
         let me = members.find(|member| member.name == node).map(|member| Me {
             name: member.name.clone(),
@@ -89,13 +106,10 @@ impl Choice {
             admitted: true,
             joining: false,
         });
-        let leaves = catalog.leaves(name);
-        let leaf = leaves.and_then(|leaves| leaves.get(&node).cloned());
-        let taken = catalog.take(name, &facts).context("the role was there")?;
         let role = Role {
             me,
-            part: taken.part,
-            leaf,
+            part: read.part,
+            leaf: read.leaf,
             fleet,
             facts,
             set,
@@ -104,23 +118,72 @@ impl Choice {
         };
         let role = Arc::new(role);
         // Where a value of `--set` does not fit, rendering tells.
-        let desired = taken.desired.filter(|_| role.set.is_empty());
+        let desired = read.desired.filter(|_| role.set.is_empty());
         Ok(Local {
             rendered: Arc::new(Rendered::known(&role, desired)),
             role,
+            contents: read.contents,
+            keep: read.keep,
+        })
+    }
+
+    fn name(&self) -> &str {
+        self.role.as_deref().unwrap_or_default()
+    }
+
+    fn read(
+        &self,
+        catalog: &Path,
+        (node, facts): (&str, &Facts),
+        set: &BTreeMap<String, String>,
+        state: Option<&Path>,
+    ) -> Result<Read, Error> {
+        let name = self.name();
+        let place = state.and_then(|state| compiled::Place::of(state, catalog, (name, node), set));
+        if let Some((part, leaf)) = place.as_ref().and_then(compiled::Place::load) {
+            let files = part.files.iter();
+            let files = files.map(|(path, blob)| (blob.digest, path.as_str()));
+            return Ok(Read {
+                contents: Contents::folder(catalog, files),
+                part,
+                leaf,
+                desired: None,
+                keep: None,
+            });
+        }
+        let (catalog, warned) = checked(catalog, set)?;
+        if catalog.part(name).is_none() {
+            let known = roles(&catalog).join(", ");
+            let message = format!("there is no role \"{name}\"; there are {known}");
+            return Err(Error::usage(message));
+        }
+        let leaves = catalog.leaves(name);
+        let leaf = leaves.and_then(|leaves| leaves.get(node).cloned());
+        let taken = catalog.take(name, facts).context("the role was there")?;
+        Ok(Read {
+            part: taken.part,
+            leaf,
             contents: Contents::memory(taken.files),
+            desired: taken.desired,
+            // What is warned of is to be said each time.
+            keep: place.filter(|_| !warned),
         })
     }
 }
 
 /// Reads and checks a catalog; warnings go to stderr.
 pub fn load(folder: &Path, set: &BTreeMap<String, String>) -> Result<Catalog, Error> {
+    checked(folder, set).map(|(catalog, _)| catalog)
+}
+
+/// The same, and whether there were any.
+fn checked(folder: &Path, set: &BTreeMap<String, String>) -> Result<(Catalog, bool), Error> {
     let files = read_catalog(folder).map_err(|wrong| Error::Catalog(wrong.into()))?;
     let (catalog, warnings) = Catalog::load_with(files, set).map_err(Error::of_diagnostics)?;
     if !warnings.is_empty() {
         output::note(warnings.coloured().trim_end());
     }
-    Ok(catalog)
+    Ok((catalog, !warnings.is_empty()))
 }
 
 /// The names of the roles that machines can have.

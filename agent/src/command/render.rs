@@ -21,7 +21,7 @@ pub struct Render {
 impl Render {
     pub fn run(self, call: &Call) -> Result<Exit, Error> {
         let config = call.config()?;
-        let taken = runtime()?.block_on(self.choice.role(&self.catalog, &config))?;
+        let taken = runtime()?.block_on(self.choice.role(&self.catalog, &config, None))?;
         let desired = taken.role.render(&taken.contents)?;
         if self.json {
             let resources: Vec<Value> = desired
