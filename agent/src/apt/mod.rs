@@ -120,9 +120,14 @@ impl Apt<'_> {
         env.extend(crate::proxy::variables());
         env.insert("CFG_RUN".into(), self.run.clone());
         let program = argv.first().cloned().unwrap_or_default();
-        let verb = argv
-            .iter()
-            .find(|word| ["install", "purge", "update", "--configure"].contains(&word.as_str()));
+        let told = [
+            "--download-only",
+            "install",
+            "purge",
+            "update",
+            "--configure",
+        ];
+        let verb = argv.iter().find(|word| told.contains(&word.as_str()));
         Task {
             what: match verb {
                 Some(verb) => format!("{program} {verb}"),

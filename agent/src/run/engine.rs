@@ -36,7 +36,7 @@ pub struct Engine<'a, H: Hand> {
     /// What failed or was skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
     /// Whether it may disrupt what the machine does.
-    licence: &'a Licence,
+    pub(super) licence: &'a Licence,
     /// What it may not do after all, with why.
     withheld: BTreeMap<ResourceId, &'static str>,
     pub(super) services: Services,
@@ -227,7 +227,8 @@ impl<'a, H: Hand> Engine<'a, H> {
         before.or_else(|| self.licence.forbids(&step.resource, needed))
     }
 
-    fn withhold(&mut self, id: &ResourceId, why: &'static str) {
+    /// This may not be done after all.
+    pub(super) fn withhold(&mut self, id: &ResourceId, why: &'static str) {
         if self.withheld.insert(id.clone(), why).is_none() {
             self.done.held.push(Held {
                 resource: id.clone(),

@@ -438,6 +438,13 @@ impl Hand for Whole<'_> {
         Ok(self.apt().refresh(missing)?)
     }
 
+    fn fetch(
+        &mut self,
+        moves: &[PackageMove<'_>],
+    ) -> Result<BTreeMap<ResourceId, String>, Trouble> {
+        Ok(package::fetch(&self.apt(), self.desired, moves)?)
+    }
+
     fn packages(
         &mut self,
         moves: &[PackageMove<'_>],

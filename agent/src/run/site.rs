@@ -124,6 +124,13 @@ pub trait Hand: Site {
     /// Where it could not even be tried.
     fn refresh_index(&mut self, lacks: Lacks) -> Result<Option<String>, Trouble>;
 
+    /// Fetches what these moves need, so that they need no network any more; gives what the tool said of those for which that failed.
+    ///
+    /// # Errors
+    /// Where it could not even be tried.
+    fn fetch(&mut self, moves: &[PackageMove<'_>])
+    -> Result<BTreeMap<ResourceId, String>, Trouble>;
+
     /// Moves packages in as few transactions as can be; gives what the tool said of those that failed.
     ///
     /// # Errors

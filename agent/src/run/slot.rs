@@ -137,6 +137,11 @@ impl Licence {
         }))
     }
 
+    /// Whether what is allowed now may not be in a while.
+    pub(super) fn may_be_lost(&self) -> bool {
+        matches!(self, Licence::Slot(_))
+    }
+
     /// Why these changes of a turn may not be made now; none where they may.
     pub(super) fn forbids(&self, id: &ResourceId, changes: &[Change]) -> Option<&'static str> {
         let disrupts = changes.iter().any(|change| change.action.disrupts());

@@ -40,6 +40,10 @@ pub struct Fake {
     pub ledger: Ledger,
     pub unproven: BTreeSet<ResourceId>,
     pub refreshed: usize,
+    /// How often packages were fetched ahead of their move.
+    pub fetched: usize,
+    /// What no mirror has.
+    pub missing: BTreeSet<ResourceId>,
     /// How often every service was started or restarted, by anybody.
     pub starts: BTreeMap<String, usize>,
     /// What fails, with its words.
@@ -482,6 +486,18 @@ impl Hand for Fake {
     fn refresh_index(&mut self, _lacks: Lacks) -> Result<Option<String>, Trouble> {
         self.effect(|fake| fake.refreshed += 1)?;
         Ok(None)
+    }
+
+    fn fetch(
+        &mut self,
+        moves: &[PackageMove<'_>],
+    ) -> Result<BTreeMap<ResourceId, String>, Trouble> {
+        self.fetched += 1;
+        let missing = moves
+            .iter()
+            .map(|one| one.resource.id.clone())
+            .filter(|id| self.missing.contains(id));
+        Ok(missing.map(|id| (id, "404".to_owned())).collect())
     }
 
     fn packages(

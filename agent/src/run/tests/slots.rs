@@ -334,3 +334,47 @@ fn packages_wait_with_what_restarts_on_them() {
     let moved = |change: &&cfg_catalog::plan::Change| change.action == Action::Upgrade;
     assert_eq!(done.changes.iter().filter(moved).count(), 0);
 }
+
+#[test]
+fn a_slot_that_was_lost_while_packages_were_fetched_moves_none() {
+    let role = role();
+    // It is looked at when the turn is taken, and when all is fetched.
+    let mut fake = Fake::with(Some("1"), &[(CONF, "new")], &["one", "two"]);
+    let done = run(&mut fake, &giver(None, 1), &role);
+    let package = format!("package:{PACKAGE}");
+    let why = (package, Why::Slot, "the slot was lost during the run");
+    assert!(held(&done).contains(&why), "{:?}", done.held);
+    assert_eq!(fake.package.as_ref().unwrap().0, "1");
+    assert_eq!((fake.fetched, done.failures.as_slice()), (1, &[][..]));
+
+    let done = run(&mut fake, &generous(), &role);
+    assert_eq!((done.held, done.failures), (vec![], vec![]));
+    assert_eq!(
+        (fake.package.as_ref().unwrap().0.as_str(), fake.fetched),
+        ("2", 2)
+    );
+
+    // Who needs no slot needs no second call of apt.
+    let mut fake = Fake::with(Some("1"), &[(CONF, "new")], &["one", "two"]);
+    fake.run(&role).unwrap();
+    assert_eq!(
+        (fake.package.as_ref().unwrap().0.as_str(), fake.fetched),
+        ("2", 0)
+    );
+}
+
+#[test]
+fn what_cannot_be_fetched_does_not_move() {
+    let mut fake = Fake::with(Some("1"), &[(CONF, "new")], &["one", "two"]);
+    let package = id(&format!("package:{PACKAGE}"));
+    fake.missing.insert(package.clone());
+    let giver = generous();
+    let done = run(&mut fake, &giver, &role());
+    assert_eq!(fake.package.as_ref().unwrap().0, "1");
+    let told = (
+        &done.failures[0].resource,
+        done.failures[0].message.as_str(),
+    );
+    assert_eq!(told, (&Some(package), "404"));
+    assert_eq!(giver.back(), [false]);
+}
