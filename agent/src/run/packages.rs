@@ -57,13 +57,12 @@ impl<'a, H: Hand> Engine<'a, H> {
             let id = &task.resource.id;
             if let Some(why) = failed.remove(id) {
                 self.fail(id, why);
-                return false;
-            }
-            let forbidden = self.licence.forbids(id, &task.changes());
-            if let Some(why) = forbidden {
+            } else if let Some(why) = self.licence.forbids(id, &task.changes()) {
                 self.withhold(id, why);
+            } else {
+                return true;
             }
-            forbidden.is_none()
+            false
         });
         Ok(tasks)
     }

@@ -55,6 +55,8 @@ pub struct Fake {
     pub sick: bool,
     /// And so it is until this moment, in µs.
     pub sick_until: u64,
+    /// It is sick no more as soon as this service is started.
+    pub mended_by: Option<&'static str>,
     /// How its health was asked by the former release, which passes.
     pub former: Option<Health>,
     /// It is sick as soon as one of its services is stopped.
@@ -273,19 +275,25 @@ impl Fake {
         let full = plan(&desired, &snapshot, &known).unwrap();
         let mut planned = full.clone();
         let former = self.former.clone();
-        let licence = Licence::ask(asks, self, (&desired, &snapshot), former.as_ref(), &full)
+        let mut licence = Licence::ask(asks, self, (&desired, &snapshot), former.as_ref(), &full)
             .unwrap_or_else(|why| {
                 while let Some(less) = desired.without_slot(&full, &planned, &why) {
                     planned = plan(&less, &snapshot, &known).unwrap();
                     desired = Cow::Owned(less);
                 }
-                Licence::Harmless
+                Licence::harmless()
             });
         let ledger = begin(&desired, &snapshot, &known);
         self.keep(&ledger)?;
         let unproven = self.unproven.clone();
         let engine = Engine::new(
-            self, &desired, &planned, &snapshot, ledger, unproven, &licence,
+            self,
+            &desired,
+            &planned,
+            &snapshot,
+            ledger,
+            unproven,
+            &mut licence,
         );
         let mut done = engine.run()?;
         licence.prove(self, &desired, &mut done);
@@ -536,7 +544,10 @@ impl Hand for Fake {
         assert_eq!(resource.id.kind, Kind::Service);
         let name = resource.id.name.to_string();
         self.effect(|fake| match change.action {
-            Action::Start | Action::Restart => fake.start(&name),
+            Action::Start | Action::Restart => {
+                fake.start(&name);
+                fake.sick &= fake.mended_by != Some(&*name);
+            }
             Action::Enable => fake.services.entry(name).or_default().enabled = true,
             Action::Stop => {
                 fake.services.entry(name).or_default().start = None;

@@ -183,6 +183,49 @@ fn nobody_is_asked_by_who_does_no_harm_or_has_nothing_to_lose_or_no_limit() {
 }
 
 #[test]
+fn a_machine_that_gets_well_during_its_run_needs_a_slot_for_the_rest() {
+    let conf = format!("file:{CONF}");
+    let role = Desired {
+        resources: vec![
+            file(CONF, "new"),
+            service("one", &[&conf], &[]),
+            service("two", &[&conf], &["service:one"]),
+        ],
+        ..role()
+    };
+    let sick = || Fake {
+        sick: true,
+        ..Fake::with(Some("2"), &[(CONF, "old")], &["one", "two"])
+    };
+    let starts = |fake: &Fake| ["one", "two"].map(|unit| fake.starts.contains_key(unit));
+
+    // What mends it goes on, whoever holds the slot; what comes after that would disrupt a healthy machine.
+    let mut fake = sick();
+    fake.mended_by = Some("one");
+    let refusing = giver(Some("vm-2 is restarting"), 0);
+    let done = run(&mut fake, &refusing, &role);
+    let why = ("service:two".to_owned(), Why::Slot, "vm-2 is restarting");
+    assert_eq!(
+        (held(&done), done.failures.as_slice()),
+        (vec![why], &[][..])
+    );
+    assert_eq!((starts(&fake), refusing.asked().len()), ([true, false], 1));
+
+    let mut fake = sick();
+    fake.mended_by = Some("one");
+    let giver = generous();
+    let done = run(&mut fake, &giver, &role);
+    assert_eq!((done.held, done.failures), (vec![], vec![]));
+    assert_eq!((starts(&fake), giver.back()), ([true, true], vec![true]));
+
+    // Nothing mends it.
+    let mut fake = sick();
+    let done = run(&mut fake, &refusing, &role);
+    assert_eq!((done.held, starts(&fake)), (vec![], [true, true]));
+    assert_eq!(refusing.asked().len(), 1);
+}
+
+#[test]
 fn who_is_not_healthy_for_a_moment_is_asked_again() {
     let mut fake = machine();
     fake.sick_until = fake.now + 5_000_000;
