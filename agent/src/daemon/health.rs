@@ -64,7 +64,7 @@ impl Standing {
     }
 
     /// Asks the role's health, once; by the last run where the role has none, or there is no role. None where nothing
-    /// is known in time.
+    /// is known in time, or it cannot be asked.
     pub async fn ask(self: Arc<Self>) -> Option<bool> {
         let deadline = Instant::now() + PATIENCE;
         while !self.rendered.is_known() && !self.ran.load(Ordering::Relaxed) {
@@ -73,27 +73,34 @@ impl Standing {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        tokio::task::spawn_blocking(move || self.is_healthy())
-            .await
-            .ok()
+        let healthy = tokio::task::spawn_blocking(move || self.is_healthy()).await;
+        healthy.ok().flatten()
     }
 
-    fn is_healthy(&self) -> bool {
+    fn is_healthy(&self) -> Option<bool> {
         if self.disrupting.load(Ordering::Relaxed) {
-            return false;
+            return Some(false);
         }
         let desired = self.rendered.last();
-        let last_run = !self.failed.load(Ordering::Relaxed);
         let Some(asked) = desired.as_ref().and_then(|desired| desired.health.as_ref()) else {
-            return last_run;
+            return Some(!self.failed.load(Ordering::Relaxed));
         };
         let passes = |asked: &Health| match health::ask(&self.root, asked, self.place, PATIENCE) {
-            Ok(Healthy::Yes) => true,
-            Ok(Healthy::Unknown) => last_run,
-            Ok(Healthy::No(_)) | Err(_) => false,
+            Healthy::Yes => Some(true),
+            Healthy::No(_) => Some(false),
+            Healthy::Unknown(why) => {
+                tracing::debug!("whether this machine is healthy: {why}");
+                None
+            }
         };
+        let now = passes(asked);
+        if now == Some(true) {
+            return now;
+        }
         // What still runs as a former release made it can be healthy by the former health alone.
-        let former = || health::former(asked, self.state.health().ok().flatten());
-        passes(asked) || former().is_some_and(|former| passes(&former))
+        match health::former(asked, self.state.health().ok().flatten()) {
+            Some(former) => passes(&former).filter(|former| *former || now.is_some()),
+            None => now,
+        }
     }
 }

@@ -68,8 +68,8 @@ pub enum Healthy {
     Yes,
     /// It is not, with what it said.
     No(String),
-    /// It could not be asked.
-    Unknown,
+    /// It could not be asked, and why: whoever must be sure takes it for the worse.
+    Unknown(String),
 }
 
 /// What a run does to a machine. A run that is killed in or after any of these is finished by the next one.

@@ -73,7 +73,7 @@ pub(super) struct Sick {
 }
 
 /// Whether there is anything to be disrupted. What still runs as a former release made it may be healthy by the former health alone: a new
-/// one may ask at another port, or for another service.
+/// one may ask at another port, or for another service. Of what cannot be asked nobody knows, and so it may be healthy.
 fn is_healthy(
     hand: &mut impl Hand,
     (desired, seen): (&Desired, &Snapshot),
@@ -84,7 +84,7 @@ fn is_healthy(
             let answer = ask_until(hand, health, SURE);
             !matches!(answer, Healthy::No(_))
         });
-    now || former.is_some_and(|former| matches!(hand.healthy(former), Healthy::Yes))
+    now || former.is_some_and(|former| !matches!(hand.healthy(former), Healthy::No(_)))
 }
 
 /// Whether a service of the role runs, if it names any: else there is nothing to be disrupted, and no health to be asked for.
@@ -199,7 +199,8 @@ impl Licence {
             return;
         };
         // Where services were started they have passed it just now, and so they do at once.
-        if let Healthy::No(said) = ask_until(hand, health, health::timeout(health)) {
+        let answer = ask_until(hand, health, health::timeout(health));
+        if let Healthy::No(said) | Healthy::Unknown(said) = answer {
             let s = health.timeout_s;
             done.failures.push(Failure {
                 resource: None,

@@ -57,6 +57,8 @@ pub struct Fake {
     pub sick_until: u64,
     /// It is sick no more as soon as this service is started.
     pub mended_by: Option<&'static str>,
+    /// Its health cannot be asked.
+    pub mute: bool,
     /// How its health was asked by the former release, which passes.
     pub former: Option<Health>,
     /// It is sick as soon as one of its services is stopped.
@@ -568,6 +570,8 @@ impl Hand for Fake {
     fn healthy(&mut self, health: &Health) -> Healthy {
         if self.former.as_ref() == Some(health) {
             Healthy::Yes
+        } else if self.mute {
+            Healthy::Unknown("no such program".into())
         } else if self.sick || self.now < self.sick_until {
             Healthy::No("no quorum".into())
         } else {

@@ -274,6 +274,25 @@ fn nobody_is_to_be_healthy_while_a_service_waits_for_its_cohort() {
 }
 
 #[test]
+fn what_cannot_be_asked_for_its_health_needs_a_slot_and_proves_nothing() {
+    let mut fake = machine();
+    fake.mute = true;
+    let refusing = giver(Some("no"), 0);
+    let done = run(&mut fake, &refusing, &role());
+    assert_eq!((done.held.len(), refusing.asked().len()), (3, 1));
+
+    let giver = generous();
+    let done = run(&mut fake, &giver, &role());
+    assert!(
+        done.failures[0]
+            .message
+            .ends_with("after 5 s: no such program"),
+        "{done:?}"
+    );
+    assert_eq!((fake.starts["one"], giver.back()), (1, vec![false]));
+}
+
+#[test]
 fn who_says_nothing_of_health_counts_as_healthy() {
     let mut fake = machine();
     fake.sick = true;
