@@ -8,17 +8,14 @@ use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::document::Done;
 use cfg_catalog::plan::inputs::{self, Inputs};
 use cfg_catalog::plan::{Action, Change, Host, Ledger, Plan, Snapshot, begin, plan};
-use cfg_catalog::resource::command::{Command, CommandState, Guards};
+use cfg_catalog::resource::command::{CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
-use cfg_catalog::resource::directory::Directory;
-use cfg_catalog::resource::file::{Content, File};
-use cfg_catalog::resource::package::{DpkgState, Package, PackagePresence, PackageState, Wanted};
-use cfg_catalog::resource::service::{
-    Active, Activity, Enabled, Load, Service, ServiceState, Start,
-};
+use cfg_catalog::resource::file::Content;
+use cfg_catalog::resource::package::{DpkgState, PackageState};
+use cfg_catalog::resource::service::{Active, Enabled, Load, ServiceState, Start};
 use cfg_catalog::resource::{
-    Attributes, Below, BelowKind, Body, Desired, DirectoryState, FileState, Health, Mode, Observed,
-    Ownership, PathState, Place, Presence, Resource, Shell,
+    Below, BelowKind, Body, Desired, DirectoryState, FileState, Health, Mode, Observed, Ownership,
+    PathState, Resource, Shell,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,125 +82,6 @@ pub struct Unit {
     pub enabled: bool,
     /// All files as the present start read them, and the package.
     pub read: BTreeMap<String, String>,
-}
-
-fn place() -> Place {
-    Place {
-        role: "r".into(),
-        file: "r/role.toml".into(),
-        line: 1,
-        column: 1,
-    }
-}
-
-pub fn id(text: &str) -> ResourceId {
-    text.parse().unwrap()
-}
-
-pub fn resource(body: Body, after: &[&str]) -> Resource {
-    let name = match &body {
-        Body::File(body) => body.path.to_string(),
-        Body::Directory(body) => body.path.to_string(),
-        Body::Package(body) => body.name.clone(),
-        Body::Service(body) => body.unit.trim_end_matches(".service").to_owned(),
-        Body::Command(body) => body.name.clone(),
-        _ => unreachable!("the fake has no such kind"),
-    };
-    Resource {
-        id: ResourceId::new(body.kind(), name),
-        place: place(),
-        after: after.iter().map(|text| id(text)).collect(),
-        sensitive: false,
-        body,
-    }
-}
-
-pub fn file(path: &str, content: &str) -> Resource {
-    let body = Body::File(File {
-        path: path.parse().unwrap(),
-        state: Presence::Present,
-        content: Some(Content::Text(content.into())),
-        attributes: Attributes::default(),
-        validate: None,
-        sensitive: false,
-        create_only: false,
-    });
-    resource(body, &[])
-}
-
-pub fn purged(path: &str) -> Resource {
-    let body = Body::Directory(Directory {
-        path: path.parse().unwrap(),
-        state: Presence::Present,
-        attributes: Attributes::default(),
-        purge: true,
-        source: Vec::new(),
-    });
-    resource(body, &[])
-}
-
-pub fn package(version: &str) -> Resource {
-    let body = Body::Package(Package {
-        name: PACKAGE.into(),
-        state: PackagePresence::Present,
-        version: Wanted::Glob(version.into()),
-        hold: None,
-        auto: None,
-        debconf: Vec::new(),
-    });
-    resource(body, &[])
-}
-
-pub fn service(name: &str, restart_on: &[&str], after: &[&str]) -> Resource {
-    let body = Body::Service(Service {
-        unit: format!("{name}.service"),
-        state: Some(Activity::Running),
-        enabled: Some(true),
-        masked: None,
-        unit_file: None,
-        template: None,
-        restart_on: restart_on.iter().map(|text| id(text)).collect(),
-        reload_on: Vec::new(),
-    });
-    resource(body, after)
-}
-
-pub fn command(name: &str, on: &[&str], after: &[&str]) -> Resource {
-    let body = Body::Command(Command {
-        name: name.into(),
-        run: Shell::Line("true".into()),
-        unless: None,
-        only_if: None,
-        creates: None,
-        on: on.iter().map(|text| id(text)).collect(),
-        user: None,
-        cwd: None,
-        env: BTreeMap::new(),
-        timeout_s: 60,
-    });
-    resource(body, after)
-}
-
-pub fn desired(resources: Vec<Resource>) -> Desired {
-    let mut resources = resources;
-    resources.sort_by(|a, b| a.id.cmp(&b.id));
-    Desired {
-        role: "r".into(),
-        resources,
-        health: None,
-        waiting: Default::default(),
-        leftovers: Default::default(),
-        reverts: Default::default(),
-        slots: None,
-        withheld: Default::default(),
-    }
-}
-
-pub fn health() -> Option<Health> {
-    Some(Health {
-        command: Shell::Line("true".into()),
-        timeout_s: 5,
-    })
 }
 
 fn ownership() -> Ownership {

@@ -1,6 +1,7 @@
 //! What a run does with a slot, and what it leaves without one.
 
-use super::fake::{Fake, PACKAGE, desired, file, health, id, package, service};
+use super::declared::{desired, file, health, id, package, service};
+use super::fake::{Fake, PACKAGE};
 use crate::run::slot::{Accord, Asks, Slot};
 use cfg_catalog::fleet::{Incomplete, Limit};
 use cfg_catalog::plan::Action;
