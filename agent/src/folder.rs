@@ -44,6 +44,9 @@ pub enum BadFolder {
         /// What it is.
         what: &'static str,
     },
+    /// A folder where a file of the catalog stands.
+    #[error("{}: a folder, where a file is wanted", .0.display())]
+    Folder(PathBuf),
     /// A link that leads out of its role's folder, or nowhere.
     #[error("{}: a link that leads out of the role's folder, or nowhere", .0.display())]
     Link(PathBuf),
@@ -70,6 +73,9 @@ impl BadFolder {
             ),
             BadFolder::Unreadable { .. } => None,
             BadFolder::Special { .. } => Some("take it out of the catalog"),
+            BadFolder::Folder(_) => {
+                Some("no role can have this name: give the folder another one, or put a file there")
+            }
             BadFolder::Link(_) => {
                 Some("put a copy of the file there: a role is whole only with its own")
             }
@@ -281,6 +287,7 @@ impl Reading<'_> {
             }
         };
         match what {
+            FileType::Directory if below == "fleet.toml" => Err(BadFolder::Folder(path())),
             FileType::Directory => self.folder(below, depth + 1),
             FileType::RegularFile => {
                 let read = self.place.open(below);
@@ -427,6 +434,21 @@ mod tests {
             refused[..],
             [BadFolder::Special { what: "a FIFO", .. }]
         ));
+    }
+
+    #[test]
+    fn refuses_a_folder_where_values_are_to_stand() {
+        let dir = catalog();
+        std::fs::create_dir(dir.path().join("web/fleet.toml")).unwrap();
+        assert!(read(dir.path()).is_ok(), "a role may have what it likes");
+        // An empty one too, which holds no file that something else could be said of.
+        std::fs::create_dir(dir.path().join("fleet.toml")).unwrap();
+        let told = read_catalog(dir.path()).unwrap_err().to_string();
+        assert!(
+            told.contains("/fleet.toml: a folder, where a file is wanted"),
+            "{told}"
+        );
+        assert!(told.contains("give the folder another"), "{told}");
     }
 
     #[test]

@@ -199,6 +199,19 @@ pub fn simulated(call: &[String]) -> Vec<String> {
     call
 }
 
+/// The same call, which only fetches what it needs.
+pub fn fetched(call: &[String]) -> Vec<String> {
+    let mut call = call.to_vec();
+    call.insert(1, "--download-only".into());
+    call
+}
+
+/// The same call where some of its packages are on hold, and are not unheld for it.
+pub fn past_holds(mut call: Vec<String>) -> Vec<String> {
+    call.insert(1, "--allow-change-held-packages".into());
+    call
+}
+
 /// `apt-mark WORD`: hold, unhold, manual, auto.
 pub fn mark(word: &str, packages: &[String]) -> Vec<String> {
     let mut call = vec!["apt-mark".into(), word.into(), "--".into()];
@@ -266,6 +279,19 @@ mod tests {
             assert!(!call.contains("--no-remove"), "{call}");
             assert!(call.contains("--allow-downgrades"), "{call}");
         }
+    }
+
+    #[test]
+    fn what_is_fetched_is_what_the_call_needs() {
+        let transaction = Transaction {
+            install: vec![install("a", Some("1"))],
+            ..Transaction::default()
+        };
+        let call = &transaction.calls()[0];
+        let mut fetched = past_holds(fetched(call));
+        let options = ["--allow-change-held-packages", "--download-only"];
+        assert_eq!(fetched.drain(1..3).collect::<Vec<_>>(), options);
+        assert_eq!(&fetched, call);
     }
 
     #[test]

@@ -86,6 +86,15 @@ pub struct Apt<'a> {
     pub run: String,
 }
 
+/// Whether a call of these tools changes what is installed, or how.
+pub fn moves(task: &Task) -> bool {
+    let is = |words: &[&str], word: &String| words.contains(&word.as_str());
+    let mut argv = task.argv.iter();
+    argv.next()
+        .is_some_and(|program| is(&["apt-get", "dpkg", "dpkg-reconfigure"], program))
+        && !argv.any(|word| is(&["--simulate", "--download-only", "update"], word))
+}
+
 impl Apt<'_> {
     /// Runs a call to its end, and again while another apt or dpkg holds a lock.
     fn call(&self, argv: Vec<String>) -> anyhow::Result<Ended> {
@@ -120,9 +129,14 @@ impl Apt<'_> {
         env.extend(crate::proxy::variables());
         env.insert("CFG_RUN".into(), self.run.clone());
         let program = argv.first().cloned().unwrap_or_default();
-        let verb = argv
-            .iter()
-            .find(|word| ["install", "purge", "update", "--configure"].contains(&word.as_str()));
+        let told = [
+            "--download-only",
+            "install",
+            "purge",
+            "update",
+            "--configure",
+        ];
+        let verb = argv.iter().find(|word| told.contains(&word.as_str()));
         Task {
             what: match verb {
                 Some(verb) => format!("{program} {verb}"),

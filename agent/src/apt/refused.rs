@@ -65,7 +65,7 @@ impl Question<'_> {
         };
         let mut call = get::simulated(&call);
         if whole.packages().any(|package| self.held.contains(package)) {
-            call.insert(1, "--allow-change-held-packages".into());
+            call = get::past_holds(call);
         }
         let [program, arguments @ ..] = call.as_slice() else {
             return Ok(None);

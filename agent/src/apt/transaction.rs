@@ -11,6 +11,58 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Failed = BTreeMap<String, String>;
 
 impl Apt<'_> {
+    /// Fetches what a transaction needs into apt's cache, all but what cannot be had; gives why, by package. Packages in `held` are
+    /// on hold.
+    ///
+    /// # Errors
+    /// Where apt cannot be run at all.
+    pub fn fetch(
+        &self,
+        transaction: &Transaction,
+        held: &BTreeSet<String>,
+    ) -> anyhow::Result<Failed> {
+        let Some(complaint) = self.fetch_whole(transaction, held)? else {
+            return Ok(Failed::new());
+        };
+        let singles = transaction.one_by_one();
+        if singles.len() < 2 || words::is_of_lock(&complaint) {
+            return Ok(all(transaction, &complaint));
+        }
+        let mut failed = Failed::new();
+        let mut taken = Transaction::default();
+        for single in singles {
+            // One may need another.
+            let more = taken.clone().and(&single);
+            match self.fetch_whole(&more, held)? {
+                None => taken = more,
+                Some(complaint) => failed.extend(all(&single, &complaint)),
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Gives apt's complaint where it failed.
+    fn fetch_whole(
+        &self,
+        transaction: &Transaction,
+        held: &BTreeSet<String>,
+    ) -> anyhow::Result<Option<String>> {
+        if transaction.install.is_empty() {
+            return Ok(None);
+        }
+        // The one that purges fetches nothing.
+        let Some(call) = transaction.calls().into_iter().next() else {
+            return Ok(None);
+        };
+        let mut call = get::fetched(&call);
+        if transaction.packages().any(|package| held.contains(package)) {
+            call = get::past_holds(call);
+        }
+        let ended = self.call(call)?;
+        let failed = !ended.outcome.is_success();
+        Ok(failed.then(|| complaint(transaction, &ended.output, &ended.outcome)))
+    }
+
     /// Brings a transaction about. Packages in `held` are unheld for it and held again.
     ///
     /// # Errors

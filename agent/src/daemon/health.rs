@@ -1,5 +1,7 @@
 //! Whether this machine is healthy, for the server: by the role that was rendered last, beside a run as well.
 
+use crate::apt;
+use crate::effect::Effects;
 use crate::guard::Where;
 use crate::job::Rendered;
 use crate::run::StateDir;
@@ -31,6 +33,8 @@ pub struct Standing {
     failed: AtomicBool,
     /// This daemon has come to the end of a run.
     ran: AtomicBool,
+    /// A run was cut short while it moved packages, and none has been since that came to its end.
+    halfway: AtomicBool,
 }
 
 impl Standing {
@@ -45,6 +49,7 @@ impl Standing {
             rendered,
             root,
             place,
+            halfway: moves_packages(&state).into(),
             state,
             disrupting: Arc::default(),
             failed: failed.into(),
@@ -60,12 +65,17 @@ impl Standing {
     /// A run is over.
     pub fn ran(&self, failed: bool) {
         self.failed.store(failed, Ordering::Relaxed);
+        self.halfway
+            .store(moves_packages(&self.state), Ordering::Relaxed);
         self.ran.store(true, Ordering::Relaxed);
     }
 
     /// Asks the role's health, once; by the last run where the role has none, or there is no role. None where nothing
-    /// is known in time.
+    /// is known in time, or it cannot be asked.
     pub async fn ask(self: Arc<Self>) -> Option<bool> {
+        if self.halfway.load(Ordering::Relaxed) {
+            return Some(false);
+        }
         let deadline = Instant::now() + PATIENCE;
         while !self.rendered.is_known() && !self.ran.load(Ordering::Relaxed) {
             if Instant::now() >= deadline {
@@ -73,27 +83,104 @@ impl Standing {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        tokio::task::spawn_blocking(move || self.is_healthy())
-            .await
-            .ok()
+        let healthy = tokio::task::spawn_blocking(move || self.is_healthy()).await;
+        healthy.ok().flatten()
     }
 
-    fn is_healthy(&self) -> bool {
+    fn is_healthy(&self) -> Option<bool> {
         if self.disrupting.load(Ordering::Relaxed) {
-            return false;
+            return Some(false);
         }
         let desired = self.rendered.last();
-        let last_run = !self.failed.load(Ordering::Relaxed);
         let Some(asked) = desired.as_ref().and_then(|desired| desired.health.as_ref()) else {
-            return last_run;
+            return Some(!self.failed.load(Ordering::Relaxed));
         };
         let passes = |asked: &Health| match health::ask(&self.root, asked, self.place, PATIENCE) {
-            Ok(Healthy::Yes) => true,
-            Ok(Healthy::Unknown) => last_run,
-            Ok(Healthy::No(_)) | Err(_) => false,
+            Healthy::Yes => Some(true),
+            Healthy::No(_) => Some(false),
+            Healthy::Unknown(why) => {
+                tracing::debug!("whether this machine is healthy: {why}");
+                None
+            }
         };
+        let now = passes(asked);
+        if now == Some(true) {
+            return now;
+        }
         // What still runs as a former release made it can be healthy by the former health alone.
-        let former = || health::former(asked, self.state.health().ok().flatten());
-        passes(asked) || former().is_some_and(|former| passes(&former))
+        match health::former(asked, self.state.health().ok().flatten()) {
+            Some(former) => passes(&former).filter(|former| *former || now.is_some()),
+            None => now,
+        }
+    }
+}
+
+/// Whether effects on packages are under way, or were when their agent was killed.
+fn moves_packages(state: &StateDir) -> bool {
+    match Effects::new(state.effects()).unsettled() {
+        Ok(tasks) => tasks.iter().any(apt::moves),
+        Err(error) => {
+            tracing::warn!("{error:#}");
+            true
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effect::Task;
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    /// A machine without a role, whose last run was well.
+    fn standing(folder: &Path) -> Arc<Standing> {
+        let paths = (folder.to_owned(), StateDir::new(folder));
+        let standing = Standing::new(Arc::default(), paths, Where::Open, false);
+        standing.ran.store(true, Ordering::Relaxed);
+        Arc::new(standing)
+    }
+
+    fn leave(folder: &Path, argv: &[&str]) {
+        let task = Task {
+            what: argv.join(" "),
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            env: BTreeMap::new(),
+            stdin: None,
+            user: None,
+            cwd: "/".into(),
+            root: "/".into(),
+            timeout_s: 1,
+            settles: None,
+        };
+        let effect = folder.join("effects/cfg-effect-x");
+        std::fs::create_dir_all(&effect).unwrap();
+        let text = serde_json::to_vec(&task).unwrap();
+        std::fs::write(effect.join("task.json"), text).unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_was_cut_short_while_it_moved_packages_is_not_healthy_until_its_next_run_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(standing(folder.path()).ask().await, Some(true));
+        for harmless in [
+            &["apt-get", "-y", "update"][..],
+            &["apt-get", "--download-only", "-y", "install", "--", "x"],
+            &["/bin/sh", "-c", "apt-get install x"],
+        ] {
+            leave(folder.path(), harmless);
+            assert_eq!(standing(folder.path()).ask().await, Some(true));
+        }
+        leave(folder.path(), &["apt-get", "-y", "install", "--", "x"]);
+        let standing = standing(folder.path());
+        assert_eq!(Arc::clone(&standing).ask().await, Some(false));
+        // A run that did not come so far.
+        standing.ran(false);
+        assert_eq!(Arc::clone(&standing).ask().await, Some(false));
+        // The run settles what was left, and goes on.
+        std::fs::remove_dir_all(folder.path().join("effects/cfg-effect-x")).unwrap();
+        assert_eq!(Arc::clone(&standing).ask().await, Some(false));
+        standing.ran(false);
+        assert_eq!(standing.ask().await, Some(true));
     }
 }

@@ -250,11 +250,19 @@ impl Effects {
         Ok(folder)
     }
 
-    /// What earlier runs left: waits for those that still live. `told` hears what is waited for.
+    /// What is under way, or was when the agent that began it was killed and no run has been since. Waits for nothing.
     ///
     /// # Errors
     /// Where the folders cannot be read.
-    pub fn leftovers(&self, told: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Leftover>> {
+    pub fn unsettled(&self) -> anyhow::Result<Vec<Task>> {
+        let folders = self.folders()?;
+        Ok(folders
+            .iter()
+            .filter_map(|folder| task_in(folder))
+            .collect())
+    }
+
+    fn folders(&self) -> anyhow::Result<Vec<PathBuf>> {
         let listing = match std::fs::read_dir(&self.folder) {
             Ok(listing) => listing,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -262,17 +270,22 @@ impl Effects {
                 return Err(error).context(format!("cannot read {}", self.folder.display()));
             }
         };
-        let mut leftovers = Vec::new();
+        let mut folders = Vec::new();
         for entry in listing {
-            let folder = entry
-                .context("cannot read the effects of earlier runs")?
-                .path();
-            if !folder.is_dir() {
-                continue;
-            }
-            let task = std::fs::read(folder.join(TASK))
-                .ok()
-                .and_then(|text| serde_json::from_slice::<Task>(&text).ok());
+            let entry = entry.context("cannot read the effects of earlier runs")?;
+            folders.extend(Some(entry.path()).filter(|folder| folder.is_dir()));
+        }
+        Ok(folders)
+    }
+
+    /// What earlier runs left: waits for those that still live. `told` hears what is waited for.
+    ///
+    /// # Errors
+    /// Where the folders cannot be read.
+    pub fn leftovers(&self, told: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Leftover>> {
+        let mut leftovers = Vec::new();
+        for folder in self.folders()? {
+            let task = task_in(&folder);
             if let Some(task) = &task
                 && try_lock(&folder)?.is_none()
             {
@@ -296,6 +309,12 @@ impl Effects {
         }
         Ok(leftovers)
     }
+}
+
+/// None where it was not written whole.
+fn task_in(folder: &Path) -> Option<Task> {
+    let text = std::fs::read(folder.join(TASK)).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 /// What may stand in a unit's name.

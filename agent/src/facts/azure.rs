@@ -103,20 +103,23 @@ fn instance_of(answer: &[u8]) -> Result<Value, String> {
         compute.remove("userData");
         compute.remove("customData");
     }
-    without_nulls(&mut instance);
+    as_fact(&mut instance);
     Ok(instance)
 }
 
-/// A fact is there or it is not.
-fn without_nulls(value: &mut Value) {
+/// A fact is there or it is not; and a number that is no TOML integer, as those of `facts.local` are, keeps its digits as text.
+fn as_fact(value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.retain(|_, member| !member.is_null());
-            members.values_mut().for_each(without_nulls);
+            members.values_mut().for_each(as_fact);
         }
         Value::Array(items) => {
             items.retain(|item| !item.is_null());
-            items.iter_mut().for_each(without_nulls);
+            items.iter_mut().for_each(as_fact);
+        }
+        Value::Number(number) if number.is_u64() && !number.is_i64() => {
+            *value = number.to_string().into();
         }
         _ => {}
     }
@@ -184,6 +187,20 @@ mod tests {
         let tags = serde_json::json!([{"name": "userData"}]);
         let compute = serde_json::json!({"name": "vm", "tagsList": tags});
         assert_eq!(instance.unwrap(), serde_json::json!({"compute": compute}));
+    }
+
+    #[test]
+    fn numbers_that_toml_does_not_know_are_text() {
+        let instance = said(
+            "HTTP/1.0 200 OK\r\n\r\n{\"a\": [18446744073709551615, 9223372036854775807, -1, 0.5], \"b\": 9223372036854775808}",
+        );
+        let numbers = serde_json::json!(["18446744073709551615", i64::MAX, -1, 0.5]);
+        let instance = instance.unwrap();
+        assert_eq!(
+            instance,
+            serde_json::json!({"a": numbers, "b": "9223372036854775808"})
+        );
+        assert!(toml::to_string(&instance).is_ok());
     }
 
     #[test]

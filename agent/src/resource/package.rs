@@ -133,8 +133,7 @@ pub fn enact(
     moves: &[PackageMove<'_>],
 ) -> anyhow::Result<BTreeMap<ResourceId, String>> {
     apt.answer(&answers(moves))?;
-    let mut transaction = transaction(moves);
-    transaction.beside = beside(&apt.root, desired, &Status::read(&apt.root)?, &transaction)?;
+    let transaction = whole(&apt.root, desired, &Status::read(&apt.root)?, moves)?;
     let mut failed = apt.transact(&transaction, &held(moves))?;
     for one in moves.iter().filter(|one| one.changes.iter().any(amends)) {
         let name = &*one.resource.id.name;
@@ -158,6 +157,24 @@ pub fn enact(
         }
     }
     Ok(by_id(failed))
+}
+
+/// Fetches what these moves need, and moves nothing; gives what apt said of those for which that failed. Nothing where dpkg was
+/// interrupted: apt fetches nothing before that is ended, which is the first part of a move.
+///
+/// # Errors
+/// Where dpkg's database cannot be read or apt cannot be run at all.
+pub fn fetch(
+    apt: &Apt<'_>,
+    desired: &Desired,
+    moves: &[PackageMove<'_>],
+) -> anyhow::Result<BTreeMap<ResourceId, String>> {
+    let status = Status::read(&apt.root)?;
+    if status.is_interrupted() {
+        return Ok(BTreeMap::new());
+    }
+    let transaction = whole(&apt.root, desired, &status, moves)?;
+    Ok(by_id(apt.fetch(&transaction, &held(moves))?))
 }
 
 /// Those of them that are on hold.
@@ -218,8 +235,7 @@ pub fn refused(
     if status.is_interrupted() {
         return Ok(BTreeMap::new());
     }
-    let mut transaction = transaction(moves);
-    transaction.beside = beside(root, desired, &status, &transaction)?;
+    let transaction = whole(root, desired, &status, moves)?;
     let held = held(moves);
     let question = Question { root, held: &held };
     Ok(by_id(question.refused(&transaction)?))
@@ -260,6 +276,18 @@ fn marks(change: &Change) -> Option<&'static str> {
         },
         _ => None,
     }
+}
+
+/// The moves as one transaction, with what must stay beside them.
+fn whole(
+    root: &Path,
+    desired: &Desired,
+    status: &Status,
+    moves: &[PackageMove<'_>],
+) -> anyhow::Result<Transaction> {
+    let mut transaction = transaction(moves);
+    transaction.beside = beside(root, desired, status, &transaction)?;
+    Ok(transaction)
 }
 
 /// The moves as one transaction. A version that the role names comes before what apt may choose: where both do not go,

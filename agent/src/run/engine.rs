@@ -36,9 +36,9 @@ pub struct Engine<'a, H: Hand> {
     /// What failed or was skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
     /// Whether it may disrupt what the machine does.
-    licence: &'a Licence,
+    pub(super) licence: &'a mut Licence,
     /// What it may not do after all, with why.
-    withheld: BTreeMap<ResourceId, &'static str>,
+    withheld: BTreeMap<ResourceId, String>,
     pub(super) services: Services,
     /// Something has been done to the machine.
     acted: bool,
@@ -68,7 +68,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         begun: &'a Snapshot,
         ledger: Ledger,
         unproven: BTreeSet<ResourceId>,
-        licence: &'a Licence,
+        licence: &'a mut Licence,
     ) -> Self {
         Self {
             hand,
@@ -100,6 +100,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         let steps = &self.plan.steps;
         let mut at = 0;
         while let Some(step) = steps.get(at) {
+            self.licence.at_next_turn();
             let batch = package_batch(&steps[at..]);
             let files = match self.stands(step) {
                 true => 0,
@@ -218,21 +219,27 @@ impl<'a, H: Hand> Engine<'a, H> {
     }
 
     /// Why this turn may not be taken now, or what it needs was not.
-    fn forbidden(&self, step: &Step, needed: &[Change]) -> Option<&'static str> {
+    fn forbidden(&mut self, step: &Step, needed: &[Change]) -> Option<String> {
         if needed.is_empty() {
             return None;
         }
         let mut both = std::iter::once(&step.resource).chain(&step.needs);
-        let before = both.find_map(|id| self.withheld.get(id)).copied();
-        before.or_else(|| self.licence.forbids(&step.resource, needed))
+        if let Some(before) = both.find_map(|id| self.withheld.get(id)) {
+            return Some(before.clone());
+        }
+        if needed.iter().any(|change| change.action.disrupts()) {
+            self.look_whether_well();
+        }
+        self.licence.forbids(&step.resource, needed)
     }
 
-    fn withhold(&mut self, id: &ResourceId, why: &'static str) {
-        if self.withheld.insert(id.clone(), why).is_none() {
+    /// This may not be done after all.
+    pub(super) fn withhold(&mut self, id: &ResourceId, detail: String) {
+        if self.withheld.insert(id.clone(), detail.clone()).is_none() {
             self.done.held.push(Held {
                 resource: id.clone(),
                 why: Why::Slot,
-                detail: why.to_owned(),
+                detail,
             });
         }
     }

@@ -1,9 +1,9 @@
 //! Questions about a whole machine: whether its role is healthy, and whether it leads.
 
 use super::site::{Hand, Healthy};
+use crate::effect::Outcome;
 use crate::guard::{self, Question, Where};
 use crate::resource::command;
-use anyhow::Context as _;
 use cfg_catalog::resource::{Health, Shell};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,29 +23,24 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// and much hangs on it, since what is not healthy may be disrupted, and what only seems to run is started.
 pub(super) const SURE: Duration = Duration::from_secs(10);
 
+/// What a shell ends with where it finds no such program, or may not run it.
+const NOT_RUN: [i32; 2] = [126, 127];
+
 /// Asks a role's health once.
-///
-/// # Errors
-/// Where it cannot be asked.
-pub fn ask(
-    root: &Path,
-    health: &Health,
-    place: Where,
-    timeout: Duration,
-) -> anyhow::Result<Healthy> {
-    let answer = question(root, &health.command, timeout).ask(place);
-    let answer = answer.context("it cannot be asked")?;
-    Ok(match answer.outcome {
+pub fn ask(root: &Path, health: &Health, place: Where, timeout: Duration) -> Healthy {
+    let unknown = |why: &str| Healthy::Unknown(format!("it cannot be asked{}", told(why)));
+    let answer = match question(root, &health.command, timeout).ask(place) {
+        Ok(answer) => answer,
+        Err(error) => return unknown(&cfg_catalog::chain(error.as_ref())),
+    };
+    let words = command::last_lines(&answer.output);
+    match answer.outcome {
         Some(outcome) if outcome.is_success() => Healthy::Yes,
-        Some(outcome) => {
-            let told = command::last_lines(&answer.output);
-            Healthy::No(match told.is_empty() {
-                true => outcome.to_string(),
-                false => told,
-            })
-        }
-        None => Healthy::Unknown,
-    })
+        Some(Outcome::Exited(code)) if NOT_RUN.contains(&code) => unknown(&words),
+        Some(outcome) if words.is_empty() => Healthy::No(outcome.to_string()),
+        Some(_) => Healthy::No(words),
+        None => unknown(&words),
+    }
 }
 
 /// Whether this command succeeds; not where it cannot be run.
@@ -79,14 +74,14 @@ pub(super) fn timeout(health: &Health) -> Duration {
     Duration::from_secs(health.timeout_s)
 }
 
-/// Asks until it passes, or could not be asked, or the time is over.
+/// Asks until it passes, or the time is over.
 pub(super) fn ask_until(hand: &mut impl Hand, health: &Health, timeout: Duration) -> Healthy {
     let deadline = hand.clock() + timeout;
     let mut pause = FIRST_PAUSE;
     loop {
         let answer = hand.healthy(health);
         let left = deadline.saturating_sub(hand.clock());
-        if !matches!(answer, Healthy::No(_)) || left.is_zero() {
+        if answer == Healthy::Yes || left.is_zero() {
             return answer;
         }
         hand.wait(pause.min(left));
@@ -99,7 +94,7 @@ pub(super) fn is_sick(root: &Path, health: &Health, place: Where) -> bool {
     let began = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
-        let sick = matches!(ask(root, health, place, PATIENCE), Ok(Healthy::No(_)));
+        let sick = matches!(ask(root, health, place, PATIENCE), Healthy::No(_));
         let left = SURE.saturating_sub(began.elapsed());
         if !sick || left.is_zero() {
             return sick;
@@ -114,5 +109,36 @@ pub(super) fn told(said: &str) -> String {
     match said.trim() {
         "" => String::new(),
         said => format!(": {said}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_run_says_nothing() {
+        let asked = |argv: &[&str]| {
+            let command = Shell::Argv(argv.iter().map(|word| (*word).to_owned()).collect());
+            let health = Health {
+                command,
+                timeout_s: 1,
+            };
+            ask(Path::new("/"), &health, Where::Open, PATIENCE)
+        };
+        assert_eq!(asked(&["true"]), Healthy::Yes);
+        let said = Healthy::No("no quorum".into());
+        assert_eq!(asked(&["sh", "-c", "echo no quorum; false"]), said);
+        for argv in [
+            &["/no/such/program"][..],
+            &["/etc/passwd"],
+            &["sh", "-c", "/no/such/program"],
+            &["sh", "-c", "/etc/passwd"],
+        ] {
+            let said = asked(argv);
+            let unknown =
+                matches!(&said, Healthy::Unknown(why) if why.starts_with("it cannot be asked: "));
+            assert!(unknown, "{argv:?}: {said:?}");
+        }
     }
 }

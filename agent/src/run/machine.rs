@@ -85,7 +85,7 @@ impl Eyes<'_> {
         let root = self.root.path();
         let passes = |former: &Health| {
             let answer = health::ask(root, former, place, health::PATIENCE);
-            matches!(answer, Ok(Healthy::Yes))
+            !matches!(answer, Healthy::No(_))
         };
         !self.former.as_ref().is_some_and(passes) && health::is_sick(root, asked, place)
     }
@@ -438,6 +438,13 @@ impl Hand for Whole<'_> {
         Ok(self.apt().refresh(missing)?)
     }
 
+    fn fetch(
+        &mut self,
+        moves: &[PackageMove<'_>],
+    ) -> Result<BTreeMap<ResourceId, String>, Trouble> {
+        Ok(package::fetch(&self.apt(), self.desired, moves)?)
+    }
+
     fn packages(
         &mut self,
         moves: &[PackageMove<'_>],
@@ -477,7 +484,6 @@ impl Hand for Whole<'_> {
     fn healthy(&mut self, asked: &Health) -> Healthy {
         let root = self.eyes.root.path();
         health::ask(root, asked, Where::Open, health::PATIENCE)
-            .unwrap_or_else(|error| Healthy::No(cfg_catalog::chain(error.as_ref())))
     }
 
     fn wait(&mut self, time: Duration) {

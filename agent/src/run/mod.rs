@@ -159,7 +159,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         let kept = (&known, record.managed());
         plan = aim.withhold(why, plan, context, &mut snapshot, kept)?;
     }
-    let licence = asked.unwrap_or(Licence::Harmless);
+    let mut licence = asked.unwrap_or_else(|_| Licence::harmless());
     whole.manages(record.begin(context, &aim.role(), &snapshot, &plan)?);
     let desired = &*aim.desired;
     // From here on an interrupted run still restarts what it must: what starts have read is on disk.
@@ -169,7 +169,13 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     let changes = plan.steps.iter().any(|step| !step.changes.is_empty());
     let reserve = changes.then(|| context.state.reserve()).transpose()?;
     let engine = Engine::new(
-        &mut whole, desired, &plan, &snapshot, ledger, unproven, &licence,
+        &mut whole,
+        desired,
+        &plan,
+        &snapshot,
+        ledger,
+        unproven,
+        &mut licence,
     );
     let mut done = engine.run().map_err(|trouble| match trouble {
         Trouble::Failed(why) => RunError::Other(anyhow::anyhow!("{why}")),

@@ -30,10 +30,41 @@ impl<'a, H: Hand> Engine<'a, H> {
             let task = self.take_up(step, resource, verdict);
             tasks.extend(task.filter(|task| !task.due.is_empty()));
         }
+        let tasks = self.fetched(tasks)?;
         if tasks.is_empty() {
             return Ok(());
         }
         self.move_packages(&tasks)
+    }
+
+    /// Those of these that may move, with all that they need on this machine, where a slot is needed: a mirror may be slower than a
+    /// slot is lost, and once apt has begun nothing stops it.
+    fn fetched(&mut self, mut tasks: Vec<Task<'a>>) -> Result<Vec<Task<'a>>, Trouble> {
+        let disrupts = |task: &Task<'_>| task.due.iter().any(|due| due.change.action.disrupts());
+        if !self.licence.may_be_lost() || !tasks.iter().any(disrupts) {
+            return Ok(tasks);
+        }
+        let moves: Vec<PackageMove<'_>> = tasks.iter().map(|task| self.as_move(task)).collect();
+        let mut failed = match self.hand.fetch(&moves) {
+            Ok(failed) => failed,
+            Err(Trouble::Failed(why)) => moves
+                .iter()
+                .map(|one| (one.resource.id.clone(), why.clone()))
+                .collect(),
+            Err(stop) => return Err(stop),
+        };
+        tasks.retain(|task| {
+            let id = &task.resource.id;
+            if let Some(why) = failed.remove(id) {
+                self.fail(id, why);
+            } else if let Some(why) = self.licence.forbids(id, &task.changes()) {
+                self.withhold(id, why);
+            } else {
+                return true;
+            }
+            false
+        });
+        Ok(tasks)
     }
 
     /// Looks at these packages, with an index that is new enough where one of them must move.

@@ -292,8 +292,8 @@ impl<'a, H: Hand> Engine<'a, H> {
                 timeout(health)
             };
             match ask_until(self.hand, health, patience) {
-                Healthy::Yes | Healthy::Unknown => self.services.unproven.clear(),
-                Healthy::No(said) => self.unhealthy(health, &said),
+                Healthy::Yes => self.services.unproven.clear(),
+                Healthy::No(said) | Healthy::Unknown(said) => self.unhealthy(health, &said),
             }
         }
         if self.services.unproven != before {

@@ -68,8 +68,8 @@ pub enum Healthy {
     Yes,
     /// It is not, with what it said.
     No(String),
-    /// It could not be asked.
-    Unknown,
+    /// It could not be asked, and why: whoever must be sure takes it for the worse.
+    Unknown(String),
 }
 
 /// What a run does to a machine. A run that is killed in or after any of these is finished by the next one.
@@ -123,6 +123,13 @@ pub trait Hand: Site {
     /// # Errors
     /// Where it could not even be tried.
     fn refresh_index(&mut self, lacks: Lacks) -> Result<Option<String>, Trouble>;
+
+    /// Fetches what these moves need, so that they need no network any more; gives what the tool said of those for which that failed.
+    ///
+    /// # Errors
+    /// Where it could not even be tried.
+    fn fetch(&mut self, moves: &[PackageMove<'_>])
+    -> Result<BTreeMap<ResourceId, String>, Trouble>;
 
     /// Moves packages in as few transactions as can be; gives what the tool said of those that failed.
     ///

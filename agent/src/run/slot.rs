@@ -1,8 +1,9 @@
 //! Before a run disrupts what a machine does: whether it may, now. What may not be is withheld, and all else goes on.
 
+use super::engine::Engine;
 use super::health::{self, SURE, ask_until};
-use super::site::{Hand, Healthy};
-use cfg_catalog::id::ResourceId;
+use super::site::{Hand, Healthy, Stage};
+use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::disruption::disruptive;
 use cfg_catalog::plan::document::{Done, Failure};
 use cfg_catalog::plan::{Change, Plan, Snapshot};
@@ -55,14 +56,24 @@ impl Asks {
 pub(super) enum Licence {
     /// All: nobody counts, or there is nothing that could be disrupted.
     Free,
-    /// Nothing: its plan has nothing that disrupts, or has it withheld.
-    Harmless,
+    /// Nothing, and why not.
+    Harmless(String),
     /// All, while the slot is held.
     Slot(Taken),
+    /// All, while the machine is not healthy.
+    Sick(Sick),
+}
+
+/// What a machine that is not healthy needs when it gets well.
+pub(super) struct Sick {
+    accord: Arc<dyn Accord>,
+    former: Option<Health>,
+    /// It was looked at already at this turn.
+    looked: bool,
 }
 
 /// Whether there is anything to be disrupted. What still runs as a former release made it may be healthy by the former health alone: a new
-/// one may ask at another port, or for another service.
+/// one may ask at another port, or for another service. Of what cannot be asked nobody knows, and so it may be healthy.
 fn is_healthy(
     hand: &mut impl Hand,
     (desired, seen): (&Desired, &Snapshot),
@@ -73,7 +84,7 @@ fn is_healthy(
             let answer = ask_until(hand, health, SURE);
             !matches!(answer, Healthy::No(_))
         });
-    now || former.is_some_and(|former| matches!(hand.healthy(former), Healthy::Yes))
+    now || former.is_some_and(|former| !matches!(hand.healthy(former), Healthy::No(_)))
 }
 
 /// Whether a service of the role runs, if it names any: else there is nothing to be disrupted, and no health to be asked for.
@@ -115,19 +126,38 @@ impl Licence {
         former: Option<&Health>,
         plan: &Plan,
     ) -> Result<Self, String> {
-        let (Asks::First(accord), Some(slots)) = (asks, &desired.slots) else {
+        let (Asks::First(accord), Some(_)) = (asks, &desired.slots) else {
             return Ok(Licence::Free);
         };
         if disruptive(plan).is_empty() {
-            return Ok(Licence::Harmless);
+            return Ok(Licence::harmless());
         }
         if !is_healthy(hand, (desired, seen), former) {
-            return Ok(Licence::Free);
+            return Ok(Licence::Sick(Sick {
+                accord: Arc::clone(accord),
+                former: former.cloned(),
+                looked: false,
+            }));
         }
-        let leads = slots
-            .leader
+        Self::take(&**accord, hand, desired, plan)
+    }
+
+    /// That of a plan that has nothing that disrupts, or has it withheld.
+    pub(super) fn harmless() -> Self {
+        Licence::Harmless("it needs a slot, which was not known when the run began".into())
+    }
+
+    fn take(
+        accord: &dyn Accord,
+        hand: &mut impl Hand,
+        desired: &Desired,
+        plan: &Plan,
+    ) -> Result<Self, String> {
+        let leader = desired
+            .slots
             .as_ref()
-            .is_some_and(|leader| hand.leads(leader));
+            .and_then(|slots| slots.leader.as_ref());
+        let leads = leader.is_some_and(|leader| hand.leads(leader));
         let slot = accord.take(leads)?;
         let with = desired.without_slot(plan, plan, "");
         Ok(Licence::Slot(Taken {
@@ -137,17 +167,27 @@ impl Licence {
         }))
     }
 
+    /// Whether what is allowed now may not be in a while.
+    pub(super) fn may_be_lost(&self) -> bool {
+        matches!(self, Licence::Slot(_))
+    }
+
+    /// What comes now has not been looked at.
+    pub(super) fn at_next_turn(&mut self) {
+        if let Licence::Sick(sick) = self {
+            sick.looked = false;
+        }
+    }
+
     /// Why these changes of a turn may not be made now; none where they may.
-    pub(super) fn forbids(&self, id: &ResourceId, changes: &[Change]) -> Option<&'static str> {
+    pub(super) fn forbids(&self, id: &ResourceId, changes: &[Change]) -> Option<String> {
         let disrupts = changes.iter().any(|change| change.action.disrupts());
         match self {
-            Licence::Harmless if disrupts => {
-                Some("it needs a slot, which was not known when the run began")
-            }
+            Licence::Harmless(why) if disrupts => Some(why.clone()),
             Licence::Slot(taken) if disrupts || taken.with.contains(id) => {
-                (!taken.slot.is_held()).then_some("the slot was lost during the run")
+                (!taken.slot.is_held()).then(|| "the slot was lost during the run".into())
             }
-            Licence::Free | Licence::Harmless | Licence::Slot(_) => None,
+            Licence::Free | Licence::Harmless(_) | Licence::Slot(_) | Licence::Sick(_) => None,
         }
     }
 
@@ -159,7 +199,8 @@ impl Licence {
             return;
         };
         // Where services were started they have passed it just now, and so they do at once.
-        if let Healthy::No(said) = ask_until(hand, health, health::timeout(health)) {
+        let answer = ask_until(hand, health, health::timeout(health));
+        if let Healthy::No(said) | Healthy::Unknown(said) = answer {
             let s = health.timeout_s;
             done.failures.push(Failure {
                 resource: None,
@@ -178,5 +219,38 @@ impl Licence {
             taken.given = true;
             taken.slot.give(failures.is_empty());
         }
+    }
+}
+
+impl<H: Hand> Engine<'_, H> {
+    /// Before a turn that disrupts, where the machine was not healthy when the run began: once it is, what is left needs a slot.
+    pub(super) fn look_whether_well(&mut self) {
+        let Licence::Sick(sick) = &mut *self.licence else {
+            return;
+        };
+        if std::mem::replace(&mut sick.looked, true) {
+            return;
+        }
+        let (accord, former) = (Arc::clone(&sick.accord), sick.former.clone());
+        if self.is_well(former.as_ref()) {
+            let taken = Licence::take(&*accord, self.hand, self.desired, self.plan);
+            *self.licence = taken.unwrap_or_else(Licence::Harmless);
+        }
+    }
+
+    /// Asks once: who is well for a moment is.
+    fn is_well(&mut self, former: Option<&Health>) -> bool {
+        let desired = self.desired;
+        let mut passes = |asked: &Health| !matches!(self.hand.healthy(asked), Healthy::No(_));
+        if former.is_some_and(&mut passes) {
+            return true;
+        }
+        if desired.health.as_ref().is_some_and(|asked| !passes(asked)) {
+            return false;
+        }
+        let services = desired.resources.iter();
+        let services = services.filter(|resource| resource.id.kind == Kind::Service);
+        self.look_again(&services.collect::<Vec<_>>(), Stage::Turn);
+        works(desired, &self.now)
     }
 }

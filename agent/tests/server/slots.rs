@@ -129,19 +129,22 @@ async fn who_is_asked_for_its_health_says_it_and_runs_nothing() {
     until("a report", || world.reported().len() == 1).await;
     world.say(1, 5);
     world.wait_for_healths(&[(5, true)]).await;
-    // A command that is not there is a machine that is not healthy.
+    world.say(1, 6);
+    world.wait_for_healths(&[(5, true), (6, true)]).await;
+    assert_eq!(world.reported().len(), 1, "no run for that");
+    // What cannot be asked says nothing.
     world.offer_text(
         2,
         "[fleet]\nhealth = [\"/no/such/command\"]\n[file.\"/etc/motd\"]\ncontent = \"two\\n\"\n",
     );
     until("another", || world.reported().len() == 2).await;
-    world.say(2, 6);
-    world.wait_for_healths(&[(5, true), (6, false)]).await;
     world.say(2, 7);
+    world.offer(3, "three");
+    until("a third", || world.reported().len() == 3).await;
+    world.say(3, 8);
     world
-        .wait_for_healths(&[(5, true), (6, false), (7, false)])
+        .wait_for_healths(&[(5, true), (6, true), (8, true)])
         .await;
-    assert_eq!(world.reported().len(), 2, "no run for that");
     stop(agent).await;
 }
 

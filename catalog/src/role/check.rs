@@ -34,6 +34,9 @@ pub struct Found {
     pub said: Vec<Place>,
 }
 
+/// The least `gone_after`, in seconds.
+const LEAST_GONE_AFTER_S: u64 = 5 * 60;
+
 /// Checks one merged role.
 pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Diagnostics) -> Found {
     let mut check = Check {
@@ -55,6 +58,9 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     }
     for key in role.own.fleet.values() {
         check.fleet_key(key);
+    }
+    if let Some(key) = role.own.fleet.get("gone_after") {
+        check.gone_after(key);
     }
     for (name, needed) in [("health_timeout", "health"), ("leader", "max_unavailable")] {
         if let (None, Some(key)) = (role.own.fleet.get(needed), role.own.fleet.get(name)) {
@@ -119,6 +125,23 @@ impl Check<'_> {
         let name = &key.source.text[key.span.clone()];
         if let Some(row) = keys::FLEET.iter().find(|row| row.name == name) {
             self.key(row.name, key, row.shape, Stand::Fleet(row.name), None);
+        }
+    }
+
+    /// Machines report every few minutes: who is only between two reports is not gone.
+    fn gone_after(&mut self, key: &KeyText) {
+        let given = Given {
+            value: key.node.json(),
+            computed: false,
+        };
+        if given
+            .duration()
+            .is_ok_and(|seconds| seconds < LEAST_GONE_AFTER_S)
+        {
+            let written = key.source.text[key.node.span.clone()].to_owned();
+            let message = format!("expected \"5m\" or more, found {written}");
+            let wrong = Diagnostic::error(key.value_spot(), message);
+            self.error(key, wrong.help("machines report every few minutes"));
         }
     }
 

@@ -233,7 +233,7 @@ pub const FLEET: &[Key] = &[
         "what a member that comes after the others leaves until all of them have applied that it came",
     ),
     key("gone_after", Shape::Duration, NONE).is(
-        "a member unseen for so long leaves counts and views, until it is back",
+        "a member unseen for so long leaves counts and views, until it is back; `\"5m\"` or more",
     ),
 ];
 

@@ -2,4 +2,6 @@
 
 pub mod enact;
 pub mod machine;
+pub mod refusals;
 pub mod reverting;
+pub mod run;

@@ -1,7 +1,7 @@
 //! Runs that keep a record of what was there before, as the agent's have it.
 
-use super::enact::{Ran, run_for};
 use super::machine::Machine;
+use super::run::{Ran, run_for};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::leftovers::{Around, Contents, Managed, Reverts};
 use cfg_catalog::plan::{Ledger, Plan, Snapshot, plan};

@@ -11,5 +11,6 @@ mod orders;
 mod running;
 mod runs;
 mod secrets;
+mod shown;
 mod slots;
 mod tables;

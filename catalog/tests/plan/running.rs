@@ -1,7 +1,7 @@
 //! Runs without a record, and machines compared.
 
-use crate::model::enact::{Ran, run_for};
 use crate::model::machine::{Machine, What};
+use crate::model::run::{Ran, run_for};
 use cfg_catalog::plan::document::{Document, Head};
 use cfg_catalog::plan::{Ledger, plan};
 use cfg_catalog::resource::Desired;

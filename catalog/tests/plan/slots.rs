@@ -2,8 +2,8 @@
 
 use crate::build::*;
 use crate::laws::slots::without;
-use crate::model::enact::words;
 use crate::model::machine::Machine;
+use crate::model::run::words;
 use crate::running::{dry, run};
 use cfg_catalog::plan::Ledger;
 use cfg_catalog::plan::document::{Outcome, Why};

@@ -2,9 +2,9 @@
 
 mod input;
 
-use crate::model::enact::{Ran, words};
 use crate::model::machine::Machine;
 use crate::model::reverting::{Kept, aim, converge};
+use crate::model::run::{Ran, words};
 use crate::told::{Told, told};
 use cfg_catalog::id::Kind;
 use cfg_catalog::plan::document::{Document, Head};

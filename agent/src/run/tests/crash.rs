@@ -1,8 +1,7 @@
 //! Killed at any moment, a run is finished by the next: all is as it must be, and each service was restarted once.
 
-use super::fake::{
-    Fake, Killed, PACKAGE, command, desired, file, health, id, package, purged, service,
-};
+use super::declared::{command, desired, file, health, id, package, purged, service};
+use super::fake::{Fake, Killed, PACKAGE};
 use crate::run::site::Trouble;
 use cfg_catalog::plan::{Action, Change};
 use cfg_catalog::resource::Desired;

@@ -1,6 +1,7 @@
 //! What a failure skips, and what it does not.
 
-use super::fake::{Fake, command, desired, file, health, id, package, purged, service};
+use super::declared::{command, desired, file, health, id, package, purged, service};
+use super::fake::Fake;
 use cfg_catalog::plan::document::{Done, Failure};
 use cfg_catalog::resource::{Body, Desired};
 

@@ -8,17 +8,14 @@ use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::document::Done;
 use cfg_catalog::plan::inputs::{self, Inputs};
 use cfg_catalog::plan::{Action, Change, Host, Ledger, Plan, Snapshot, begin, plan};
-use cfg_catalog::resource::command::{Command, CommandState, Guards};
+use cfg_catalog::resource::command::{CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
-use cfg_catalog::resource::directory::Directory;
-use cfg_catalog::resource::file::{Content, File};
-use cfg_catalog::resource::package::{DpkgState, Package, PackagePresence, PackageState, Wanted};
-use cfg_catalog::resource::service::{
-    Active, Activity, Enabled, Load, Service, ServiceState, Start,
-};
+use cfg_catalog::resource::file::Content;
+use cfg_catalog::resource::package::{DpkgState, PackageState};
+use cfg_catalog::resource::service::{Active, Enabled, Load, ServiceState, Start};
 use cfg_catalog::resource::{
-    Attributes, Below, BelowKind, Body, Desired, DirectoryState, FileState, Health, Mode, Observed,
-    Ownership, PathState, Place, Presence, Resource, Shell,
+    Below, BelowKind, Body, Desired, DirectoryState, FileState, Health, Mode, Observed, Ownership,
+    PathState, Resource, Shell,
 };
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +37,10 @@ pub struct Fake {
     pub ledger: Ledger,
     pub unproven: BTreeSet<ResourceId>,
     pub refreshed: usize,
+    /// How often packages were fetched ahead of their move.
+    pub fetched: usize,
+    /// What no mirror has.
+    pub missing: BTreeSet<ResourceId>,
     /// How often every service was started or restarted, by anybody.
     pub starts: BTreeMap<String, usize>,
     /// What fails, with its words.
@@ -51,6 +52,10 @@ pub struct Fake {
     pub sick: bool,
     /// And so it is until this moment, in µs.
     pub sick_until: u64,
+    /// It is sick no more as soon as this service is started.
+    pub mended_by: Option<&'static str>,
+    /// Its health cannot be asked.
+    pub mute: bool,
     /// How its health was asked by the former release, which passes.
     pub former: Option<Health>,
     /// It is sick as soon as one of its services is stopped.
@@ -77,125 +82,6 @@ pub struct Unit {
     pub enabled: bool,
     /// All files as the present start read them, and the package.
     pub read: BTreeMap<String, String>,
-}
-
-fn place() -> Place {
-    Place {
-        role: "r".into(),
-        file: "r/role.toml".into(),
-        line: 1,
-        column: 1,
-    }
-}
-
-pub fn id(text: &str) -> ResourceId {
-    text.parse().unwrap()
-}
-
-pub fn resource(body: Body, after: &[&str]) -> Resource {
-    let name = match &body {
-        Body::File(body) => body.path.to_string(),
-        Body::Directory(body) => body.path.to_string(),
-        Body::Package(body) => body.name.clone(),
-        Body::Service(body) => body.unit.trim_end_matches(".service").to_owned(),
-        Body::Command(body) => body.name.clone(),
-        _ => unreachable!("the fake has no such kind"),
-    };
-    Resource {
-        id: ResourceId::new(body.kind(), name),
-        place: place(),
-        after: after.iter().map(|text| id(text)).collect(),
-        sensitive: false,
-        body,
-    }
-}
-
-pub fn file(path: &str, content: &str) -> Resource {
-    let body = Body::File(File {
-        path: path.parse().unwrap(),
-        state: Presence::Present,
-        content: Some(Content::Text(content.into())),
-        attributes: Attributes::default(),
-        validate: None,
-        sensitive: false,
-        create_only: false,
-    });
-    resource(body, &[])
-}
-
-pub fn purged(path: &str) -> Resource {
-    let body = Body::Directory(Directory {
-        path: path.parse().unwrap(),
-        state: Presence::Present,
-        attributes: Attributes::default(),
-        purge: true,
-        source: Vec::new(),
-    });
-    resource(body, &[])
-}
-
-pub fn package(version: &str) -> Resource {
-    let body = Body::Package(Package {
-        name: PACKAGE.into(),
-        state: PackagePresence::Present,
-        version: Wanted::Glob(version.into()),
-        hold: None,
-        auto: None,
-        debconf: Vec::new(),
-    });
-    resource(body, &[])
-}
-
-pub fn service(name: &str, restart_on: &[&str], after: &[&str]) -> Resource {
-    let body = Body::Service(Service {
-        unit: format!("{name}.service"),
-        state: Some(Activity::Running),
-        enabled: Some(true),
-        masked: None,
-        unit_file: None,
-        template: None,
-        restart_on: restart_on.iter().map(|text| id(text)).collect(),
-        reload_on: Vec::new(),
-    });
-    resource(body, after)
-}
-
-pub fn command(name: &str, on: &[&str], after: &[&str]) -> Resource {
-    let body = Body::Command(Command {
-        name: name.into(),
-        run: Shell::Line("true".into()),
-        unless: None,
-        only_if: None,
-        creates: None,
-        on: on.iter().map(|text| id(text)).collect(),
-        user: None,
-        cwd: None,
-        env: BTreeMap::new(),
-        timeout_s: 60,
-    });
-    resource(body, after)
-}
-
-pub fn desired(resources: Vec<Resource>) -> Desired {
-    let mut resources = resources;
-    resources.sort_by(|a, b| a.id.cmp(&b.id));
-    Desired {
-        role: "r".into(),
-        resources,
-        health: None,
-        waiting: Default::default(),
-        leftovers: Default::default(),
-        reverts: Default::default(),
-        slots: None,
-        withheld: Default::default(),
-    }
-}
-
-pub fn health() -> Option<Health> {
-    Some(Health {
-        command: Shell::Line("true".into()),
-        timeout_s: 5,
-    })
 }
 
 fn ownership() -> Ownership {
@@ -269,19 +155,25 @@ impl Fake {
         let full = plan(&desired, &snapshot, &known).unwrap();
         let mut planned = full.clone();
         let former = self.former.clone();
-        let licence = Licence::ask(asks, self, (&desired, &snapshot), former.as_ref(), &full)
+        let mut licence = Licence::ask(asks, self, (&desired, &snapshot), former.as_ref(), &full)
             .unwrap_or_else(|why| {
                 while let Some(less) = desired.without_slot(&full, &planned, &why) {
                     planned = plan(&less, &snapshot, &known).unwrap();
                     desired = Cow::Owned(less);
                 }
-                Licence::Harmless
+                Licence::harmless()
             });
         let ledger = begin(&desired, &snapshot, &known);
         self.keep(&ledger)?;
         let unproven = self.unproven.clone();
         let engine = Engine::new(
-            self, &desired, &planned, &snapshot, ledger, unproven, &licence,
+            self,
+            &desired,
+            &planned,
+            &snapshot,
+            ledger,
+            unproven,
+            &mut licence,
         );
         let mut done = engine.run()?;
         licence.prove(self, &desired, &mut done);
@@ -484,6 +376,18 @@ impl Hand for Fake {
         Ok(None)
     }
 
+    fn fetch(
+        &mut self,
+        moves: &[PackageMove<'_>],
+    ) -> Result<BTreeMap<ResourceId, String>, Trouble> {
+        self.fetched += 1;
+        let missing = moves
+            .iter()
+            .map(|one| one.resource.id.clone())
+            .filter(|id| self.missing.contains(id));
+        Ok(missing.map(|id| (id, "404".to_owned())).collect())
+    }
+
     fn packages(
         &mut self,
         moves: &[PackageMove<'_>],
@@ -520,7 +424,10 @@ impl Hand for Fake {
         assert_eq!(resource.id.kind, Kind::Service);
         let name = resource.id.name.to_string();
         self.effect(|fake| match change.action {
-            Action::Start | Action::Restart => fake.start(&name),
+            Action::Start | Action::Restart => {
+                fake.start(&name);
+                fake.sick &= fake.mended_by != Some(&*name);
+            }
             Action::Enable => fake.services.entry(name).or_default().enabled = true,
             Action::Stop => {
                 fake.services.entry(name).or_default().start = None;
@@ -541,6 +448,8 @@ impl Hand for Fake {
     fn healthy(&mut self, health: &Health) -> Healthy {
         if self.former.as_ref() == Some(health) {
             Healthy::Yes
+        } else if self.mute {
+            Healthy::Unknown("no such program".into())
         } else if self.sick || self.now < self.sick_until {
             Healthy::No("no quorum".into())
         } else {

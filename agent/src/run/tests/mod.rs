@@ -1,6 +1,7 @@
 //! Runs on a machine in memory: killed at every moment, failing everywhere.
 
 mod crash;
+mod declared;
 mod failures;
 mod fake;
 mod slots;

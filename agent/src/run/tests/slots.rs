@@ -1,6 +1,7 @@
 //! What a run does with a slot, and what it leaves without one.
 
-use super::fake::{Fake, PACKAGE, desired, file, health, id, package, service};
+use super::declared::{desired, file, health, id, package, service};
+use super::fake::{Fake, PACKAGE};
 use crate::run::slot::{Accord, Asks, Slot};
 use cfg_catalog::fleet::{Incomplete, Limit};
 use cfg_catalog::plan::Action;
@@ -183,6 +184,49 @@ fn nobody_is_asked_by_who_does_no_harm_or_has_nothing_to_lose_or_no_limit() {
 }
 
 #[test]
+fn a_machine_that_gets_well_during_its_run_needs_a_slot_for_the_rest() {
+    let conf = format!("file:{CONF}");
+    let role = Desired {
+        resources: vec![
+            file(CONF, "new"),
+            service("one", &[&conf], &[]),
+            service("two", &[&conf], &["service:one"]),
+        ],
+        ..role()
+    };
+    let sick = || Fake {
+        sick: true,
+        ..Fake::with(Some("2"), &[(CONF, "old")], &["one", "two"])
+    };
+    let starts = |fake: &Fake| ["one", "two"].map(|unit| fake.starts.contains_key(unit));
+
+    // What mends it goes on, whoever holds the slot; what comes after that would disrupt a healthy machine.
+    let mut fake = sick();
+    fake.mended_by = Some("one");
+    let refusing = giver(Some("vm-2 is restarting"), 0);
+    let done = run(&mut fake, &refusing, &role);
+    let why = ("service:two".to_owned(), Why::Slot, "vm-2 is restarting");
+    assert_eq!(
+        (held(&done), done.failures.as_slice()),
+        (vec![why], &[][..])
+    );
+    assert_eq!((starts(&fake), refusing.asked().len()), ([true, false], 1));
+
+    let mut fake = sick();
+    fake.mended_by = Some("one");
+    let giver = generous();
+    let done = run(&mut fake, &giver, &role);
+    assert_eq!((done.held, done.failures), (vec![], vec![]));
+    assert_eq!((starts(&fake), giver.back()), ([true, true], vec![true]));
+
+    // Nothing mends it.
+    let mut fake = sick();
+    let done = run(&mut fake, &refusing, &role);
+    assert_eq!((done.held, starts(&fake)), (vec![], [true, true]));
+    assert_eq!(refusing.asked().len(), 1);
+}
+
+#[test]
 fn who_is_not_healthy_for_a_moment_is_asked_again() {
     let mut fake = machine();
     fake.sick_until = fake.now + 5_000_000;
@@ -228,6 +272,25 @@ fn nobody_is_to_be_healthy_while_a_service_waits_for_its_cohort() {
         assert_eq!(fake.starts["one"], 1);
         assert_eq!(done.failures.len(), failures, "{:?}", done.failures);
     }
+}
+
+#[test]
+fn what_cannot_be_asked_for_its_health_needs_a_slot_and_proves_nothing() {
+    let mut fake = machine();
+    fake.mute = true;
+    let refusing = giver(Some("no"), 0);
+    let done = run(&mut fake, &refusing, &role());
+    assert_eq!((done.held.len(), refusing.asked().len()), (3, 1));
+
+    let giver = generous();
+    let done = run(&mut fake, &giver, &role());
+    assert!(
+        done.failures[0]
+            .message
+            .ends_with("after 5 s: no such program"),
+        "{done:?}"
+    );
+    assert_eq!((fake.starts["one"], giver.back()), (1, vec![false]));
 }
 
 #[test]
@@ -333,4 +396,48 @@ fn packages_wait_with_what_restarts_on_them() {
     assert_eq!(content(&fake, MOTD), "hello");
     let moved = |change: &&cfg_catalog::plan::Change| change.action == Action::Upgrade;
     assert_eq!(done.changes.iter().filter(moved).count(), 0);
+}
+
+#[test]
+fn a_slot_that_was_lost_while_packages_were_fetched_moves_none() {
+    let role = role();
+    // It is looked at when the turn is taken, and when all is fetched.
+    let mut fake = Fake::with(Some("1"), &[(CONF, "new")], &["one", "two"]);
+    let done = run(&mut fake, &giver(None, 1), &role);
+    let package = format!("package:{PACKAGE}");
+    let why = (package, Why::Slot, "the slot was lost during the run");
+    assert!(held(&done).contains(&why), "{:?}", done.held);
+    assert_eq!(fake.package.as_ref().unwrap().0, "1");
+    assert_eq!((fake.fetched, done.failures.as_slice()), (1, &[][..]));
+
+    let done = run(&mut fake, &generous(), &role);
+    assert_eq!((done.held, done.failures), (vec![], vec![]));
+    assert_eq!(
+        (fake.package.as_ref().unwrap().0.as_str(), fake.fetched),
+        ("2", 2)
+    );
+
+    // Who needs no slot needs no second call of apt.
+    let mut fake = Fake::with(Some("1"), &[(CONF, "new")], &["one", "two"]);
+    fake.run(&role).unwrap();
+    assert_eq!(
+        (fake.package.as_ref().unwrap().0.as_str(), fake.fetched),
+        ("2", 0)
+    );
+}
+
+#[test]
+fn what_cannot_be_fetched_does_not_move() {
+    let mut fake = Fake::with(Some("1"), &[(CONF, "new")], &["one", "two"]);
+    let package = id(&format!("package:{PACKAGE}"));
+    fake.missing.insert(package.clone());
+    let giver = generous();
+    let done = run(&mut fake, &giver, &role());
+    assert_eq!(fake.package.as_ref().unwrap().0, "1");
+    let told = (
+        &done.failures[0].resource,
+        done.failures[0].message.as_str(),
+    );
+    assert_eq!(told, (&Some(package), "404"));
+    assert_eq!(giver.back(), [false]);
 }

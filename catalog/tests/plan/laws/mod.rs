@@ -6,8 +6,8 @@ mod reverts;
 pub mod slots;
 mod world;
 
-use crate::model::enact::{Ran, words};
 use crate::model::machine::Machine;
+use crate::model::run::{Ran, words};
 use crate::running::{dry, run};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::document::Document;

@@ -2,9 +2,9 @@
 
 use super::world::{machines, roles};
 use crate::build::role;
-use crate::model::enact::words;
 use crate::model::machine::{Machine, What};
 use crate::model::reverting::{Kept, aim, converge};
+use crate::model::run::words;
 use crate::running::apart;
 use cfg_catalog::id::Kind;
 use cfg_catalog::plan::{Certainty, Ledger};

@@ -5,8 +5,8 @@ mod services;
 mod units;
 
 use crate::build::*;
-use crate::model::enact::{Ran, words};
 use crate::model::machine::Machine;
+use crate::model::run::{Ran, words};
 use crate::running::{dry, run};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::document::Document;

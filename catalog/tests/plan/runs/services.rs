@@ -2,8 +2,8 @@
 
 use super::{causes, certainty, settled, true_run};
 use crate::build::*;
-use crate::model::enact::words;
 use crate::model::machine::Machine;
+use crate::model::run::words;
 use crate::running::{dry, run};
 use cfg_catalog::plan::document::Unforeseen;
 use cfg_catalog::plan::{Action, Certainty, Ledger, begin};
