@@ -70,47 +70,41 @@ async fn heard(
 ) -> Result<Result<BTreeMap<String, Health>, String>, Refusal> {
     let state = server.log.level().await?;
     let members = state.members(role);
-    let look = |silent: Health| -> BTreeMap<String, Health> {
-        let names = members.iter().map(|member| member.name.clone());
-        let health = |name: &str| match probe.said(name) {
-            Some(true) => Health::Healthy,
-            Some(false) => Health::Unhealthy,
-            None if server.watching.has(name) => silent,
-            None => Health::Away,
-        };
-        names.map(|name| (name.clone(), health(&name))).collect()
-    };
     let verdict = |health: &BTreeMap<String, Health>| {
         let health = |other: &str| health.get(other).copied().unwrap_or(Health::Unclear);
         state.slot_for(name, asked, clock::now(), &health)
     };
-    // What is known without asking may be enough to say no.
-    let unasked = |health: Health| match health {
-        Health::Away => Health::Away,
-        _ => Health::Unclear,
+    // How they are as far as they said so to this number; who has not is this. To none, nobody has.
+    let look = |number: Option<u64>, else_is: Health| -> BTreeMap<String, Health> {
+        let names = members.iter().map(|member| member.name.clone());
+        let said = |name: &str| number.and_then(|number| probe.said(name, number));
+        let health = |name: &str| match said(name) {
+            Some(true) => Health::Healthy,
+            Some(false) => Health::Unhealthy,
+            None if server.watching.has(name) => else_is,
+            None => Health::Away,
+        };
+        names.map(|name| (name.clone(), health(&name))).collect()
     };
-    let known = look(Health::Unclear);
-    let known: BTreeMap<_, _> = known
-        .into_iter()
-        .map(|(name, one)| (name, unasked(one)))
-        .collect();
+    // What is known without asking may be enough to say no.
+    let known = look(None, Health::Unclear);
     match verdict(&known)? {
         Verdict::Not(why) => return Ok(Err(why)),
         Verdict::Free => return Ok(Ok(known)),
         Verdict::Unclear => {}
     }
     let mut signs = probe.answers();
-    probe.ask(members.len());
+    let number = Some(probe.ask(members.len()));
     let end = tokio::time::Instant::now() + ASKED_FOR;
     loop {
-        let health = look(Health::Unclear);
+        let health = look(number, Health::Unclear);
         match verdict(&health)? {
             Verdict::Not(why) => return Ok(Err(why)),
             Verdict::Free => return Ok(Ok(health)),
             Verdict::Unclear => {}
         }
         if tokio::time::timeout_at(end, signs.next()).await.is_err() {
-            return Ok(Ok(look(Health::Silent)));
+            return Ok(Ok(look(number, Health::Silent)));
         }
         tokio::time::sleep(TOGETHER).await;
     }

@@ -32,21 +32,37 @@ async fn three() -> (Place, World, [Machine; 3]) {
 
 /// It watches, and says whenever it is asked that it is healthy, or not.
 async fn says(machine: &Machine, healthy: bool) -> JoinHandle<()> {
+    says_after(machine, healthy, Duration::ZERO).await
+}
+
+/// The same of one whose health takes so long to be found out. Who asked meanwhile is the last one's business.
+async fn says_after(machine: &Machine, healthy: bool, time: Duration) -> JoinHandle<()> {
     let mut stream = machine.watches().await.expect("it watches");
     let mut agents = machine.agents.clone();
+    let (asks, mut asked) = tokio::sync::watch::channel(0);
     tokio::spawn(async move {
-        let mut answered = 0;
-        while let Ok(Some(news)) = stream.message().await {
-            if news.probe > answered {
-                answered = news.probe;
-                let probe = news.probe;
+        let hears = async move {
+            while let Ok(Some(news)) = stream.message().await {
+                asks.send_if_modified(|last| std::mem::replace(last, news.probe) != news.probe);
+            }
+        };
+        let answers = async move {
+            while asked.changed().await.is_ok() {
+                let probe = *asked.borrow_and_update();
+                tokio::time::sleep(time).await;
                 agents.health(HealthRequest { probe, healthy }).await.ok();
             }
-        }
+        };
+        tokio::join!(hears, answers);
     })
 }
 
 async fn takes(machine: &Machine) -> TakeSlotReply {
+    asks(machine, false).await
+}
+
+/// The same; it says whether it leads.
+async fn asks(machine: &Machine, leads: bool) -> TakeSlotReply {
     let told = machine.assignment().await.expect("its role");
     let view: FleetView = serde_json::from_slice(&told.view).expect("a view");
     let envelope: cfg_catalog::release::Envelope =
@@ -54,7 +70,7 @@ async fn takes(machine: &Machine) -> TakeSlotReply {
     let request = TakeSlotRequest {
         sequence: envelope.sequence,
         view: view.number,
-        leads: false,
+        leads,
     };
     let taken = machine.agents.clone().take_slot(request).await;
     taken.expect("an answer").into_inner()
@@ -134,6 +150,32 @@ async fn nobody_goes_while_another_is_not_healthy_or_does_not_say() {
     let _silent = third.watches().await.expect("it watches");
     let why = "zk-3 does not say whether it is healthy";
     assert_eq!(takes(&first).await.refused, why);
+}
+
+/// Who asks each second has everybody asked anew.
+#[tokio::test]
+async fn a_slow_answer_counts_for_who_asked_for_it_while_others_ask() {
+    let (_place, world, [first, second, third]) = three().await;
+    let release = Release::of(&["zk"], 2).with_leader("zk");
+    world.desk.publish(&release).await;
+    let slow = Duration::from_secs(3);
+    let _lines = [
+        says(&first, true).await,
+        says(&second, true).await,
+        says_after(&third, true, slow).await,
+    ];
+    // The leader has to wait, and cannot know before it has asked.
+    let others = tokio::spawn(async move {
+        let mut calls = tokio::task::JoinSet::new();
+        loop {
+            let second = second.clone();
+            calls.spawn(async move { asks(&second, true).await });
+            tokio::time::sleep(Duration::from_millis(1050)).await;
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(takes(&first).await.refused, "");
+    others.abort();
 }
 
 #[tokio::test]
