@@ -9,6 +9,7 @@ use crate::pki::ca::Ca;
 use crate::release::Releases;
 use crate::reports::Reports;
 use crate::service::held::Held;
+use crate::service::leases::Leases;
 use crate::service::probes::Probes;
 use crate::service::unseen;
 use crate::state::Fleet;
@@ -57,6 +58,8 @@ pub struct Server {
     pub watching: Held,
     /// What machines are asked of their health.
     pub probes: Probes,
+    /// How old slots are.
+    pub leases: Leases,
     /// Who is connected.
     pub connections: Held,
     /// What the log is told of callers.
@@ -101,6 +104,7 @@ impl Server {
             certificate_life: Duration::from_secs(u64::from(config.certificate_days) * DAY_S),
             watching: Held::new("streams", STREAMS),
             probes: Probes::default(),
+            leases: Leases::default(),
             connections: Held::new("connections", CONNECTIONS),
             told: Told::default(),
             uploads: Semaphore::new(UPLOADS),
@@ -181,6 +185,7 @@ impl Running {
         tasks.spawn(async move { tls.keep_fresh().await });
         tasks.spawn(server.told.clone().sum_up());
         tasks.spawn(unseen::watch(server.clone()));
+        tasks.spawn(server.leases.clone().listen(server.log.subscribe()));
         let (fleet, store) = (&server.fleet, server.store.name());
         info!("fleet {} from {store}, CA {}", fleet.name, fleet.ca);
         info!("machines and operators at {address}, enrolment at {enrol_address}");

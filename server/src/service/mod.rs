@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod enrolment;
 pub mod held;
+pub mod leases;
 pub mod operators;
 pub mod probes;
 pub mod slots;

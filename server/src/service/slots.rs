@@ -1,10 +1,9 @@
 //! Slots, as machines ask for them: how the others are is asked of them first.
 
 use super::probes::Probe;
-use crate::clock;
 use crate::refusal::Refusal;
 use crate::server::Server;
-use crate::state::slot::{Asked, Health, LEASE_S, Verdict};
+use crate::state::slot::{Asked, Health, Known, LEASE, Slot, Verdict};
 use crate::state::{Node, State};
 use cfg_wire as wire;
 use std::collections::BTreeMap;
@@ -33,10 +32,14 @@ pub async fn take(
         Err(refused) => return Ok(none(refused)),
     };
     let (holder, role) = (name.clone(), node.role);
+    let leases = server.leases.clone();
     let decide = move |state: &State| {
-        // Who came meanwhile was not asked.
-        let health = |other: &str| health.get(other).copied().unwrap_or(Health::Unclear);
-        state.take_slot(&name, asked, clock::now(), &health)
+        let known = Known {
+            age: &|slot| leases.age(slot),
+            // Who came meanwhile was not asked.
+            health: &|other| health.get(other).copied().unwrap_or(Health::Unclear),
+        };
+        state.take_slot(&name, asked, known)
     };
     let taken = server.log.commit(format!("node {holder}"), decide).await?;
     Ok(match taken {
@@ -44,7 +47,7 @@ pub async fn take(
             info!("node {holder} has slot {fence} of role {role}");
             wire::TakeSlotReply {
                 fence,
-                lease_seconds: u32::try_from(LEASE_S).unwrap_or(u32::MAX),
+                lease_seconds: u32::try_from(LEASE.as_secs()).unwrap_or(u32::MAX),
                 refused: String::new(),
             }
         }
@@ -71,8 +74,11 @@ async fn heard(
     let state = server.log.level().await?;
     let members = state.members(role);
     let verdict = |health: &BTreeMap<String, Health>| {
-        let health = |other: &str| health.get(other).copied().unwrap_or(Health::Unclear);
-        state.slot_for(name, asked, clock::now(), &health)
+        let known = Known {
+            age: &|slot| server.leases.age(slot),
+            health: &|other| health.get(other).copied().unwrap_or(Health::Unclear),
+        };
+        state.slot_for(name, asked, known)
     };
     // How they are as far as they said so to this number; who has not is this. To none, nobody has.
     let look = |number: Option<u64>, else_is: Health| -> BTreeMap<String, Health> {
@@ -116,7 +122,9 @@ async fn heard(
 /// Where it is lost, or the store does not answer.
 pub async fn keep(server: &Server, name: String, fence: u64) -> Result<(), Refusal> {
     let by = format!("node {name}");
-    let decide = move |state: &State| Ok((state.keep_slot(&name, fence, clock::now())?, ()));
+    let leases = server.leases.clone();
+    let age = move |slot: &Slot| leases.age(slot);
+    let decide = move |state: &State| Ok((state.keep_slot(&name, fence, &age)?, ()));
     server.log.commit(by, decide).await
 }
 

@@ -207,6 +207,7 @@ mod tests {
     use super::super::tests::{NOW, began, candidate, enrol, fold, make_token, revoke, role};
     use super::super::token;
     use super::*;
+    use std::time::Duration;
 
     /// Roles `zk`, which reads itself and waits for three, and `web`, which reads zk; machines with tokens of their names.
     fn fleet(machines: &[&str]) -> State {
@@ -310,14 +311,14 @@ mod tests {
             .collect();
         assert_eq!(patient, [("zk-a", 60), ("zk-b", 60), ("zk-c", 60)]);
         let lost = ["zk-b".to_owned(), "web-x".to_owned()].into();
-        let events = state.lose(&lost, NOW);
+        let events = state.lose(&lost, &|_| Duration::ZERO);
         fold(&mut state, events);
         assert_eq!(
             members(&state),
             ["1 zk-a", "3 zk-c"],
             "even where too few are left"
         );
-        assert_eq!(state.lose(&lost, NOW), [], "twice is once");
+        assert_eq!(state.lose(&lost, &|_| Duration::ZERO), [], "twice is once");
         let events = state.find("zk-b");
         fold(&mut state, events);
         assert_eq!(members(&state).len(), 2, "the others are not level");

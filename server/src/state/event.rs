@@ -121,15 +121,11 @@ pub enum Event {
         name: String,
         /// Names the slot; rises with each.
         fence: u64,
-        /// Until when, seconds since 1970, unless it is kept.
-        until: u64,
     },
     /// It may for longer.
     SlotKept {
         /// Its name.
         name: String,
-        /// Until when.
-        until: u64,
     },
     /// It has done so.
     SlotGiven {

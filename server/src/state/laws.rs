@@ -5,13 +5,14 @@ use super::cohort::Settled;
 use super::enrol::Machine;
 use super::event::{Event, SlotRule};
 use super::publish::Over;
-use super::slot::{Asked, Health};
+use super::slot::{Asked, Health, Known};
 use super::tests::{NOW, about, began, candidate, fold, role};
 use super::token::Wanted;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::fleet::Limit;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// One thing that somebody does.
 #[derive(Clone, Debug)]
@@ -97,7 +98,11 @@ fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
             let name = format!("vm-{node}");
             let taken = current(state, &name).map(|of| {
                 let asked = Asked { of, leads: false };
-                state.take_slot(&name, asked, NOW, &|_| Health::Healthy)
+                let known = Known {
+                    age: &|_| Duration::ZERO,
+                    health: &|_| Health::Healthy,
+                };
+                state.take_slot(&name, asked, known)
             });
             let taken = taken.and_then(Result::ok);
             taken.map(|(events, _)| events).unwrap_or_default()

@@ -13,7 +13,7 @@ pub mod token;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use cfg_catalog::digest::Digest;
 use cohort::Settled;

@@ -10,7 +10,7 @@ use crate::refusal::Refusal;
 use cfg_catalog::digest::Digest;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) const NOW: u64 = 1_000_000;
+pub(crate) const NOW: u64 = 1_000_000;
 
 fn fold_alone(state: &mut State, events: Vec<Event>) {
     for event in events {
@@ -24,7 +24,7 @@ fn fold_alone(state: &mut State, events: Vec<Event>) {
 }
 
 /// What happened, and whoever comes and goes on account of it, as the log has it.
-pub(super) fn fold(state: &mut State, events: Vec<Event>) {
+pub(crate) fn fold(state: &mut State, events: Vec<Event>) {
     fold_alone(state, events);
     loop {
         let steps = state.steps();
@@ -35,7 +35,7 @@ pub(super) fn fold(state: &mut State, events: Vec<Event>) {
     }
 }
 
-pub(super) fn began() -> State {
+pub(crate) fn began() -> State {
     let mut state = State::default();
     let event = Event::Initialised {
         fleet: "f".into(),
@@ -45,7 +45,7 @@ pub(super) fn began() -> State {
     state
 }
 
-pub(super) fn make_token(state: &mut State, text: &str, purpose: Purpose, uses: u32, ttl_s: u64) {
+pub(crate) fn make_token(state: &mut State, text: &str, purpose: Purpose, uses: u32, ttl_s: u64) {
     let wanted = Wanted {
         purpose,
         uses,
@@ -55,11 +55,11 @@ pub(super) fn make_token(state: &mut State, text: &str, purpose: Purpose, uses: 
     fold(state, events);
 }
 
-pub(super) fn role(name: &str) -> Purpose {
+pub(crate) fn role(name: &str) -> Purpose {
     Purpose::Role(name.into())
 }
 
-pub(super) fn about(address: &str) -> About {
+pub(crate) fn about(address: &str) -> About {
     About {
         address: address.into(),
         os: "debian".into(),
@@ -84,7 +84,7 @@ fn machine(token: &str, name: &str, key: &str) -> Machine {
     }
 }
 
-pub(super) fn enrol(
+pub(crate) fn enrol(
     state: &mut State,
     token: &str,
     name: &str,
@@ -95,12 +95,12 @@ pub(super) fn enrol(
     Ok(place)
 }
 
-pub(super) fn revoke(state: &mut State, name: &str) {
+pub(crate) fn revoke(state: &mut State, name: &str) {
     let events = state.revoke_node(name).unwrap();
     fold(state, events);
 }
 
-pub(super) fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) -> Candidate {
+pub(crate) fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) -> Candidate {
     let reads = reads.iter().map(|(role, reads)| {
         let reads = reads.iter().map(|role| (*role).to_owned()).collect();
         ((*role).to_owned(), reads)
@@ -495,8 +495,8 @@ fn every_later_word_of_the_log_is_read_again() {
         r#"{"at":1,"by":"cfg-server","event":"member_joined","name":"vm-1"}"#,
         r#"{"at":1,"by":"cfg-server","event":"node_gone","name":"vm-1"}"#,
         r#"{"at":1,"by":"node vm-1","event":"node_back","name":"vm-1"}"#,
-        r#"{"at":1,"by":"node vm-1","event":"slot_taken","name":"vm-1","fence":7,"until":61}"#,
-        r#"{"at":1,"by":"node vm-1","event":"slot_kept","name":"vm-1","until":81}"#,
+        r#"{"at":1,"by":"node vm-1","event":"slot_taken","name":"vm-1","fence":7}"#,
+        r#"{"at":1,"by":"node vm-1","event":"slot_kept","name":"vm-1"}"#,
         r#"{"at":1,"by":"node vm-1","event":"slot_given","name":"vm-1","healthy":false}"#,
         r#"{"at":1,"by":"node vm-1","event":"slot_waived","name":"vm-1","why":"fire"}"#,
     ] {
