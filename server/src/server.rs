@@ -10,6 +10,7 @@ use crate::release::Releases;
 use crate::reports::Reports;
 use crate::service::held::Held;
 use crate::service::leases::Leases;
+use crate::service::pace::Pace;
 use crate::service::probes::Probes;
 use crate::service::unseen;
 use crate::state::Fleet;
@@ -36,6 +37,9 @@ const STREAMS: usize = 4;
 /// An agent and people at the same machine; no member uses up the server's descriptors or memory.
 const CONNECTIONS: usize = 8;
 
+/// A run takes one slot and gives it back when the machine is healthy again; more in a minute is a fault.
+const SLOTS_A_MINUTE: usize = 6;
+
 /// What the services share.
 pub struct Server {
     /// Whom this server serves.
@@ -60,6 +64,12 @@ pub struct Server {
     pub probes: Probes,
     /// How old slots are.
     pub leases: Leases,
+    /// How often a member takes a slot.
+    pub takes: Pace,
+    /// How often one does without.
+    pub waivers: Pace,
+    /// And says the same of it: a report may come twice.
+    pub same_waivers: Pace,
     /// Who is connected.
     pub connections: Held,
     /// What the log is told of callers.
@@ -105,6 +115,9 @@ impl Server {
             watching: Held::new("streams", STREAMS),
             probes: Probes::default(),
             leases: Leases::default(),
+            takes: Pace::new(SLOTS_A_MINUTE),
+            waivers: Pace::new(SLOTS_A_MINUTE),
+            same_waivers: Pace::new(1),
             connections: Held::new("connections", CONNECTIONS),
             told: Told::default(),
             uploads: Semaphore::new(UPLOADS),

@@ -320,7 +320,7 @@ impl wire::agents_server::Agents for Agents {
             let reports = &self.server.reports;
             let summary = reports.add(&name, document, clock::now_ms()).await?;
             match summary.without_slot {
-                Some(why) => slots::waived(&self.server, name, why).await,
+                Some(why) => slots::waived(&self.server, &caller, name, why).await,
                 None => Ok(()),
             }
         };
@@ -355,7 +355,7 @@ impl wire::agents_server::Agents for Agents {
         let of = Settled { sequence, view };
         let taken = async {
             let node = self.node(&caller).await?;
-            slots::take(&self.server, node, Asked { of, leads }).await
+            slots::take(&self.server, &caller, node, Asked { of, leads }).await
         };
         let taken = taken.await.map(Response::new);
         taken.map_err(|refusal| caller.refuse("a slot", refusal))
@@ -384,7 +384,7 @@ impl wire::agents_server::Agents for Agents {
         let wire::GiveSlotRequest { fence, healthy } = *request.get_ref();
         let given = async {
             let (name, _) = self.node(&caller).await?;
-            slots::give(&self.server, name, fence, healthy).await
+            slots::give(&self.server, &caller, name, (fence, healthy)).await
         };
         match given.await {
             Ok(()) => Ok(Response::new(wire::GiveSlotReply {})),

@@ -5,6 +5,7 @@ pub mod enrolment;
 pub mod held;
 pub mod leases;
 pub mod operators;
+pub mod pace;
 pub mod probes;
 pub mod slots;
 pub mod unseen;

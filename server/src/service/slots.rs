@@ -1,6 +1,7 @@
 //! Slots, as machines ask for them: how the others are is asked of them first.
 
 use super::probes::Probe;
+use crate::listen::Caller;
 use crate::refusal::Refusal;
 use crate::server::Server;
 use crate::state::slot::{Asked, Health, Known, LEASE, Slot, Verdict};
@@ -8,7 +9,6 @@ use crate::state::{Node, State};
 use cfg_wire as wire;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tracing::{info, warn};
 
 /// So long the others have to say how they are.
 const ASKED_FOR: Duration = Duration::from_secs(10);
@@ -22,6 +22,7 @@ const TOGETHER: Duration = Duration::from_millis(20);
 /// Where the caller's role has no slots, or the store does not answer.
 pub async fn take(
     server: &Server,
+    caller: &Caller,
     (name, node): (String, Node),
     asked: Asked,
 ) -> Result<wire::TakeSlotReply, Refusal> {
@@ -31,6 +32,11 @@ pub async fn take(
         // Most who ask are told no, and the log need not hear of it.
         Err(refused) => return Ok(none(refused)),
     };
+    if !server.takes.begin(&name) {
+        let refused = "this machine took too many slots, and has to wait until a minute is over";
+        caller.refused(format_args!("a slot: {refused}"));
+        return Ok(none(refused.into()));
+    }
     let (holder, role) = (name.clone(), node.role);
     let leases = server.leases.clone();
     let decide = move |state: &State| {
@@ -41,10 +47,13 @@ pub async fn take(
         };
         state.take_slot(&name, asked, known)
     };
-    let taken = server.log.commit(format!("node {holder}"), decide).await?;
-    Ok(match taken {
+    let taken = server.log.commit(format!("node {holder}"), decide).await;
+    if !matches!(taken, Ok(Ok(_))) {
+        server.takes.undo(&holder);
+    }
+    Ok(match taken? {
         Ok(fence) => {
-            info!("node {holder} has slot {fence} of role {role}");
+            caller.note(format_args!("has slot {fence} of role {role}"));
             wire::TakeSlotReply {
                 fence,
                 lease_seconds: u32::try_from(LEASE.as_secs()).unwrap_or(u32::MAX),
@@ -132,23 +141,47 @@ pub async fn keep(server: &Server, name: String, fence: u64) -> Result<(), Refus
 ///
 /// # Errors
 /// As above.
-pub async fn give(server: &Server, name: String, fence: u64, healthy: bool) -> Result<(), Refusal> {
+pub async fn give(
+    server: &Server,
+    caller: &Caller,
+    name: String,
+    (fence, healthy): (u64, bool),
+) -> Result<(), Refusal> {
     let by = format!("node {name}");
-    let word = if healthy { "healthy" } else { "not healthy" };
-    let told = format!("{by} gives slot {fence} back and is {word}");
     let decide = move |state: &State| Ok((state.give_slot(&name, fence, healthy)?, ()));
     server.log.commit(by, decide).await?;
-    info!("{told}");
+    let word = if healthy { "healthy" } else { "not healthy" };
+    caller.note(format_args!("gives slot {fence} back and is {word}"));
     Ok(())
 }
 
-/// A machine disrupted what it does without a slot, since a person there said so: that is kept.
+/// A machine disrupted what it does without a slot, since a person there said so: that is kept, once where it is said twice.
 ///
 /// # Errors
-/// Where the store does not answer.
-pub async fn waived(server: &Server, name: String, why: String) -> Result<(), Refusal> {
-    let by = format!("node {name}");
-    warn!("{by} took no slot: {why}");
+/// Where there was too much of it lately, or the store does not answer.
+pub async fn waived(
+    server: &Server,
+    caller: &Caller,
+    name: String,
+    why: String,
+) -> Result<(), Refusal> {
+    let same = format!("{name} {why}");
+    if server.same_waivers.is_over(&same) {
+        return Ok(());
+    }
+    if !server.waivers.begin(&name) {
+        return Err(Refusal::TooMany("runs without a slot"));
+    }
+    caller.warn(format_args!("took no slot: {why}"));
+    let (by, who) = (format!("node {name}"), name.clone());
     let decide = move |state: &State| Ok((state.waive_slot(&name, &why)?, ()));
-    server.log.commit(by, decide).await
+    let kept = server.log.commit(by, decide).await;
+    match kept {
+        // Not before: where it was not kept it must be said again.
+        Ok(()) => {
+            server.same_waivers.begin(&same);
+        }
+        Err(_) => server.waivers.undo(&who),
+    }
+    kept
 }

@@ -248,13 +248,59 @@ async fn a_run_without_a_slot_is_on_record() {
         .report(request)
         .await
         .expect("it is taken");
-    logged::expect(&["WARN", "node zk-1 took no slot: the rack\u{fffd} burns"]).await;
+    logged::expect(&[
+        "WARN",
+        "node zk-1 at ",
+        " took no slot: the rack\u{fffd} burns",
+    ])
+    .await;
     let nodes = world.desk.fleet().await.nodes;
     let why = nodes
         .into_iter()
         .find(|node| node.name == "zk-1")
         .map(|node| node.why);
     assert_eq!(why.as_deref(), Some("exit status 1"));
+}
+
+#[tokio::test]
+async fn no_member_fills_the_log() {
+    let (_place, world, [first, second, third]) = three().await;
+    let _lines = [says(&second, true).await, says(&third, true).await];
+    let events = || world.running.server.log.state().events;
+    for _ in 0..6 {
+        let taken = takes(&first).await;
+        assert_eq!(taken.refused, "");
+        gives(&first, taken.fence, true).await.expect("it is given");
+    }
+    let before = events();
+    let why = "this machine took too many slots, and has to wait until a minute is over";
+    for _ in 0..30 {
+        assert_eq!(takes(&first).await.refused, why);
+    }
+    assert_eq!(events(), before);
+    logged::expect(&["WARN", "refused node zk-1 at ", why]).await;
+
+    // A report that comes twice is one. More of them in a minute than any person makes are not taken.
+    let without = |why: String| {
+        let document = format!(r#"{{"result": "applied", "without_slot": "{why}"}}"#).into_bytes();
+        let mut agents = second.agents.clone();
+        async move { agents.report(ReportRequest { document }).await }
+    };
+    for (why, kept) in [("a", 1), ("a", 0), ("b", 1), ("a", 0)] {
+        let before = events();
+        without(why.into()).await.expect("it is taken");
+        assert_eq!(events() - before, kept, "{why}");
+    }
+    let before = events();
+    for at in 0..30 {
+        let taken = without(at.to_string()).await;
+        assert_eq!(taken.is_ok(), at < 4, "{at}: {taken:?}");
+    }
+    assert_eq!(events() - before, 4);
+    // Another has its own turns.
+    assert_eq!(takes(&second).await.refused, "zk-1 is not connected");
+    let _line = says(&first, true).await;
+    assert_eq!(takes(&second).await.refused, "");
 }
 
 #[tokio::test]
