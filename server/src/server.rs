@@ -9,6 +9,7 @@ use crate::pki::ca::Ca;
 use crate::release::Releases;
 use crate::reports::Reports;
 use crate::service::held::Held;
+use crate::service::leaders::Leaders;
 use crate::service::leases::Leases;
 use crate::service::pace::Pace;
 use crate::service::probes::Probes;
@@ -64,6 +65,8 @@ pub struct Server {
     pub probes: Probes,
     /// How old slots are.
     pub leases: Leases,
+    /// Who says that it leads.
+    pub leaders: Leaders,
     /// How often a member takes a slot.
     pub takes: Pace,
     /// How often one does without.
@@ -115,6 +118,7 @@ impl Server {
             watching: Held::new("streams", STREAMS),
             probes: Probes::default(),
             leases: Leases::default(),
+            leaders: Leaders::default(),
             takes: Pace::new(SLOTS_A_MINUTE),
             waivers: Pace::new(SLOTS_A_MINUTE),
             same_waivers: Pace::new(1),

@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod enrolment;
 pub mod held;
+pub mod leaders;
 pub mod leases;
 pub mod operators;
 pub mod pace;

@@ -26,6 +26,7 @@ pub async fn take(
     (name, node): (String, Node),
     asked: Asked,
 ) -> Result<wire::TakeSlotReply, Refusal> {
+    server.leaders.say(&name, asked.leads);
     let probe = server.probes.of(&node.role);
     let health = match heard(server, &name, &node.role, asked, &probe).await? {
         Ok(health) => health,
@@ -38,12 +39,13 @@ pub async fn take(
         return Ok(none(refused.into()));
     }
     let (holder, role) = (name.clone(), node.role);
-    let leases = server.leases.clone();
+    let (leases, leaders) = (server.leases.clone(), server.leaders.clone());
     let decide = move |state: &State| {
         let known = Known {
             age: &|slot| leases.age(slot),
             // Who came meanwhile was not asked.
             health: &|other| health.get(other).copied().unwrap_or(Health::Unclear),
+            leads: &|other| leaders.has(other),
         };
         state.take_slot(&name, asked, known)
     };
@@ -86,6 +88,7 @@ async fn heard(
         let known = Known {
             age: &|slot| server.leases.age(slot),
             health: &|other| health.get(other).copied().unwrap_or(Health::Unclear),
+            leads: &|other| server.leaders.has(other),
         };
         state.slot_for(name, asked, known)
     };

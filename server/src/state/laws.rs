@@ -101,6 +101,7 @@ fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
                 let known = Known {
                     age: &|_| Duration::ZERO,
                     health: &|_| Health::Healthy,
+                    leads: &|_| false,
                 };
                 state.take_slot(&name, asked, known)
             });

@@ -65,6 +65,8 @@ pub struct Known<'a> {
     pub age: &'a dyn Fn(&Slot) -> Duration,
     /// How another member is.
     pub health: &'a dyn Fn(&str) -> Health,
+    /// Whether another member said lately that the role's leader command succeeds there.
+    pub leads: &'a dyn Fn(&str) -> bool,
 }
 
 /// Whether there is a slot.
@@ -135,8 +137,9 @@ impl State {
         if against.len() + unclear >= limit {
             return Ok(Verdict::Unclear);
         }
-        let mut waits_for =
-            others.filter(|other| rule.leader && asked.leads && self.is_behind(other));
+        // Two who lead would wait for each other for ever: whichever asks goes, when all the others are through.
+        let comes_first = |other: &str| self.is_behind(other) && !(known.leads)(other);
+        let mut waits_for = others.filter(|other| rule.leader && asked.leads && comes_first(other));
         Ok(match waits_for.next() {
             Some(behind) => {
                 let why = format!("the leader goes last, and {behind} has not come so far");

@@ -179,6 +179,37 @@ async fn a_slow_answer_counts_for_who_asked_for_it_while_others_ask() {
 }
 
 #[tokio::test]
+async fn two_who_lead_do_not_wait_for_each_other() {
+    let (_place, world, [first, second, third]) = three().await;
+    let release = Release::of(&["zk"], 2).with_leader("zk");
+    world.desk.publish(&release).await;
+    let _lines = [
+        says(&first, true).await,
+        says(&second, true).await,
+        says(&third, true).await,
+    ];
+    let waits = |name: &str| format!("the leader goes last, and {name} has not come so far");
+    for machine in [&second, &third] {
+        assert_eq!(asks(machine, true).await.refused, waits("zk-1"));
+    }
+    first.settles().await;
+    let taken = asks(&second, true).await;
+    assert_eq!(taken.refused, "");
+    assert_eq!(asks(&third, true).await.refused, "zk-2 has the slot");
+    gives(&second, taken.fence, true)
+        .await
+        .expect("it gives it back");
+    // It leads no more, and is behind: the other one waits.
+    let again = asks(&second, false).await;
+    gives(&second, again.fence, true)
+        .await
+        .expect("it gives it back");
+    assert_eq!(asks(&third, true).await.refused, waits("zk-2"));
+    second.settles().await;
+    assert_eq!(asks(&third, true).await.refused, "");
+}
+
+#[tokio::test]
 async fn a_slot_outlives_its_server() {
     let (_place, world, [first, second, third]) = three().await;
     let lines = [says(&second, true).await, says(&third, true).await];

@@ -63,6 +63,7 @@ fn takes(
     let known = Known {
         age: &|_| age,
         health: &health,
+        leads: &|_| false,
     };
     let (events, taken) = state.take_slot(name, asked(state, name), known).unwrap();
     fold(state, events);
@@ -78,6 +79,7 @@ fn verdict(state: &State, name: &str, asked: Asked, health: Health) -> Verdict {
     let known = Known {
         age: &|_| NEW,
         health: &|_| health,
+        leads: &|_| false,
     };
     state.slot_for(name, asked, known).unwrap()
 }
@@ -242,6 +244,7 @@ fn a_role_without_slots_gives_none() {
     let known = Known {
         age: &|_| NEW,
         health: &|_| Health::Healthy,
+        leads: &|_| false,
     };
     let refusal = state.slot_for("a", asked(&state, "a"), known).unwrap_err();
     assert!(
