@@ -168,7 +168,7 @@ impl State {
                 Health::Healthy => Ok(false),
                 Health::Unhealthy => Err("is not healthy"),
                 Health::Silent => Err("does not say whether it is healthy"),
-                Health::Away => Err("is not connected"),
+                Health::Away => Err("is not connected to this server"),
             },
         }
     }

@@ -92,7 +92,7 @@ async fn one_goes_while_the_others_say_that_they_are_healthy() {
     let (_place, world, [first, second, third]) = three().await;
     assert_eq!(
         takes(&first).await.refused,
-        "zk-2 is not connected, zk-3 is not connected"
+        "zk-2 is not connected to this server, zk-3 is not connected to this server"
     );
     let lines = [
         says(&first, true).await,
@@ -329,7 +329,10 @@ async fn no_member_fills_the_log() {
     }
     assert_eq!(events() - before, 4);
     // Another has its own turns.
-    assert_eq!(takes(&second).await.refused, "zk-1 is not connected");
+    assert_eq!(
+        takes(&second).await.refused,
+        "zk-1 is not connected to this server"
+    );
     let _line = says(&first, true).await;
     assert_eq!(takes(&second).await.refused, "");
 }

@@ -90,7 +90,7 @@ fn one_at_a_time_while_the_others_are_healthy() {
     for (health, why) in [
         (Health::Unhealthy, "b is not healthy"),
         (Health::Silent, "b does not say whether it is healthy"),
-        (Health::Away, "b is not connected"),
+        (Health::Away, "b is not connected to this server"),
         (
             Health::Unclear,
             "not all others have said yet whether they are healthy",
