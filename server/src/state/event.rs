@@ -1,4 +1,4 @@
-//! What happened: the words of the log. A word once written is read for ever.
+//! What happened: the words of the log. A word once written is read for ever; a new one raises the log's format (`log/sealed.rs`).
 
 use super::cohort::Settled;
 use cfg_catalog::digest::Digest;
