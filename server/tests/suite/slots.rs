@@ -282,7 +282,7 @@ async fn a_run_without_a_slot_is_on_record() {
     logged::expect(&[
         "WARN",
         "node zk-1 at ",
-        " took no slot: the rack\u{fffd} burns",
+        " took no slot: the rack\\u{1b} burns",
     ])
     .await;
     let nodes = world.desk.fleet().await.nodes;
