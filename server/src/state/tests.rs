@@ -75,7 +75,7 @@ fn address(name: &str) -> String {
     format!("fd00::{}", &digest[..4])
 }
 
-fn machine(token: &str, name: &str, key: &str) -> Machine {
+pub(crate) fn machine(token: &str, name: &str, key: &str) -> Machine {
     Machine {
         token: token::hash(token),
         name: name.into(),
@@ -113,44 +113,6 @@ pub(crate) fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) ->
         gone_after: BTreeMap::new(),
         over,
     }
-}
-
-#[test]
-fn tokens_open_one_door_for_a_while() {
-    let mut state = began();
-    make_token(&mut state, "zk", role("zk"), 1, 60);
-    make_token(&mut state, "desk", Purpose::Operator, 1, 60);
-    make_token(&mut state, "gone", role("zk"), 1, 60);
-    let gone = token::id(&token::hash("gone"));
-    let events = state.revoke_token(&gone).unwrap();
-    fold(&mut state, events);
-    assert_eq!(state.revoke_token(&gone).unwrap(), [], "twice is once");
-
-    let says = |token: &str, now: u64| {
-        let refusal = state.enrol(&machine(token, "vm-1", "k"), now);
-        refusal.map(|_| ()).map_err(|refusal| refusal.to_string())
-    };
-    let id = |text: &str| token::id(&token::hash(text));
-    assert_eq!(says("zk", NOW + 59), Ok(()));
-    for (token, now, words) in [
-        ("zk", NOW + 60, format!("token {} has expired", id("zk"))),
-        ("zq", NOW, "the token is unknown".into()),
-        ("gone", NOW, format!("token {} was revoked", id("gone"))),
-        ("desk", NOW, "is for operators, not for machines".into()),
-    ] {
-        let says = says(token, now).unwrap_err();
-        assert!(says.contains(&words), "{words}: {says}");
-    }
-    let person = Person {
-        token: token::hash("zk"),
-        name: "alice".into(),
-        key: Digest::of(b"k"),
-    };
-    let says = state.enrol_operator(&person, NOW).unwrap_err().to_string();
-    assert!(
-        says.contains("is for machines of role zk, not for operators"),
-        "{says}"
-    );
 }
 
 #[test]
@@ -351,51 +313,6 @@ fn a_publish_follows_what_was_seen() {
     assert_eq!(
         (current.release, current.previous),
         (digest("r1"), Some(digest("r2")))
-    );
-}
-
-#[test]
-fn tokens_name_roles_that_there_are() {
-    let mut state = began();
-    let wanted = Wanted {
-        purpose: role("wbe"),
-        uses: 1,
-        ttl_s: 60,
-    };
-    assert!(
-        state.create_token(Digest::of(b"t"), &wanted, NOW).is_ok(),
-        "nothing is published"
-    );
-    let candidate = candidate("r1", &[("web", &[]), ("zk", &[])], Over::Anything);
-    let (events, _) = state.publish(&candidate).unwrap();
-    fold(&mut state, events);
-    let says = state
-        .create_token(Digest::of(b"t"), &wanted, NOW)
-        .unwrap_err();
-    assert!(
-        says.to_string().contains("no role \"wbe\"; it has web, zk"),
-        "{says}"
-    );
-}
-
-#[test]
-fn long_expired_tokens_are_forgotten() {
-    let mut state = began();
-    make_token(&mut state, "old", role("zk"), 1, 60);
-    let later = Record {
-        at: NOW + 60 + token::REMEMBERED_S,
-        by: "test".into(),
-        event: Event::TokenCreated {
-            hash: token::hash("new"),
-            purpose: role("zk"),
-            uses: 1,
-            expires: u64::MAX / 2,
-        },
-    };
-    state.fold(&later).unwrap();
-    assert_eq!(
-        state.tokens.keys().collect::<Vec<_>>(),
-        [&token::hash("new")]
     );
 }
 
