@@ -7,13 +7,15 @@ use super::{Node, State};
 use crate::refusal::Refusal;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::fleet::{FleetView, Member};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// What a machine is told while it watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct News {
-    /// The current release's sequence; 0 before the first.
+/// A release and a view of the fleet: what a machine is told while it watches, or has made of itself, with nothing failed, and nothing
+/// held but what waits for a cohort.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Revision {
+    /// The release's sequence; 0 before the first.
     pub sequence: u64,
     /// The number of its view of the fleet.
     pub view: u64,
@@ -21,8 +23,8 @@ pub struct News {
 
 impl State {
     /// What is news to this machine.
-    pub fn news(&self, node: &Node) -> News {
-        News {
+    pub fn news(&self, node: &Node) -> Revision {
+        Revision {
             sequence: self.sequence(),
             view: self.view_number(self.reads(&node.role)).max(node.nudged),
         }

@@ -1,9 +1,9 @@
 //! Laws of the state: whatever is decided folds, and what it promises stays true.
 
 use super::State;
-use super::cohort::Settled;
 use super::enrol::Machine;
 use super::event::{Event, SlotRule};
+use super::fleet::Revision;
 use super::publish::Over;
 use super::slot::{Asked, Health, Known};
 use super::tests::{NOW, about, began, candidate, fold, role};
@@ -40,12 +40,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 }
 
 /// What is current for a machine.
-fn current(state: &State, name: &str) -> Option<Settled> {
-    let news = state.news(state.nodes.get(name)?);
-    Some(Settled {
-        sequence: news.sequence,
-        view: news.view,
-    })
+fn current(state: &State, name: &str) -> Option<Revision> {
+    Some(state.news(state.nodes.get(name)?))
 }
 
 /// What happens, or nothing where it is refused.

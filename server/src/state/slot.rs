@@ -7,8 +7,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::cohort::Settled;
 use super::event::{Event, SlotRule};
+use super::fleet::Revision;
 use super::{Misfit, State};
 use crate::refusal::Refusal;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub struct Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// The release and the view that it is made of.
-    pub of: Settled,
+    pub of: Revision,
     /// Whether the role's leader command succeeds there.
     pub leads: bool,
 }
@@ -104,8 +104,7 @@ impl State {
     pub fn slot_for(&self, name: &str, asked: Asked, known: Known<'_>) -> Result<Verdict, Refusal> {
         let node = self.nodes.get(name);
         let node = node.ok_or_else(|| Refusal::Unknown(format!("node {name}")))?;
-        let news = self.news(node);
-        if (asked.of.sequence, asked.of.view) != (news.sequence, news.view) {
+        if asked.of != self.news(node) {
             let why = "there is a newer release, or a newer view of the fleet";
             return Ok(Verdict::Not(why.into()));
         }

@@ -39,12 +39,8 @@ fn settle(state: &mut State, name: &str) {
 }
 
 fn asked(state: &State, name: &str) -> Asked {
-    let news = state.news(&state.nodes[name]);
     Asked {
-        of: Settled {
-            sequence: news.sequence,
-            view: news.view,
-        },
+        of: state.news(&state.nodes[name]),
         leads: false,
     }
 }
@@ -185,11 +181,11 @@ fn a_slot_is_for_what_is_current() {
     let state = fleet(&["a", "b", "c"], Limit::Count(1));
     let now = asked(&state, "a");
     for of in [
-        Settled {
+        Revision {
             sequence: 0,
             ..now.of
         },
-        Settled {
+        Revision {
             view: now.of.view - 1,
             ..now.of
         },
