@@ -5,6 +5,7 @@ use crate::state::name;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
 use cfg_catalog::digest::Digest;
+use cfg_catalog::plan::show::escape;
 use futures::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -200,15 +201,10 @@ fn summary(document: &[u8], received_ms: u64) -> Result<Summary, String> {
 
 /// The first line of what a machine says, as far as it can stand in a table or a log.
 fn line(text: &str) -> String {
-    let first = text.lines().next().unwrap_or_default().chars();
-    let plain = first.map(|c| {
-        if c.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    });
-    plain.take(LINE).collect()
+    let first = text.lines().next().unwrap_or_default();
+    // Of a long one no more is looked at than could be kept.
+    let first: String = first.chars().take(LINE).collect();
+    escape(&first).chars().take(LINE).collect()
 }
 
 #[cfg(test)]
@@ -227,7 +223,13 @@ mod tests {
         let waits = br#"{"result": "waiting", "without_slot": "a\u001bb", "held": [{"detail": "zk-2 is not healthy\nmore"}]}"#;
         let short = summary(waits, 5).unwrap();
         assert_eq!(short.why, "zk-2 is not healthy");
-        assert_eq!(short.without_slot.as_deref(), Some("a\u{fffd}b"));
+        assert_eq!(short.without_slot.as_deref(), Some("a\\u{1b}b"));
+        let turned = r#"{"result": "failed", "failures": [{"message": "\u202egpj.exe\u2066\u200b\u061c\u00ad\udb40\udc41"}]}"#;
+        assert_eq!(
+            summary(turned.as_bytes(), 5).unwrap().why,
+            "\\u{202e}gpj.exe\\u{2066}\\u{200b}\\u{61c}\\u{ad}\\u{e0041}"
+        );
+        assert_eq!(line(&"\u{1b}".repeat(1000)).chars().count(), LINE);
         let fails =
             br#"{"result": "failed", "failures": [{"message": "no"}], "held": [{"detail": "x"}]}"#;
         assert_eq!(summary(fails, 5).unwrap().why, "no");

@@ -9,6 +9,9 @@ use crate::pki::ca::Ca;
 use crate::release::Releases;
 use crate::reports::Reports;
 use crate::service::held::Held;
+use crate::service::leaders::Leaders;
+use crate::service::leases::Leases;
+use crate::service::pace::Pace;
 use crate::service::probes::Probes;
 use crate::service::unseen;
 use crate::state::Fleet;
@@ -35,6 +38,9 @@ const STREAMS: usize = 4;
 /// An agent and people at the same machine; no member uses up the server's descriptors or memory.
 const CONNECTIONS: usize = 8;
 
+/// A run takes one slot and gives it back when the machine is healthy again; more in a minute is a fault.
+const SLOTS_A_MINUTE: usize = 6;
+
 /// What the services share.
 pub struct Server {
     /// Whom this server serves.
@@ -57,6 +63,16 @@ pub struct Server {
     pub watching: Held,
     /// What machines are asked of their health.
     pub probes: Probes,
+    /// How old slots are.
+    pub leases: Leases,
+    /// Who says that it leads.
+    pub leaders: Leaders,
+    /// How often a member takes a slot.
+    pub takes: Pace,
+    /// How often one does without.
+    pub waivers: Pace,
+    /// And says the same of it: a report may come twice.
+    pub same_waivers: Pace,
     /// Who is connected.
     pub connections: Held,
     /// What the log is told of callers.
@@ -101,6 +117,11 @@ impl Server {
             certificate_life: Duration::from_secs(u64::from(config.certificate_days) * DAY_S),
             watching: Held::new("streams", STREAMS),
             probes: Probes::default(),
+            leases: Leases::default(),
+            leaders: Leaders::default(),
+            takes: Pace::new(SLOTS_A_MINUTE),
+            waivers: Pace::new(SLOTS_A_MINUTE),
+            same_waivers: Pace::new(1),
             connections: Held::new("connections", CONNECTIONS),
             told: Told::default(),
             uploads: Semaphore::new(UPLOADS),
@@ -181,6 +202,7 @@ impl Running {
         tasks.spawn(async move { tls.keep_fresh().await });
         tasks.spawn(server.told.clone().sum_up());
         tasks.spawn(unseen::watch(server.clone()));
+        tasks.spawn(server.leases.clone().listen(server.log.subscribe()));
         let (fleet, store) = (&server.fleet, server.store.name());
         info!("fleet {} from {store}, CA {}", fleet.name, fleet.ca);
         info!("machines and operators at {address}, enrolment at {enrol_address}");

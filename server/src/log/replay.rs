@@ -138,3 +138,64 @@ async fn refuse_gap(store: &Store, last: u64) -> Result<(), LogError> {
 fn number(path: &str) -> Option<u64> {
     path.rsplit('/').next()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Log;
+    use super::*;
+    use crate::state::event::Event;
+    use object_store::memory::InMemory;
+    use serde_json::{Value, json};
+    use std::sync::Arc;
+
+    /// What happened, as servers of format 1 wrote it; slots had a time then.
+    fn records() -> Value {
+        let digest = Digest::of(b"x").to_string();
+        let about = json!({"address": "10.0.0.1", "os": "debian", "arch": "amd64", "cpus": 1, "memory_mb": 1});
+        json!([
+            {"at": 1, "by": "a", "event": "initialised", "fleet": "f", "ca": digest},
+            {"at": 1, "by": "a", "event": "token_created", "hash": digest, "purpose": {"role": "zk"}, "uses": 1,
+             "expires": 99},
+            {"at": 1, "by": "a", "event": "node_enrolled", "name": "zk-1", "role": "zk", "id": 1, "generation": 1,
+             "key": digest, "token": digest, "about": about},
+            {"at": 1, "by": "a", "event": "slot_taken", "name": "zk-1", "fence": 4, "until": 61},
+            {"at": 1, "by": "a", "event": "slot_kept", "name": "zk-1", "until": 81},
+        ])
+    }
+
+    async fn write(store: &Store, path: &str, document: Value) -> Digest {
+        let (digest, bytes) = sealed::seal(&document).unwrap();
+        store.write(path, bytes).await.unwrap();
+        digest
+    }
+
+    #[tokio::test]
+    async fn what_older_servers_wrote_is_read_and_what_is_written_is_not_for_them() {
+        let store = Store::of(Arc::new(InMemory::new()));
+        let first =
+            json!({"format": 1, "number": 1, "previous": null, "nonce": "", "records": records()});
+        let digest = write(&store, &entry_path(1), first).await;
+        let log = Log::open(store.clone()).await.unwrap();
+        let state = log.state();
+        assert_eq!(state.slots["zk-1"].fence, 4);
+
+        let mut older = serde_json::to_value(&*state).unwrap();
+        older["slots"]["zk-1"] = json!({"fence": 9, "until": 81});
+        let snapshot = json!({"format": 1, "number": 1, "digest": digest, "state": older});
+        write(&store, &snapshot_path(1), snapshot).await;
+        let log = Log::open(store.clone()).await.unwrap();
+        assert_eq!(log.state().slots["zk-1"].fence, 9, "the snapshot counts");
+
+        let name = "zk-1".to_owned();
+        let kept = Event::SlotKept { name };
+        log.commit("a", move |_| Ok((vec![kept.clone()], ())))
+            .await
+            .unwrap();
+        let bytes = store.read(&entry_path(2)).await.unwrap().unwrap();
+        let entry: Value = serde_json::from_slice(&bytes[65..]).unwrap();
+        assert_eq!(
+            entry["format"], 2,
+            "which a server of format 1 refuses as newer"
+        );
+    }
+}

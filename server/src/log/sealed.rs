@@ -6,8 +6,9 @@ use cfg_catalog::digest::Digest;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The format this version writes, and the newest it reads.
-pub const FORMAT: u32 = 1;
+/// The format this version writes, and the newest it reads: one more where there is a word that the version before does not know, so
+/// that it asks to be upgraded. Of 2 are members who join, machines that are gone, and slots.
+pub const FORMAT: u32 = 2;
 
 #[derive(Deserialize)]
 struct Header {

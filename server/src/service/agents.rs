@@ -8,8 +8,7 @@ use crate::refusal::Refusal;
 use crate::server::Server;
 use crate::service::held::Hold;
 use crate::service::{slots, unseen};
-use crate::state::cohort::Settled;
-use crate::state::fleet::News;
+use crate::state::fleet::Revision;
 use crate::state::identity::Who;
 use crate::state::slot::Asked;
 use crate::state::{Node, State};
@@ -166,7 +165,7 @@ impl Agents {
         Ok(false)
     }
 
-    async fn settled(&self, caller: &Caller, settled: Settled) -> Result<(), Refusal> {
+    async fn settled(&self, caller: &Caller, settled: Revision) -> Result<(), Refusal> {
         let (name, _) = self.node(caller).await?;
         let by = format!("node {name}");
         // Most of ten thousand machines say so at every release, and of most nobody asks.
@@ -203,7 +202,7 @@ struct Watch {
     states: watch::Receiver<Arc<State>>,
     /// What machines of its role are asked.
     probe: watch::Receiver<u64>,
-    said: Option<(News, u64)>,
+    said: Option<(Revision, u64)>,
     _hold: Hold,
 }
 
@@ -244,7 +243,7 @@ impl Watch {
 }
 
 /// What is news to the caller, while it may hear any.
-fn still(caller: &Caller, state: &State) -> Result<News, Refusal> {
+fn still(caller: &Caller, state: &State) -> Result<Revision, Refusal> {
     let (_, node) = state.node_of(&caller.peer()?.identity)?;
     Ok(state.news(node))
 }
@@ -320,7 +319,7 @@ impl wire::agents_server::Agents for Agents {
             let reports = &self.server.reports;
             let summary = reports.add(&name, document, clock::now_ms()).await?;
             match summary.without_slot {
-                Some(why) => slots::waived(&self.server, name, why).await,
+                Some(why) => slots::waived(&self.server, &caller, name, why).await,
                 None => Ok(()),
             }
         };
@@ -336,7 +335,7 @@ impl wire::agents_server::Agents for Agents {
     ) -> Result<Response<wire::SettleReply>, Status> {
         let caller = caller(&request)?;
         let wire::SettleRequest { sequence, view } = *request.get_ref();
-        match self.settled(&caller, Settled { sequence, view }).await {
+        match self.settled(&caller, Revision { sequence, view }).await {
             Ok(()) => Ok(Response::new(wire::SettleReply {})),
             Err(refusal) => Err(caller.refuse("what it has made of itself", refusal)),
         }
@@ -352,10 +351,10 @@ impl wire::agents_server::Agents for Agents {
             view,
             leads,
         } = *request.get_ref();
-        let of = Settled { sequence, view };
+        let of = Revision { sequence, view };
         let taken = async {
             let node = self.node(&caller).await?;
-            slots::take(&self.server, node, Asked { of, leads }).await
+            slots::take(&self.server, &caller, node, Asked { of, leads }).await
         };
         let taken = taken.await.map(Response::new);
         taken.map_err(|refusal| caller.refuse("a slot", refusal))
@@ -384,7 +383,7 @@ impl wire::agents_server::Agents for Agents {
         let wire::GiveSlotRequest { fence, healthy } = *request.get_ref();
         let given = async {
             let (name, _) = self.node(&caller).await?;
-            slots::give(&self.server, name, fence, healthy).await
+            slots::give(&self.server, &caller, name, (fence, healthy)).await
         };
         match given.await {
             Ok(()) => Ok(Response::new(wire::GiveSlotReply {})),

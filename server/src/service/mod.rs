@@ -3,7 +3,10 @@
 pub mod agents;
 pub mod enrolment;
 pub mod held;
+pub mod leaders;
+pub mod leases;
 pub mod operators;
+pub mod pace;
 pub mod probes;
 pub mod slots;
 pub mod unseen;

@@ -176,7 +176,6 @@ impl Operators {
     async fn all_nodes(&self) -> Result<wire::FleetReply, Refusal> {
         let state = self.server.log.level().await?;
         let reports = self.server.reports.all().await?;
-        let now = clock::now();
         let node = |(name, node): (&String, &crate::state::Node)| {
             let report = reports.get(name);
             wire::Node {
@@ -189,7 +188,7 @@ impl Operators {
                 connected: self.server.watching.has(name),
                 slot: match state.slots.get(name) {
                     Some(slot) if slot.failed => "failed".to_owned(),
-                    Some(slot) if slot.is_held(now) => "held".to_owned(),
+                    Some(slot) if slot.is_held(self.server.leases.age(slot)) => "held".to_owned(),
                     _ => String::new(),
                 },
                 gone: state.gone.contains(name),

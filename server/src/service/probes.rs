@@ -2,7 +2,7 @@
 //! something for a moment only.
 
 use crate::clock;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -11,6 +11,8 @@ use tokio::sync::watch;
 const FRESH: Duration = Duration::from_secs(1);
 /// And for so much longer by each machine of the role: that many are not asked every second.
 const FRESH_EACH: Duration = Duration::from_millis(2);
+/// So many numbers are known: more are not asked while anybody waits for an answer to the first of them.
+const NUMBERS: usize = 16;
 
 /// What machines are asked, by role.
 #[derive(Debug, Default)]
@@ -27,9 +29,10 @@ pub struct Probe {
 
 #[derive(Debug, Default)]
 struct Answers {
-    number: u64,
-    asked: Option<Instant>,
-    healthy: HashMap<String, bool>,
+    /// The last numbers, ascending, and when each was asked for.
+    asked: VecDeque<(u64, Instant)>,
+    /// What each machine said last, and to which number.
+    said: HashMap<String, (u64, bool)>,
 }
 
 impl Probes {
@@ -52,38 +55,59 @@ impl Probe {
         self.number.subscribe()
     }
 
-    /// Asks all machines of the role, of which there are so many, unless that was done just now.
-    pub fn ask(&self, members: usize) {
+    /// Asks all machines of the role, of which there are so many, unless that was done just now. What they say to this number, or
+    /// to a later one, is news to who asked.
+    pub fn ask(&self, members: usize) -> u64 {
+        self.ask_at(members, Instant::now())
+    }
+
+    fn ask_at(&self, members: usize, now: Instant) -> u64 {
         let each = FRESH_EACH.saturating_mul(u32::try_from(members).unwrap_or(u32::MAX));
-        let mut asked = None;
+        let (mut number, mut is_new) = (0, false);
         self.answers.send_if_modified(|answers| {
-            if answers.asked.is_some_and(|at| at.elapsed() < FRESH + each) {
+            let last = answers.asked.back().copied();
+            if let Some((last, at)) = last
+                && now.saturating_duration_since(at) < FRESH + each
+            {
+                number = last;
                 return false;
             }
-            // Machines take only what rises for a question, also after this server has started again.
-            answers.number = clock::now_ms().max(answers.number + 1);
-            answers.asked = Some(Instant::now());
-            answers.healthy.clear();
-            asked = Some(answers.number);
-            true
+            // Also after this server has started again it is another one.
+            number = clock::now_ms().max(last.map_or(0, |(last, _)| last) + 1);
+            is_new = true;
+            answers.asked.push_back((number, now));
+            if answers.asked.len() > NUMBERS {
+                answers.asked.pop_front();
+            }
+            let first = answers.asked.front().map_or(0, |(first, _)| *first);
+            answers.said.retain(|_, (to, _)| *to >= first);
+            false
         });
-        if let Some(number) = asked {
+        if is_new {
             self.number.send_replace(number);
         }
+        number
     }
 
     /// A machine says how it is.
     pub fn answer(&self, name: &str, number: u64, healthy: bool) {
         self.answers.send_if_modified(|answers| {
+            let was_asked = answers.asked.iter().any(|(asked, _)| *asked == number);
+            let last = answers.said.get(name);
             // Who says again what it has said wakes nobody.
-            number == answers.number
-                && answers.healthy.insert(name.to_owned(), healthy) != Some(healthy)
+            let is_new = last.is_none_or(|last| last.0 < number || *last == (number, !healthy));
+            if was_asked && is_new {
+                answers.said.insert(name.to_owned(), (number, healthy));
+            }
+            was_asked && is_new
         });
     }
 
-    /// What a machine said to the present number.
-    pub fn said(&self, name: &str) -> Option<bool> {
-        self.answers.borrow().healthy.get(name).copied()
+    /// What a machine said to this number, or to a later one.
+    pub fn said(&self, name: &str, number: u64) -> Option<bool> {
+        let answers = self.answers.borrow();
+        let said = answers.said.get(name).filter(|(to, _)| *to >= number);
+        said.map(|(_, healthy)| *healthy)
     }
 
     /// A sign at each answer.
@@ -92,7 +116,7 @@ impl Probe {
     }
 }
 
-/// Signs that somebody has answered, or was asked anew.
+/// Signs that somebody has answered.
 #[derive(Debug)]
 pub struct Signs(watch::Receiver<Answers>);
 
@@ -118,15 +142,42 @@ mod tests {
         let probe = probes.of("zk");
         let number = probe.number();
         assert_eq!(*number.borrow(), 0);
-        probe.ask(3);
-        let first = *number.borrow();
-        assert!(first > 0);
-        probe.answer("zk-1", first - 1, true);
-        assert_eq!(probe.said("zk-1"), None);
+        let first = probe.ask(3);
+        assert_eq!(*number.borrow(), first);
+        for never in [0, first - 1, first + 1, u64::MAX] {
+            probe.answer("zk-1", never, true);
+            assert_eq!(probe.said("zk-1", first), None, "{never}");
+        }
         probe.answer("zk-1", first, true);
-        assert_eq!(probes.of("zk").said("zk-1"), Some(true));
-        assert_eq!(probes.of("web").said("zk-1"), None);
-        probe.ask(3);
-        assert_eq!(*number.borrow(), first, "it was asked just now");
+        assert_eq!(probes.of("zk").said("zk-1", first), Some(true));
+        assert_eq!(probes.of("web").said("zk-1", first), None);
+        probe.answer("zk-1", first, false);
+        assert_eq!(probe.said("zk-1", first), Some(false), "it is so now");
+        assert_eq!(probe.ask(3), first, "it was asked just now");
+    }
+
+    #[test]
+    fn who_asks_anew_takes_no_answer_from_who_asked_before() {
+        let probe = Probes::default().of("zk");
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let first = probe.ask_at(3, now);
+        let second = probe.ask_at(3, after(2));
+        assert!(second > first);
+        // It took its time.
+        probe.answer("zk-1", first, true);
+        assert_eq!(probe.said("zk-1", first), Some(true));
+        assert_eq!(probe.said("zk-1", second), None);
+        probe.answer("zk-1", second, false);
+        for number in [first, second] {
+            assert_eq!(probe.said("zk-1", number), Some(false), "the later counts");
+        }
+        probe.answer("zk-1", first, true);
+        assert_eq!(probe.said("zk-1", first), Some(false), "it came too late");
+        // What nobody waits for any more is forgotten.
+        let numbers: Vec<u64> = (2..40).map(|at| probe.ask_at(3, after(2 * at))).collect();
+        assert!(numbers.is_sorted());
+        assert!(probe.answers.borrow().said.is_empty());
+        assert_eq!(probe.answers.borrow().asked.len(), NUMBERS);
     }
 }

@@ -1,15 +1,14 @@
 //! Slots, as machines ask for them: how the others are is asked of them first.
 
 use super::probes::Probe;
-use crate::clock;
+use crate::listen::Caller;
 use crate::refusal::Refusal;
 use crate::server::Server;
-use crate::state::slot::{Asked, Health, LEASE_S, Verdict};
+use crate::state::slot::{Asked, Health, Known, LEASE, Slot, Verdict};
 use crate::state::{Node, State};
 use cfg_wire as wire;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tracing::{info, warn};
 
 /// So long the others have to say how they are.
 const ASKED_FOR: Duration = Duration::from_secs(10);
@@ -23,28 +22,43 @@ const TOGETHER: Duration = Duration::from_millis(20);
 /// Where the caller's role has no slots, or the store does not answer.
 pub async fn take(
     server: &Server,
+    caller: &Caller,
     (name, node): (String, Node),
     asked: Asked,
 ) -> Result<wire::TakeSlotReply, Refusal> {
+    server.leaders.say(&name, asked.leads);
     let probe = server.probes.of(&node.role);
     let health = match heard(server, &name, &node.role, asked, &probe).await? {
         Ok(health) => health,
         // Most who ask are told no, and the log need not hear of it.
         Err(refused) => return Ok(none(refused)),
     };
+    if !server.takes.begin(&name) {
+        let refused = "this machine took too many slots, and has to wait until a minute is over";
+        caller.refused(format_args!("a slot: {refused}"));
+        return Ok(none(refused.into()));
+    }
     let (holder, role) = (name.clone(), node.role);
+    let (leases, leaders) = (server.leases.clone(), server.leaders.clone());
     let decide = move |state: &State| {
-        // Who came meanwhile was not asked.
-        let health = |other: &str| health.get(other).copied().unwrap_or(Health::Unclear);
-        state.take_slot(&name, asked, clock::now(), &health)
+        let known = Known {
+            age: &|slot| leases.age(slot),
+            // Who came meanwhile was not asked.
+            health: &|other| health.get(other).copied().unwrap_or(Health::Unclear),
+            leads: &|other| leaders.has(other),
+        };
+        state.take_slot(&name, asked, known)
     };
-    let taken = server.log.commit(format!("node {holder}"), decide).await?;
-    Ok(match taken {
+    let taken = server.log.commit(format!("node {holder}"), decide).await;
+    if !matches!(taken, Ok(Ok(_))) {
+        server.takes.undo(&holder);
+    }
+    Ok(match taken? {
         Ok(fence) => {
-            info!("node {holder} has slot {fence} of role {role}");
+            caller.note(format_args!("has slot {fence} of role {role}"));
             wire::TakeSlotReply {
                 fence,
-                lease_seconds: u32::try_from(LEASE_S).unwrap_or(u32::MAX),
+                lease_seconds: u32::try_from(LEASE.as_secs()).unwrap_or(u32::MAX),
                 refused: String::new(),
             }
         }
@@ -70,47 +84,45 @@ async fn heard(
 ) -> Result<Result<BTreeMap<String, Health>, String>, Refusal> {
     let state = server.log.level().await?;
     let members = state.members(role);
-    let look = |silent: Health| -> BTreeMap<String, Health> {
+    let verdict = |health: &BTreeMap<String, Health>| {
+        let known = Known {
+            age: &|slot| server.leases.age(slot),
+            health: &|other| health.get(other).copied().unwrap_or(Health::Unclear),
+            leads: &|other| server.leaders.has(other),
+        };
+        state.slot_for(name, asked, known)
+    };
+    // How they are as far as they said so to this number; who has not is this. To none, nobody has.
+    let look = |number: Option<u64>, else_is: Health| -> BTreeMap<String, Health> {
         let names = members.iter().map(|member| member.name.clone());
-        let health = |name: &str| match probe.said(name) {
+        let said = |name: &str| number.and_then(|number| probe.said(name, number));
+        let health = |name: &str| match said(name) {
             Some(true) => Health::Healthy,
             Some(false) => Health::Unhealthy,
-            None if server.watching.has(name) => silent,
+            None if server.watching.has(name) => else_is,
             None => Health::Away,
         };
         names.map(|name| (name.clone(), health(&name))).collect()
     };
-    let verdict = |health: &BTreeMap<String, Health>| {
-        let health = |other: &str| health.get(other).copied().unwrap_or(Health::Unclear);
-        state.slot_for(name, asked, clock::now(), &health)
-    };
     // What is known without asking may be enough to say no.
-    let unasked = |health: Health| match health {
-        Health::Away => Health::Away,
-        _ => Health::Unclear,
-    };
-    let known = look(Health::Unclear);
-    let known: BTreeMap<_, _> = known
-        .into_iter()
-        .map(|(name, one)| (name, unasked(one)))
-        .collect();
+    let known = look(None, Health::Unclear);
     match verdict(&known)? {
         Verdict::Not(why) => return Ok(Err(why)),
         Verdict::Free => return Ok(Ok(known)),
         Verdict::Unclear => {}
     }
     let mut signs = probe.answers();
-    probe.ask(members.len());
+    let number = Some(probe.ask(members.len()));
     let end = tokio::time::Instant::now() + ASKED_FOR;
     loop {
-        let health = look(Health::Unclear);
+        let health = look(number, Health::Unclear);
         match verdict(&health)? {
             Verdict::Not(why) => return Ok(Err(why)),
             Verdict::Free => return Ok(Ok(health)),
             Verdict::Unclear => {}
         }
         if tokio::time::timeout_at(end, signs.next()).await.is_err() {
-            return Ok(Ok(look(Health::Silent)));
+            return Ok(Ok(look(number, Health::Silent)));
         }
         tokio::time::sleep(TOGETHER).await;
     }
@@ -122,7 +134,9 @@ async fn heard(
 /// Where it is lost, or the store does not answer.
 pub async fn keep(server: &Server, name: String, fence: u64) -> Result<(), Refusal> {
     let by = format!("node {name}");
-    let decide = move |state: &State| Ok((state.keep_slot(&name, fence, clock::now())?, ()));
+    let leases = server.leases.clone();
+    let age = move |slot: &Slot| leases.age(slot);
+    let decide = move |state: &State| Ok((state.keep_slot(&name, fence, &age)?, ()));
     server.log.commit(by, decide).await
 }
 
@@ -130,23 +144,47 @@ pub async fn keep(server: &Server, name: String, fence: u64) -> Result<(), Refus
 ///
 /// # Errors
 /// As above.
-pub async fn give(server: &Server, name: String, fence: u64, healthy: bool) -> Result<(), Refusal> {
+pub async fn give(
+    server: &Server,
+    caller: &Caller,
+    name: String,
+    (fence, healthy): (u64, bool),
+) -> Result<(), Refusal> {
     let by = format!("node {name}");
-    let word = if healthy { "healthy" } else { "not healthy" };
-    let told = format!("{by} gives slot {fence} back and is {word}");
     let decide = move |state: &State| Ok((state.give_slot(&name, fence, healthy)?, ()));
     server.log.commit(by, decide).await?;
-    info!("{told}");
+    let word = if healthy { "healthy" } else { "not healthy" };
+    caller.note(format_args!("gives slot {fence} back and is {word}"));
     Ok(())
 }
 
-/// A machine disrupted what it does without a slot, since a person there said so: that is kept.
+/// A machine disrupted what it does without a slot, since a person there said so: that is kept, once where it is said twice.
 ///
 /// # Errors
-/// Where the store does not answer.
-pub async fn waived(server: &Server, name: String, why: String) -> Result<(), Refusal> {
-    let by = format!("node {name}");
-    warn!("{by} took no slot: {why}");
+/// Where there was too much of it lately, or the store does not answer.
+pub async fn waived(
+    server: &Server,
+    caller: &Caller,
+    name: String,
+    why: String,
+) -> Result<(), Refusal> {
+    let same = format!("{name} {why}");
+    if server.same_waivers.is_over(&same) {
+        return Ok(());
+    }
+    if !server.waivers.begin(&name) {
+        return Err(Refusal::TooMany("runs without a slot"));
+    }
+    caller.warn(format_args!("took no slot: {why}"));
+    let (by, who) = (format!("node {name}"), name.clone());
     let decide = move |state: &State| Ok((state.waive_slot(&name, &why)?, ()));
-    server.log.commit(by, decide).await
+    let kept = server.log.commit(by, decide).await;
+    match kept {
+        // Not before: where it was not kept it must be said again.
+        Ok(()) => {
+            server.same_waivers.begin(&same);
+        }
+        Err(_) => server.waivers.undo(&who),
+    }
+    kept
 }

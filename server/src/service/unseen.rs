@@ -4,9 +4,10 @@ use crate::clock;
 use crate::refusal::Refusal;
 use crate::server::Server;
 use crate::state::State;
+use crate::state::slot::Slot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::warn;
 
 /// How often is looked.
@@ -16,23 +17,23 @@ const BY: &str = "cfg-server";
 
 /// Looks for them until the server stops.
 pub async fn watch(server: Arc<Server>) {
-    // When each was last seen by this server, seconds since 1970: a machine that it never saw, when it began to look.
-    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    // When each was last seen by this server: a machine that it never saw, when it began to look.
+    let mut seen: BTreeMap<String, Instant> = BTreeMap::new();
     loop {
         tokio::time::sleep(LOOK).await;
         let state = server.log.state();
-        let now = clock::now();
         // One that came back while it was being given up.
         for name in state.gone.iter().filter(|name| server.watching.has(name)) {
             if let Err(refusal) = back(&server, name).await {
                 warn!("that {name} is back cannot be said: {refusal}");
             }
         }
-        let missed = missed(&state, &mut seen, now, |name| server.watching.has(name));
+        let is_there = |name: &str| server.watching.has(name);
+        let missed = missed(&state, &mut seen, Instant::now(), is_there);
         if missed.is_empty() {
             continue;
         }
-        if let Err(refusal) = gone(&server, missed, now).await {
+        if let Err(refusal) = gone(&server, missed).await {
             warn!("who is gone cannot be said: {refusal}");
         }
     }
@@ -41,8 +42,8 @@ pub async fn watch(server: Arc<Server>) {
 /// Those whose time is over as far as this server has seen; notes all that it sees now.
 fn missed(
     state: &State,
-    seen: &mut BTreeMap<String, u64>,
-    now: u64,
+    seen: &mut BTreeMap<String, Instant>,
+    now: Instant,
     is_there: impl Fn(&str) -> bool,
 ) -> BTreeSet<String> {
     let patient: Vec<(&String, u64)> = state.patient().collect();
@@ -53,7 +54,7 @@ fn missed(
         let at = seen.entry(name.clone()).or_insert(now);
         if is_there(name) {
             *at = now;
-        } else if now.saturating_sub(*at) >= seconds {
+        } else if now.saturating_duration_since(*at) >= Duration::from_secs(seconds) {
             missed.insert(name.clone());
         }
     }
@@ -61,9 +62,10 @@ fn missed(
 }
 
 /// Other servers may see them: then they report.
-async fn gone(server: &Server, mut missed: BTreeSet<String>, now: u64) -> Result<(), Refusal> {
+async fn gone(server: &Server, mut missed: BTreeSet<String>) -> Result<(), Refusal> {
     let reports = server.reports.all().await?;
     let state = server.log.state();
+    let now = clock::now();
     for (name, seconds) in state.patient() {
         let reported = reports.get(name).map(|report| report.received_ms / 1000);
         if reported.is_some_and(|at| now.saturating_sub(at) < seconds) {
@@ -78,7 +80,9 @@ async fn gone(server: &Server, mut missed: BTreeSet<String>, now: u64) -> Result
         "unseen for as long as their role allows: {}",
         names.join(", ")
     );
-    let decide = move |state: &State| Ok((state.lose(&missed, now), ()));
+    let leases = server.leases.clone();
+    let age = move |slot: &Slot| leases.age(slot);
+    let decide = move |state: &State| Ok((state.lose(&missed, &age), ()));
     server.log.commit(BY, decide).await
 }
 

@@ -2,26 +2,17 @@
 //! and the next when all who live have made of the last what they had to.
 
 use super::event::Event;
+use super::fleet::Revision;
 use super::{Misfit, Node, State};
 use crate::refusal::Refusal;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-
-/// What a machine has made of itself: with nothing failed, and nothing held but what waits for a cohort.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Settled {
-    /// The sequence of the release.
-    pub sequence: u64,
-    /// The number of its view of the fleet.
-    pub view: u64,
-}
 
 impl State {
     /// A machine has made of itself what this release and this view say. Nothing happens where nobody would ask for it.
     ///
     /// # Errors
     /// Where there is no such machine, or no such release or view.
-    pub fn settle(&self, name: &str, settled: Settled) -> Result<Vec<Event>, Refusal> {
+    pub fn settle(&self, name: &str, settled: Revision) -> Result<Vec<Event>, Refusal> {
         let node = self.nodes.get(name);
         let node = node.ok_or_else(|| Refusal::Unknown(format!("node {name}")))?;
         let news = self.news(node);
@@ -207,6 +198,7 @@ mod tests {
     use super::super::tests::{NOW, began, candidate, enrol, fold, make_token, revoke, role};
     use super::super::token;
     use super::*;
+    use std::time::Duration;
 
     /// Roles `zk`, which reads itself and waits for three, and `web`, which reads zk; machines with tokens of their names.
     fn fleet(machines: &[&str]) -> State {
@@ -244,11 +236,7 @@ mod tests {
     fn settle(state: &mut State, names: &[&str]) {
         for name in names {
             let news = state.news(&state.nodes[*name]);
-            let settled = Settled {
-                sequence: news.sequence,
-                view: news.view,
-            };
-            let events = state.settle(name, settled).unwrap();
+            let events = state.settle(name, news).unwrap();
             fold(state, events);
         }
     }
@@ -310,14 +298,14 @@ mod tests {
             .collect();
         assert_eq!(patient, [("zk-a", 60), ("zk-b", 60), ("zk-c", 60)]);
         let lost = ["zk-b".to_owned(), "web-x".to_owned()].into();
-        let events = state.lose(&lost, NOW);
+        let events = state.lose(&lost, &|_| Duration::ZERO);
         fold(&mut state, events);
         assert_eq!(
             members(&state),
             ["1 zk-a", "3 zk-c"],
             "even where too few are left"
         );
-        assert_eq!(state.lose(&lost, NOW), [], "twice is once");
+        assert_eq!(state.lose(&lost, &|_| Duration::ZERO), [], "twice is once");
         let events = state.find("zk-b");
         fold(&mut state, events);
         assert_eq!(members(&state).len(), 2, "the others are not level");
@@ -395,7 +383,7 @@ mod tests {
         let place = enrol(&mut state, "new", "zk-b", "other").unwrap();
         assert_eq!((place.id, place.generation), (2, 2));
         assert_eq!(members(&state), ["1 zk-a", "2 zk-b", "3 zk-c"]);
-        assert_eq!(state.nodes["zk-b"].settled, Settled::default());
+        assert_eq!(state.nodes["zk-b"].settled, Revision::default());
     }
 
     #[test]
@@ -414,11 +402,11 @@ mod tests {
         let news = state.news(&state.nodes["zk-a"]);
         for (sequence, view) in [(news.sequence + 1, 0), (1, news.view + 1), (1, u64::MAX)] {
             let refusal = state
-                .settle("zk-a", Settled { sequence, view })
+                .settle("zk-a", Revision { sequence, view })
                 .unwrap_err();
             assert!(matches!(refusal, Refusal::Invalid(_)), "{refusal}");
         }
-        assert!(state.settle("vm-9", Settled::default()).is_err());
+        assert!(state.settle("vm-9", Revision::default()).is_err());
     }
 
     #[test]

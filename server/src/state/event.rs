@@ -1,6 +1,6 @@
-//! What happened: the words of the log. A word once written is read for ever.
+//! What happened: the words of the log. A word once written is read for ever; a new one raises the log's format (`log/sealed.rs`).
 
-use super::cohort::Settled;
+use super::fleet::Revision;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::fleet::Limit;
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ pub enum Event {
         /// Its name.
         name: String,
         /// Which.
-        settled: Settled,
+        settled: Revision,
     },
     /// The others of its role are told of a machine.
     MemberAdmitted {
@@ -121,15 +121,11 @@ pub enum Event {
         name: String,
         /// Names the slot; rises with each.
         fence: u64,
-        /// Until when, seconds since 1970, unless it is kept.
-        until: u64,
     },
     /// It may for longer.
     SlotKept {
         /// Its name.
         name: String,
-        /// Until when.
-        until: u64,
     },
     /// It has done so.
     SlotGiven {

@@ -1,17 +1,21 @@
 //! What machines are told of one another, and when it is news.
 
 use super::event::{About, Event, Purpose};
+use super::slot::Slot;
 use super::token::Wanted;
 use super::{Node, State};
 use crate::refusal::Refusal;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::fleet::{FleetView, Member};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-/// What a machine is told while it watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct News {
-    /// The current release's sequence; 0 before the first.
+/// A release and a view of the fleet: what a machine is told while it watches, or has made of itself, with nothing failed, and nothing
+/// held but what waits for a cohort.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Revision {
+    /// The release's sequence; 0 before the first.
     pub sequence: u64,
     /// The number of its view of the fleet.
     pub view: u64,
@@ -19,8 +23,8 @@ pub struct News {
 
 impl State {
     /// What is news to this machine.
-    pub fn news(&self, node: &Node) -> News {
-        News {
+    pub fn news(&self, node: &Node) -> Revision {
+        Revision {
             sequence: self.sequence(),
             view: self.view_number(self.reads(&node.role)).max(node.nudged),
         }
@@ -128,10 +132,11 @@ impl State {
         nodes.filter_map(move |(name, node)| Some((name, after(&node.role)?)))
     }
 
-    /// These count no more, those of them that do.
-    pub fn lose(&self, names: &BTreeSet<String>, now: u64) -> Vec<Event> {
+    /// These count no more, those of them that do; slots are so old.
+    pub fn lose(&self, names: &BTreeSet<String>, age: &dyn Fn(&Slot) -> Duration) -> Vec<Event> {
         // Who has a slot may be at work without a line; the slot ends by itself.
-        let idle = |name: &String| !self.slots.get(name).is_some_and(|slot| slot.is_held(now));
+        let held = |slot: &Slot| slot.is_held(age(slot));
+        let idle = |name: &String| !self.slots.get(name).is_some_and(held);
         let patient = self.patient();
         let patient = patient.filter(|(name, _)| names.contains(*name) && idle(name));
         patient

@@ -1,17 +1,18 @@
 //! Laws of the state: whatever is decided folds, and what it promises stays true.
 
 use super::State;
-use super::cohort::Settled;
 use super::enrol::Machine;
 use super::event::{Event, SlotRule};
+use super::fleet::Revision;
 use super::publish::Over;
-use super::slot::{Asked, Health};
+use super::slot::{Asked, Health, Known};
 use super::tests::{NOW, about, began, candidate, fold, role};
 use super::token::Wanted;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::fleet::Limit;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// One thing that somebody does.
 #[derive(Clone, Debug)]
@@ -39,12 +40,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 }
 
 /// What is current for a machine.
-fn current(state: &State, name: &str) -> Option<Settled> {
-    let news = state.news(state.nodes.get(name)?);
-    Some(Settled {
-        sequence: news.sequence,
-        view: news.view,
-    })
+fn current(state: &State, name: &str) -> Option<Revision> {
+    Some(state.news(state.nodes.get(name)?))
 }
 
 /// What happens, or nothing where it is refused.
@@ -97,7 +94,12 @@ fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
             let name = format!("vm-{node}");
             let taken = current(state, &name).map(|of| {
                 let asked = Asked { of, leads: false };
-                state.take_slot(&name, asked, NOW, &|_| Health::Healthy)
+                let known = Known {
+                    age: &|_| Duration::ZERO,
+                    health: &|_| Health::Healthy,
+                    leads: &|_| false,
+                };
+                state.take_slot(&name, asked, known)
             });
             let taken = taken.and_then(Result::ok);
             taken.map(|(events, _)| events).unwrap_or_default()

@@ -13,11 +13,11 @@ pub mod token;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use cfg_catalog::digest::Digest;
-use cohort::Settled;
 use event::{About, Event, Published, Purpose, Record};
+use fleet::Revision;
 use serde::{Deserialize, Serialize};
 use slot::Slot;
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +90,7 @@ pub struct Node {
     pub replaced: bool,
     /// What it has made of itself, as far as anybody asks.
     #[serde(default)]
-    pub settled: Settled,
+    pub settled: Revision,
     /// When it was last to look at itself anew, though nobody came or went; as a count of events.
     #[serde(default, skip_serializing_if = "is_never")]
     pub nudged: u64,
@@ -246,7 +246,7 @@ impl State {
             about: about.clone(),
             revoked: None,
             replaced: false,
-            settled: Settled::default(),
+            settled: Revision::default(),
             nudged: 0,
         };
         self.nodes.insert(name.clone(), node);

@@ -1,21 +1,23 @@
 //! Who may disrupt what it does: so many members of a role at a time, while the others are healthy; and who leads them goes last.
 //!
 //! A slot is a lease. It ends by itself when its holder dies, who is then missing among the healthy ones. Its number, the fence, rises with
-//! each, so that a holder who was away for too long is told from the present one.
+//! each, so that a holder who was away for too long is told from the present one. How old it is each server counts for itself, from when it
+//! heard of it: clocks are set, and those of two servers differ.
 
 #[cfg(test)]
 mod tests;
 
-use super::cohort::Settled;
 use super::event::{Event, SlotRule};
+use super::fleet::Revision;
 use super::{Misfit, State};
 use crate::refusal::Refusal;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
-/// So long a slot lasts unless it is kept, in seconds.
-pub const LEASE_S: u64 = 60;
-/// For others it lasts so much longer: clocks of servers differ.
-const SLACK_S: u64 = 5;
+/// So long a slot lasts unless it is kept.
+pub const LEASE: Duration = Duration::from_secs(60);
+/// For others it lasts so much longer: another server may have heard earlier that it was kept.
+const SLACK: Duration = Duration::from_secs(5);
 /// So many reasons against a slot are told of.
 const TOLD: usize = 3;
 
@@ -24,8 +26,9 @@ const TOLD: usize = 3;
 pub struct Slot {
     /// Names it.
     pub fence: u64,
-    /// Until when it is held, seconds since 1970.
-    pub until: u64,
+    /// When it was taken, or kept for longer; as a count of events.
+    #[serde(default)]
+    pub renewed: u64,
     /// Whether it was given back by a machine that was not healthy then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
@@ -35,7 +38,7 @@ pub struct Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// The release and the view that it is made of.
-    pub of: Settled,
+    pub of: Revision,
     /// Whether the role's leader command succeeds there.
     pub leads: bool,
 }
@@ -55,6 +58,17 @@ pub enum Health {
     Away,
 }
 
+/// What is known beside the log.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// How long ago it was heard of a slot that it was taken or kept.
+    pub age: &'a dyn Fn(&Slot) -> Duration,
+    /// How another member is.
+    pub health: &'a dyn Fn(&str) -> Health,
+    /// Whether another member said lately that the role's leader command succeeds there.
+    pub leads: &'a dyn Fn(&str) -> bool,
+}
+
 /// Whether there is a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -67,9 +81,9 @@ pub enum Verdict {
 }
 
 impl Slot {
-    /// Whether it is held at this time.
-    pub fn is_held(&self, now: u64) -> bool {
-        !self.failed && now < self.until + SLACK_S
+    /// Whether it is held, being so old.
+    pub fn is_held(&self, age: Duration) -> bool {
+        !self.failed && age < LEASE + SLACK
     }
 }
 
@@ -83,21 +97,14 @@ impl State {
         self.slot_rule(role).is_some_and(|rule| rule.leader)
     }
 
-    /// Whether there is a slot for this machine; `health` says how each other member is.
+    /// Whether there is a slot for this machine.
     ///
     /// # Errors
     /// Where there is no such machine, or its role has no slots.
-    pub fn slot_for(
-        &self,
-        name: &str,
-        asked: Asked,
-        now: u64,
-        health: &dyn Fn(&str) -> Health,
-    ) -> Result<Verdict, Refusal> {
+    pub fn slot_for(&self, name: &str, asked: Asked, known: Known<'_>) -> Result<Verdict, Refusal> {
         let node = self.nodes.get(name);
         let node = node.ok_or_else(|| Refusal::Unknown(format!("node {name}")))?;
-        let news = self.news(node);
-        if (asked.of.sequence, asked.of.view) != (news.sequence, news.view) {
+        if asked.of != self.news(node) {
             let why = "there is a newer release, or a newer view of the fleet";
             return Ok(Verdict::Not(why.into()));
         }
@@ -112,7 +119,7 @@ impl State {
         let leave = members.len() > self.cohort(&node.role);
         let leaves = |other: &str| leave && self.is_shut_out(other);
         for other in others.clone().filter(|other| !leaves(other)) {
-            match self.unavailable(other, now, health) {
+            match self.unavailable(other, known) {
                 Ok(true) => unclear += 1,
                 Ok(false) => {}
                 Err(why) => against.push(format!("{other} {why}")),
@@ -129,8 +136,9 @@ impl State {
         if against.len() + unclear >= limit {
             return Ok(Verdict::Unclear);
         }
-        let mut waits_for =
-            others.filter(|other| rule.leader && asked.leads && self.is_behind(other));
+        // Two who lead would wait for each other for ever: whichever asks goes, when all the others are through.
+        let comes_first = |other: &str| self.is_behind(other) && !(known.leads)(other);
+        let mut waits_for = others.filter(|other| rule.leader && asked.leads && comes_first(other));
         Ok(match waits_for.next() {
             Some(behind) => {
                 let why = format!("the leader goes last, and {behind} has not come so far");
@@ -142,12 +150,7 @@ impl State {
 
     /// Why a member does not count as one that does its work; else whether that is not clear yet. Who is new must have made of itself what it
     /// can before the others go: with it they are as many as they are told.
-    fn unavailable(
-        &self,
-        name: &str,
-        now: u64,
-        health: &dyn Fn(&str) -> Health,
-    ) -> Result<bool, &'static str> {
+    fn unavailable(&self, name: &str, known: Known<'_>) -> Result<bool, &'static str> {
         if self.gone.contains(name) {
             return Ok(false);
         }
@@ -158,13 +161,13 @@ impl State {
             (Some(node), _) if node.revoked.is_some() && node.replaced => Err("is to be replaced"),
             (node, _) if node.is_none_or(|node| node.revoked.is_some()) => Err("is revoked"),
             (_, Some(slot)) if slot.failed => Err("was not healthy after its last change"),
-            (_, Some(slot)) if slot.is_held(now) => Err("has the slot"),
-            _ => match health(name) {
+            (_, Some(slot)) if slot.is_held((known.age)(slot)) => Err("has the slot"),
+            _ => match (known.health)(name) {
                 Health::Unclear => Ok(true),
                 Health::Healthy => Ok(false),
                 Health::Unhealthy => Err("is not healthy"),
                 Health::Silent => Err("does not say whether it is healthy"),
-                Health::Away => Err("is not connected"),
+                Health::Away => Err("is not connected to this server"),
             },
         }
     }
@@ -186,16 +189,14 @@ impl State {
         &self,
         name: &str,
         asked: Asked,
-        now: u64,
-        health: &dyn Fn(&str) -> Health,
+        known: Known<'_>,
     ) -> Result<(Vec<Event>, Result<u64, String>), Refusal> {
-        match self.slot_for(name, asked, now, health)? {
+        match self.slot_for(name, asked, known)? {
             Verdict::Free => {
                 let fence = self.events + 1;
                 let taken = Event::SlotTaken {
                     name: name.to_owned(),
                     fence,
-                    until: now + LEASE_S,
                 };
                 Ok((vec![taken], Ok(fence)))
             }
@@ -211,20 +212,19 @@ impl State {
     ///
     /// # Errors
     /// Where it has it no more.
-    pub fn keep_slot(&self, name: &str, fence: u64, now: u64) -> Result<Vec<Event>, Refusal> {
-        match self.slots.get(name) {
+    pub fn keep_slot(
+        &self,
+        name: &str,
+        fence: u64,
+        age: &dyn Fn(&Slot) -> Duration,
+    ) -> Result<Vec<Event>, Refusal> {
+        let slot = self.slots.get(name);
+        match slot.filter(|slot| slot.fence == fence && !slot.failed) {
             // It lasts long enough, and the log need not have a word of it.
-            Some(slot)
-                if slot.fence == fence && !slot.failed && now + LEASE_S * 3 / 4 < slot.until =>
-            {
-                Ok(Vec::new())
-            }
-            Some(slot) if slot.fence == fence && !slot.failed && now < slot.until => {
-                Ok(vec![Event::SlotKept {
-                    name: name.to_owned(),
-                    until: now + LEASE_S,
-                }])
-            }
+            Some(slot) if age(slot) < LEASE / 4 => Ok(Vec::new()),
+            Some(slot) if age(slot) < LEASE => Ok(vec![Event::SlotKept {
+                name: name.to_owned(),
+            }]),
             _ => Err(Refusal::SlotLost(fence)),
         }
     }
@@ -261,16 +261,19 @@ impl State {
 
     pub(super) fn fold_slot(&mut self, event: &Event) -> Result<(), Misfit> {
         match event {
-            Event::SlotTaken { name, fence, until } => {
+            Event::SlotTaken { name, fence } => {
                 self.node_mut(name)?;
                 let slot = Slot {
                     fence: *fence,
-                    until: *until,
+                    renewed: self.events,
                     failed: false,
                 };
                 self.slots.insert(name.clone(), slot);
             }
-            Event::SlotKept { name, until } => self.slot_mut(name)?.until = *until,
+            Event::SlotKept { name } => {
+                let now = self.events;
+                self.slot_mut(name)?.renewed = now;
+            }
             Event::SlotGiven {
                 name,
                 healthy: true,

@@ -10,7 +10,7 @@ use crate::refusal::Refusal;
 use cfg_catalog::digest::Digest;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) const NOW: u64 = 1_000_000;
+pub(crate) const NOW: u64 = 1_000_000;
 
 fn fold_alone(state: &mut State, events: Vec<Event>) {
     for event in events {
@@ -24,7 +24,7 @@ fn fold_alone(state: &mut State, events: Vec<Event>) {
 }
 
 /// What happened, and whoever comes and goes on account of it, as the log has it.
-pub(super) fn fold(state: &mut State, events: Vec<Event>) {
+pub(crate) fn fold(state: &mut State, events: Vec<Event>) {
     fold_alone(state, events);
     loop {
         let steps = state.steps();
@@ -35,7 +35,7 @@ pub(super) fn fold(state: &mut State, events: Vec<Event>) {
     }
 }
 
-pub(super) fn began() -> State {
+pub(crate) fn began() -> State {
     let mut state = State::default();
     let event = Event::Initialised {
         fleet: "f".into(),
@@ -45,7 +45,7 @@ pub(super) fn began() -> State {
     state
 }
 
-pub(super) fn make_token(state: &mut State, text: &str, purpose: Purpose, uses: u32, ttl_s: u64) {
+pub(crate) fn make_token(state: &mut State, text: &str, purpose: Purpose, uses: u32, ttl_s: u64) {
     let wanted = Wanted {
         purpose,
         uses,
@@ -55,11 +55,11 @@ pub(super) fn make_token(state: &mut State, text: &str, purpose: Purpose, uses: 
     fold(state, events);
 }
 
-pub(super) fn role(name: &str) -> Purpose {
+pub(crate) fn role(name: &str) -> Purpose {
     Purpose::Role(name.into())
 }
 
-pub(super) fn about(address: &str) -> About {
+pub(crate) fn about(address: &str) -> About {
     About {
         address: address.into(),
         os: "debian".into(),
@@ -75,7 +75,7 @@ fn address(name: &str) -> String {
     format!("fd00::{}", &digest[..4])
 }
 
-fn machine(token: &str, name: &str, key: &str) -> Machine {
+pub(crate) fn machine(token: &str, name: &str, key: &str) -> Machine {
     Machine {
         token: token::hash(token),
         name: name.into(),
@@ -84,7 +84,7 @@ fn machine(token: &str, name: &str, key: &str) -> Machine {
     }
 }
 
-pub(super) fn enrol(
+pub(crate) fn enrol(
     state: &mut State,
     token: &str,
     name: &str,
@@ -95,12 +95,12 @@ pub(super) fn enrol(
     Ok(place)
 }
 
-pub(super) fn revoke(state: &mut State, name: &str) {
+pub(crate) fn revoke(state: &mut State, name: &str) {
     let events = state.revoke_node(name).unwrap();
     fold(state, events);
 }
 
-pub(super) fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) -> Candidate {
+pub(crate) fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) -> Candidate {
     let reads = reads.iter().map(|(role, reads)| {
         let reads = reads.iter().map(|role| (*role).to_owned()).collect();
         ((*role).to_owned(), reads)
@@ -113,44 +113,6 @@ pub(super) fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) ->
         gone_after: BTreeMap::new(),
         over,
     }
-}
-
-#[test]
-fn tokens_open_one_door_for_a_while() {
-    let mut state = began();
-    make_token(&mut state, "zk", role("zk"), 1, 60);
-    make_token(&mut state, "desk", Purpose::Operator, 1, 60);
-    make_token(&mut state, "gone", role("zk"), 1, 60);
-    let gone = token::id(&token::hash("gone"));
-    let events = state.revoke_token(&gone).unwrap();
-    fold(&mut state, events);
-    assert_eq!(state.revoke_token(&gone).unwrap(), [], "twice is once");
-
-    let says = |token: &str, now: u64| {
-        let refusal = state.enrol(&machine(token, "vm-1", "k"), now);
-        refusal.map(|_| ()).map_err(|refusal| refusal.to_string())
-    };
-    let id = |text: &str| token::id(&token::hash(text));
-    assert_eq!(says("zk", NOW + 59), Ok(()));
-    for (token, now, words) in [
-        ("zk", NOW + 60, format!("token {} has expired", id("zk"))),
-        ("zq", NOW, "the token is unknown".into()),
-        ("gone", NOW, format!("token {} was revoked", id("gone"))),
-        ("desk", NOW, "is for operators, not for machines".into()),
-    ] {
-        let says = says(token, now).unwrap_err();
-        assert!(says.contains(&words), "{words}: {says}");
-    }
-    let person = Person {
-        token: token::hash("zk"),
-        name: "alice".into(),
-        key: Digest::of(b"k"),
-    };
-    let says = state.enrol_operator(&person, NOW).unwrap_err().to_string();
-    assert!(
-        says.contains("is for machines of role zk, not for operators"),
-        "{says}"
-    );
 }
 
 #[test]
@@ -355,51 +317,6 @@ fn a_publish_follows_what_was_seen() {
 }
 
 #[test]
-fn tokens_name_roles_that_there_are() {
-    let mut state = began();
-    let wanted = Wanted {
-        purpose: role("wbe"),
-        uses: 1,
-        ttl_s: 60,
-    };
-    assert!(
-        state.create_token(Digest::of(b"t"), &wanted, NOW).is_ok(),
-        "nothing is published"
-    );
-    let candidate = candidate("r1", &[("web", &[]), ("zk", &[])], Over::Anything);
-    let (events, _) = state.publish(&candidate).unwrap();
-    fold(&mut state, events);
-    let says = state
-        .create_token(Digest::of(b"t"), &wanted, NOW)
-        .unwrap_err();
-    assert!(
-        says.to_string().contains("no role \"wbe\"; it has web, zk"),
-        "{says}"
-    );
-}
-
-#[test]
-fn long_expired_tokens_are_forgotten() {
-    let mut state = began();
-    make_token(&mut state, "old", role("zk"), 1, 60);
-    let later = Record {
-        at: NOW + 60 + token::REMEMBERED_S,
-        by: "test".into(),
-        event: Event::TokenCreated {
-            hash: token::hash("new"),
-            purpose: role("zk"),
-            uses: 1,
-            expires: u64::MAX / 2,
-        },
-    };
-    state.fold(&later).unwrap();
-    assert_eq!(
-        state.tokens.keys().collect::<Vec<_>>(),
-        [&token::hash("new")]
-    );
-}
-
-#[test]
 fn what_cannot_have_happened() {
     let state = began();
     for event in [
@@ -495,8 +412,8 @@ fn every_later_word_of_the_log_is_read_again() {
         r#"{"at":1,"by":"cfg-server","event":"member_joined","name":"vm-1"}"#,
         r#"{"at":1,"by":"cfg-server","event":"node_gone","name":"vm-1"}"#,
         r#"{"at":1,"by":"node vm-1","event":"node_back","name":"vm-1"}"#,
-        r#"{"at":1,"by":"node vm-1","event":"slot_taken","name":"vm-1","fence":7,"until":61}"#,
-        r#"{"at":1,"by":"node vm-1","event":"slot_kept","name":"vm-1","until":81}"#,
+        r#"{"at":1,"by":"node vm-1","event":"slot_taken","name":"vm-1","fence":7}"#,
+        r#"{"at":1,"by":"node vm-1","event":"slot_kept","name":"vm-1"}"#,
         r#"{"at":1,"by":"node vm-1","event":"slot_given","name":"vm-1","healthy":false}"#,
         r#"{"at":1,"by":"node vm-1","event":"slot_waived","name":"vm-1","why":"fire"}"#,
     ] {

@@ -1,5 +1,8 @@
 //! Tokens: 160 random bits, shown once, kept as a hash, bound to a purpose, counted, expiring.
 
+#[cfg(test)]
+mod tests;
+
 use super::State;
 use super::event::{Event, Purpose};
 use super::name;

@@ -2,8 +2,9 @@
 
 use cfg_catalog::digest::Digest;
 use cfg_catalog::fleet::Limit;
-use cfg_catalog::release::part::{Blob, Part, SlotsDeclared};
+use cfg_catalog::release::part::{Blob, Key, Part, SlotsDeclared};
 use cfg_catalog::release::{FORMAT, Manifest, nodes};
+use cfg_catalog::resource::Place;
 use cfg_wire::{NodeLayers, PublishRequest};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,23 @@ impl Release {
             leader: None,
         });
         self
+    }
+
+    /// And who leads them goes last.
+    pub fn with_leader(self, role: &str) -> Self {
+        let mut release = self.with_slots(role);
+        let declared = release.roles.get_mut(role).expect("the role is in it");
+        let slots = declared.slots.as_mut().expect("it has some");
+        slots.leader = Some(Key {
+            value: "true".into(),
+            place: Place {
+                role: role.into(),
+                file: "role.toml".into(),
+                line: 1,
+                column: 1,
+            },
+        });
+        release
     }
 
     /// With a layer for a node.

@@ -32,21 +32,37 @@ async fn three() -> (Place, World, [Machine; 3]) {
 
 /// It watches, and says whenever it is asked that it is healthy, or not.
 async fn says(machine: &Machine, healthy: bool) -> JoinHandle<()> {
+    says_after(machine, healthy, Duration::ZERO).await
+}
+
+/// The same of one whose health takes so long to be found out. Who asked meanwhile is the last one's business.
+async fn says_after(machine: &Machine, healthy: bool, time: Duration) -> JoinHandle<()> {
     let mut stream = machine.watches().await.expect("it watches");
     let mut agents = machine.agents.clone();
+    let (asks, mut asked) = tokio::sync::watch::channel(0);
     tokio::spawn(async move {
-        let mut answered = 0;
-        while let Ok(Some(news)) = stream.message().await {
-            if news.probe > answered {
-                answered = news.probe;
-                let probe = news.probe;
+        let hears = async move {
+            while let Ok(Some(news)) = stream.message().await {
+                asks.send_if_modified(|last| std::mem::replace(last, news.probe) != news.probe);
+            }
+        };
+        let answers = async move {
+            while asked.changed().await.is_ok() {
+                let probe = *asked.borrow_and_update();
+                tokio::time::sleep(time).await;
                 agents.health(HealthRequest { probe, healthy }).await.ok();
             }
-        }
+        };
+        tokio::join!(hears, answers);
     })
 }
 
 async fn takes(machine: &Machine) -> TakeSlotReply {
+    asks(machine, false).await
+}
+
+/// The same; it says whether it leads.
+async fn asks(machine: &Machine, leads: bool) -> TakeSlotReply {
     let told = machine.assignment().await.expect("its role");
     let view: FleetView = serde_json::from_slice(&told.view).expect("a view");
     let envelope: cfg_catalog::release::Envelope =
@@ -54,7 +70,7 @@ async fn takes(machine: &Machine) -> TakeSlotReply {
     let request = TakeSlotRequest {
         sequence: envelope.sequence,
         view: view.number,
-        leads: false,
+        leads,
     };
     let taken = machine.agents.clone().take_slot(request).await;
     taken.expect("an answer").into_inner()
@@ -76,7 +92,7 @@ async fn one_goes_while_the_others_say_that_they_are_healthy() {
     let (_place, world, [first, second, third]) = three().await;
     assert_eq!(
         takes(&first).await.refused,
-        "zk-2 is not connected, zk-3 is not connected"
+        "zk-2 is not connected to this server, zk-3 is not connected to this server"
     );
     let lines = [
         says(&first, true).await,
@@ -134,6 +150,63 @@ async fn nobody_goes_while_another_is_not_healthy_or_does_not_say() {
     let _silent = third.watches().await.expect("it watches");
     let why = "zk-3 does not say whether it is healthy";
     assert_eq!(takes(&first).await.refused, why);
+}
+
+/// Who asks each second has everybody asked anew.
+#[tokio::test]
+async fn a_slow_answer_counts_for_who_asked_for_it_while_others_ask() {
+    let (_place, world, [first, second, third]) = three().await;
+    let release = Release::of(&["zk"], 2).with_leader("zk");
+    world.desk.publish(&release).await;
+    let slow = Duration::from_secs(3);
+    let _lines = [
+        says(&first, true).await,
+        says(&second, true).await,
+        says_after(&third, true, slow).await,
+    ];
+    // The leader has to wait, and cannot know before it has asked.
+    let others = tokio::spawn(async move {
+        let mut calls = tokio::task::JoinSet::new();
+        loop {
+            let second = second.clone();
+            calls.spawn(async move { asks(&second, true).await });
+            tokio::time::sleep(Duration::from_millis(1050)).await;
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(takes(&first).await.refused, "");
+    others.abort();
+}
+
+#[tokio::test]
+async fn two_who_lead_do_not_wait_for_each_other() {
+    let (_place, world, [first, second, third]) = three().await;
+    let release = Release::of(&["zk"], 2).with_leader("zk");
+    world.desk.publish(&release).await;
+    let _lines = [
+        says(&first, true).await,
+        says(&second, true).await,
+        says(&third, true).await,
+    ];
+    let waits = |name: &str| format!("the leader goes last, and {name} has not come so far");
+    for machine in [&second, &third] {
+        assert_eq!(asks(machine, true).await.refused, waits("zk-1"));
+    }
+    first.settles().await;
+    let taken = asks(&second, true).await;
+    assert_eq!(taken.refused, "");
+    assert_eq!(asks(&third, true).await.refused, "zk-2 has the slot");
+    gives(&second, taken.fence, true)
+        .await
+        .expect("it gives it back");
+    // It leads no more, and is behind: the other one waits.
+    let again = asks(&second, false).await;
+    gives(&second, again.fence, true)
+        .await
+        .expect("it gives it back");
+    assert_eq!(asks(&third, true).await.refused, waits("zk-2"));
+    second.settles().await;
+    assert_eq!(asks(&third, true).await.refused, "");
 }
 
 #[tokio::test]
@@ -206,13 +279,62 @@ async fn a_run_without_a_slot_is_on_record() {
         .report(request)
         .await
         .expect("it is taken");
-    logged::expect(&["WARN", "node zk-1 took no slot: the rack\u{fffd} burns"]).await;
+    logged::expect(&[
+        "WARN",
+        "node zk-1 at ",
+        " took no slot: the rack\\u{1b} burns",
+    ])
+    .await;
     let nodes = world.desk.fleet().await.nodes;
     let why = nodes
         .into_iter()
         .find(|node| node.name == "zk-1")
         .map(|node| node.why);
     assert_eq!(why.as_deref(), Some("exit status 1"));
+}
+
+#[tokio::test]
+async fn no_member_fills_the_log() {
+    let (_place, world, [first, second, third]) = three().await;
+    let _lines = [says(&second, true).await, says(&third, true).await];
+    let events = || world.running.server.log.state().events;
+    for _ in 0..6 {
+        let taken = takes(&first).await;
+        assert_eq!(taken.refused, "");
+        gives(&first, taken.fence, true).await.expect("it is given");
+    }
+    let before = events();
+    let why = "this machine took too many slots, and has to wait until a minute is over";
+    for _ in 0..30 {
+        assert_eq!(takes(&first).await.refused, why);
+    }
+    assert_eq!(events(), before);
+    logged::expect(&["WARN", "refused node zk-1 at ", why]).await;
+
+    // A report that comes twice is one. More of them in a minute than any person makes are not taken.
+    let without = |why: String| {
+        let document = format!(r#"{{"result": "applied", "without_slot": "{why}"}}"#).into_bytes();
+        let mut agents = second.agents.clone();
+        async move { agents.report(ReportRequest { document }).await }
+    };
+    for (why, kept) in [("a", 1), ("a", 0), ("b", 1), ("a", 0)] {
+        let before = events();
+        without(why.into()).await.expect("it is taken");
+        assert_eq!(events() - before, kept, "{why}");
+    }
+    let before = events();
+    for at in 0..30 {
+        let taken = without(at.to_string()).await;
+        assert_eq!(taken.is_ok(), at < 4, "{at}: {taken:?}");
+    }
+    assert_eq!(events() - before, 4);
+    // Another has its own turns.
+    assert_eq!(
+        takes(&second).await.refused,
+        "zk-1 is not connected to this server"
+    );
+    let _line = says(&first, true).await;
+    assert_eq!(takes(&second).await.refused, "");
 }
 
 #[tokio::test]

@@ -18,7 +18,15 @@ fn steers(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
         )
 }
 
@@ -35,6 +43,8 @@ mod tests {
             ("\u{9b}2J", "\\u{9b}2J"),
             ("gpj.\u{202e}exe", "gpj.\\u{202e}exe"),
             ("\u{7f}", "\\u{7f}"),
+            ("a\u{61c}b\u{ad}", "a\\u{61c}b\\u{ad}"),
+            ("a\u{e0041}", "a\\u{e0041}"),
         ] {
             assert_eq!(escape(text), shown);
         }

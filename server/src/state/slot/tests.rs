@@ -2,8 +2,13 @@
 
 use super::*;
 use crate::state::publish::Over;
-use crate::state::tests::{NOW, began, candidate, enrol, fold, make_token, revoke, role};
+use crate::state::tests::{began, candidate, enrol, fold, make_token, revoke, role};
 use cfg_catalog::fleet::Limit;
+
+/// The age of slots that were taken just now.
+const NEW: Duration = Duration::ZERO;
+/// And of those that ended.
+const OVER: Duration = Duration::from_secs(1000);
 
 /// Members of zk, which reads itself and lets so many be disrupted, all level.
 fn fleet(machines: &[&str], limit: Limit) -> State {
@@ -34,36 +39,45 @@ fn settle(state: &mut State, name: &str) {
 }
 
 fn asked(state: &State, name: &str) -> Asked {
-    let news = state.news(&state.nodes[name]);
     Asked {
-        of: Settled {
-            sequence: news.sequence,
-            view: news.view,
-        },
+        of: state.news(&state.nodes[name]),
         leads: false,
     }
 }
 
-/// It takes a slot at this time, with all others healthy but one.
+/// It takes a slot when all that there are are so old, with all others healthy but one.
 fn takes(
     state: &mut State,
     name: &str,
-    now: u64,
+    age: Duration,
     but: Option<(&str, Health)>,
 ) -> Result<u64, String> {
     let health = |other: &str| match but {
         Some((name, health)) if name == other => health,
         _ => Health::Healthy,
     };
-    let (events, taken) = state
-        .take_slot(name, asked(state, name), now, &health)
-        .unwrap();
+    let known = Known {
+        age: &|_| age,
+        health: &health,
+        leads: &|_| false,
+    };
+    let (events, taken) = state.take_slot(name, asked(state, name), known).unwrap();
     fold(state, events);
     taken
 }
 
-fn refused(state: &mut State, name: &str, now: u64, why: &str) {
-    assert_eq!(takes(state, name, now, None), Err(why.to_owned()));
+fn refused(state: &mut State, name: &str, age: Duration, why: &str) {
+    assert_eq!(takes(state, name, age, None), Err(why.to_owned()));
+}
+
+/// The verdict on new slots, with all others like this.
+fn verdict(state: &State, name: &str, asked: Asked, health: Health) -> Verdict {
+    let known = Known {
+        age: &|_| NEW,
+        health: &|_| health,
+        leads: &|_| false,
+    };
+    state.slot_for(name, asked, known).unwrap()
 }
 
 #[test]
@@ -72,66 +86,65 @@ fn one_at_a_time_while_the_others_are_healthy() {
     for (health, why) in [
         (Health::Unhealthy, "b is not healthy"),
         (Health::Silent, "b does not say whether it is healthy"),
-        (Health::Away, "b is not connected"),
+        (Health::Away, "b is not connected to this server"),
         (
             Health::Unclear,
             "not all others have said yet whether they are healthy",
         ),
     ] {
         assert_eq!(
-            takes(&mut state, "a", NOW, Some(("b", health))),
+            takes(&mut state, "a", NEW, Some(("b", health))),
             Err(why.to_owned())
         );
     }
     // How it is itself is its own affair.
-    let fence = takes(&mut state, "a", NOW, Some(("a", Health::Unhealthy))).unwrap();
-    refused(&mut state, "b", NOW, "a has the slot");
+    let fence = takes(&mut state, "a", NEW, Some(("a", Health::Unhealthy))).unwrap();
+    refused(&mut state, "b", NEW, "a has the slot");
     let events = state.give_slot("a", fence, true).unwrap();
     fold(&mut state, events);
-    let next = takes(&mut state, "b", NOW, None).unwrap();
+    let next = takes(&mut state, "b", NEW, None).unwrap();
     assert!(next > fence, "{next} follows {fence}");
     revoke(&mut state, "b");
-    refused(&mut state, "a", NOW, "b is revoked");
+    refused(&mut state, "a", NEW, "b is revoked");
 }
 
 #[test]
 fn a_slot_ends_by_itself_unless_it_is_kept() {
     let mut state = fleet(&["a", "b", "c"], Limit::Count(1));
-    let fence = takes(&mut state, "a", NOW, None).unwrap();
-    let events = state.keep_slot("a", fence, NOW + LEASE_S - 1).unwrap();
+    let fence = takes(&mut state, "a", NEW, None).unwrap();
+    let keeps = |state: &State, fence: u64, age: Duration| state.keep_slot("a", fence, &|_| age);
+    let second = Duration::from_secs(1);
+    assert_eq!(keeps(&state, fence, NEW).unwrap(), [], "it lasts");
+    let events = keeps(&state, fence, LEASE - second).unwrap();
     fold(&mut state, events);
-    let end = NOW + 2 * LEASE_S - 1;
-    assert!(state.keep_slot("a", fence, end - 1).is_ok());
-    assert!(state.keep_slot("a", fence, end).is_err(), "too late");
-    refused(&mut state, "b", end, "a has the slot");
-    let later = takes(&mut state, "b", end + SLACK_S, None).unwrap();
+    assert_eq!(state.slots["a"].renewed, state.events);
+    assert!(keeps(&state, fence, LEASE).is_err(), "too late");
+    refused(&mut state, "b", LEASE, "a has the slot");
+    let later = takes(&mut state, "b", LEASE + SLACK, None).unwrap();
     // The first one comes back, and has nothing to keep and nothing to lose.
-    assert!(state.keep_slot("a", fence, end + SLACK_S).is_err());
-    assert!(
-        state.keep_slot("a", later, end + SLACK_S).is_err(),
-        "another's"
-    );
+    assert!(keeps(&state, fence, LEASE + SLACK).is_err());
+    assert!(keeps(&state, later, NEW).is_err(), "another's");
     assert!(state.give_slot("b", fence, true).is_err(), "another's");
 }
 
 #[test]
 fn who_is_not_healthy_after_it_stops_the_wave() {
     let mut state = fleet(&["a", "b", "c"], Limit::Count(1));
-    let fence = takes(&mut state, "a", NOW, None).unwrap();
+    let fence = takes(&mut state, "a", NEW, None).unwrap();
     let events = state.give_slot("a", fence, false).unwrap();
     fold(&mut state, events);
     refused(
         &mut state,
         "b",
-        NOW + 1000,
+        OVER,
         "a was not healthy after its last change",
     );
     assert!(state.give_slot("a", fence, true).is_err(), "it was given");
     let mut again = state.clone();
-    takes(&mut again, "a", NOW, None).unwrap();
+    takes(&mut again, "a", NEW, None).unwrap();
     // It settles at what it had settled at before: that is news now.
     settle(&mut state, "a");
-    takes(&mut state, "b", NOW + 1000, None).unwrap();
+    takes(&mut state, "b", OVER, None).unwrap();
     let of = asked(&state, "a").of;
     assert_eq!(state.settle("a", of).unwrap(), [], "twice is once");
 }
@@ -149,9 +162,7 @@ fn the_leader_goes_last() {
             leads: true,
             ..asked(state, "c")
         };
-        state
-            .slot_for("c", asked, NOW, &|_| Health::Healthy)
-            .unwrap()
+        verdict(state, "c", asked, Health::Healthy)
     };
     let waits = |name: &str| {
         Verdict::Not(format!(
@@ -170,17 +181,17 @@ fn a_slot_is_for_what_is_current() {
     let state = fleet(&["a", "b", "c"], Limit::Count(1));
     let now = asked(&state, "a");
     for of in [
-        Settled {
+        Revision {
             sequence: 0,
             ..now.of
         },
-        Settled {
+        Revision {
             view: now.of.view - 1,
             ..now.of
         },
     ] {
-        let verdict = state.slot_for("a", Asked { of, ..now }, NOW, &|_| Health::Healthy);
-        assert!(matches!(verdict.unwrap(), Verdict::Not(why) if why.contains("newer")));
+        let verdict = verdict(&state, "a", Asked { of, ..now }, Health::Healthy);
+        assert!(matches!(verdict, Verdict::Not(why) if why.contains("newer")));
     }
 }
 
@@ -188,15 +199,13 @@ fn a_slot_is_for_what_is_current() {
 fn some_of_many() {
     let machines = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     let mut state = fleet(&machines, Limit::Percent(20));
-    takes(&mut state, "a", NOW, None).unwrap();
-    let one = state
-        .slot_for("c", asked(&state, "c"), NOW, &|_| Health::Unclear)
-        .unwrap();
+    takes(&mut state, "a", NEW, None).unwrap();
+    let of = asked(&state, "c");
+    let one = verdict(&state, "c", of, Health::Unclear);
     assert_eq!(one, Verdict::Unclear);
-    takes(&mut state, "b", NOW, None).unwrap();
-    refused(&mut state, "c", NOW, "a has the slot, b has the slot");
-    let all = |_: &str| Health::Unhealthy;
-    let verdict = state.slot_for("c", asked(&state, "c"), NOW, &all).unwrap();
+    takes(&mut state, "b", NEW, None).unwrap();
+    refused(&mut state, "c", NEW, "a has the slot, b has the slot");
+    let verdict = verdict(&state, "c", of, Health::Unhealthy);
     let Verdict::Not(why) = verdict else {
         panic!("{verdict:?}")
     };
@@ -210,27 +219,30 @@ fn who_is_new_joins_first_and_who_is_gone_is_no_loss() {
     enrol(&mut state, "d", "d", "d").unwrap();
     settle(&mut state, "d");
     assert!(state.joining.contains("d"));
-    refused(&mut state, "a", NOW, "d is new, and joins first");
+    refused(&mut state, "a", NEW, "d is new, and joins first");
     settle(&mut state, "d");
     assert!(state.joining.contains("d"), "the others do not know it");
     let sick = Some(("d", Health::Unhealthy));
     assert_eq!(
-        takes(&mut state, "a", NOW, sick),
+        takes(&mut state, "a", NEW, sick),
         Err("d is not healthy".into())
     );
-    takes(&mut state, "a", NOW, None).unwrap();
+    takes(&mut state, "a", NEW, None).unwrap();
     let mut gone = fleet(&["a", "b", "c"], Limit::Count(1));
     gone.gone.insert("b".into());
-    takes(&mut gone, "a", NOW, Some(("b", Health::Away))).unwrap();
+    takes(&mut gone, "a", NEW, Some(("b", Health::Away))).unwrap();
 }
 
 #[test]
 fn a_role_without_slots_gives_none() {
     let mut state = fleet(&["a"], Limit::Count(1));
     state.release.as_mut().unwrap().slots.clear();
-    let refusal = state
-        .slot_for("a", asked(&state, "a"), NOW, &|_| Health::Healthy)
-        .unwrap_err();
+    let known = Known {
+        age: &|_| NEW,
+        health: &|_| Health::Healthy,
+        leads: &|_| false,
+    };
+    let refusal = state.slot_for("a", asked(&state, "a"), known).unwrap_err();
     assert!(
         refusal.to_string().contains("has no max_unavailable"),
         "{refusal}"
