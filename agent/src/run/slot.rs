@@ -139,7 +139,7 @@ impl Licence {
 
     /// Why these changes of a turn may not be made now; none where they may.
     pub(super) fn forbids(&self, id: &ResourceId, changes: &[Change]) -> Option<&'static str> {
-        let disrupts = changes.iter().any(|change| change.action.disrupts());
+        let disrupts = changes.iter().any(Change::disrupts);
         match self {
             Licence::Harmless if disrupts => {
                 Some("it needs a slot, which was not known when the run began")
