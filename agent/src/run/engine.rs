@@ -227,7 +227,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         if let Some(before) = both.find_map(|id| self.withheld.get(id)) {
             return Some(before.clone());
         }
-        if needed.iter().any(|change| change.action.disrupts()) {
+        if needed.iter().any(|change| change.disrupts()) {
             self.look_whether_well();
         }
         self.licence.forbids(&step.resource, needed)

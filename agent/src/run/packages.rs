@@ -40,7 +40,7 @@ impl<'a, H: Hand> Engine<'a, H> {
     /// Those of these that may move, with all that they need on this machine, where a slot is needed: a mirror may be slower than a
     /// slot is lost, and once apt has begun nothing stops it.
     fn fetched(&mut self, mut tasks: Vec<Task<'a>>) -> Result<Vec<Task<'a>>, Trouble> {
-        let disrupts = |task: &Task<'_>| task.due.iter().any(|due| due.change.action.disrupts());
+        let disrupts = |task: &Task<'_>| task.due.iter().any(|due| due.change.disrupts());
         if !self.licence.may_be_lost() || !tasks.iter().any(disrupts) {
             return Ok(tasks);
         }

@@ -181,7 +181,7 @@ impl Licence {
 
     /// Why these changes of a turn may not be made now; none where they may.
     pub(super) fn forbids(&self, id: &ResourceId, changes: &[Change]) -> Option<String> {
-        let disrupts = changes.iter().any(|change| change.action.disrupts());
+        let disrupts = changes.iter().any(Change::disrupts);
         match self {
             Licence::Harmless(why) if disrupts => Some(why.clone()),
             Licence::Slot(taken) if disrupts || taken.with.contains(id) => {

@@ -215,6 +215,13 @@ pub(crate) fn renews(change: &Change) -> bool {
     by.is_some_and(|by| by != Step::Remount.words())
 }
 
+/// Whether a planned change takes from a machine what is mounted.
+pub(crate) fn takes_away(change: &Change) -> bool {
+    let steps = [Step::Unmount, Step::Replace].map(Step::words);
+    let by = change.after.get("by");
+    by.is_some_and(|by| steps.iter().any(|step| by == step))
+}
+
 /// Whether something can be mounted on what stands there, or on what will be made there.
 fn stands_at(point: &PathState) -> Result<(), Obstacle> {
     match point {

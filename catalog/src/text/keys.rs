@@ -40,6 +40,8 @@ const NOT_MANAGED: &str = "not managed";
 pub const NONE: &str = "none";
 /// Without the key, the resource is an error.
 const NEEDED: &str = "must be given";
+/// The same where the resource must be there.
+const NEEDED_UNLESS_ABSENT: &str = "must be given, unless absent";
 
 const STATE: Key = key(
     "state",
@@ -113,7 +115,7 @@ const DIRECTORY: &[Key] = &[
 ];
 
 const LINK: &[Key] = &[
-    key("target", Shape::Line, NEEDED).is("as `readlink` shows it; relative is fine"),
+    key("target", Shape::Line, NEEDED_UNLESS_ABSENT).is("as `readlink` shows it; relative is fine"),
     STATE,
 ];
 
@@ -134,15 +136,15 @@ const EDIT: &[Key] = &[
 ];
 
 const SYSCTL: &[Key] = &[
-    key("value", Shape::Setting, NEEDED)
+    key("value", Shape::Setting, NEEDED_UNLESS_ABSENT)
         .is("spaces and tabs between its fields make no difference"),
     STATE.is("`absent` removes its file and leaves the kernel as it is"),
 ];
 
 const MOUNT: &[Key] = &[
-    key("device", Shape::Line, NEEDED)
+    key("device", Shape::Line, NEEDED_UNLESS_ABSENT)
         .is("a device, `UUID=…`, `LABEL=…`, a folder (with `bind`), `host:/path`, `tmpfs`"),
-    key("fstype", Shape::Line, NEEDED).is("`ext4`, `nfs`, `tmpfs`; `none` with `bind`"),
+    key("fstype", Shape::Line, NEEDED_UNLESS_ABSENT).is("`ext4`, `nfs`, `tmpfs`; `none` with `bind`"),
     key("options", Shape::Line, "`\"defaults\"`").is("between commas, as in fstab"),
     key("dump", Shape::Number, "`0`").is("the fifth field of fstab"),
     key("pass", Shape::Number, "`0`").is("the sixth field of fstab"),

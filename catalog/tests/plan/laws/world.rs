@@ -83,7 +83,7 @@ fn resource(which: usize, how: usize) -> Resource {
             service.masked = [None, Some(false), Some(true)][how % 3];
             service.enabled = [None, Some(how % 4 == 1)][how % 2].filter(|_| how % 3 < 2);
             service.state = [None, Some(Activity::Running)][how % 2].filter(|_| how % 3 < 2);
-            service.restart_on = ids(&["file:/open/seed"]);
+            service.restart_on = ids(&["file:/open/seed", "file:/opt/a/conf/f", "file:/m/deep/f"]);
             service.reload_on = ids(&["directory:/open", "package:lib"]);
         }),
         23 => directory("/open"),
