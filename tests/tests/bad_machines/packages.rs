@@ -62,6 +62,26 @@ fn a_postinst_that_fails_is_quoted_and_tried_again() -> Result<()> {
             ["package:licensed install", "file:/etc/licensed.conf create"]
         );
         local.dry_run("app")?.expect(0)?;
+        sandbox.step("licensed");
+
+        // Its own apt is not another one: it is not waited for.
+        package(
+            &host,
+            "nested",
+            "#!/bin/sh\nset -e\n[ \"$1\" = configure ] || exit 0\napt-get -y install hello\n",
+        )?;
+        host.run(["apt-get", "update"])?;
+        local.write("nested/role.toml", "[package]\nnested = \"*\"\n")?;
+        let began = Instant::now();
+        let failed = Failed::of(&local, &host, "nested", &["package:nested"])?;
+        let took = began.elapsed() / 2;
+        ensure!(took < Duration::from_secs(60), "a run took {took:?}");
+        failed.says(
+            "package:nested",
+            &["lock-frontend", "nested package post-installation script"],
+        )?;
+        let message = failed.told;
+        ensure!(!message.contains("another apt or dpkg"), "{message}");
         Ok(())
     })
 }
