@@ -471,6 +471,30 @@ fn what_cannot_be_explained_is_said() {
 }
 
 #[test]
+fn a_guard_in_a_directory_that_is_not_there_is_no_answer() {
+    let desk = Desk::new();
+    let command = "[command.migrate]\nrun = \"true\"\nonly_if = \"true\"\ncwd = \"/srv/app\"\n";
+    desk.write("roles/web/role.toml", command);
+    let call = "apply --json --catalog roles --role web --root root";
+    for line in [format!("{call} --dry-run"), call.to_owned()] {
+        let (code, document) = desk.json(&line);
+        assert_eq!(code, 1, "{line}: {document:#}");
+        assert_eq!(document["changes"], serde_json::json!([]), "{line}");
+        let failure = &document["failures"][0];
+        assert_eq!(failure["resource"], "command:migrate", "{document:#}");
+        assert_eq!(
+            failure["message"],
+            "its guards cannot be asked: there is no directory /srv/app"
+        );
+    }
+    // Where it may come before the command's turn, only the run can tell.
+    let directory = "[directory.\"/srv/app\"]\n";
+    desk.write("roles/web/role.toml", &format!("{directory}{command}"));
+    let (_, document) = desk.json(&format!("{call} --dry-run"));
+    assert_eq!(document["failures"], serde_json::json!([]), "{document:#}");
+}
+
+#[test]
 fn a_run_that_fails_tells_why_and_what_to_do() {
     let desk = Desk::new();
     desk.write(

@@ -1,6 +1,7 @@
 //! Effects run for real, by the real `cfg effect`.
 
 use cfg_agent::effect::{Effects, Ended, Manner, Outcome, Program, Settles, Task};
+use cfg_agent::guard::{Question, Where};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -92,6 +93,45 @@ fn ends() {
             "{script}"
         );
     }
+}
+
+#[test]
+fn what_prints_much_is_neither_stopped_nor_kept_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let loud = task("head -c 300M /dev/zero; echo; echo last");
+    let most = std::thread::scope(|scope| {
+        let ran = scope.spawn(|| effects(folder.path()).run(&loud).unwrap());
+        let mut most = 0;
+        while !ran.is_finished() {
+            let outputs = std::fs::read_dir(folder.path().join("effects"));
+            let outputs = outputs.into_iter().flatten().flatten();
+            let sizes = outputs.filter_map(|one| one.path().join("output").metadata().ok());
+            most = most.max(sizes.map(|output| output.len()).max().unwrap_or(0));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let ended = ran.join().unwrap();
+        assert_eq!(ended.outcome, Outcome::Exited(0));
+        assert!(ended.output.ends_with("\0\nlast\n"));
+        most
+    });
+    assert!(most <= 256 * 1024, "{most} bytes lay on disk");
+}
+
+#[test]
+fn of_what_a_question_prints_the_end_is_kept() {
+    let question = Question {
+        argv: ["/bin/sh", "-c", "seq 100000; echo not well; exit 1"]
+            .map(str::to_owned)
+            .to_vec(),
+        env: &BTreeMap::new(),
+        user: None,
+        cwd: "/",
+        root: Path::new("/"),
+        timeout: Duration::from_secs(60),
+    };
+    let answer = question.ask(Where::Open).unwrap();
+    assert_eq!(answer.outcome, Some(Outcome::Exited(1)));
+    assert!(answer.output.ends_with("100000\nnot well\n"));
 }
 
 #[test]

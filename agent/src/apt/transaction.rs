@@ -2,6 +2,7 @@
 
 use super::get::{self, Transaction};
 use super::refused::{all, complaint, explained, unlisted};
+use super::status::Status;
 use super::{Apt, unheld, words};
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
@@ -91,8 +92,11 @@ impl Apt<'_> {
         self.mark("unhold", &listed)?;
         let failed = self.attempt(transaction);
         let again = self.hold_again();
-        let failed = failed?;
+        let mut failed = failed?;
         again?;
+        if !failed.is_empty() {
+            spare(&mut failed, transaction, &Status::read(&self.root)?);
+        }
         Ok(failed)
     }
 
@@ -106,6 +110,7 @@ impl Apt<'_> {
         unheld::forget(&self.state)
     }
 
+    /// The complaint of a call goes to all packages in it.
     fn attempt(&self, transaction: &Transaction) -> anyhow::Result<Failed> {
         let before = self.database()?;
         let Some(complaint) = self.once(transaction)? else {
@@ -175,5 +180,63 @@ impl Apt<'_> {
             read => read.with_context(|| format!("cannot read {}", file.display()))?,
         };
         Ok(Digest::of(&bytes))
+    }
+}
+
+/// Takes out what dpkg has in the very version that was to come: what was said is about another package.
+fn spare(failed: &mut Failed, transaction: &Transaction, status: &Status) {
+    for install in &transaction.install {
+        let entry = status.find(&install.name);
+        let there = entry.filter(|entry| entry.state == "installed" && !entry.is_broken());
+        if there.is_some_and(|entry| install.version.as_ref() == Some(&entry.version)) {
+            failed.remove(&install.name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apt::get::Install;
+
+    #[test]
+    fn the_complaint_about_one_package_is_not_of_those_that_came() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("var/lib/dpkg")).unwrap();
+        let status: String = [
+            ("came", "install ok installed", "2"),
+            ("held", "hold ok installed", "2"),
+            ("licensed", "install ok half-configured", "2"),
+            ("half", "install reinstreq installed", "2"),
+            ("old", "install ok installed", "1"),
+            ("gone", "deinstall ok config-files", "2"),
+        ]
+        .iter()
+        .map(|(name, status, version)| {
+            format!("Package: {name}\nStatus: {status}\nArchitecture: all\nVersion: {version}\n\n")
+        })
+        .collect();
+        std::fs::write(root.path().join("var/lib/dpkg/status"), status).unwrap();
+        let names = ["came", "held", "licensed", "half", "old", "gone", "absent"];
+        let install = names.map(|name| Install {
+            name: name.into(),
+            version: Some("2".into()),
+        });
+        let transaction = Transaction {
+            install: install.to_vec(),
+            remove: vec!["old-one".into()],
+            ..Transaction::default()
+        };
+        let mut failed = all(&transaction, "no licence");
+        spare(
+            &mut failed,
+            &transaction,
+            &Status::read(root.path()).unwrap(),
+        );
+        let failed: Vec<&str> = failed.keys().map(String::as_str).collect();
+        assert_eq!(
+            failed,
+            ["absent", "gone", "half", "licensed", "old", "old-one"]
+        );
     }
 }

@@ -18,21 +18,13 @@ pub fn complaint(output: &str) -> String {
         if line.starts_with("dpkg: error processing") {
             told.extend(script(&lines[..n]));
         }
-        let begins = [
-            "E: ",
-            "W: Failed",
-            "W: GPG error",
-            "dpkg: error",
-            "dpkg: warning: error",
-        ]
-        .iter()
-        .any(|start| line.starts_with(start));
+        let is_error = begins(line, ERRORS);
         // dpkg explains on indented lines below, and names what it gave up at the end.
         let goes_on = after_error && line.starts_with(' ');
-        if (begins || goes_on) && !told.contains(line) {
+        if (is_error || goes_on) && !told.contains(line) {
             told.push(line);
         }
-        after_error = begins || goes_on;
+        after_error = is_error || goes_on;
     }
     // What stops apt before it begins is explained above its own error, in lines without a mark.
     if let Some(unmet) = lines
@@ -51,8 +43,17 @@ pub fn complaint(output: &str) -> String {
     told[last..].join("\n")
 }
 
-/// How dpkg and apt begin the lines in which they say what they are at.
-const PROGRESS: &[&str] = &[
+/// How apt and dpkg begin what they say of errors.
+const ERRORS: &[&str] = &[
+    "E: ",
+    "W: Failed",
+    "W: GPG error",
+    "dpkg: error",
+    "dpkg: warning: error",
+];
+
+/// How dpkg begins the lines in which it says what it is doing to packages.
+const AT_WORK: &[&str] = &[
     "Setting up ",
     "Unpacking ",
     "Preparing to unpack ",
@@ -61,11 +62,10 @@ const PROGRESS: &[&str] = &[
     "Processing triggers for ",
     "Removing ",
     "Purging configuration files for ",
-    "dpkg: ",
-    "Errors were encountered",
-    "Get:",
-    "Fetched ",
 ];
+
+/// How dpkg and apt begin the other lines in which they say what they are at.
+const PROGRESS: &[&str] = &["dpkg: ", "Errors were encountered", "Get:", "Fetched "];
 
 /// So many lines of a script are worth quoting.
 const SCRIPT_LINES: usize = 5;
@@ -75,11 +75,15 @@ fn script<'a>(before: &[&'a str]) -> Vec<&'a str> {
     let printed = before
         .iter()
         .rev()
-        .take_while(|line| !PROGRESS.iter().any(|start| line.starts_with(start)));
+        .take_while(|line| !begins(line, AT_WORK) && !begins(line, PROGRESS));
     let mut last: Vec<&str> = printed.take(SCRIPT_LINES).copied().collect();
     last.reverse();
     last.retain(|line| !line.starts_with(' '));
     last
+}
+
+fn begins(line: &str, words: &[&str]) -> bool {
+    words.iter().any(|start| line.starts_with(start))
 }
 
 /// How a complaint begins that is about a lock.
@@ -90,9 +94,11 @@ pub fn is_of_lock(complaint: &str) -> bool {
     complaint.starts_with(LOCKED)
 }
 
-/// Who holds which lock, where another apt, dpkg or debconf was at work: worth waiting for.
+/// Who holds which lock, where another apt, dpkg or debconf was at work: worth waiting for. Once dpkg is at work itself,
+/// it is a package's script that asks for what is held for it, and asks in vain for ever.
 pub fn locked(output: &str) -> Option<String> {
-    output.lines().find_map(|line| {
+    let mut before = output.lines().take_while(|line| !begins(line, AT_WORK));
+    before.find_map(|line| {
         if let Some(held) = line.strip_prefix("E: Could not get lock ") {
             return Some(match held.split_once(". It is held by process ") {
                 Some((lock, process)) => format!("process {process} holds {lock}"),
@@ -207,6 +213,26 @@ mod tests {
             assert_eq!(locked(&output).unwrap(), holder);
             let told = complaint(&output);
             assert!(is_of_lock(&told) && told.ends_with(holder), "{told}");
+        }
+        for told in [
+            "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 9 (apt-get)\nE: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?",
+            "dpkg: error: dpkg frontend lock was locked by another process with pid 9",
+            "debconf: DbDriver \"config\": /var/cache/debconf/config.dat is locked by another process: Resource temporarily unavailable",
+        ] {
+            let output = format!(
+                "Preparing to unpack x.deb ...\nUnpacking x (1) ...\nSetting up x (1) ...\n{told}\ndpkg: error processing package x (--configure):\n \
+                 installed x package post-installation script subprocess returned error exit status 100\nE: Sub-process /usr/bin/dpkg returned an error code (1)\n"
+            );
+            assert_eq!(locked(&output), None, "its own script asked");
+            let complaint = complaint(&output);
+            assert!(
+                !is_of_lock(&complaint) && complaint.starts_with(told),
+                "{complaint}"
+            );
+            assert!(
+                complaint.contains("installed x package post-installation script"),
+                "{complaint}"
+            );
         }
         let other = "Could not get lock\nE: Unable to locate package lock\n";
         assert_eq!(locked(other), None);

@@ -1,6 +1,6 @@
 //! `cfg effect FOLDER`: what runs in the effect's own unit or session.
 
-use super::{LOCK, OUTCOME, OUTPUT, Outcome, TASK, Task, wait_for};
+use super::{LOCK, OUTCOME, OUTPUT, Outcome, Printed, TASK, Task, wait_for};
 use crate::run_as;
 use anyhow::Context as _;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fsync, openat, renameat, statat};
@@ -36,21 +36,20 @@ pub fn run(folder: &Path) -> anyhow::Result<()> {
     let output = openat(
         &folder,
         OUTPUT,
-        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::APPEND | OFlags::CLOEXEC,
+        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC,
         Mode::from_raw_mode(0o600),
     )
     .context("cannot make the effect's output")?;
     let mut output = File::from(output);
-    let outcome = match perform(&task, &output) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            writeln!(output, "{error:#}").context("cannot write the effect's output")?;
-            Outcome::NotStarted
-        }
+    let (outcome, told) = match perform(&task) {
+        Ok(ended) => ended,
+        Err(error) => (Outcome::NotStarted, format!("{error:#}\n").into_bytes()),
     };
+    // How it ended is worth more than what it said.
+    let said = output.write_all(&told);
     write_down(&folder, outcome).context("cannot write how the effect ended")?;
     drop(lock);
-    Ok(())
+    said.context("cannot write the effect's output")
 }
 
 fn task(folder: &OwnedFd) -> anyhow::Result<Option<Task>> {
@@ -69,7 +68,8 @@ fn task(folder: &OwnedFd) -> anyhow::Result<Option<Task>> {
         .context("the task is not one")
 }
 
-fn perform(task: &Task, output: &File) -> anyhow::Result<Outcome> {
+/// How it ended, and the end of what it printed.
+fn perform(task: &Task) -> anyhow::Result<(Outcome, Vec<u8>)> {
     if task.root != Path::new("/") {
         rustix::process::chroot(&task.root)
             .with_context(|| format!("cannot change the root to {}", task.root.display()))?;
@@ -82,7 +82,7 @@ fn perform(task: &Task, output: &File) -> anyhow::Result<Outcome> {
         None => task.argv.clone(),
     };
     let (program, arguments) = argv.split_first().context("the command is empty")?;
-    let both = || output.try_clone().map(Stdio::from);
+    let printed = Printed::new()?;
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()
@@ -91,8 +91,8 @@ fn perform(task: &Task, output: &File) -> anyhow::Result<Outcome> {
             Some(_) => Stdio::piped(),
             None => Stdio::null(),
         })
-        .stdout(both()?)
-        .stderr(both()?)
+        .stdout(printed.share()?)
+        .stderr(printed.share()?)
         .process_group(0)
         .spawn()
         .with_context(|| format!("cannot run {program}"))?;
@@ -100,7 +100,8 @@ fn perform(task: &Task, output: &File) -> anyhow::Result<Outcome> {
         // Who does not read to the end says why by how it ends.
         let _unread = pipe.write_all(text.as_bytes());
     }
-    Ok(wait_for(&mut child, Duration::from_secs(task.timeout_s))?)
+    let outcome = wait_for(&mut child, Duration::from_secs(task.timeout_s), &printed)?;
+    Ok((outcome, printed.end()?))
 }
 
 fn write_down(folder: &OwnedFd, outcome: Outcome) -> anyhow::Result<()> {

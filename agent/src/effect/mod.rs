@@ -1,14 +1,17 @@
 //! Effects that outlive the agent: apt, dpkg and the commands of a role.
 //!
 //! Each runs under `cfg effect FOLDER`, as a transient unit of its own where systemd runs, else as the leader of a session
-//! of its own. The folder, in the state directory, holds what is run, what it printed and how it ended. Whoever holds the
-//! lock in it owns it: the effect for as long as it lives, so that the next run can wait for one whose agent was killed.
+//! of its own. The folder, in the state directory, holds what is run, how it ended and the end of what it printed. Whoever
+//! holds the lock in it owns it: the effect for as long as it lives, so that the next run can wait for one whose agent was
+//! killed.
 
 mod inside;
+mod printed;
 mod start;
 mod wait;
 
 pub use inside::run as run_inside;
+pub use printed::Printed;
 pub use wait::wait_for;
 
 use crate::errno;
@@ -19,7 +22,7 @@ use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,8 +31,6 @@ const TASK: &str = "task.json";
 const LOCK: &str = "lock";
 const OUTPUT: &str = "output";
 const OUTCOME: &str = "outcome.json";
-/// How much of what an effect printed is read back: its end.
-const TAIL: u64 = 256 * 1024;
 
 /// Something to run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -200,7 +201,8 @@ impl Effects {
         // The starter has waited; the lock is free unless it lost sight of the effect.
         let lock = lock(&folder)?;
         let outcome = outcome(&folder);
-        let output = tail(&folder.join(OUTPUT));
+        let output = std::fs::read(folder.join(OUTPUT)).unwrap_or_default();
+        let output = String::from_utf8_lossy(&output).into_owned();
         let traces = Traces {
             folder,
             _lock: lock,
@@ -362,18 +364,6 @@ fn outcome(folder: &Path) -> Outcome {
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok())
         .unwrap_or(Outcome::Lost)
-}
-
-fn tail(file: &Path) -> String {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(file)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-        let mut bytes = Vec::new();
-        file.take(TAIL).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
 }
 
 /// How long something killed softly may take to end.

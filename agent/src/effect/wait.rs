@@ -1,17 +1,22 @@
 //! Waiting for a child, but not for ever.
 
-use super::{GRACE, Outcome};
+use super::{GRACE, Outcome, Printed};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// Waits for a child that leads a process group; after `timeout` the whole group is killed.
+/// Waits for a child that leads a process group, and sees to it that what it prints takes little room; after `timeout`
+/// the whole group is killed.
 ///
 /// # Errors
 /// Where the kernel does not let us wait.
-pub fn wait_for(child: &mut Child, timeout: Duration) -> std::io::Result<Outcome> {
-    if let Some(status) = wait_until(child, Instant::now() + timeout)? {
+pub fn wait_for(
+    child: &mut Child,
+    timeout: Duration,
+    printed: &Printed,
+) -> std::io::Result<Outcome> {
+    if let Some(status) = wait_until(child, Instant::now() + timeout, printed)? {
         return Ok(outcome(status));
     }
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -20,7 +25,7 @@ pub fn wait_for(child: &mut Child, timeout: Duration) -> std::io::Result<Outcome
             // It may just have ended.
             let _ = kill_process_group(group, signal);
         }
-        if wait_until(child, Instant::now() + GRACE)?.is_some() {
+        if wait_until(child, Instant::now() + GRACE, printed)?.is_some() {
             break;
         }
     }
@@ -31,8 +36,13 @@ pub fn wait_for(child: &mut Child, timeout: Duration) -> std::io::Result<Outcome
     Ok(Outcome::TimedOut)
 }
 
-fn wait_until(child: &mut Child, deadline: Instant) -> std::io::Result<Option<ExitStatus>> {
-    let mut pause = Duration::from_millis(1);
+fn wait_until(
+    child: &mut Child,
+    deadline: Instant,
+    printed: &Printed,
+) -> std::io::Result<Option<ExitStatus>> {
+    const FIRST: Duration = Duration::from_millis(1);
+    let mut pause = FIRST;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
@@ -40,6 +50,10 @@ fn wait_until(child: &mut Child, deadline: Instant) -> std::io::Result<Option<Ex
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(None);
+        }
+        // Who prints much is looked after again soon.
+        if printed.trim() {
+            pause = FIRST;
         }
         std::thread::sleep(pause.min(left));
         pause = (pause * 2).min(Duration::from_millis(50));

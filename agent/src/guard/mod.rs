@@ -5,12 +5,11 @@ mod mounts;
 
 pub use inside::run as run_inside;
 
-use crate::effect::{Outcome, wait_for};
+use crate::effect::{Outcome, Printed, wait_for};
 use crate::run_as;
 use anyhow::{Context as _, bail};
 use cfg_catalog::resource::Shell;
 use std::collections::BTreeMap;
-use std::io::{Read as _, Seek as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -100,13 +99,13 @@ impl Question<'_> {
             // Only cfg itself changes the root, and the directory within it.
             Where::Open => self.within("--open"),
         };
-        let mut output = memory()?;
+        let printed = Printed::new()?;
         let child = command
             .env_clear()
             .envs(env)
             .stdin(Stdio::null())
-            .stdout(output.try_clone().context("cannot share a file")?)
-            .stderr(output.try_clone().context("cannot share a file")?)
+            .stdout(printed.share()?)
+            .stderr(printed.share()?)
             .process_group(0)
             .spawn();
         let mut child = match child {
@@ -120,14 +119,8 @@ impl Question<'_> {
             }
             Err(error) => return Err(error).context("cannot run it"),
         };
-        let outcome = wait_for(&mut child, self.timeout).context("cannot wait for it")?;
-        let mut told = Vec::new();
-        output.rewind().context("cannot read what it printed")?;
-        output
-            .take(64 * 1024)
-            .read_to_end(&mut told)
-            .context("cannot read what it printed")?;
-        let output = String::from_utf8_lossy(&told).into_owned();
+        let outcome = wait_for(&mut child, self.timeout, &printed).context("cannot wait for it")?;
+        let output = String::from_utf8_lossy(&printed.end()?).into_owned();
         let unasked = outcome == Outcome::Exited(i32::from(NOT_SHUT_IN));
         if unasked && place == Where::Open && self.root != Path::new("/") {
             bail!("{}", output.trim());
@@ -159,10 +152,4 @@ impl Question<'_> {
 /// This program, even if an upgrade has just replaced its file.
 fn own_program() -> PathBuf {
     PathBuf::from("/proc/self/exe")
-}
-
-fn memory() -> anyhow::Result<std::fs::File> {
-    use rustix::fs::{MemfdFlags, memfd_create};
-    let fd = memfd_create("answer", MemfdFlags::CLOEXEC).context("cannot make a file in memory")?;
-    Ok(fd.into())
 }

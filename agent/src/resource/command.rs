@@ -8,6 +8,8 @@ use anyhow::{Context as _, bail};
 use cfg_catalog::plan::inputs::Inputs;
 use cfg_catalog::resource::command::{Command, CommandState, Guards};
 use cfg_catalog::resource::{PathState, Resource, Shell};
+use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -62,6 +64,11 @@ pub fn observe(
         if guards == Guards::Forbid {
             break;
         }
+        // A program that is not there answers no, as a shell has it; a directory that is not there answers nothing.
+        if is_missing(machine, cwd(command)) {
+            guards = Guards::Nowhere;
+            break;
+        }
         match ask(machine, command, shell, saying, stage)? {
             Some(yes) if yes == forbids => guards = Guards::Forbid,
             Some(_) => {}
@@ -102,6 +109,16 @@ fn ask(
         (None, _) | (Some(_), Stage::Plan) => Ok(None),
         (Some(outcome), Stage::Turn) => bail!("its guard gave no answer: {outcome}"),
     }
+}
+
+/// Whether there is no such directory below the root.
+fn is_missing(machine: &Machine, cwd: &str) -> bool {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let below = || {
+        let root = open(machine.root().path(), flags, Mode::empty())?;
+        openat2(root, cwd, flags, Mode::empty(), ResolveFlags::IN_ROOT)
+    };
+    matches!(below(), Err(Errno::NOENT | Errno::NOTDIR))
 }
 
 fn cwd(command: &Command) -> &str {

@@ -1,11 +1,10 @@
 //! systemctl.
 
 use super::properties::{Properties, ServiceProperties, tasks};
-use crate::effect::{Outcome, wait_for};
+use crate::effect::{Outcome, Printed, wait_for};
 use anyhow::{Context as _, bail};
 use cfg_catalog::resource::service::Trigger;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read as _, Seek as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -32,36 +31,24 @@ fn systemctl(arguments: &[&str]) -> Command {
 /// # Errors
 /// Its own words.
 pub fn run(arguments: &[&str]) -> anyhow::Result<()> {
-    let mut output = unnamed_file()?;
+    let printed = Printed::new()?;
     let mut child = systemctl(arguments)
-        .stdout(output.try_clone().context("cannot share a file")?)
-        .stderr(output.try_clone().context("cannot share a file")?)
+        .stdout(printed.share()?)
+        .stderr(printed.share()?)
         .process_group(0)
         .spawn()
         .context("cannot run systemctl")?;
-    let outcome = wait_for(&mut child, PATIENCE).context("cannot wait for systemctl")?;
+    let outcome = wait_for(&mut child, PATIENCE, &printed).context("cannot wait for systemctl")?;
     if outcome.is_success() {
         return Ok(());
     }
-    let mut told = Vec::new();
-    output.rewind().context("cannot read what systemctl said")?;
-    output
-        .read_to_end(&mut told)
-        .context("cannot read what systemctl said")?;
+    let told = printed.end()?;
     let told = String::from_utf8_lossy(&told);
     let told = told.trim();
     match outcome {
         Outcome::Exited(_) if !told.is_empty() => bail!("{told}"),
         outcome => bail!("systemctl {}: {outcome} {told}", arguments.join(" ")),
     }
-}
-
-/// A file without a name.
-fn unnamed_file() -> anyhow::Result<std::fs::File> {
-    use rustix::fs::{MemfdFlags, memfd_create};
-    let fd =
-        memfd_create("systemctl", MemfdFlags::CLOEXEC).context("cannot make a file in memory")?;
-    Ok(fd.into())
 }
 
 fn ask(arguments: &[&str]) -> anyhow::Result<String> {

@@ -144,7 +144,7 @@ fn of_kind(
         (Body::Mount(body), Observed::Mount(state)) => mount::diff(resource, body, state),
         (Body::Archive(body), Observed::Archive(state)) => archive::diff(resource, body, state),
         (Body::Command(body), Observed::Command(state)) => {
-            Ok(command::diff(resource, body, state, turn))
+            command::diff(resource, body, state, turn)
         }
         (Body::Service(body), Observed::Service(state)) => {
             service::diff(resource, body, state, phase, turn)

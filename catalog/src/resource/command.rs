@@ -1,6 +1,6 @@
 //! A command under a guard.
 
-use super::{Resource, Shell};
+use super::{Obstacle, Resource, Shell};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::plan::turn::{Found, Turn};
@@ -57,6 +57,8 @@ pub enum Guards {
     Forbid,
     /// Only a real run can ask them.
     Unknown,
+    /// They cannot be asked: there is no directory `cwd`.
+    Nowhere,
 }
 
 /// Whether the command would be run.
@@ -65,7 +67,7 @@ pub(crate) fn diff(
     command: &Command,
     state: &CommandState,
     turn: &Turn<'_>,
-) -> Found {
+) -> Result<Found, Obstacle> {
     let mut causes = Vec::new();
     let mut certainty = Certainty::Certain;
     if command.runs_once() {
@@ -73,7 +75,7 @@ pub(crate) fn diff(
             .ledger
             .owed_command(&resource.id, &command.on, turn.inputs)
         {
-            None => return Found::default(),
+            None => return Ok(Found::default()),
             Some(owed) => causes = owed,
         }
         if !causes.is_empty() && turn.all_assumed(&resource.id, &causes) {
@@ -81,12 +83,18 @@ pub(crate) fn diff(
         }
     }
     match (state.guards, open(command, turn)) {
-        (Guards::Forbid, Certainty::Certain) => return Found::default(),
+        (Guards::Forbid, Certainty::Certain) => return Ok(Found::default()),
+        (Guards::Nowhere, Certainty::Certain) => {
+            let cwd = command.cwd.as_ref().map_or("/", AbsPath::as_str);
+            return Err(Obstacle(format!(
+                "its guards cannot be asked: there is no directory {cwd}"
+            )));
+        }
         (Guards::Allow, Certainty::Certain) => {}
         (Guards::Unknown, _) | (_, Certainty::Assumed) => certainty = Certainty::Assumed,
     }
     let change = Change::new(&resource.id, Action::Run).at_most(certainty);
-    vec![change.because_of(causes)].into()
+    Ok(vec![change.because_of(causes)].into())
 }
 
 /// Whether the guards could answer otherwise once what comes before is done.

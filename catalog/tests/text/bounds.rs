@@ -56,8 +56,13 @@ fn expressions() {
         format!("{{{{ 1{} }}}}", " and 1".repeat(deep)),
         format!("{{{{ 1{} }}}}", " ** 1".repeat(deep)),
     ] {
-        // Whether it is refused matters less than that the process lives.
-        let _ = load(content(expression));
+        let wanted = match expression.starts_with("{{") {
+            true => "the expression is too long",
+            false => "nested too deeply",
+        };
+        let begun: String = expression.chars().take(40).collect();
+        let wrong = load(content(expression)).unwrap_err();
+        assert!(wrong.contains(wanted), "{begun}");
     }
 }
 

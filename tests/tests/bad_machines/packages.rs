@@ -35,7 +35,7 @@ fn a_postinst_that_fails_is_quoted_and_tried_again() -> Result<()> {
             "licensed",
             "#!/bin/sh\nset -e\n[ \"$1\" = configure ] || exit 0\necho checking the licence\n[ -e /etc/licence ] || { echo 'no licence in /etc/licence' >&2; exit 3; }\n",
         )?;
-        let role = "[package]\nhello = \"*\"\nlicensed = \"*\"\nnetcat-openbsd = \"*\"\n[file.'/etc/licensed.conf']\ncontent = \"\"\nafter = ['package:licensed']\n[file.'/etc/beside']\ncontent = \"\"\n";
+        let role = "[package]\nhello = \"*\"\nlicensed = \"*\"\nnetcat-openbsd = { hold = true }\n[file.'/etc/licensed.conf']\ncontent = \"\"\nafter = ['package:licensed']\n[file.'/etc/beside']\ncontent = \"\"\n";
         local.write("app/role.toml", role)?;
         let failed = Failed::of(&local, &host, "app", &["package:licensed"])?;
         failed.says(
@@ -50,8 +50,10 @@ fn a_postinst_that_fails_is_quoted_and_tried_again() -> Result<()> {
         failed.made(&[
             "package:hello install",
             "package:netcat-openbsd install",
+            "package:netcat-openbsd hold",
             "file:/etc/beside create",
         ])?;
+        assert_eq!(host.run(["apt-mark", "showhold"])?.trim(), "netcat-openbsd");
         failed.skipped("package:licensed", &["file:/etc/licensed.conf"])?;
         host.write_file("/etc/licence", "")?;
         let run = local.apply("app")?.expect(0)?;
@@ -60,6 +62,26 @@ fn a_postinst_that_fails_is_quoted_and_tried_again() -> Result<()> {
             ["package:licensed install", "file:/etc/licensed.conf create"]
         );
         local.dry_run("app")?.expect(0)?;
+        sandbox.step("licensed");
+
+        // Its own apt is not another one: it is not waited for.
+        package(
+            &host,
+            "nested",
+            "#!/bin/sh\nset -e\n[ \"$1\" = configure ] || exit 0\napt-get -y install hello\n",
+        )?;
+        host.run(["apt-get", "update"])?;
+        local.write("nested/role.toml", "[package]\nnested = \"*\"\n")?;
+        let began = Instant::now();
+        let failed = Failed::of(&local, &host, "nested", &["package:nested"])?;
+        let took = began.elapsed() / 2;
+        ensure!(took < Duration::from_secs(60), "a run took {took:?}");
+        failed.says(
+            "package:nested",
+            &["lock-frontend", "nested package post-installation script"],
+        )?;
+        let message = failed.told;
+        ensure!(!message.contains("another apt or dpkg"), "{message}");
         Ok(())
     })
 }

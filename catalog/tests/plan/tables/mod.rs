@@ -16,14 +16,16 @@ use cfg_catalog::id::Kind;
 use cfg_catalog::plan::ahead::Ahead;
 use cfg_catalog::plan::claims::Claims;
 use cfg_catalog::plan::inputs::Inputs;
-use cfg_catalog::plan::{Change, Host, Ledger, Phase, Power, Snapshot, Turn, Verdict, turn};
+use cfg_catalog::plan::{
+    Action, Certainty, Change, Host, Ledger, Phase, Power, Snapshot, Turn, Verdict, turn,
+};
 use cfg_catalog::resource::account::UserState;
 use cfg_catalog::resource::command::{CommandState, Guards};
 use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::package::DpkgState;
 use cfg_catalog::resource::service::{Active, Enabled, Load};
 use cfg_catalog::resource::{
-    FileState, LinkState, Mode, Observed, Ownership, PathState, Presence, Resource,
+    FileState, LinkState, Mode, Observed, Ownership, PathState, Presence, Resource, Shell,
 };
 
 /// The verdict of a machine of which nothing else is known.
@@ -113,6 +115,28 @@ fn unreadable() -> PathState {
     PathState::Unreadable {
         why: "Permission denied".into(),
     }
+}
+
+#[test]
+fn guards_that_cannot_be_asked() {
+    let resource = command_with("c", |command| {
+        command.only_if = Some(Shell::Line("true".into()));
+        command.cwd = Some(path("/srv/app"));
+    });
+    let nowhere = || {
+        Observed::Command(CommandState {
+            guards: Guards::Nowhere,
+        })
+    };
+    let host = Host::default();
+    let verdict = judge(&resource, nowhere(), &host);
+    let why = "its guards cannot be asked: there is no directory /srv/app";
+    assert_eq!(verdict.obstacle.as_deref(), Some(why));
+    let mut ahead = Ahead::of_a_plan();
+    ahead.note(&Change::new(&id("directory:/srv/app"), Action::Create));
+    let verdict = judge_ahead(&resource, nowhere(), &host, &ahead);
+    assert_eq!((&*words(&verdict), verdict.obstacle), ("run", None));
+    assert_eq!(verdict.changes[0].certainty, Certainty::Assumed);
 }
 
 #[test]
