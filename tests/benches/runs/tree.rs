@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// So many files in one folder.
 const TOGETHER: usize = 100;
@@ -63,6 +64,8 @@ impl Tree {
         let identity = folder.join("identity");
         let config = format!("node = \"bench\"\nstate = {state:?}\nidentity = {identity:?}\n");
         fs::write(folder.join("agent.toml"), config)?;
+        // What a run made of files that are not older than that is not kept for the next.
+        std::thread::sleep(Duration::from_secs(4));
         Ok(tree)
     }
 
