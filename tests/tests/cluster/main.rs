@@ -2,6 +2,7 @@
 
 mod client;
 mod clock;
+mod copies;
 mod cuts;
 mod early;
 mod faults;
