@@ -6,6 +6,7 @@ mod copies;
 mod cuts;
 mod early;
 mod faults;
+mod holders;
 mod hostile;
 mod machines;
 mod masters;
