@@ -99,9 +99,16 @@ fn nobody_healthy_goes_while_another_is_broken() -> Result<()> {
         sandbox
             .step("without a server what is harmless is done; without a slot the rest, by a word");
         rolls.cluster.installation.start_server()?;
-        eventually("the server is told why", MINUTES, || {
+        eventually("the server is told why, and keeps it", MINUTES, || {
             let told = rolls.cluster.installation.reports(follows.name())?;
             ensure!(told.contains(why), "{told}");
+            let records = rolls.cluster.installation.records()?;
+            let mut waived = records
+                .iter()
+                .filter(|record| record["event"] == "slot_waived");
+            let kept =
+                waived.any(|waived| waived["name"] == follows.name() && waived["why"] == why);
+            ensure!(kept, "{records:#?}");
             Ok(())
         })?;
         rolls.all_follow(MINUTES)?;
@@ -124,7 +131,14 @@ fn the_healthy_wait(rolls: &Rolls, broken: &Host, healthy: &[&Host]) -> Result<(
             let detail = waits_for_its_slot(host)?;
             ensure!(detail.contains(&why), "{detail}");
             let told = rolls.in_fleet(host)?;
-            ensure!(told["result"] == "waiting", "{told:#}");
+            let says = told["why"].as_str().unwrap_or_default();
+            ensure!(
+                told["result"] == "waiting" && says.contains(&why),
+                "{told:#}"
+            );
+            let text = rolls.cluster.installation.desk(&["fleet"])?.success()?;
+            let line = format!("{} waiting: {says}\n", host.name());
+            ensure!(text.contains(&line), "{line}{text}");
             Ok(())
         })?;
     }
