@@ -16,12 +16,10 @@ use crate::rolls::{
     start_of_zookeeper, starts_of, waits_for, waits_for_its_slot,
 };
 
-/// What other tests on the same two cores may add to a gap.
-const OF_OTHERS: Duration = Duration::from_secs(2);
-
 #[test]
 fn a_change_rolls_through_three_masters() -> Result<()> {
-    Sandbox::run(|sandbox| {
+    // It measures how long a client waits, and nothing but its own hosts may add to that.
+    Sandbox::run_alone(|sandbox| {
         let mut rolls = Rolls::begin(sandbox)?;
         let mut gap_of_a_kill = rolls.gap_of_a_killed_leader()?;
         gap_of_a_kill = gap_of_a_kill.max(rolls.gap_of_a_killed_leader()?);
@@ -31,12 +29,8 @@ fn a_change_rolls_through_three_masters() -> Result<()> {
         let mesos = starts(&rolls.cluster.masters[0], "mesos-master")?;
         let began = rolls.change()?;
         rolls.all_follow(MINUTES)?;
-        let gap = rolls.client.longest_gap(Span::since(began))?;
+        let rolled = Span::since(began);
         let order = rolls.watch.order(began);
-        sandbox.step(&format!(
-            "rolled, in {:.1} s: {order:?}, of whom {leads} led; {gap:.2?}",
-            now() - began
-        ));
         rolls.watch.never_two_down(began)?;
         assert_eq!(order.len(), 3, "each once: {order:?}");
         assert_eq!(
@@ -44,12 +38,11 @@ fn a_change_rolls_through_three_masters() -> Result<()> {
             Some(&leads),
             "the leader goes last: {order:?}"
         );
-        // One election may be longer than another.
-        gap_of_a_kill = gap_of_a_kill.max(rolls.gap_of_a_killed_leader()?);
-        ensure!(
-            gap <= 2 * gap_of_a_kill + OF_OTHERS,
-            "a client waited for {gap:?} while a change rolled, and for {gap_of_a_kill:?} when a leader was killed"
-        );
+        let gap = rolls.longest_gap(rolled, &mut gap_of_a_kill, Duration::ZERO)?;
+        sandbox.step(&format!(
+            "rolled, in {:.1} s: {order:?}, of whom {leads} led; {gap:.2?}",
+            rolled.to - rolled.from
+        ));
         assert_eq!(starts(&rolls.cluster.masters[0], "mesos-master")?, mesos);
 
         let began = rolls.change()?;

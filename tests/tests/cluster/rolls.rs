@@ -124,6 +124,23 @@ impl Rolls {
         self.client.longest_gap(Span::since(began))
     }
 
+    /// The client waited in this span for no longer than when a leader is killed, before or now, or not twice as long, since one
+    /// election may be longer than another; and for as long as other tests may add. Gives how long.
+    pub fn longest_gap(
+        &self,
+        span: Span,
+        of_a_kill: &mut Duration,
+        of_others: Duration,
+    ) -> Result<Duration> {
+        let gap = self.client.longest_gap(span)?;
+        *of_a_kill = self.gap_of_a_killed_leader()?.max(*of_a_kill);
+        ensure!(
+            gap <= 2 * *of_a_kill + of_others,
+            "a client waited for {gap:?}, and for {of_a_kill:?} when a leader was killed"
+        );
+        Ok(gap)
+    }
+
     /// What `cfg fleet --json` says.
     pub fn fleet(&self) -> Result<Value> {
         self.cluster.installation.desk(&["fleet", "--json"])?.json()
