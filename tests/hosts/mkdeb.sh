@@ -1,13 +1,16 @@
 #!/bin/bash
 # mkdeb.sh RECIPE VERSION OUT: builds the stand-in package that the folder RECIPE describes: `control` and maintainer scripts beside
-# it, the files it installs in `root/`. @VERSION@ stands for the version everywhere; all files below /etc are conffiles.
+# it, the files it installs in `root/`, and those that one version brings otherwise in `root-VERSION/`. @VERSION@ stands for the version
+# everywhere; all files below /etc are conffiles.
 set -euo pipefail
 recipe=$1 version=$2 out=$3
 name=$(basename "$recipe")
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 chmod 755 "$tree"
-[ ! -d "$recipe/root" ] || cp -r "$recipe/root/." "$tree"
+for root in root "root-$version"; do
+  [ ! -d "$recipe/$root" ] || cp -r "$recipe/$root/." "$tree"
+done
 mkdir "$tree/DEBIAN"
 for file in control preinst postinst prerm postrm config templates; do
   [ ! -e "$recipe/$file" ] || cp "$recipe/$file" "$tree/DEBIAN"

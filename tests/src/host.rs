@@ -251,6 +251,16 @@ impl Host {
         }
     }
 
+    /// Copies all that it ever wrote to its disk to that of another host, which was never on.
+    pub fn copy_disk(&self, to: &Host) -> Result<()> {
+        for host in [self, to] {
+            ensure!(!host.is_on(), "{} is on", host.name);
+        }
+        let mut copy = Command::new("cp");
+        copy.args(["-a", "--"]).arg(self.dir.join("disk/."));
+        output(copy.arg(to.dir.join("disk")))?.success().map(drop)
+    }
+
     /// Whether it was switched on and has not gone off.
     pub fn is_on(&self) -> bool {
         matches!(self.nspawn_ended(), Ok(false))

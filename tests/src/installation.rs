@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::command::{output, signal};
 use crate::{Host, Output, Run, Sandbox, agent_binary, eventually, server_binary};
@@ -156,6 +157,25 @@ impl Installation {
         Ok(document.to_owned())
     }
 
+    /// What happened, as the server keeps it for good: each record as JSON, in order.
+    pub fn records(&self) -> Result<Vec<Value>> {
+        let folder = self.dir.join("server/store/log");
+        let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+        let mut paths: Vec<PathBuf> = entries
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<_>>()?;
+        paths.sort();
+        let mut records = Vec::new();
+        for path in paths {
+            let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            // The first line is the digest of the rest.
+            let (_, entry) = text.split_once('\n').with_context(|| text.clone())?;
+            let entry: Value = serde_json::from_str(entry).with_context(|| text.clone())?;
+            records.extend(entry["records"].as_array().cloned().unwrap_or_default());
+        }
+        Ok(records)
+    }
+
     /// Each file that the server keeps, with its digest.
     pub fn kept(&self) -> Result<String> {
         let find = "find . -type f -exec sha256sum {} + | sort -k 2";
@@ -265,7 +285,7 @@ impl Catalog {
 }
 
 /// The last run that `cfg status --json` of a host tells.
-pub fn status(host: &Host) -> Result<serde_json::Value> {
+pub fn status(host: &Host) -> Result<Value> {
     let said = host.exec([crate::CFG, "status", "--json"])?;
     serde_json::from_str(&said.stdout).with_context(|| said.to_string())
 }

@@ -2,6 +2,7 @@
 
 use std::any::type_name;
 use std::env;
+use std::fs::File;
 use std::io::{PipeReader, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -46,9 +47,22 @@ impl Sandbox {
     /// A test that did not run in a sandbox fails. Environment: `CFG_TEST_TIMEOUT` (seconds, 600); `CFG_TEST_HOLD=1` keeps the
     /// sandbox of a failed test until it is interrupted.
     pub fn run<F: FnOnce(&Sandbox) -> Result<()>>(test: F) -> Result<()> {
+        Sandbox::run_beside(File::lock_shared, test)
+    }
+
+    /// The same while no other test has a sandbox: for a test that measures times. It waits until the others are done, and who comes
+    /// later waits for it.
+    pub fn run_alone<F: FnOnce(&Sandbox) -> Result<()>>(test: F) -> Result<()> {
+        Sandbox::run_beside(File::lock, test)
+    }
+
+    fn run_beside<F: FnOnce(&Sandbox) -> Result<()>>(
+        lock: fn(&File) -> std::io::Result<()>,
+        test: F,
+    ) -> Result<()> {
         let name = test_name(type_name::<F>())?;
         if env::var_os("CFG_SANDBOX").is_none() {
-            return run_in_sandbox(&name);
+            return run_in_sandbox(&name, lock);
         }
         let sandbox = Sandbox::open()?;
         println!("{}", entered(&name));
@@ -142,12 +156,28 @@ fn entered(name: &str) -> String {
     format!("sandbox of {name}")
 }
 
-fn run_in_sandbox(name: &str) -> Result<()> {
+/// Of the two cores that all tests share: a part, or all, until the file is dropped. Whoever wants all waits at the door, so that
+/// nobody else gets in before.
+fn take_cores(cache: &Path, lock: fn(&File) -> std::io::Result<()>) -> Result<File> {
+    std::fs::create_dir_all(cache).with_context(|| cache.display().to_string())?;
+    let open = |name: &str| {
+        let path = cache.join(name);
+        File::create(&path).with_context(|| path.display().to_string())
+    };
+    let (door, cores) = (open("door.lock")?, open("cores.lock")?);
+    door.lock().context("door.lock")?;
+    lock(&cores).context("cores.lock")?;
+    Ok(cores)
+}
+
+fn run_in_sandbox(name: &str, lock: fn(&File) -> std::io::Result<()>) -> Result<()> {
     let root = std::fs::metadata("/proc/self").context("/proc")?.uid() == 0;
     ensure!(
         root,
         "{name} boots hosts, which needs root: run the tests as root, or with sudo"
     );
+    let cache = env::var_os("CFG_TEST_CACHE").unwrap_or_else(|| "/var/cache/cfg-tests".into());
+    let _cores = take_cores(Path::new(&cache), lock)?;
     let hold = env::var_os("CFG_TEST_HOLD").is_some();
     let seconds = env::var("CFG_TEST_TIMEOUT")
         .ok()
@@ -231,6 +261,36 @@ fn read_log(mut reader: PipeReader, live: bool) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_wants_all_cores_waits_and_is_not_overtaken() {
+        let cache = tempfile::tempdir().unwrap();
+        let cache = cache.path();
+        let takes = |lock| take_cores(cache, lock).unwrap();
+        let (says, hears) = std::sync::mpsc::channel();
+        thread::scope(|scope| {
+            let parts = [takes(File::lock_shared), takes(File::lock_shared)];
+            let all = says.clone();
+            scope.spawn(move || {
+                let cores = takes(File::lock);
+                all.send("all").unwrap();
+                drop(cores);
+            });
+            let door = File::open(cache.join("door.lock")).unwrap();
+            while door.try_lock().is_ok() {
+                door.unlock().unwrap();
+                thread::yield_now();
+            }
+            scope.spawn(move || {
+                let cores = takes(File::lock_shared);
+                says.send("a part").unwrap();
+                drop(cores);
+            });
+            assert!(hears.recv_timeout(Duration::from_millis(100)).is_err());
+            drop(parts);
+        });
+        assert_eq!(hears.iter().collect::<Vec<_>>(), ["all", "a part"]);
+    }
 
     #[test]
     fn a_closure_tells_its_test() {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use cfg_tests::{Host, Sandbox, becomes, eventually, status};
+use cfg_tests::{CFG, Host, Sandbox, becomes, eventually, status};
 
 use crate::machines::{Cluster, nothing_to_do};
 use crate::one_pass::{one_leader, starts};
@@ -24,9 +24,16 @@ fn a_reboot_while_it_waits_starts_nothing() -> Result<()> {
         // By now systemd has started all that it would start.
         is_asleep(first)?;
         sandbox.step("rebooted: nothing has started");
+        let second = &cluster.masters[1];
+        second.boot()?;
+        for host in [first, second] {
+            says_for_whom(host)?;
+            is_asleep(host)?;
+        }
+        sandbox.step("two of three: both say for whom they wait");
 
         cluster.booted = Instant::now();
-        for host in cluster.hosts().skip(1) {
+        for host in cluster.hosts().skip(2) {
             host.start()?;
         }
         cluster.converge(MINUTES)?;
@@ -60,6 +67,22 @@ fn waits(host: &Host) -> Result<()> {
             .unwrap_or_default()
             .to_owned())
     })
+}
+
+/// A run of its own ends as one that waits, and a person is told for whom.
+fn says_for_whom(host: &Host) -> Result<()> {
+    let why = "waiting for zk-master: 2 of 3";
+    eventually("two of three are there", MINUTES, || {
+        let run = host.exec([CFG, "apply"])?;
+        ensure!(run.status == 3 && run.stdout.contains(why), "{run}");
+        Ok(())
+    })?;
+    let told = host.run([CFG, "status"])?;
+    for what in ["file:/etc/zookeeper/conf/zoo.cfg", "service:zookeeper"] {
+        let line = format!("waiting   {what}: {why}\n");
+        ensure!(told.contains(&line), "{line}{told}");
+    }
+    Ok(())
 }
 
 /// What would start with a configuration that is not there yet has not, and cannot.

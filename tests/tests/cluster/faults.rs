@@ -1,12 +1,16 @@
 //! What the scripts got wrong that the roles stand for: for each fault the case in which they failed. The faults 1 and 5 to 7 are
 //! looked at in `one_pass.rs` and in `catalog/tests/text/cluster.rs` too.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use cfg_tests::{Host, Sandbox, becomes, eventually};
+use serde_json::Value;
 
+use crate::clock::now;
 use crate::machines::{Cluster, apply, id, nothing_to_do};
+use crate::masters::Watch;
 use crate::one_pass::{ZOOKEEPER, one_leader, starts};
 
 const MINUTES: Duration = Duration::from_secs(240);
@@ -194,11 +198,20 @@ fn an_upgrade_that_enables_the_agent(sandbox: &Sandbox, cluster: &Cluster) -> Re
         host.run(["apt-get", "-y", "-qq", "upgrade"])?;
         assert_eq!(version(host)?, "1.11.0-1", "apt by itself moves nothing");
     }
+    let watch = Watch::of(&cluster.masters);
+    let before = cluster.installation.records()?.len();
+    let began = now();
     cluster.publish_with("\"1.11.1-*\"", "\"1.11.0-*\"")?;
     for host in cluster.hosts() {
-        // One at a time.
         becomes("upgraded", MINUTES, "1.11.1-1".to_owned(), || version(host))?;
     }
+    for host in cluster.hosts() {
+        eventually("it has done all", MINUTES, || nothing_to_do(host))?;
+        keeps_the_conffile_of_the_role(host)?;
+    }
+    watch.never_two_down(began)?;
+    sandbox.step(&format!("upgraded; down were {:?}", watch.downs(began)));
+    one_slot_at_a_time(cluster, &cluster.installation.records()?[before..])?;
     for host in &cluster.masters {
         eventually("the master runs, the agent does not", MINUTES, || {
             nothing_to_do(host)?;
@@ -209,6 +222,41 @@ fn an_upgrade_that_enables_the_agent(sandbox: &Sandbox, cluster: &Cluster) -> Re
         assert_eq!(starts(host, "mesos-slave")?, Vec::<String>::new());
     }
     sandbox.step("6: apt moves nothing; 7: after an upgrade the agent is masked on masters");
+    Ok(())
+}
+
+/// The package brings another `/etc/mesos/zk` than before, which the role has written: dpkg keeps that one, lays its own beside it,
+/// and asks nobody.
+fn keeps_the_conffile_of_the_role(host: &Host) -> Result<()> {
+    let brought = host.read_file("/etc/mesos/zk.dpkg-dist")?;
+    assert_eq!(brought, "zk://127.0.0.1:2181/mesos\n");
+    ensure!(
+        !host.exists("/etc/mesos/zk.dpkg-old")?,
+        "{}: dpkg has overwritten the file of the role",
+        host.name()
+    );
+    Ok(())
+}
+
+/// Each machine had a slot, and no two of a role had theirs at once, by what the server keeps.
+fn one_slot_at_a_time(cluster: &Cluster, records: &[Value]) -> Result<()> {
+    for hosts in [&cluster.masters, &cluster.agents] {
+        let names: Vec<&str> = hosts.iter().map(Host::name).collect();
+        let (mut held, mut had) = (None, BTreeSet::new());
+        for record in records {
+            let name = names.iter().find(|name| record["name"] == **name);
+            match (record["event"].as_str(), name) {
+                (Some("slot_taken"), Some(name)) => {
+                    ensure!(held.is_none_or(|held| held == name), "{records:#?}");
+                    held = Some(name);
+                    had.insert(*name);
+                }
+                (Some("slot_given"), Some(_)) => held = None,
+                _ => {}
+            }
+        }
+        ensure!(had.len() == names.len(), "{had:?} had one: {records:#?}");
+    }
     Ok(())
 }
 

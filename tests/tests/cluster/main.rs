@@ -2,9 +2,11 @@
 
 mod client;
 mod clock;
+mod copies;
 mod cuts;
 mod early;
 mod faults;
+mod holders;
 mod hostile;
 mod machines;
 mod masters;

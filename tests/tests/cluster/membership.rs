@@ -1,6 +1,7 @@
 //! Who the masters are changes, one at a time: one is replaced, and three become five.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use cfg_tests::{Host, Sandbox, becomes, eventually};
@@ -11,6 +12,9 @@ use crate::machines::id;
 use crate::one_pass::{ZOOKEEPER, starts};
 use crate::rolls::{MINUTES, Rolls};
 
+/// What other tests on the same two cores may add to a gap: an election among five is drawn out by whatever else runs, by seconds.
+/// As long as a follower waits for a leader that is silent (`syncLimit`).
+const OF_OTHERS: Duration = Duration::from_secs(10);
 const STARTS: &str = "/var/log/mesos/mesos-master.starts";
 
 #[test]
@@ -18,8 +22,11 @@ fn a_master_is_replaced_and_three_become_five() -> Result<()> {
     Sandbox::run(|sandbox| {
         let mut rolls = Rolls::begin(sandbox)?;
         let mut quorums = Quorums::default();
-        a_master_is_replaced(sandbox, &mut rolls, &mut quorums)?;
-        three_become_five(sandbox, &mut rolls)?;
+        let mut of_a_kill = rolls.gap_of_a_killed_leader()?;
+        of_a_kill = of_a_kill.max(rolls.gap_of_a_killed_leader()?);
+        sandbox.step(&format!("a leader that is killed: {of_a_kill:.2?}"));
+        a_master_is_replaced(sandbox, &mut rolls, &mut quorums, &mut of_a_kill)?;
+        three_become_five(sandbox, &mut rolls, &mut of_a_kill)?;
         for host in &rolls.cluster.masters {
             quorums.started(host)?;
         }
@@ -31,9 +38,20 @@ fn a_master_is_replaced_and_three_become_five() -> Result<()> {
 }
 
 /// Its disk is gone, and another machine at another address has its place and its id.
-fn a_master_is_replaced(sandbox: &Sandbox, rolls: &mut Rolls, quorums: &mut Quorums) -> Result<()> {
+fn a_master_is_replaced(
+    sandbox: &Sandbox,
+    rolls: &mut Rolls,
+    quorums: &mut Quorums,
+    of_a_kill: &mut Duration,
+) -> Result<()> {
     let place = 1;
     let before = ids(rolls)?;
+    // By name it has another place than the one that it takes: who goes by places gives it another number.
+    let name = if before[place] == 1 {
+        "z-master"
+    } else {
+        "a-master"
+    };
     let victim = &rolls.cluster.masters[place];
     quorums.started(victim)?;
     let began = now();
@@ -46,7 +64,7 @@ fn a_master_is_replaced(sandbox: &Sandbox, rolls: &mut Rolls, quorums: &mut Quor
         .with_context(|| format!("{said:#}"))?;
     let user_data = rolls.cluster.user_data("zk-master", 1)?;
     let user_data = with_token(&user_data, token)?;
-    let new = rolls.cluster.machine(sandbox, "master-2b", &user_data)?;
+    let new = rolls.cluster.machine(sandbox, name, &user_data)?;
     new.start()?;
     rolls.watch.replaced(&rolls.cluster.masters[place], &new)?;
     let gone = std::mem::replace(&mut rolls.cluster.masters[place], new);
@@ -74,7 +92,7 @@ fn a_master_is_replaced(sandbox: &Sandbox, rolls: &mut Rolls, quorums: &mut Quor
         );
     }
     rolls.client.connect(&rolls.cluster.masters)?;
-    let gap = rolls.client.longest_gap(Span::since(began))?;
+    let gap = rolls.longest_gap(Span::since(began), of_a_kill, OF_OTHERS)?;
     sandbox.step(&format!(
         "replaced, in {:.1} s; the others restarted as {:?}; a client waited for {gap:.2?} at most",
         now() - began,
@@ -84,7 +102,7 @@ fn a_master_is_replaced(sandbox: &Sandbox, rolls: &mut Rolls, quorums: &mut Quor
 }
 
 /// Two machines more boot at once.
-fn three_become_five(sandbox: &Sandbox, rolls: &mut Rolls) -> Result<()> {
+fn three_become_five(sandbox: &Sandbox, rolls: &mut Rolls, of_a_kill: &mut Duration) -> Result<()> {
     let before = ids(rolls)?;
     let began = now();
     let user_data = rolls.cluster.user_data("zk-master", 2)?;
@@ -129,7 +147,7 @@ fn three_become_five(sandbox: &Sandbox, rolls: &mut Rolls) -> Result<()> {
         );
     }
     rolls.client.connect(&rolls.cluster.masters)?;
-    let gap = rolls.client.longest_gap(Span::since(began))?;
+    let gap = rolls.longest_gap(Span::since(began), of_a_kill, OF_OTHERS)?;
     sandbox.step(&format!(
         "three became five, in {:.1} s, by {steps:?}; they restarted as {:?}; a client waited for {gap:.2?} at most",
         now() - began,

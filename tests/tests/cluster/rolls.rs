@@ -13,6 +13,11 @@ use crate::masters::{Watch, leader};
 use crate::one_pass::{ZOOKEEPER, one_leader};
 
 pub const MINUTES: Duration = Duration::from_secs(240);
+/// Longer than a master takes to restart.
+pub const A_WHILE: Duration = Duration::from_secs(15);
+/// What makes a master say that it is not healthy, and well again, where [`asks_whether_it_is_unwell`].
+pub const UNWELL: &str = "touch /run/unwell";
+pub const WELL: &str = "rm /run/unwell";
 
 /// Six machines that have converged, a client of the ensemble, and who looks on.
 pub struct Rolls {
@@ -119,6 +124,23 @@ impl Rolls {
         self.client.longest_gap(Span::since(began))
     }
 
+    /// The client waited in this span for no longer than when a leader is killed, before or now, or not twice as long, since one
+    /// election may be longer than another; and for as long as other tests may add. Gives how long.
+    pub fn longest_gap(
+        &self,
+        span: Span,
+        of_a_kill: &mut Duration,
+        of_others: Duration,
+    ) -> Result<Duration> {
+        let gap = self.client.longest_gap(span)?;
+        *of_a_kill = self.gap_of_a_killed_leader()?.max(*of_a_kill);
+        ensure!(
+            gap <= 2 * *of_a_kill + of_others,
+            "a client waited for {gap:?}, and for {of_a_kill:?} when a leader was killed"
+        );
+        Ok(gap)
+    }
+
     /// What `cfg fleet --json` says.
     pub fn fleet(&self) -> Result<Value> {
         self.cluster.installation.desk(&["fleet", "--json"])?.json()
@@ -163,4 +185,36 @@ pub fn waits_for_its_slot(host: &Host) -> Result<String> {
     let held = held.find(|held| held["why"] == "slot");
     let detail = held.and_then(|held| held["detail"].as_str());
     Ok(detail.with_context(|| format!("{last:#}"))?.to_owned())
+}
+
+/// Waits until a machine waits for its slot, for this reason.
+pub fn waits_for(host: &Host, why: &str) -> Result<()> {
+    eventually(&format!("{} waits: {why}", host.name()), MINUTES, || {
+        let detail = waits_for_its_slot(host)?;
+        ensure!(detail.contains(why), "{detail}");
+        Ok(())
+    })
+}
+
+pub fn starts_of(hosts: &[&Host]) -> Result<Vec<String>> {
+    hosts.iter().map(|host| start_of_zookeeper(host)).collect()
+}
+
+/// Has a master's health ask for one thing more, so that a test decides how long a slot is held.
+pub fn asks_whether_it_is_unwell(roles: &Catalog) -> Result<()> {
+    let begin = "health = \"\"\"\n";
+    of_masters(roles, begin, &format!("{begin}test ! -e /run/unwell &&\n"))
+}
+
+/// Has a run give up sooner, or later, on what does not come up.
+pub fn in_health_timeout(roles: &Catalog, time: &str) -> Result<()> {
+    let line = format!("health_timeout = \"{time}\"");
+    of_masters(roles, "health_timeout = \"2m\"", &line)
+}
+
+fn of_masters(roles: &Catalog, old: &str, new: &str) -> Result<()> {
+    let path = "zk-master/role.toml";
+    let role = roles.read(path)?;
+    ensure!(role.contains(old), "{role}");
+    roles.write(path, role.replace(old, new))
 }
