@@ -42,7 +42,15 @@ impl Status {
         } else {
             output::print(&text(&document))?;
         }
-        Ok(Exit::Done)
+        Ok(exit(&document))
+    }
+}
+
+/// As the last run ended where it waits: a script that polls a machine wants no text for that.
+fn exit(status: &Value) -> Exit {
+    match status["last_run"]["result"] == "waiting" {
+        true => Exit::Held,
+        false => Exit::Done,
     }
 }
 
@@ -257,7 +265,9 @@ mod tests {
     fn what_waits_for_a_slot_and_who_took_none() {
         let held = json!([{"resource": "service:zookeeper", "why": "slot", "detail": "vm-2 is not healthy\u{7}"}]);
         let last = json!({"result": "waiting", "held": held, "without_slot": "the site is down"});
-        let text = text(&json!({"enrolled": false, "last_run": last}));
+        let status = json!({"enrolled": false, "last_run": last});
+        assert_eq!(exit(&status), Exit::Held);
+        let text = text(&status);
         for line in [
             "waiting   service:zookeeper: vm-2 is not healthy\\u{7}\n",
             "no slot   taken by the last run: the site is down\n",
@@ -268,7 +278,9 @@ mod tests {
 
     #[test]
     fn a_machine_that_is_not_enrolled_says_so() {
-        let text = text(&json!({"enrolled": false, "mode": "enforce", "last_run": null}));
+        let status = json!({"enrolled": false, "mode": "enforce", "last_run": null});
+        assert_eq!(exit(&status), Exit::Done);
+        let text = text(&status);
         assert_eq!(text, "node      not enrolled\nlast run  none yet\n");
     }
 }

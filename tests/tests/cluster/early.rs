@@ -77,7 +77,9 @@ fn says_for_whom(host: &Host) -> Result<()> {
         ensure!(run.status == 3 && run.stdout.contains(why), "{run}");
         Ok(())
     })?;
-    let told = host.run([CFG, "status"])?;
+    let status = host.exec([CFG, "status"])?;
+    ensure!(status.status == 3, "{status}");
+    let told = status.stdout;
     for what in ["file:/etc/zookeeper/conf/zoo.cfg", "service:zookeeper"] {
         let line = format!("waiting   {what}: {why}\n");
         ensure!(told.contains(&line), "{line}{told}");
