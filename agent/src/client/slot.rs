@@ -5,7 +5,6 @@ use super::server::Server;
 use crate::run::slot::{Accord, Slot};
 use cfg_catalog::chain;
 use cfg_wire::News;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
@@ -27,7 +26,6 @@ pub struct Slots {
     server: Server,
     news: News,
     runtime: Handle,
-    disrupting: Arc<AtomicBool>,
 }
 
 impl Slots {
@@ -38,14 +36,7 @@ impl Slots {
             server: server.clone(),
             news,
             runtime: Handle::current(),
-            disrupting: Arc::default(),
         }
-    }
-
-    /// This is set while a run has a slot, until it is over.
-    #[must_use]
-    pub fn noting(self, disrupting: Arc<AtomicBool>) -> Self {
-        Self { disrupting, ..self }
     }
 }
 
@@ -69,9 +60,7 @@ impl Accord for Slots {
         let keeper = self
             .runtime
             .spawn(keep(self.server.clone(), fence, lease.clone()));
-        self.disrupting.store(true, Ordering::Relaxed);
         Ok(Box::new(Taken {
-            disrupting: Arc::clone(&self.disrupting),
             server: self.server.clone(),
             fence,
             lease,
@@ -101,7 +90,6 @@ fn bounded(words: &str) -> String {
 }
 
 struct Taken {
-    disrupting: Arc<AtomicBool>,
     server: Server,
     fence: u64,
     lease: Arc<Lease>,
@@ -116,7 +104,6 @@ impl Slot for Taken {
 
     fn give(&mut self, healthy: bool) {
         self.keeper.abort();
-        self.disrupting.store(false, Ordering::Relaxed);
         let (server, fence) = (self.server.clone(), self.fence);
         // The run waits for a while; a daemon goes on trying until the slot has ended anyway.
         let given = tokio::time::timeout(self.lease.length, give(server, fence, healthy));

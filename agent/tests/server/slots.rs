@@ -4,6 +4,7 @@ use crate::daemon::{World, role_of, stop, until};
 use crate::peer::Peer;
 use crate::server;
 use cfg_agent::client::slot::Slots;
+use cfg_agent::run::StateDir;
 use cfg_agent::run::slot::Accord as _;
 use cfg_wire::News;
 use serde_json::Value;
@@ -247,6 +248,27 @@ async fn a_run_by_hand_asks_as_the_daemon_does_unless_a_person_says_why_not() {
         told.contains(&format!("no slot   taken by the last run: {why}\n")),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn who_disrupts_without_a_slot_is_not_healthy_meanwhile() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let world = World::new("").await;
+    to_be_removed(&world);
+    // Another dpkg is waited for.
+    let lock = world.folder.path().join("root/var/lib/dpkg/lock-frontend");
+    let lock = std::fs::File::create(lock).unwrap();
+    rustix::fs::fcntl_lock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let state = StateDir::new(world.folder.path().join("root/state"));
+    assert!(!state.is_disrupted());
+    let without = ["apply", "--without-slot", "--why", "x"];
+    let mut run = world.cfg(&without).spawn().unwrap();
+    until("a run that disrupts", || state.is_disrupted()).await;
+    // It may not be what makes the others wait for ever.
+    run.kill().await.unwrap();
+    assert!(!state.is_disrupted());
 }
 
 #[tokio::test]
