@@ -1,8 +1,8 @@
 //! A slot of the server: taken for one run, kept from the side while that lasts, and given back.
 
 use super::channel::CallError;
-use super::server::Server;
-use crate::run::slot::{Accord, Slot};
+use super::server::{Server, Wanted};
+use crate::run::slot::{Accord, NoSlot, Slot};
 use cfg_catalog::chain;
 use cfg_wire::News;
 use std::sync::{Arc, Mutex};
@@ -38,18 +38,16 @@ impl Slots {
             runtime: Handle::current(),
         }
     }
-}
 
-impl Accord for Slots {
-    fn take(&self, leads: bool) -> Result<Box<dyn Slot>, String> {
+    fn ask(&self, wanted: Wanted) -> Result<Box<dyn Slot>, NoSlot> {
         // The server's count begins later.
         let asked = Moment::now();
         let reply = self
             .runtime
-            .block_on(self.server.take_slot(self.news, leads));
+            .block_on(self.server.take_slot(self.news, wanted));
         let reply = reply.map_err(|error| refusal(&error))?;
         if !reply.refused.is_empty() {
-            return Err(bounded(&reply.refused));
+            return Err(NoSlot::Refused(bounded(&reply.refused)));
         }
         let lease = Arc::new(Lease {
             length: Duration::from_secs(reply.lease_seconds.max(1).into()),
@@ -70,19 +68,30 @@ impl Accord for Slots {
     }
 }
 
+impl Accord for Slots {
+    fn take(&self, leads: bool) -> Result<Box<dyn Slot>, NoSlot> {
+        self.ask(Wanted::Full { leads })
+    }
+
+    fn mend(&self) -> Result<Box<dyn Slot>, NoSlot> {
+        self.ask(Wanted::Mending)
+    }
+}
+
 /// Why there is no slot, where the server did not say so itself.
-fn refusal(error: &CallError) -> String {
-    match error {
+fn refusal(error: &CallError) -> NoSlot {
+    let why = match error {
         CallError::Away { .. } => {
             debug!("{}", chain(error));
-            "the server is not reached".into()
+            return NoSlot::Away;
         }
         CallError::Said {
             code: Code::Unimplemented,
             ..
         } => "the server has no slots: upgrade it".into(),
         CallError::Said { message, .. } | CallError::Refused(message) => bounded(message),
-    }
+    };
+    NoSlot::Refused(why)
 }
 
 fn bounded(words: &str) -> String {
@@ -253,10 +262,12 @@ mod tests {
     #[test]
     fn why_there_is_no_slot() {
         let said = |code| {
-            refusal(&CallError::Said {
+            let refused = refusal(&CallError::Said {
                 code,
                 message: "vm-2 holds it".into(),
-            })
+            });
+            assert!(matches!(refused, NoSlot::Refused(_)), "{refused:?}");
+            refused.to_string()
         };
         assert_eq!(
             said(Code::Unimplemented),
@@ -267,8 +278,8 @@ mod tests {
             url: "https://h".into(),
             why: "refused".into(),
         };
-        assert_eq!(refusal(&away), "the server is not reached");
+        assert_eq!(refusal(&away), NoSlot::Away);
         let long = CallError::Refused("x".repeat(10_000));
-        assert_eq!(refusal(&long).len(), MOST_WORDS);
+        assert_eq!(refusal(&long).to_string().len(), MOST_WORDS);
     }
 }

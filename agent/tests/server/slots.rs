@@ -5,7 +5,7 @@ use crate::peer::Peer;
 use crate::server;
 use cfg_agent::client::slot::Slots;
 use cfg_agent::run::StateDir;
-use cfg_agent::run::slot::Accord as _;
+use cfg_agent::run::slot::{Accord as _, NoSlot};
 use cfg_wire::News;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -82,8 +82,8 @@ async fn a_slot_ends_while_the_server_is_away() {
         let slot = slots.take(false).unwrap();
         drop(peer);
         wait_until("lost", || !slot.is_held());
-        let refused = slots.take(false).map(drop);
-        assert_eq!(refused, Err("the server is not reached".into()));
+        assert_eq!(slots.take(false).map(drop), Err(NoSlot::Away));
+        assert_eq!(slots.mend().map(drop), Err(NoSlot::Away));
     })
     .await
     .unwrap();
@@ -93,11 +93,23 @@ async fn a_slot_ends_while_the_server_is_away() {
 async fn why_there_is_none_is_the_servers_word() {
     let peer = Peer::start().await;
     let refused = |slots: Slots| slots.take(false).map(drop);
+    let no = |why: &str| Err(NoSlot::Refused(why.into()));
     let old = blocking(&peer, refused).await;
-    assert_eq!(old, Err("the server has no slots: upgrade it".into()));
+    assert_eq!(old, no("the server has no slots: upgrade it"));
     peer.script.slots.refuse("vm-2 is not healthy");
     let told = blocking(&peer, refused).await;
-    assert_eq!(told, Err("vm-2 is not healthy".into()));
+    assert_eq!(told, no("vm-2 is not healthy"));
+}
+
+#[tokio::test]
+async fn who_mends_itself_says_so() {
+    let peer = Peer::start().await;
+    peer.script.slots.grant(9, 3);
+    blocking(&peer, |slots| slots.mend().unwrap().give(true)).await;
+    let slots = &peer.script.slots;
+    assert_eq!(*slots.mended.lock().unwrap(), [(4, 7, false)]);
+    assert_eq!(*slots.taken.lock().unwrap(), []);
+    assert_eq!(*slots.given.lock().unwrap(), [(9, true)]);
 }
 
 impl World {

@@ -2,7 +2,7 @@
 
 use super::declared::{desired, file, health, id, package, service};
 use super::fake::{Fake, PACKAGE};
-use crate::run::slot::{Accord, Asks, Slot};
+use crate::run::slot::{Accord, Asks, NoSlot, Slot};
 use cfg_catalog::fleet::{Incomplete, Limit};
 use cfg_catalog::plan::Action;
 use cfg_catalog::plan::document::{Done, Why};
@@ -19,21 +19,30 @@ struct Giver {
     refuses: Option<&'static str>,
     /// A slot is lost after it was looked at so often.
     lasts: usize,
+    /// Why nobody mends itself.
+    mends_none: Option<NoSlot>,
     /// Whether those who asked lead.
     asked: Mutex<Vec<bool>>,
+    /// So many asked for one to mend themselves.
+    mending: AtomicUsize,
     /// Whether those who gave one back were healthy.
     back: Arc<Mutex<Vec<bool>>>,
 }
 
 impl Accord for Giver {
-    fn take(&self, leads: bool) -> Result<Box<dyn Slot>, String> {
+    fn take(&self, leads: bool) -> Result<Box<dyn Slot>, NoSlot> {
         self.asked.lock().unwrap().push(leads);
         match self.refuses {
-            Some(why) => Err(why.to_owned()),
-            None => Ok(Box::new(Given {
-                looks: AtomicUsize::new(self.lasts),
-                back: self.back.clone(),
-            })),
+            Some(why) => Err(NoSlot::Refused(why.to_owned())),
+            None => Ok(self.slot()),
+        }
+    }
+
+    fn mend(&self) -> Result<Box<dyn Slot>, NoSlot> {
+        self.mending.fetch_add(1, Ordering::Relaxed);
+        match &self.mends_none {
+            Some(why) => Err(why.clone()),
+            None => Ok(self.slot()),
         }
     }
 }
@@ -60,7 +69,21 @@ fn giver(refuses: Option<&'static str>, lasts: usize) -> Arc<Giver> {
     Arc::new(Giver {
         refuses,
         lasts,
+        mends_none: None,
         asked: Mutex::default(),
+        mending: AtomicUsize::default(),
+        back: Arc::default(),
+    })
+}
+
+/// Gives slots to who is healthy, and to who is not none for this reason.
+fn no_mender(why: NoSlot) -> Arc<Giver> {
+    Arc::new(Giver {
+        refuses: None,
+        lasts: usize::MAX,
+        mends_none: Some(why),
+        asked: Mutex::default(),
+        mending: AtomicUsize::default(),
         back: Arc::default(),
     })
 }
@@ -70,6 +93,17 @@ fn generous() -> Arc<Giver> {
 }
 
 impl Giver {
+    fn slot(&self) -> Box<dyn Slot> {
+        Box::new(Given {
+            looks: AtomicUsize::new(self.lasts),
+            back: self.back.clone(),
+        })
+    }
+
+    fn mending(&self) -> usize {
+        self.mending.load(Ordering::Relaxed)
+    }
+
     fn asked(&self) -> Vec<bool> {
         self.asked.lock().unwrap().clone()
     }
@@ -164,12 +198,11 @@ fn nobody_is_asked_by_who_does_no_harm_or_has_nothing_to_lose_or_no_limit() {
     assert_eq!(run(&mut fake, &giver, &role()).held, []);
     assert_eq!(content(&fake, MOTD), "hello");
 
-    // A machine that is not healthy disrupts nobody.
-    let mut fake = machine();
-    fake.sick = true;
+    // None of its services runs.
+    let mut fake = Fake::with(Some("1"), &[(CONF, "old")], &[]);
     let done = run(&mut fake, &giver, &role());
     assert_eq!(done.held, []);
-    assert_eq!(fake.starts["one"], 1);
+    assert_eq!(fake.starts["two"], 1);
 
     let mut fake = machine();
     let free = Desired {
@@ -180,7 +213,76 @@ fn nobody_is_asked_by_who_does_no_harm_or_has_nothing_to_lose_or_no_limit() {
     let asks = Asks::Not("the other site is down".into());
     let (_, done) = machine().run_asking(&asks, &role()).unwrap();
     assert_eq!(done.held, []);
-    assert_eq!(giver.asked(), Vec::<bool>::new());
+    assert_eq!((giver.asked(), giver.mending()), (vec![], 0));
+}
+
+#[test]
+fn a_machine_that_is_not_healthy_disrupts_what_runs_while_no_other_has_the_slot() {
+    let sick = || Fake {
+        sick: true,
+        ..machine()
+    };
+    let starts = |fake: &Fake| fake.starts.get("one").copied();
+    // How the others are is no matter.
+    let mut fake = sick();
+    let giver = giver(Some("vm-2 is not healthy"), usize::MAX);
+    let done = run(&mut fake, &giver, &role());
+    assert_eq!((done.held, starts(&fake)), (vec![], Some(1)));
+    assert_eq!((giver.asked(), giver.mending()), (vec![], 1));
+    assert_eq!(giver.back(), [false], "it is not healthy after its start");
+
+    let mut fake = sick();
+    let why = "vm-2 has the slot";
+    let refusing = no_mender(NoSlot::Refused(why.into()));
+    let done = run(&mut fake, &refusing, &role());
+    let conf = format!("file:{CONF}");
+    let why = |id: &str| (id.to_owned(), Why::Slot, why);
+    assert_eq!(
+        held(&done),
+        [why(&conf), why("service:one"), why("service:two")]
+    );
+    assert_eq!((content(&fake, CONF), starts(&fake)), ("old", None));
+    assert_eq!((refusing.mending(), done.failures), (1, vec![]));
+
+    // Nobody can be asked, and nobody keeps a slot.
+    let mut fake = sick();
+    let away = no_mender(NoSlot::Away);
+    let done = run(&mut fake, &away, &role());
+    assert_eq!((done.held, starts(&fake)), (vec![], Some(1)));
+    assert_eq!((away.mending(), away.back()), (1, vec![]));
+}
+
+#[test]
+fn a_slot_that_mends_and_was_lost_disrupts_nothing_more() {
+    let mut fake = machine();
+    fake.sick = true;
+    let done = run(&mut fake, &giver(None, 0), &role());
+    let why = "the slot was lost during the run";
+    assert_eq!(held(&done), [(format!("file:{CONF}"), Why::Slot, why)]);
+    assert!(!fake.starts.contains_key("one"), "{:?}", fake.starts);
+}
+
+#[test]
+fn what_is_not_read_by_what_runs_is_no_loss_where_the_machine_is_not_healthy() {
+    let conf = format!("file:{CONF}");
+    let role = |reads: &[&str]| Desired {
+        resources: vec![
+            package("2"),
+            service("one", &[], &[]),
+            service("two", reads, &[]),
+        ],
+        ..role()
+    };
+    let package = format!("package:{PACKAGE}");
+    let sick = |running: &[&str]| Fake {
+        sick: true,
+        ..Fake::with(Some("1"), &[(CONF, "new")], running)
+    };
+    let refusing = no_mender(NoSlot::Refused("vm-2 has the slot".into()));
+    let done = run(&mut sick(&["two"]), &refusing, &role(&[&package]));
+    assert_eq!((done.held.is_empty(), refusing.mending()), (false, 1));
+    let done = run(&mut sick(&[]), &refusing, &role(&[&conf]));
+    assert_eq!((done.held, refusing.mending()), (vec![], 1));
 }
 
 #[test]
@@ -203,7 +305,7 @@ fn a_machine_that_gets_well_during_its_run_needs_a_slot_for_the_rest() {
     // What mends it goes on, whoever holds the slot; what comes after that would disrupt a healthy machine.
     let mut fake = sick();
     fake.mended_by = Some("one");
-    let refusing = giver(Some("vm-2 is restarting"), 0);
+    let refusing = giver(Some("vm-2 is restarting"), usize::MAX);
     let done = run(&mut fake, &refusing, &role);
     let why = ("service:two".to_owned(), Why::Slot, "vm-2 is restarting");
     assert_eq!(
@@ -211,13 +313,17 @@ fn a_machine_that_gets_well_during_its_run_needs_a_slot_for_the_rest() {
         (vec![why], &[][..])
     );
     assert_eq!((starts(&fake), refusing.asked().len()), ([true, false], 1));
+    assert_eq!(refusing.back(), [true], "it is well, and needs another");
 
     let mut fake = sick();
     fake.mended_by = Some("one");
     let giver = generous();
     let done = run(&mut fake, &giver, &role);
     assert_eq!((done.held, done.failures), (vec![], vec![]));
-    assert_eq!((starts(&fake), giver.back()), ([true, true], vec![true]));
+    assert_eq!(
+        (starts(&fake), giver.back()),
+        ([true, true], vec![true, true])
+    );
 
     // Nothing mends it.
     let mut fake = sick();
