@@ -11,16 +11,16 @@ use cfg_catalog::resource::{Body, Desired, Health, Shell, Slots};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-const CONF: &str = "/etc/daemon/conf";
+pub(super) const CONF: &str = "/etc/daemon/conf";
 const MOTD: &str = "/etc/motd";
 
 /// Gives slots, or says why not; remembers all of it.
-struct Giver {
+pub(super) struct Giver {
     refuses: Option<&'static str>,
     /// A slot is lost after it was looked at so often.
     lasts: usize,
     /// Why nobody mends itself.
-    mends_none: Option<NoSlot>,
+    pub(super) mends_none: Option<NoSlot>,
     /// Whether those who asked lead.
     asked: Mutex<Vec<bool>>,
     /// So many asked for one to mend themselves.
@@ -65,30 +65,22 @@ impl Slot for Given {
     }
 }
 
-fn giver(refuses: Option<&'static str>, lasts: usize) -> Arc<Giver> {
-    Arc::new(Giver {
+pub(super) fn giver(refuses: Option<&'static str>, lasts: usize) -> Arc<Giver> {
+    Arc::new(new_giver(refuses, lasts))
+}
+
+pub(super) fn new_giver(refuses: Option<&'static str>, lasts: usize) -> Giver {
+    Giver {
         refuses,
         lasts,
         mends_none: None,
         asked: Mutex::default(),
         mending: AtomicUsize::default(),
         back: Arc::default(),
-    })
+    }
 }
 
-/// Gives slots to who is healthy, and to who is not none for this reason.
-fn no_mender(why: NoSlot) -> Arc<Giver> {
-    Arc::new(Giver {
-        refuses: None,
-        lasts: usize::MAX,
-        mends_none: Some(why),
-        asked: Mutex::default(),
-        mending: AtomicUsize::default(),
-        back: Arc::default(),
-    })
-}
-
-fn generous() -> Arc<Giver> {
+pub(super) fn generous() -> Arc<Giver> {
     giver(None, usize::MAX)
 }
 
@@ -100,20 +92,20 @@ impl Giver {
         })
     }
 
-    fn mending(&self) -> usize {
+    pub(super) fn mending(&self) -> usize {
         self.mending.load(Ordering::Relaxed)
     }
 
-    fn asked(&self) -> Vec<bool> {
+    pub(super) fn asked(&self) -> Vec<bool> {
         self.asked.lock().unwrap().clone()
     }
 
-    fn back(&self) -> Vec<bool> {
+    pub(super) fn back(&self) -> Vec<bool> {
         self.back.lock().unwrap().clone()
     }
 }
 
-fn role() -> Desired {
+pub(super) fn role() -> Desired {
     let conf = format!("file:{CONF}");
     Desired {
         health: health(),
@@ -132,24 +124,24 @@ fn role() -> Desired {
 }
 
 /// One of its services does its work with the former configuration, the other was never started.
-fn machine() -> Fake {
+pub(super) fn machine() -> Fake {
     Fake::with(Some("2"), &[(CONF, "old")], &["one"])
 }
 
-fn run(fake: &mut Fake, giver: &Arc<Giver>, desired: &Desired) -> Done {
+pub(super) fn run(fake: &mut Fake, giver: &Arc<Giver>, desired: &Desired) -> Done {
     let asks = Asks::First(giver.clone());
     let (_, done) = fake.run_asking(&asks, desired).unwrap();
     assert!(done.unforeseen.is_empty(), "{:?}", done.unforeseen);
     done
 }
 
-fn held(done: &Done) -> Vec<(String, Why, &str)> {
+pub(super) fn held(done: &Done) -> Vec<(String, Why, &str)> {
     let held = done.held.iter();
     held.map(|held| (held.resource.to_string(), held.why, held.detail.as_str()))
         .collect()
 }
 
-fn content<'a>(fake: &'a Fake, path: &str) -> &'a str {
+pub(super) fn content<'a>(fake: &'a Fake, path: &str) -> &'a str {
     &fake.files[path].0
 }
 
@@ -214,122 +206,6 @@ fn nobody_is_asked_by_who_does_no_harm_or_has_nothing_to_lose_or_no_limit() {
     let (_, done) = machine().run_asking(&asks, &role()).unwrap();
     assert_eq!(done.held, []);
     assert_eq!((giver.asked(), giver.mending()), (vec![], 0));
-}
-
-#[test]
-fn a_machine_that_is_not_healthy_disrupts_what_runs_while_no_other_has_the_slot() {
-    let sick = || Fake {
-        sick: true,
-        ..machine()
-    };
-    let starts = |fake: &Fake| fake.starts.get("one").copied();
-    // How the others are is no matter.
-    let mut fake = sick();
-    let giver = giver(Some("vm-2 is not healthy"), usize::MAX);
-    let done = run(&mut fake, &giver, &role());
-    assert_eq!((done.held, starts(&fake)), (vec![], Some(1)));
-    assert_eq!((giver.asked(), giver.mending()), (vec![], 1));
-    assert_eq!(giver.back(), [false], "it is not healthy after its start");
-
-    let mut fake = sick();
-    let why = "vm-2 has the slot";
-    let refusing = no_mender(NoSlot::Refused(why.into()));
-    let done = run(&mut fake, &refusing, &role());
-    let conf = format!("file:{CONF}");
-    let why = |id: &str| (id.to_owned(), Why::Slot, why);
-    assert_eq!(
-        held(&done),
-        [why(&conf), why("service:one"), why("service:two")]
-    );
-    assert_eq!((content(&fake, CONF), starts(&fake)), ("old", None));
-    assert_eq!((refusing.mending(), done.failures), (1, vec![]));
-
-    // Nobody can be asked, and nobody keeps a slot.
-    let mut fake = sick();
-    let away = no_mender(NoSlot::Away);
-    let done = run(&mut fake, &away, &role());
-    assert_eq!((done.held, starts(&fake)), (vec![], Some(1)));
-    assert_eq!((away.mending(), away.back()), (1, vec![]));
-}
-
-#[test]
-fn a_slot_that_mends_and_was_lost_disrupts_nothing_more() {
-    let mut fake = machine();
-    fake.sick = true;
-    let done = run(&mut fake, &giver(None, 0), &role());
-    let why = "the slot was lost during the run";
-    assert_eq!(held(&done), [(format!("file:{CONF}"), Why::Slot, why)]);
-    assert!(!fake.starts.contains_key("one"), "{:?}", fake.starts);
-}
-
-#[test]
-fn what_is_not_read_by_what_runs_is_no_loss_where_the_machine_is_not_healthy() {
-    let conf = format!("file:{CONF}");
-    let role = |reads: &[&str]| Desired {
-        resources: vec![
-            package("2"),
-            service("one", &[], &[]),
-            service("two", reads, &[]),
-        ],
-        ..role()
-    };
-    let package = format!("package:{PACKAGE}");
-    let sick = |running: &[&str]| Fake {
-        sick: true,
-        ..Fake::with(Some("1"), &[(CONF, "new")], running)
-    };
-    let refusing = no_mender(NoSlot::Refused("vm-2 has the slot".into()));
-    let done = run(&mut sick(&["two"]), &refusing, &role(&[&package]));
-    assert_eq!((done.held.is_empty(), refusing.mending()), (false, 1));
-    let done = run(&mut sick(&[]), &refusing, &role(&[&conf]));
-    assert_eq!((done.held, refusing.mending()), (vec![], 1));
-}
-
-#[test]
-fn a_machine_that_gets_well_during_its_run_needs_a_slot_for_the_rest() {
-    let conf = format!("file:{CONF}");
-    let role = Desired {
-        resources: vec![
-            file(CONF, "new"),
-            service("one", &[&conf], &[]),
-            service("two", &[&conf], &["service:one"]),
-        ],
-        ..role()
-    };
-    let sick = || Fake {
-        sick: true,
-        ..Fake::with(Some("2"), &[(CONF, "old")], &["one", "two"])
-    };
-    let starts = |fake: &Fake| ["one", "two"].map(|unit| fake.starts.contains_key(unit));
-
-    // What mends it goes on, whoever holds the slot; what comes after that would disrupt a healthy machine.
-    let mut fake = sick();
-    fake.mended_by = Some("one");
-    let refusing = giver(Some("vm-2 is restarting"), usize::MAX);
-    let done = run(&mut fake, &refusing, &role);
-    let why = ("service:two".to_owned(), Why::Slot, "vm-2 is restarting");
-    assert_eq!(
-        (held(&done), done.failures.as_slice()),
-        (vec![why], &[][..])
-    );
-    assert_eq!((starts(&fake), refusing.asked().len()), ([true, false], 1));
-    assert_eq!(refusing.back(), [true], "it is well, and needs another");
-
-    let mut fake = sick();
-    fake.mended_by = Some("one");
-    let giver = generous();
-    let done = run(&mut fake, &giver, &role);
-    assert_eq!((done.held, done.failures), (vec![], vec![]));
-    assert_eq!(
-        (starts(&fake), giver.back()),
-        ([true, true], vec![true, true])
-    );
-
-    // Nothing mends it.
-    let mut fake = sick();
-    let done = run(&mut fake, &refusing, &role);
-    assert_eq!((done.held, starts(&fake)), (vec![], [true, true]));
-    assert_eq!(refusing.asked().len(), 1);
 }
 
 #[test]
