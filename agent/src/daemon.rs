@@ -351,9 +351,7 @@ impl Daemon {
             state: self.session.state.clone(),
             only: Vec::new(),
             prune: false,
-            asks: Asks::First(Arc::new(
-                Slots::of(&self.session.server, self.running).noting(self.health.disrupting()),
-            )),
+            asks: Asks::First(Arc::new(Slots::of(&self.session.server, self.running))),
             index_max_age: self.config.index_max_age,
             lock_timeout: self.config.lock_timeout,
             told: &|text| info!("{text}"),

@@ -22,6 +22,18 @@ use tonic::{Response, Status, Streaming};
 /// How long an answer, or the next piece of one, may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a slot is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// To disrupt a machine that does its work; the leader's, or another's.
+    Full {
+        /// Whether the role's leader command succeeds here.
+        leads: bool,
+    },
+    /// To mend one that is not healthy.
+    Mending,
+}
+
 /// The server as this machine's identity may call it.
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -155,12 +167,13 @@ impl Server {
     ///
     /// # Errors
     /// As above.
-    pub async fn take_slot(&self, news: News, leads: bool) -> Result<TakeSlotReply, CallError> {
+    pub async fn take_slot(&self, news: News, wanted: Wanted) -> Result<TakeSlotReply, CallError> {
         let News { sequence, view, .. } = news;
         let request = TakeSlotRequest {
             sequence,
             view,
-            leads,
+            leads: matches!(wanted, Wanted::Full { leads: true }),
+            mending: wanted == Wanted::Mending,
         };
         self.ask(PATIENCE, "/cfg.v1.Agents/TakeSlot", request).await
     }

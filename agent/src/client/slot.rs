@@ -1,11 +1,10 @@
 //! A slot of the server: taken for one run, kept from the side while that lasts, and given back.
 
 use super::channel::CallError;
-use super::server::Server;
-use crate::run::slot::{Accord, Slot};
+use super::server::{Server, Wanted};
+use crate::run::slot::{Accord, NoSlot, Slot};
 use cfg_catalog::chain;
 use cfg_wire::News;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
@@ -27,7 +26,6 @@ pub struct Slots {
     server: Server,
     news: News,
     runtime: Handle,
-    disrupting: Arc<AtomicBool>,
 }
 
 impl Slots {
@@ -38,27 +36,18 @@ impl Slots {
             server: server.clone(),
             news,
             runtime: Handle::current(),
-            disrupting: Arc::default(),
         }
     }
 
-    /// This is set while a run has a slot, until it is over.
-    #[must_use]
-    pub fn noting(self, disrupting: Arc<AtomicBool>) -> Self {
-        Self { disrupting, ..self }
-    }
-}
-
-impl Accord for Slots {
-    fn take(&self, leads: bool) -> Result<Box<dyn Slot>, String> {
+    fn ask(&self, wanted: Wanted) -> Result<Box<dyn Slot>, NoSlot> {
         // The server's count begins later.
         let asked = Moment::now();
         let reply = self
             .runtime
-            .block_on(self.server.take_slot(self.news, leads));
+            .block_on(self.server.take_slot(self.news, wanted));
         let reply = reply.map_err(|error| refusal(&error))?;
         if !reply.refused.is_empty() {
-            return Err(bounded(&reply.refused));
+            return Err(NoSlot::Refused(bounded(&reply.refused)));
         }
         let lease = Arc::new(Lease {
             length: Duration::from_secs(reply.lease_seconds.max(1).into()),
@@ -69,9 +58,7 @@ impl Accord for Slots {
         let keeper = self
             .runtime
             .spawn(keep(self.server.clone(), fence, lease.clone()));
-        self.disrupting.store(true, Ordering::Relaxed);
         Ok(Box::new(Taken {
-            disrupting: Arc::clone(&self.disrupting),
             server: self.server.clone(),
             fence,
             lease,
@@ -81,19 +68,30 @@ impl Accord for Slots {
     }
 }
 
+impl Accord for Slots {
+    fn take(&self, leads: bool) -> Result<Box<dyn Slot>, NoSlot> {
+        self.ask(Wanted::Full { leads })
+    }
+
+    fn mend(&self) -> Result<Box<dyn Slot>, NoSlot> {
+        self.ask(Wanted::Mending)
+    }
+}
+
 /// Why there is no slot, where the server did not say so itself.
-fn refusal(error: &CallError) -> String {
-    match error {
+fn refusal(error: &CallError) -> NoSlot {
+    let why = match error {
         CallError::Away { .. } => {
             debug!("{}", chain(error));
-            "the server is not reached".into()
+            return NoSlot::Away;
         }
         CallError::Said {
             code: Code::Unimplemented,
             ..
         } => "the server has no slots: upgrade it".into(),
         CallError::Said { message, .. } | CallError::Refused(message) => bounded(message),
-    }
+    };
+    NoSlot::Refused(why)
 }
 
 fn bounded(words: &str) -> String {
@@ -101,7 +99,6 @@ fn bounded(words: &str) -> String {
 }
 
 struct Taken {
-    disrupting: Arc<AtomicBool>,
     server: Server,
     fence: u64,
     lease: Arc<Lease>,
@@ -116,7 +113,6 @@ impl Slot for Taken {
 
     fn give(&mut self, healthy: bool) {
         self.keeper.abort();
-        self.disrupting.store(false, Ordering::Relaxed);
         let (server, fence) = (self.server.clone(), self.fence);
         // The run waits for a while; a daemon goes on trying until the slot has ended anyway.
         let given = tokio::time::timeout(self.lease.length, give(server, fence, healthy));
@@ -266,10 +262,12 @@ mod tests {
     #[test]
     fn why_there_is_no_slot() {
         let said = |code| {
-            refusal(&CallError::Said {
+            let refused = refusal(&CallError::Said {
                 code,
                 message: "vm-2 holds it".into(),
-            })
+            });
+            assert!(matches!(refused, NoSlot::Refused(_)), "{refused:?}");
+            refused.to_string()
         };
         assert_eq!(
             said(Code::Unimplemented),
@@ -280,8 +278,8 @@ mod tests {
             url: "https://h".into(),
             why: "refused".into(),
         };
-        assert_eq!(refusal(&away), "the server is not reached");
+        assert_eq!(refusal(&away), NoSlot::Away);
         let long = CallError::Refused("x".repeat(10_000));
-        assert_eq!(refusal(&long).len(), MOST_WORDS);
+        assert_eq!(refusal(&long).to_string().len(), MOST_WORDS);
     }
 }

@@ -27,8 +27,6 @@ pub struct Standing {
     place: Where,
     /// What is known of this machine's root.
     state: StateDir,
-    /// A run may disrupt what this machine does, or goes on though it may no more.
-    disrupting: Arc<AtomicBool>,
     /// The last run failed, be it of this daemon or one before.
     failed: AtomicBool,
     /// This daemon has come to the end of a run.
@@ -51,15 +49,9 @@ impl Standing {
             place,
             halfway: moves_packages(&state).into(),
             state,
-            disrupting: Arc::default(),
             failed: failed.into(),
             ran: false.into(),
         }
-    }
-
-    /// Set while a run has a slot, until it is over: others may not count on this machine then, even where the slot ended before it.
-    pub fn disrupting(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.disrupting)
     }
 
     /// A run is over.
@@ -88,7 +80,8 @@ impl Standing {
     }
 
     fn is_healthy(&self) -> Option<bool> {
-        if self.disrupting.load(Ordering::Relaxed) {
+        // Others may not count on this machine then, even where the run has no slot, or has it no more.
+        if self.state.is_disrupted() {
             return Some(false);
         }
         let desired = self.rendered.last();
@@ -157,6 +150,20 @@ mod tests {
         std::fs::create_dir_all(&effect).unwrap();
         let text = serde_json::to_vec(&task).unwrap();
         std::fs::write(effect.join("task.json"), text).unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_is_healthy_while_a_run_of_any_process_may_disrupt() {
+        let folder = tempfile::tempdir().unwrap();
+        let standing = standing(folder.path());
+        let run = StateDir::new(folder.path()).disrupt().unwrap();
+        assert_eq!(Arc::clone(&standing).ask().await, Some(false));
+        assert_eq!(Arc::clone(&standing).ask().await, Some(false));
+        drop(run);
+        assert_eq!(Arc::clone(&standing).ask().await, Some(true));
+        let again = StateDir::new(folder.path()).disrupt().unwrap();
+        assert_eq!(standing.ask().await, Some(false));
+        drop(again);
     }
 
     #[tokio::test]

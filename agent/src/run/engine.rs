@@ -25,7 +25,7 @@ pub struct Engine<'a, H: Hand> {
     pub(super) desired: &'a Desired,
     pub(super) plan: &'a Plan,
     /// What was seen when the run began.
-    begun: &'a Snapshot,
+    pub(super) begun: &'a Snapshot,
     /// What was seen last.
     pub(super) now: Cow<'a, Snapshot>,
     /// Of what was seen when the run began; not needed where nothing differs.
@@ -228,7 +228,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             return Some(before.clone());
         }
         if needed.iter().any(|change| change.disrupts()) {
-            self.look_whether_well();
+            self.look_whether_well(needed);
         }
         self.licence.forbids(&step.resource, needed)
     }

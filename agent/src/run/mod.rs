@@ -28,6 +28,7 @@ use crate::machine::{BlobSource, Caller, Machine, Root};
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::disruption::disruptive;
 use cfg_catalog::plan::document::{Document, Head};
 use cfg_catalog::plan::leftovers::Managed;
 use cfg_catalog::plan::order::closure;
@@ -160,6 +161,8 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         plan = aim.withhold(why, plan, context, &mut snapshot, kept)?;
     }
     let mut licence = asked.unwrap_or_else(|_| Licence::harmless());
+    let disrupts = !disruptive(&plan).is_empty();
+    let disrupting = disrupts.then(|| context.state.disrupt()).transpose()?;
     whole.manages(record.begin(context, &aim.role(), &snapshot, &plan)?);
     let desired = &*aim.desired;
     // From here on an interrupted run still restarts what it must: what starts have read is on disk.
@@ -186,6 +189,8 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     record.end(context, &plan, whole.managed(), (&done, &aim.reverts))?;
     let document = Document::of_run(clock.head(context, Some(run.clone())), &plan, done);
     context.state.keep_run(&run, &document)?;
+    // Once the slot is back, others ask how this machine is.
+    drop(disrupting);
     licence.end(&document.failures);
     if let (Some(health), true) = (&desired.health, document.is_whole()) {
         context.state.keep_health(&health.command)?;

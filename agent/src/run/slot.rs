@@ -6,7 +6,7 @@ use super::site::{Hand, Healthy, Stage};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::disruption::disruptive;
 use cfg_catalog::plan::document::{Done, Failure};
-use cfg_catalog::plan::{Change, Plan, Snapshot};
+use cfg_catalog::plan::{Change, Plan, Snapshot, inputs};
 use cfg_catalog::resource::service::Active;
 use cfg_catalog::resource::{Desired, Health, Observed, Resource};
 use std::collections::BTreeSet;
@@ -17,8 +17,25 @@ pub trait Accord: Send + Sync {
     /// Asks for one; `leads` says whether this machine is the one that goes last.
     ///
     /// # Errors
-    /// Why there is none now, for a person.
-    fn take(&self, leads: bool) -> Result<Box<dyn Slot>, String>;
+    /// Why there is none now.
+    fn take(&self, leads: bool) -> Result<Box<dyn Slot>, NoSlot>;
+
+    /// Asks for one to mend this machine, which is not healthy: how others are is no matter then, only who has a slot.
+    ///
+    /// # Errors
+    /// Why there is none now.
+    fn mend(&self) -> Result<Box<dyn Slot>, NoSlot>;
+}
+
+/// Why there is no slot, for a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoSlot {
+    /// Whoever gives them says so.
+    #[error("{0}")]
+    Refused(String),
+    /// Who gives them cannot be asked.
+    #[error("the server is not reached")]
+    Away,
 }
 
 /// The right to disrupt what this machine does, for one run.
@@ -60,16 +77,41 @@ pub(super) enum Licence {
     Harmless(String),
     /// All, while the slot is held.
     Slot(Taken),
-    /// All, while the machine is not healthy.
+    /// What mends the machine, while it is not healthy.
     Sick(Sick),
 }
 
-/// What a machine that is not healthy needs when it gets well.
+/// What a machine that is not healthy may do, and what it needs when it gets well.
 pub(super) struct Sick {
     accord: Arc<dyn Accord>,
     former: Option<Health>,
+    mending: Mending,
     /// It was looked at already at this turn.
     looked: bool,
+}
+
+/// How a machine that is not healthy may disrupt what runs on it nevertheless: it may be what others count on.
+enum Mending {
+    /// Nothing that ran when the run began has to be disrupted.
+    NoNeed,
+    /// While this slot is held.
+    Slot(Taken),
+    /// By itself: nobody can keep a slot for long while who gives them is away, and mending does not wait for that.
+    Alone,
+}
+
+impl Sick {
+    /// Has it disrupt what runs.
+    fn mend(&mut self, desired: &Desired, plan: &Plan) -> Result<(), NoSlot> {
+        if let Mending::NoNeed = self.mending {
+            self.mending = match self.accord.mend() {
+                Ok(slot) => Mending::Slot(Taken::of(slot, desired, plan)),
+                Err(NoSlot::Away) => Mending::Alone,
+                Err(refused) => return Err(refused),
+            };
+        }
+        Ok(())
+    }
 }
 
 /// Whether there is anything to be disrupted. What still runs as a former release made it may be healthy by the former health alone: a new
@@ -89,12 +131,32 @@ fn is_healthy(
 
 /// Whether a service of the role runs, if it names any: else there is nothing to be disrupted, and no health to be asked for.
 fn works(desired: &Desired, seen: &Snapshot) -> bool {
-    let of = |resource: &Resource| match seen.observed.get(&resource.id) {
-        Some(Observed::Service(state)) => Some(state.active),
+    let services = desired.resources.iter();
+    let mut services = services.filter_map(|one| runs(one, seen)).peekable();
+    services.peek().is_none() || services.any(|runs| runs)
+}
+
+/// Whether this service runs; none of anything else.
+fn runs(resource: &Resource, seen: &Snapshot) -> Option<bool> {
+    match seen.observed.get(&resource.id) {
+        Some(Observed::Service(state)) => Some(state.active == Active::Running),
         _ => None,
+    }
+}
+
+/// Whether a change disrupts something that runs: a service, or one that reads what is changed. What none is known to read may be of each.
+fn hits(desired: &Desired, seen: &Snapshot, change: &Change) -> bool {
+    let id = &change.resource;
+    let reads = |one: &&Resource| {
+        one.id.kind == Kind::Service
+            && (one.id == *id || inputs::ids(one, seen.observed.get(&one.id)).contains(id))
     };
-    let mut services = desired.resources.iter().filter_map(of).peekable();
-    services.peek().is_none() || services.any(|active| active == Active::Running)
+    let mut readers = desired.resources.iter().filter(reads).peekable();
+    change.disrupts()
+        && match readers.peek() {
+            None => works(desired, seen),
+            Some(_) => readers.any(|one| runs(one, seen) == Some(true)),
+        }
 }
 
 /// A slot with what hangs on it.
@@ -103,6 +165,23 @@ pub(super) struct Taken {
     given: bool,
     /// What disrupts, and what that is for.
     with: BTreeSet<ResourceId>,
+}
+
+impl Taken {
+    /// For what this plan disrupts.
+    fn of(slot: Box<dyn Slot>, desired: &Desired, plan: &Plan) -> Self {
+        let with = desired.without_slot(plan, plan, "");
+        Self {
+            slot,
+            given: false,
+            with: with.map_or_else(BTreeSet::new, |less| less.withheld.resources),
+        }
+    }
+
+    fn give(mut self, healthy: bool) {
+        self.given = true;
+        self.slot.give(healthy);
+    }
 }
 
 impl Drop for Taken {
@@ -115,7 +194,7 @@ impl Drop for Taken {
 }
 
 impl Licence {
-    /// Asks for what this plan needs. A machine that is not healthy has nothing that could be disrupted.
+    /// Asks for what this plan needs. A machine that is not healthy counts as missing, and needs less.
     ///
     /// # Errors
     /// Why there is no slot.
@@ -133,11 +212,17 @@ impl Licence {
             return Ok(Licence::harmless());
         }
         if !is_healthy(hand, (desired, seen), former) {
-            return Ok(Licence::Sick(Sick {
+            let mut sick = Sick {
                 accord: Arc::clone(accord),
                 former: former.cloned(),
+                mending: Mending::NoNeed,
                 looked: false,
-            }));
+            };
+            let mut changes = plan.steps.iter().flat_map(|step| &step.changes);
+            if changes.any(|change| hits(desired, seen, change)) {
+                sick.mend(desired, plan).map_err(|none| none.to_string())?;
+            }
+            return Ok(Licence::Sick(sick));
         }
         Self::take(&**accord, hand, desired, plan)
     }
@@ -158,18 +243,25 @@ impl Licence {
             .as_ref()
             .and_then(|slots| slots.leader.as_ref());
         let leads = leader.is_some_and(|leader| hand.leads(leader));
-        let slot = accord.take(leads)?;
-        let with = desired.without_slot(plan, plan, "");
-        Ok(Licence::Slot(Taken {
-            slot,
-            given: false,
-            with: with.map_or_else(BTreeSet::new, |less| less.withheld.resources),
-        }))
+        let slot = accord.take(leads).map_err(|none| none.to_string())?;
+        Ok(Licence::Slot(Taken::of(slot, desired, plan)))
+    }
+
+    /// The slot that it hangs on.
+    fn taken(&self) -> Option<&Taken> {
+        match self {
+            Licence::Slot(taken) => Some(taken),
+            Licence::Sick(sick) => match &sick.mending {
+                Mending::Slot(taken) => Some(taken),
+                Mending::NoNeed | Mending::Alone => None,
+            },
+            Licence::Free | Licence::Harmless(_) => None,
+        }
     }
 
     /// Whether what is allowed now may not be in a while.
     pub(super) fn may_be_lost(&self) -> bool {
-        matches!(self, Licence::Slot(_))
+        self.taken().is_some()
     }
 
     /// What comes now has not been looked at.
@@ -182,13 +274,12 @@ impl Licence {
     /// Why these changes of a turn may not be made now; none where they may.
     pub(super) fn forbids(&self, id: &ResourceId, changes: &[Change]) -> Option<String> {
         let disrupts = changes.iter().any(Change::disrupts);
-        match self {
-            Licence::Harmless(why) if disrupts => Some(why.clone()),
-            Licence::Slot(taken) if disrupts || taken.with.contains(id) => {
-                (!taken.slot.is_held()).then(|| "the slot was lost during the run".into())
-            }
-            Licence::Free | Licence::Harmless(_) | Licence::Slot(_) | Licence::Sick(_) => None,
+        if let Licence::Harmless(why) = self {
+            return disrupts.then(|| why.clone());
         }
+        let taken = self.taken()?;
+        let lost = (disrupts || taken.with.contains(id)) && !taken.slot.is_held();
+        lost.then(|| "the slot was lost during the run".into())
     }
 
     /// Notes as a failure where the machine is not healthy after a run with a slot.
@@ -215,26 +306,49 @@ impl Licence {
 
     /// The run is over, and this came of it.
     pub(super) fn end(self, failures: &[Failure]) {
-        if let Licence::Slot(mut taken) = self {
-            taken.given = true;
-            taken.slot.give(failures.is_empty());
+        if let Some(taken) = self.into_taken() {
+            taken.give(failures.is_empty());
+        }
+    }
+
+    fn into_taken(self) -> Option<Taken> {
+        match self {
+            Licence::Slot(taken)
+            | Licence::Sick(Sick {
+                mending: Mending::Slot(taken),
+                ..
+            }) => Some(taken),
+            Licence::Free | Licence::Harmless(_) | Licence::Sick(_) => None,
         }
     }
 }
 
 impl<H: Hand> Engine<'_, H> {
-    /// Before a turn that disrupts, where the machine was not healthy when the run began: once it is, what is left needs a slot.
-    pub(super) fn look_whether_well(&mut self) {
+    /// Before a turn that disrupts, where the machine was not healthy when the run began: once it is, what is left needs a slot. Until then
+    /// it needs one that mends, be it that what runs was not known to be disrupted.
+    pub(super) fn look_whether_well(&mut self, needed: &[Change]) {
         let Licence::Sick(sick) = &mut *self.licence else {
             return;
         };
-        if std::mem::replace(&mut sick.looked, true) {
-            return;
+        if !std::mem::replace(&mut sick.looked, true) {
+            let (accord, former) = (Arc::clone(&sick.accord), sick.former.clone());
+            if self.is_well(former.as_ref()) {
+                let sick = std::mem::replace(self.licence, Licence::harmless());
+                // It was for who counts as missing.
+                if let Some(taken) = sick.into_taken() {
+                    taken.give(true);
+                }
+                let taken = Licence::take(&*accord, self.hand, self.desired, self.plan);
+                *self.licence = taken.unwrap_or_else(Licence::Harmless);
+                return;
+            }
         }
-        let (accord, former) = (Arc::clone(&sick.accord), sick.former.clone());
-        if self.is_well(former.as_ref()) {
-            let taken = Licence::take(&*accord, self.hand, self.desired, self.plan);
-            *self.licence = taken.unwrap_or_else(Licence::Harmless);
+        let runs = |change| hits(self.desired, self.begun, change);
+        if let Licence::Sick(sick) = &mut *self.licence
+            && needed.iter().any(runs)
+            && let Err(none) = sick.mend(self.desired, self.plan)
+        {
+            *self.licence = Licence::Harmless(none.to_string());
         }
     }
 

@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 /// How many runs are remembered.
 const RUNS: usize = 100;
 
+/// Locked while a run may disrupt what the machine does.
+const DISRUPTING: &str = "disrupting";
+
 /// Bytes: more than the document of all but the largest runs has.
 const RESERVE: u64 = 1 << 20;
 
@@ -28,7 +31,7 @@ pub struct StateDir {
     path: PathBuf,
 }
 
-/// The machine's one run, for as long as this lives.
+/// The machine's one run, or that it disrupts, for as long as this lives.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -85,7 +88,35 @@ impl StateDir {
     /// # Errors
     /// Where it cannot be opened.
     pub fn lock(&self) -> anyhow::Result<Option<Lock>> {
-        let path = self.path.join("lock");
+        self.locked("lock", FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// From now on a run may disrupt what the machine does, for as long as this lives, or its process.
+    ///
+    /// # Errors
+    /// Where that cannot be noted.
+    pub fn disrupt(&self) -> anyhow::Result<Option<Lock>> {
+        // Who looks whether it is so has it for a moment.
+        self.locked(DISRUPTING, FlockOperation::LockExclusive)
+    }
+
+    /// Whether a run of any process may disrupt what the machine does, or nobody can tell.
+    pub fn is_disrupted(&self) -> bool {
+        if !self.path.join(DISRUPTING).exists() {
+            return false;
+        }
+        match self.locked(DISRUPTING, FlockOperation::NonBlockingLockShared) {
+            Ok(free) => free.is_none(),
+            Err(error) => {
+                tracing::warn!("{error:#}");
+                true
+            }
+        }
+    }
+
+    /// The lock of this name, which its file and its process keep; none where it would have to be waited for.
+    fn locked(&self, name: &str, how: FlockOperation) -> anyhow::Result<Option<Lock>> {
+        let path = self.path.join(name);
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -94,7 +125,7 @@ impl StateDir {
             .open(&path)
             .map_err(errno::explained)
             .with_context(|| format!("cannot open {}", path.display()))?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match rustix::fs::flock(&file, how) {
             Ok(()) => Ok(Some(Lock { _file: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot lock {}", path.display())),

@@ -4,7 +4,8 @@ use crate::daemon::{World, role_of, stop, until};
 use crate::peer::Peer;
 use crate::server;
 use cfg_agent::client::slot::Slots;
-use cfg_agent::run::slot::Accord as _;
+use cfg_agent::run::StateDir;
+use cfg_agent::run::slot::{Accord as _, NoSlot};
 use cfg_wire::News;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -81,8 +82,8 @@ async fn a_slot_ends_while_the_server_is_away() {
         let slot = slots.take(false).unwrap();
         drop(peer);
         wait_until("lost", || !slot.is_held());
-        let refused = slots.take(false).map(drop);
-        assert_eq!(refused, Err("the server is not reached".into()));
+        assert_eq!(slots.take(false).map(drop), Err(NoSlot::Away));
+        assert_eq!(slots.mend().map(drop), Err(NoSlot::Away));
     })
     .await
     .unwrap();
@@ -92,11 +93,23 @@ async fn a_slot_ends_while_the_server_is_away() {
 async fn why_there_is_none_is_the_servers_word() {
     let peer = Peer::start().await;
     let refused = |slots: Slots| slots.take(false).map(drop);
+    let no = |why: &str| Err(NoSlot::Refused(why.into()));
     let old = blocking(&peer, refused).await;
-    assert_eq!(old, Err("the server has no slots: upgrade it".into()));
+    assert_eq!(old, no("the server has no slots: upgrade it"));
     peer.script.slots.refuse("vm-2 is not healthy");
     let told = blocking(&peer, refused).await;
-    assert_eq!(told, Err("vm-2 is not healthy".into()));
+    assert_eq!(told, no("vm-2 is not healthy"));
+}
+
+#[tokio::test]
+async fn who_mends_itself_says_so() {
+    let peer = Peer::start().await;
+    peer.script.slots.grant(9, 3);
+    blocking(&peer, |slots| slots.mend().unwrap().give(true)).await;
+    let slots = &peer.script.slots;
+    assert_eq!(*slots.mended.lock().unwrap(), [(4, 7, false)]);
+    assert_eq!(*slots.taken.lock().unwrap(), []);
+    assert_eq!(*slots.given.lock().unwrap(), [(9, true)]);
 }
 
 impl World {
@@ -247,6 +260,27 @@ async fn a_run_by_hand_asks_as_the_daemon_does_unless_a_person_says_why_not() {
         told.contains(&format!("no slot   taken by the last run: {why}\n")),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn who_disrupts_without_a_slot_is_not_healthy_meanwhile() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let world = World::new("").await;
+    to_be_removed(&world);
+    // Another dpkg is waited for.
+    let lock = world.folder.path().join("root/var/lib/dpkg/lock-frontend");
+    let lock = std::fs::File::create(lock).unwrap();
+    rustix::fs::fcntl_lock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let state = StateDir::new(world.folder.path().join("root/state"));
+    assert!(!state.is_disrupted());
+    let without = ["apply", "--without-slot", "--why", "x"];
+    let mut run = world.cfg(&without).spawn().unwrap();
+    until("a run that disrupts", || state.is_disrupted()).await;
+    // It may not be what makes the others wait for ever.
+    run.kill().await.unwrap();
+    assert!(!state.is_disrupted());
 }
 
 #[tokio::test]

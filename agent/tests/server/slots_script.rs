@@ -13,6 +13,8 @@ pub struct Slots {
     pub answer: Mutex<Option<TakeSlotReply>>,
     /// Sequence, view, and whether it leads.
     pub taken: Mutex<Vec<(u64, u64, bool)>>,
+    /// The same of those who mend themselves.
+    pub mended: Mutex<Vec<(u64, u64, bool)>>,
     pub kept: Mutex<Vec<u64>>,
     /// Whoever keeps one has lost it.
     pub loses: Mutex<bool>,
@@ -44,8 +46,10 @@ impl Slots {
             sequence,
             view,
             leads,
+            mending,
         } = request;
-        self.taken.lock().unwrap().push((sequence, view, leads));
+        let asked = if mending { &self.mended } else { &self.taken };
+        asked.lock().unwrap().push((sequence, view, leads));
         let answer = self.answer.lock().unwrap().clone();
         let none = || Status::unimplemented("no such call");
         answer.map(Response::new).ok_or_else(none)

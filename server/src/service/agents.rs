@@ -350,11 +350,16 @@ impl wire::agents_server::Agents for Agents {
             sequence,
             view,
             leads,
+            mending,
         } = *request.get_ref();
-        let of = Revision { sequence, view };
+        let asked = Asked {
+            of: Revision { sequence, view },
+            leads,
+            mending,
+        };
         let taken = async {
             let node = self.node(&caller).await?;
-            slots::take(&self.server, &caller, node, Asked { of, leads }).await
+            slots::take(&self.server, &caller, node, asked).await
         };
         let taken = taken.await.map(Response::new);
         taken.map_err(|refusal| caller.refuse("a slot", refusal))

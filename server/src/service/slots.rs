@@ -26,7 +26,9 @@ pub async fn take(
     (name, node): (String, Node),
     asked: Asked,
 ) -> Result<wire::TakeSlotReply, Refusal> {
-    server.leaders.say(&name, asked.leads);
+    if !asked.mending {
+        server.leaders.say(&name, asked.leads);
+    }
     let probe = server.probes.of(&node.role);
     let health = match heard(server, &name, &node.role, asked, &probe).await? {
         Ok(health) => health,
@@ -55,7 +57,12 @@ pub async fn take(
     }
     Ok(match taken? {
         Ok(fence) => {
-            caller.note(format_args!("has slot {fence} of role {role}"));
+            let what = if asked.mending {
+                ", to mend itself"
+            } else {
+                ""
+            };
+            caller.note(format_args!("has slot {fence} of role {role}{what}"));
             wire::TakeSlotReply {
                 fence,
                 lease_seconds: u32::try_from(LEASE.as_secs()).unwrap_or(u32::MAX),

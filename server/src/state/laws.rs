@@ -93,7 +93,11 @@ fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
         Deed::TakeSlot(node) => {
             let name = format!("vm-{node}");
             let taken = current(state, &name).map(|of| {
-                let asked = Asked { of, leads: false };
+                let asked = Asked {
+                    of,
+                    leads: false,
+                    mending: false,
+                };
                 let known = Known {
                     age: &|_| Duration::ZERO,
                     health: &|_| Health::Healthy,

@@ -41,6 +41,8 @@ pub struct Asked {
     pub of: Revision,
     /// Whether the role's leader command succeeds there.
     pub leads: bool,
+    /// Whether it is not healthy and means to mend itself. It counts as missing anyway, and so how others are is no matter.
+    pub mending: bool,
 }
 
 /// What is known of how another member is.
@@ -87,6 +89,17 @@ impl Slot {
     }
 }
 
+/// That there is no slot, where there are so many reasons against one.
+fn limited(mut against: Vec<String>, limit: usize) -> Option<Verdict> {
+    if against.len() < limit {
+        return None;
+    }
+    let more = against.len().saturating_sub(TOLD);
+    against.truncate(TOLD);
+    against.extend((more > 0).then(|| format!("{more} more")));
+    Some(Verdict::Not(against.join(", ")))
+}
+
 impl State {
     fn slot_rule(&self, role: &str) -> Option<SlotRule> {
         self.release.as_ref()?.slots.get(role).copied()
@@ -104,7 +117,7 @@ impl State {
     pub fn slot_for(&self, name: &str, asked: Asked, known: Known<'_>) -> Result<Verdict, Refusal> {
         let node = self.nodes.get(name);
         let node = node.ok_or_else(|| Refusal::Unknown(format!("node {name}")))?;
-        if asked.of != self.news(node) {
+        if !asked.mending && asked.of != self.news(node) {
             let why = "there is a newer release, or a newer view of the fleet";
             return Ok(Verdict::Not(why.into()));
         }
@@ -114,6 +127,14 @@ impl State {
         })?;
         let members = self.member_names(&node.role);
         let others = members.iter().filter(|other| *other != name);
+        let limit = rule.limit.of(members.len());
+        if asked.mending {
+            let has_one = |other: &&String| self.has_slot(other, known);
+            let holders = others
+                .filter(has_one)
+                .map(|other| format!("{other} has the slot"));
+            return Ok(limited(holders.collect(), limit).unwrap_or(Verdict::Free));
+        }
         let (mut against, mut unclear) = (Vec::new(), 0);
         // Who is shut out and leaves for good is not waited for: the others could never come so far that it may leave.
         let leave = members.len() > self.cohort(&node.role);
@@ -125,15 +146,11 @@ impl State {
                 Err(why) => against.push(format!("{other} {why}")),
             }
         }
-        let limit = rule.limit.of(members.len());
-        if against.len() >= limit {
-            let more = against.len().saturating_sub(TOLD);
-            against.truncate(TOLD);
-            let more = (more > 0).then(|| format!("{more} more"));
-            against.extend(more);
-            return Ok(Verdict::Not(against.join(", ")));
+        let reasons = against.len();
+        if let Some(none) = limited(against, limit) {
+            return Ok(none);
         }
-        if against.len() + unclear >= limit {
+        if reasons + unclear >= limit {
             return Ok(Verdict::Unclear);
         }
         // Two who lead would wait for each other for ever: whichever asks goes, when all the others are through.
@@ -161,7 +178,7 @@ impl State {
             (Some(node), _) if node.revoked.is_some() && node.replaced => Err("is to be replaced"),
             (node, _) if node.is_none_or(|node| node.revoked.is_some()) => Err("is revoked"),
             (_, Some(slot)) if slot.failed => Err("was not healthy after its last change"),
-            (_, Some(slot)) if slot.is_held((known.age)(slot)) => Err("has the slot"),
+            (_, Some(_)) if self.has_slot(name, known) => Err("has the slot"),
             _ => match (known.health)(name) {
                 Health::Unclear => Ok(true),
                 Health::Healthy => Ok(false),
@@ -170,6 +187,11 @@ impl State {
                 Health::Away => Err("is not connected to this server"),
             },
         }
+    }
+
+    fn has_slot(&self, name: &str, known: Known<'_>) -> bool {
+        let slot = self.slots.get(name);
+        slot.is_some_and(|slot| slot.is_held((known.age)(slot)))
     }
 
     /// Whether it has not made of itself yet what is current for it.

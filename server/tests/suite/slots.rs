@@ -71,6 +71,17 @@ async fn asks(machine: &Machine, leads: bool) -> TakeSlotReply {
         sequence: envelope.sequence,
         view: view.number,
         leads,
+        mending: false,
+    };
+    let taken = machine.agents.clone().take_slot(request).await;
+    taken.expect("an answer").into_inner()
+}
+
+/// It is not healthy, and wants to mend itself.
+async fn mends(machine: &Machine) -> TakeSlotReply {
+    let request = TakeSlotRequest {
+        mending: true,
+        ..TakeSlotRequest::default()
     };
     let taken = machine.agents.clone().take_slot(request).await;
     taken.expect("an answer").into_inner()
@@ -235,6 +246,29 @@ async fn a_slot_outlives_its_server() {
 }
 
 #[tokio::test]
+async fn two_that_are_not_healthy_mend_themselves_one_after_the_other() {
+    let (_place, world, [first, second, third]) = three().await;
+    let _lines = [
+        says(&first, false).await,
+        says(&second, false).await,
+        says(&third, true).await,
+    ];
+    let refusal = takes(&first).await.refused;
+    assert_eq!(refusal, "zk-2 is not healthy");
+    let taken = mends(&first).await;
+    assert_eq!((taken.refused.as_str(), taken.lease_seconds), ("", 60));
+    assert_eq!(slot_of(&world, "zk-1").await, "held");
+    assert_eq!(mends(&second).await.refused, "zk-1 has the slot");
+    gives(&first, taken.fence, false)
+        .await
+        .expect("it gives it back");
+    assert_eq!(slot_of(&world, "zk-1").await, "failed");
+    let next = mends(&second).await;
+    assert!(next.fence > taken.fence, "{next:?}");
+    assert_eq!(mends(&first).await.refused, "zk-2 has the slot");
+}
+
+#[tokio::test]
 async fn a_slot_is_of_a_role_that_has_some_and_of_what_is_current() {
     let (_place, world, [first, second, third]) = three().await;
     let _lines = [says(&second, true).await, says(&third, true).await];
@@ -242,6 +276,7 @@ async fn a_slot_is_of_a_role_that_has_some_and_of_what_is_current() {
         sequence: 1,
         view: 1,
         leads: false,
+        mending: false,
     };
     let old = first.agents.clone().take_slot(request).await;
     let old = old.expect("an answer").into_inner().refused;
@@ -256,6 +291,7 @@ async fn a_slot_is_of_a_role_that_has_some_and_of_what_is_current() {
         sequence: 2,
         view: view.number,
         leads: false,
+        mending: false,
     };
     let none = first.agents.clone().take_slot(request).await;
     refused(

@@ -63,7 +63,8 @@ const MEND: &str = "chown zookeeper:zookeeper /var/lib/zookeeper && chmod 755 /v
 #[test]
 fn nobody_healthy_goes_while_another_is_broken() -> Result<()> {
     Sandbox::run(|sandbox| {
-        let mut rolls = Rolls::begin_with(sandbox, |roles| in_health_timeout(roles, "20s"))?;
+        // What does not come up is given up soon; on few cores beside other tests a sound one takes a while.
+        let mut rolls = Rolls::begin_with(sandbox, |roles| in_health_timeout(roles, "60s"))?;
         let broken = follower(&rolls.cluster.masters)?.name().to_owned();
         let began = now();
         rolls.master(&broken)?.sh(BREAK)?;
@@ -118,15 +119,17 @@ fn nobody_healthy_goes_while_another_is_broken() -> Result<()> {
 
 /// Each says for whom it waits, and so does the fleet; none has the file of a restart that waits.
 fn the_healthy_wait(rolls: &Rolls, broken: &Host, healthy: &[&Host]) -> Result<()> {
-    let why = format!("{} is not healthy", broken.name());
+    // The latter where its unit was about to start when it wanted to mend itself: it did so with a slot, in vain.
+    let whys = ["is", "was"].map(|word| format!("{} {word} not healthy", broken.name()));
+    let tells_why = |detail: &str| whys.iter().any(|why| detail.contains(why));
     for host in healthy {
         eventually("a healthy one waits and says why", MINUTES, || {
             let detail = waits_for_its_slot(host)?;
-            ensure!(detail.contains(&why), "{detail}");
+            ensure!(tells_why(&detail), "{detail}");
             let told = rolls.in_fleet(host)?;
             let says = told["why"].as_str().unwrap_or_default();
             ensure!(
-                told["result"] == "waiting" && says.contains(&why),
+                told["result"] == "waiting" && tells_why(says),
                 "{told:#}"
             );
             let text = rolls.cluster.installation.desk(&["fleet"])?.success()?;
@@ -141,15 +144,15 @@ fn the_healthy_wait(rolls: &Rolls, broken: &Host, healthy: &[&Host]) -> Result<(
         Ok(())
     })?;
     for host in healthy {
-        let run = eventually("no other run is under way", MINUTES, || {
-            let run = Run::of(&host.exec([CFG, "apply", "--json"])?)?;
-            run.expect(3)
+        eventually("a run by hand waits as well", MINUTES, || {
+            let run = Run::of(&host.exec([CFG, "apply", "--json"])?)?.expect(3)?;
+            let held = run.document["held"].to_string();
+            ensure!(
+                held.contains("\"why\":\"slot\"") && tells_why(&held),
+                "{held}"
+            );
+            Ok(())
         })?;
-        let held = run.document["held"].to_string();
-        ensure!(
-            held.contains("\"why\":\"slot\"") && held.contains(&why),
-            "{held}"
-        );
         ensure!(
             !rolls.has_the_change(host)?,
             "{} has the file of a restart that waits",

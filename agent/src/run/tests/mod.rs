@@ -4,4 +4,5 @@ mod crash;
 mod declared;
 mod failures;
 mod fake;
+mod mending;
 mod slots;

@@ -2,7 +2,7 @@
 
 use super::declared::{desired, file, health, id, package, service};
 use super::fake::{Fake, PACKAGE};
-use crate::run::slot::{Accord, Asks, Slot};
+use crate::run::slot::{Accord, Asks, NoSlot, Slot};
 use cfg_catalog::fleet::{Incomplete, Limit};
 use cfg_catalog::plan::Action;
 use cfg_catalog::plan::document::{Done, Why};
@@ -11,29 +11,38 @@ use cfg_catalog::resource::{Body, Desired, Health, Shell, Slots};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-const CONF: &str = "/etc/daemon/conf";
+pub(super) const CONF: &str = "/etc/daemon/conf";
 const MOTD: &str = "/etc/motd";
 
 /// Gives slots, or says why not; remembers all of it.
-struct Giver {
+pub(super) struct Giver {
     refuses: Option<&'static str>,
     /// A slot is lost after it was looked at so often.
     lasts: usize,
+    /// Why nobody mends itself.
+    pub(super) mends_none: Option<NoSlot>,
     /// Whether those who asked lead.
     asked: Mutex<Vec<bool>>,
+    /// So many asked for one to mend themselves.
+    mending: AtomicUsize,
     /// Whether those who gave one back were healthy.
     back: Arc<Mutex<Vec<bool>>>,
 }
 
 impl Accord for Giver {
-    fn take(&self, leads: bool) -> Result<Box<dyn Slot>, String> {
+    fn take(&self, leads: bool) -> Result<Box<dyn Slot>, NoSlot> {
         self.asked.lock().unwrap().push(leads);
         match self.refuses {
-            Some(why) => Err(why.to_owned()),
-            None => Ok(Box::new(Given {
-                looks: AtomicUsize::new(self.lasts),
-                back: self.back.clone(),
-            })),
+            Some(why) => Err(NoSlot::Refused(why.to_owned())),
+            None => Ok(self.slot()),
+        }
+    }
+
+    fn mend(&self) -> Result<Box<dyn Slot>, NoSlot> {
+        self.mending.fetch_add(1, Ordering::Relaxed);
+        match &self.mends_none {
+            Some(why) => Err(why.clone()),
+            None => Ok(self.slot()),
         }
     }
 }
@@ -56,30 +65,47 @@ impl Slot for Given {
     }
 }
 
-fn giver(refuses: Option<&'static str>, lasts: usize) -> Arc<Giver> {
-    Arc::new(Giver {
-        refuses,
-        lasts,
-        asked: Mutex::default(),
-        back: Arc::default(),
-    })
+pub(super) fn giver(refuses: Option<&'static str>, lasts: usize) -> Arc<Giver> {
+    Arc::new(new_giver(refuses, lasts))
 }
 
-fn generous() -> Arc<Giver> {
+pub(super) fn new_giver(refuses: Option<&'static str>, lasts: usize) -> Giver {
+    Giver {
+        refuses,
+        lasts,
+        mends_none: None,
+        asked: Mutex::default(),
+        mending: AtomicUsize::default(),
+        back: Arc::default(),
+    }
+}
+
+pub(super) fn generous() -> Arc<Giver> {
     giver(None, usize::MAX)
 }
 
 impl Giver {
-    fn asked(&self) -> Vec<bool> {
+    fn slot(&self) -> Box<dyn Slot> {
+        Box::new(Given {
+            looks: AtomicUsize::new(self.lasts),
+            back: self.back.clone(),
+        })
+    }
+
+    pub(super) fn mending(&self) -> usize {
+        self.mending.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn asked(&self) -> Vec<bool> {
         self.asked.lock().unwrap().clone()
     }
 
-    fn back(&self) -> Vec<bool> {
+    pub(super) fn back(&self) -> Vec<bool> {
         self.back.lock().unwrap().clone()
     }
 }
 
-fn role() -> Desired {
+pub(super) fn role() -> Desired {
     let conf = format!("file:{CONF}");
     Desired {
         health: health(),
@@ -98,24 +124,24 @@ fn role() -> Desired {
 }
 
 /// One of its services does its work with the former configuration, the other was never started.
-fn machine() -> Fake {
+pub(super) fn machine() -> Fake {
     Fake::with(Some("2"), &[(CONF, "old")], &["one"])
 }
 
-fn run(fake: &mut Fake, giver: &Arc<Giver>, desired: &Desired) -> Done {
+pub(super) fn run(fake: &mut Fake, giver: &Arc<Giver>, desired: &Desired) -> Done {
     let asks = Asks::First(giver.clone());
     let (_, done) = fake.run_asking(&asks, desired).unwrap();
     assert!(done.unforeseen.is_empty(), "{:?}", done.unforeseen);
     done
 }
 
-fn held(done: &Done) -> Vec<(String, Why, &str)> {
+pub(super) fn held(done: &Done) -> Vec<(String, Why, &str)> {
     let held = done.held.iter();
     held.map(|held| (held.resource.to_string(), held.why, held.detail.as_str()))
         .collect()
 }
 
-fn content<'a>(fake: &'a Fake, path: &str) -> &'a str {
+pub(super) fn content<'a>(fake: &'a Fake, path: &str) -> &'a str {
     &fake.files[path].0
 }
 
@@ -164,12 +190,11 @@ fn nobody_is_asked_by_who_does_no_harm_or_has_nothing_to_lose_or_no_limit() {
     assert_eq!(run(&mut fake, &giver, &role()).held, []);
     assert_eq!(content(&fake, MOTD), "hello");
 
-    // A machine that is not healthy disrupts nobody.
-    let mut fake = machine();
-    fake.sick = true;
+    // None of its services runs.
+    let mut fake = Fake::with(Some("1"), &[(CONF, "old")], &[]);
     let done = run(&mut fake, &giver, &role());
     assert_eq!(done.held, []);
-    assert_eq!(fake.starts["one"], 1);
+    assert_eq!(fake.starts["two"], 1);
 
     let mut fake = machine();
     let free = Desired {
@@ -180,50 +205,7 @@ fn nobody_is_asked_by_who_does_no_harm_or_has_nothing_to_lose_or_no_limit() {
     let asks = Asks::Not("the other site is down".into());
     let (_, done) = machine().run_asking(&asks, &role()).unwrap();
     assert_eq!(done.held, []);
-    assert_eq!(giver.asked(), Vec::<bool>::new());
-}
-
-#[test]
-fn a_machine_that_gets_well_during_its_run_needs_a_slot_for_the_rest() {
-    let conf = format!("file:{CONF}");
-    let role = Desired {
-        resources: vec![
-            file(CONF, "new"),
-            service("one", &[&conf], &[]),
-            service("two", &[&conf], &["service:one"]),
-        ],
-        ..role()
-    };
-    let sick = || Fake {
-        sick: true,
-        ..Fake::with(Some("2"), &[(CONF, "old")], &["one", "two"])
-    };
-    let starts = |fake: &Fake| ["one", "two"].map(|unit| fake.starts.contains_key(unit));
-
-    // What mends it goes on, whoever holds the slot; what comes after that would disrupt a healthy machine.
-    let mut fake = sick();
-    fake.mended_by = Some("one");
-    let refusing = giver(Some("vm-2 is restarting"), 0);
-    let done = run(&mut fake, &refusing, &role);
-    let why = ("service:two".to_owned(), Why::Slot, "vm-2 is restarting");
-    assert_eq!(
-        (held(&done), done.failures.as_slice()),
-        (vec![why], &[][..])
-    );
-    assert_eq!((starts(&fake), refusing.asked().len()), ([true, false], 1));
-
-    let mut fake = sick();
-    fake.mended_by = Some("one");
-    let giver = generous();
-    let done = run(&mut fake, &giver, &role);
-    assert_eq!((done.held, done.failures), (vec![], vec![]));
-    assert_eq!((starts(&fake), giver.back()), ([true, true], vec![true]));
-
-    // Nothing mends it.
-    let mut fake = sick();
-    let done = run(&mut fake, &refusing, &role);
-    assert_eq!((done.held, starts(&fake)), (vec![], [true, true]));
-    assert_eq!(refusing.asked().len(), 1);
+    assert_eq!((giver.asked(), giver.mending()), (vec![], 0));
 }
 
 #[test]

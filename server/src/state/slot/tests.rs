@@ -42,6 +42,7 @@ fn asked(state: &State, name: &str) -> Asked {
     Asked {
         of: state.news(&state.nodes[name]),
         leads: false,
+        mending: false,
     }
 }
 
@@ -174,6 +175,57 @@ fn the_leader_goes_last() {
     assert_eq!(leads(&state), waits("b"));
     settle(&mut state, "b");
     assert_eq!(leads(&state), Verdict::Free);
+}
+
+#[test]
+fn who_is_not_healthy_mends_itself_unless_another_has_the_slot() {
+    let mut state = fleet(&["a", "b", "c"], Limit::Count(1));
+    let mends = |state: &State, name: &str, of: Revision, age: Duration| {
+        let known = Known {
+            age: &|_| age,
+            health: &|_| Health::Unhealthy,
+            leads: &|_| false,
+        };
+        let asked = Asked {
+            of,
+            leads: true,
+            mending: true,
+        };
+        state.take_slot(name, asked, known).unwrap()
+    };
+    // Whatever the others are, and whatever it is made of.
+    let old = Revision {
+        sequence: 0,
+        view: 0,
+    };
+    let (events, first) = mends(&state, "a", old, NEW);
+    fold(&mut state, events);
+    let first = first.unwrap();
+    let now = asked(&state, "b").of;
+    let refused = Err("a has the slot".to_owned());
+    assert_eq!(mends(&state, "b", now, NEW), (vec![], refused.clone()));
+    assert_eq!(takes(&mut state, "b", NEW, None), refused);
+    assert!(mends(&state, "b", now, OVER).1.is_ok(), "its time is over");
+    assert!(mends(&state, "a", now, NEW).1.is_ok(), "its own");
+
+    // What was in vain stops the wave, and no other who is not healthy either; each has its turn.
+    let events = state.give_slot("a", first, false).unwrap();
+    fold(&mut state, events);
+    let why = "a was not healthy after its last change";
+    assert_eq!(takes(&mut state, "b", NEW, None), Err(why.into()));
+    let (events, second) = mends(&state, "b", now, NEW);
+    fold(&mut state, events);
+    assert!(second.unwrap() > first);
+    let refused = Err("b has the slot".to_owned());
+    assert_eq!(mends(&state, "a", now, NEW).1, refused);
+
+    // Of many it is as many as may be disrupted.
+    let mut state = fleet(&["a", "b", "c", "d"], Limit::Count(2));
+    takes(&mut state, "a", NEW, None).unwrap();
+    assert!(mends(&state, "d", old, NEW).1.is_ok());
+    takes(&mut state, "b", NEW, None).unwrap();
+    let refused = Err("a has the slot, b has the slot".to_owned());
+    assert_eq!(mends(&state, "d", old, NEW).1, refused);
 }
 
 #[test]
