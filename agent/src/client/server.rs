@@ -1,7 +1,7 @@
 //! The calls of a machine to its server, over mutual TLS.
 
 use super::channel::{self, CallError, Peer};
-use super::identity::Identity;
+use super::identity::{Identity, Stated};
 use super::tls::{self, TlsError};
 use super::unary;
 use crate::address::ServerUrl;
@@ -40,6 +40,7 @@ pub struct Server {
     url: ServerUrl,
     channel: Channel,
     agents: AgentsClient<Channel>,
+    from: SystemTime,
     until: SystemTime,
 }
 
@@ -50,9 +51,11 @@ impl Server {
     /// Where the identity is unusable.
     pub fn open(url: &ServerUrl, identity: &Identity, peer: Peer) -> Result<Self, TlsError> {
         let channel = channel::open(url, tls::mutual(identity)?, peer);
+        let Stated { from, until, .. } = identity.stated()?;
         Ok(Self {
             url: url.clone(),
-            until: identity.stated()?.until,
+            from,
+            until,
             agents: AgentsClient::new(channel.clone())
                 .max_decoding_message_size(channel::MESSAGE_LIMIT)
                 .max_encoding_message_size(channel::SEND_LIMIT),
@@ -63,7 +66,7 @@ impl Server {
     fn answer<T>(&self, answer: Result<Response<T>, Status>) -> Result<T, CallError> {
         answer
             .map(Response::into_inner)
-            .map_err(|status| CallError::of(&self.url, &status))
+            .map_err(|status| self.meaning(&status))
     }
 
     /// The answer to one question; see [`unary`].
@@ -75,7 +78,7 @@ impl Server {
     ) -> Result<A, CallError> {
         self.may_call()?;
         let answer = unary::call(self.channel.clone(), patience, path, question).await;
-        answer.map_err(|status| CallError::of(&self.url, &status))
+        answer.map_err(|status| self.meaning(&status))
     }
 
     /// The calls that are answered by a stream.
@@ -86,12 +89,15 @@ impl Server {
 
     /// Not where the certificate has run out: the server would end the handshake without a word.
     fn may_call(&self) -> Result<(), CallError> {
-        if SystemTime::now() < self.until {
+        let now = SystemTime::now();
+        if now < self.until {
             return Ok(());
         }
-        let until = jiff::Timestamp::try_from(self.until).unwrap_or_default();
         Err(CallError::Refused(format!(
-            "the certificate of this machine ran out on {until:.0}; enrol it again with a new token"
+            "the certificate of this machine ran out on {}, and its clock says {}; \
+             enrol it again with a new token, or set the clock",
+            at(self.until),
+            at(now)
         )))
     }
 
@@ -120,7 +126,7 @@ impl Server {
         loop {
             let piece = channel::within(PATIENCE, stream.message())
                 .await
-                .map_err(|status| CallError::of(&self.url, &status))?;
+                .map_err(|status| self.meaning(&status))?;
             let Some(piece) = piece else { break };
             if piece.data.len() > size - content.len() {
                 return Err(self.not_the(blob));
@@ -230,8 +236,25 @@ impl Server {
         self.answer(channel::within(PATIENCE, agents.watch(WatchRequest { facts })).await)
     }
 
-    /// What a status of a stream of this server means.
+    /// What a status of this server means. One with the right time takes a certificate that is not yet valid by this
+    /// machine's clock, so that it is told only where it is not taken.
     pub fn meaning(&self, status: &Status) -> CallError {
-        CallError::of(&self.url, status)
+        let now = SystemTime::now();
+        match CallError::of(&self.url, status) {
+            CallError::Away { url, why } if now < self.from => CallError::Away {
+                url,
+                why: format!(
+                    "{why}; the certificate of this machine begins at {}, and its clock says {}: set the clock, or wait until then",
+                    at(self.from),
+                    at(now)
+                ),
+            },
+            error => error,
+        }
     }
+}
+
+fn at(time: SystemTime) -> String {
+    let time = jiff::Timestamp::try_from(time).unwrap_or_default();
+    format!("{time:.0}")
 }

@@ -190,4 +190,21 @@ async fn a_certificate_that_ran_out_says_so_without_a_call() {
     let why = server.assignment().await.unwrap_err();
     assert!(matches!(why, CallError::Refused(_)));
     assert!(why.to_string().contains("ran out"), "{why}");
+    assert!(why.to_string().contains("its clock says"), "{why}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_count_yet_says_so_where_it_is_not_taken() {
+    let peer = Peer::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    *peer.script.ahead.lock().unwrap() = Duration::from_secs(7200);
+    let server = server(&peer, folder.path()).await;
+    let why = server.assignment().await.unwrap_err();
+    assert!(matches!(why, CallError::Away { .. }), "{why}");
+    let why = why.to_string();
+    assert!(
+        why.contains("the certificate of this machine begins at"),
+        "{why}"
+    );
+    assert!(why.contains("its clock says"), "{why}");
 }

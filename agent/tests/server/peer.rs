@@ -47,6 +47,8 @@ pub struct Script {
     pub life: Mutex<(Duration, Duration)>,
     /// Facts that watchers said.
     pub facts: Mutex<Vec<Vec<u8>>>,
+    /// How far the clock that certificates are made by is ahead.
+    pub ahead: Mutex<Duration>,
     /// Puts another name in certificates.
     pub misnames: Mutex<Option<String>>,
     /// What desks are told instead of a new certificate.
@@ -120,6 +122,7 @@ impl Peer {
             lost_answers: Mutex::new(0),
             life: Mutex::new((Duration::from_secs(3600), Duration::ZERO)),
             facts: Mutex::default(),
+            ahead: Mutex::default(),
             misnames: Mutex::default(),
             refuses_renewal: Mutex::default(),
         });
@@ -242,7 +245,7 @@ impl Service {
         let uri = self.script.misnames.lock().unwrap().clone().unwrap_or(uri);
         request.params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
         let (life, age) = *self.script.life.lock().unwrap();
-        let from = SystemTime::now() - age;
+        let from = SystemTime::now() + *self.script.ahead.lock().unwrap() - age;
         request.params.not_before = from.into();
         request.params.not_after = (from + life).into();
         let certificate = request.signed_by(&self.ca).unwrap();

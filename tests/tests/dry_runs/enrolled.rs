@@ -112,7 +112,8 @@ fn a_dry_run_of_an_enrolled_machine_only_asks_the_server() -> Result<()> {
             "a dry run kept the role"
         );
         host.sh("mkdir -m 777 /srv/other")?;
-        fleet.dry_runs(&["--root", "/srv/other"])?;
+        let run = fleet.expect(2, &["--root", "/srv/other"])?;
+        ensure!(run.changes().len() > 40, "{:#}", run.document);
         sandbox.step("blank");
 
         Run::of(&host.exec([CFG, "apply", "--json"])?)?.expect(0)?;

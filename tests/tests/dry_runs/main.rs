@@ -131,6 +131,20 @@ impl Machine {
         let (told, trace) = traced(&self.host, user, &words, None)?;
         Ok((told, asked(&trace)))
     }
+
+    /// The same, which must end with this exit code.
+    fn expect(&self, user: &str, more: &[&str], status: i32) -> Result<Run> {
+        let (told, _) = self.dry_run(user, &[more, &["--json"]].concat())?;
+        Run::of(&told)?.expect(status)
+    }
+}
+
+/// The resources that a part of a run's document names: `failures`, `held`.
+fn named<'a>(run: &'a Run, part: &str) -> Vec<&'a str> {
+    let entries = run.document[part].as_array().into_iter().flatten();
+    entries
+        .filter_map(|entry| entry["resource"].as_str())
+        .collect()
 }
 
 /// Copies a folder of this machine into a host.
@@ -195,19 +209,27 @@ fn a_dry_run_writes_starts_and_stops_nothing() -> Result<()> {
         let host = &machine.host;
         for user in USERS {
             let (told, traced) = machine.dry_run(user, &["--json"])?;
-            let run = Run::of(&told)?;
+            let run = Run::of(&told)?.expect(2)?;
             ensure!(traced.len() == KINDS.len(), "{user} asked only {traced:?}");
             ensure!(run.changes().len() > 40, "{user}: {:#}", run.document);
             sandbox.step(&format!("blank, {user}"));
         }
         host.sh("rm -r /var/lib/apt/lists/*; echo >/etc/apt/sources.list")?;
         for user in USERS {
-            ensure!(machine.dry_run(user, &[])?.0.status > 0);
+            let (told, _) = machine.dry_run(user, &[])?;
+            ensure!(told.status == 2, "{told}");
+            ensure!(told.stdout.lines().count() > 40, "{told}");
             sandbox.step(&format!("without an index, {user}"));
         }
         host.sh("mkdir -m 777 /srv/other")?;
-        for user in USERS {
-            machine.dry_run(user, &["--root", "/srv/other"])?;
+        // What takes root is held where an ordinary user looks.
+        for (user, status) in [("root", 2), ("nobody", 3)] {
+            let run = machine.expect(user, &["--root", "/srv/other"], status)?;
+            ensure!(run.changes().len() > 40, "{user}: {:#}", run.document);
+            for held in ["package:probe-daemon", "user:keeper", "command:on"] {
+                let is = named(&run, "held").contains(&held);
+                ensure!(is == (user == "nobody"), "{held}: {:#}", run.document);
+            }
             sandbox.step(&format!("another root, {user}"));
         }
 
@@ -215,37 +237,53 @@ fn a_dry_run_writes_starts_and_stops_nothing() -> Result<()> {
             Run::of(&host.exec(machine.apply("/srv/secrets.root", &["--json"]))?)?.expect(0)?;
         ensure!(run.document["unforeseen"].is_null(), "{:#}", run.document);
         sandbox.step("applied");
-        for user in USERS {
-            let (told, _) = machine.dry_run(user, &[])?;
-            ensure!(user != "root" || told.status == 0, "{told}");
+        // What an ordinary user may not read is told, and all else is in sync for him too.
+        let hidden = ["user:keeper", "package:asking", "file:/etc/all/secret"];
+        for (user, status, failed) in [("root", 0, &[][..]), ("nobody", 1, &hidden)] {
+            let run = machine.expect(user, &[], status)?;
+            ensure!(run.changes().is_empty(), "{user}: {:#}", run.document);
+            ensure!(named(&run, "failures") == failed, "{:#}", run.document);
         }
         sandbox.step("in sync");
 
         host.sh(include_str!("drift.sh"))?;
         sandbox.step("drifted");
-        let now = ["--set", "word=two"];
-        for user in USERS {
-            let run = Run::of(&machine.dry_run(user, &[&now[..], &["--json"]].concat())?.0)?;
-            if user == "root" {
-                let run = run.expect(2)?;
-                let seen = kinds_of(&run);
-                ensure!(seen == kinds(host)?, "{seen:?}");
-                ensure!(
-                    run.document["leftovers"]
-                        .to_string()
-                        .contains("/etc/all/leaving"),
-                    "{:#}",
-                    run.document
-                );
-                ensure!(
-                    run.changes().contains(&"service:own restart".to_owned()),
-                    "{:#}",
-                    run.document
-                );
-            }
-            sandbox.step(&format!("drifted, {user}"));
-            machine.dry_run(user, &[&now[..], &["--only", "file:/etc/all/**"]].concat())?;
-        }
-        Ok(())
+        drifted(sandbox, &machine)
     })
+}
+
+/// A host that differs in every kind, and a role that has changed.
+fn drifted(sandbox: &Sandbox, machine: &Machine) -> Result<()> {
+    let now = ["--set", "word=two"];
+    let every = kinds(&machine.host)?;
+    for (user, status) in [("root", 2), ("nobody", 1)] {
+        let run = machine.expect(user, &now, status)?;
+        let seen = kinds_of(&run);
+        ensure!(seen == every, "{user}: {seen:?}");
+        if user == "root" {
+            let leftovers = run.document["leftovers"].to_string();
+            ensure!(leftovers.contains("/etc/all/leaving"), "{:#}", run.document);
+            ensure!(
+                run.changes().contains(&"service:own restart".to_owned()),
+                "{:#}",
+                run.document
+            );
+        }
+        sandbox.step(&format!("drifted, {user}"));
+        let only = [&now[..], &["--only", "file:/etc/all/**"]].concat();
+        let run = machine.expect(user, &only, status)?;
+        for change in ["file:/etc/all/fetched create", "file:/etc/all/gone remove"] {
+            ensure!(
+                run.changes().contains(&change.to_owned()),
+                "{user}: {:#}",
+                run.document
+            );
+        }
+        ensure!(
+            run.changes().len() < 10,
+            "{user}, only some: {:#}",
+            run.document
+        );
+    }
+    Ok(())
 }
