@@ -2,6 +2,7 @@
 
 mod crash;
 mod declared;
+mod failing;
 mod failures;
 mod fake;
 mod mending;

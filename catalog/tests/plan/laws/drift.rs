@@ -267,7 +267,7 @@ impl Found<'_> {
 }
 
 /// All of a machine but its times.
-fn seen(machine: &Machine) -> BTreeSet<String> {
+pub(super) fn seen(machine: &Machine) -> BTreeSet<String> {
     let nodes = machine.nodes.iter().map(|(path, node)| {
         let Ownership { mode, owner, group } = &node.ownership;
         format!("{path} {:?} {mode} {owner} {group}", node.what)
@@ -285,11 +285,17 @@ fn seen(machine: &Machine) -> BTreeSet<String> {
     });
     let users = machine.users.iter().map(|user| format!("{user:?}"));
     let groups = machine.groups.iter().map(|group| format!("{group:?}"));
+    let kernel = machine.kernel.iter().map(|value| format!("{value:?}"));
+    let mounted = machine.mounted.iter().map(|mount| format!("{mount:?}"));
+    let answers = machine.debconf.iter().map(|answer| format!("{answer:?}"));
     let all = nodes
         .chain(packages)
         .chain(units)
         .chain(users)
-        .chain(groups);
+        .chain(groups)
+        .chain(kernel)
+        .chain(mounted)
+        .chain(answers);
     all.collect()
 }
 

@@ -2,6 +2,7 @@
 
 mod drift;
 mod failures;
+mod keys;
 mod reverts;
 pub mod slots;
 mod world;
