@@ -26,13 +26,18 @@ fn fold_alone(state: &mut State, events: Vec<Event>) {
 /// What happened, and whoever comes and goes on account of it, as the log has it.
 pub(crate) fn fold(state: &mut State, events: Vec<Event>) {
     fold_alone(state, events);
-    loop {
+    for _ in 0..50 {
         let steps = state.steps();
         if steps.is_empty() {
             return;
         }
         fold_alone(state, steps);
     }
+    panic!(
+        "steps without an end: {:?} of {:?}",
+        state.steps(),
+        state.nodes
+    );
 }
 
 pub(crate) fn began() -> State {
