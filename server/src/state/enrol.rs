@@ -205,7 +205,8 @@ impl About {
             Refusal::Facts(format!("address {text:?} is not an IP address"))
         })?;
         Ok(Self {
-            address: address.to_string(),
+            // One address has one text, else two machines could both have it.
+            address: address.to_canonical().to_string(),
             os: word("os.id", &facts.os.id)?,
             arch: word("arch", &facts.arch)?,
             cpus: facts.cpus,

@@ -372,6 +372,8 @@ fn facts_that_could_mean_more() {
         azure: None,
     };
     assert!(About::of(&facts("fd00::1", "debian", "amd64")).is_ok());
+    let mapped = About::of(&facts("::ffff:10.0.0.1", "debian", "amd64")).unwrap();
+    assert_eq!(mapped.address, "10.0.0.1");
     for (address, os, arch) in [
         ("10.0.0.1\nserver.9=evil", "debian", "amd64"),
         ("", "debian", "amd64"),
