@@ -40,6 +40,9 @@ pub enum Refusal {
     /// Somebody else has the name.
     #[error("{0} is enrolled already: revoke it before another machine takes its name")]
     NameTaken(String),
+    /// The name of a member that is another than the one that is replaced.
+    #[error("{0} is a member in a place of its own, and still in the list: take another name")]
+    NameOfAnother(String),
     /// A revoked node comes back with a token from before.
     #[error("{0} was revoked: only a token made after that brings it back")]
     RevokedSince(String),
@@ -165,7 +168,9 @@ impl Refusal {
             | Self::Unknown(_)
             | Self::Expired(_)
             | Self::Audience { .. } => Code::PermissionDenied,
-            Self::NameTaken(_) | Self::AddressTaken { .. } => Code::AlreadyExists,
+            Self::NameTaken(_) | Self::NameOfAnother(_) | Self::AddressTaken { .. } => {
+                Code::AlreadyExists
+            }
             Self::Claim { .. }
             | Self::Name(_)
             | Self::Request(_)

@@ -44,6 +44,9 @@ impl State {
     }
 
     fn steps_of(&self, role: &str) -> Vec<Event> {
+        if let Some(swap) = self.swap(role) {
+            return swap.into();
+        }
         let mut leaving = self.leaving(role).map(|name| Event::MemberLeft {
             name: name.to_owned(),
         });
@@ -85,7 +88,7 @@ impl State {
         let name = members.iter().find(|name| self.joining.contains(*name))?;
         let changed = self.changed.get(role).copied().unwrap_or(0);
         let mut others = members.iter().filter(|other| *other != name);
-        let known = others.all(|other| !self.lives(other) || self.has_made(other, changed));
+        let known = others.all(|other| !self.takes_part(other) || self.has_made(other, changed));
         let name = name.clone();
         known.then_some(Event::MemberJoined { name })
     }
@@ -93,28 +96,43 @@ impl State {
     /// A member comes. In a role that reads its own members, and had as many as it waits for, it is new among them.
     pub(super) fn admit(&mut self, name: &str) -> Result<(), Misfit> {
         let role = self.node_mut(name)?.role.clone();
-        if self.is_stepwise(&role) && self.formed.contains(&role) {
+        if self.is_one_at_a_time(&role) {
             self.joining.insert(name.to_owned());
+            let now = self.events;
+            self.node_mut(name)?.since = now;
         }
         let members = self.members.entry(role.clone()).or_default();
         members.insert(name.to_owned());
+        self.touch(role.clone());
         self.form(&role);
-        self.touch(role);
         Ok(())
     }
 
     /// Notes that a role has as many members as it waits for: from now on they come and go one at a time.
     pub(super) fn form(&mut self, role: &str) {
         let count = self.member_names(role).len();
-        if self.is_stepwise(role) && count > 0 && count >= self.cohort(role) {
-            self.formed.insert(role.to_owned());
+        let whole = self.is_stepwise(role) && count > 0 && count >= self.cohort(role);
+        if whole && self.formed.insert(role.to_owned()) {
+            let changed = self.changed.get(role).copied().unwrap_or(0);
+            for name in self.members.get(role).into_iter().flatten() {
+                if let Some(node) = self.nodes.get_mut(name) {
+                    node.since = changed;
+                }
+            }
         }
     }
 
-    /// Whether others of the role are told of this machine.
+    /// Whether others of the role are told of this machine, and it of itself.
     pub fn is_member(&self, name: &str) -> bool {
-        let role = self.nodes.get(name).map(|node| &node.role);
-        role.is_some_and(|role| self.member_names(role).contains(name))
+        let node = self.nodes.get(name);
+        node.is_some_and(|node| {
+            node.former.is_none() && self.member_names(&node.role).contains(name)
+        })
+    }
+
+    /// Whether a role's members come and go one at a time: it reads them, and had as many as it waits for.
+    pub(super) fn is_one_at_a_time(&self, role: &str) -> bool {
+        self.is_stepwise(role) && self.formed.contains(role)
     }
 
     /// Whether what a role's machines make of themselves hangs on who its members are.
@@ -137,13 +155,18 @@ impl State {
     fn is_settled(&self, role: &str) -> bool {
         let changed = self.changed.get(role).copied().unwrap_or(0);
         let mut names = self.member_names(role).iter();
-        names.all(|name| !self.lives(name) || self.has_made(name, changed))
+        names.all(|name| !self.takes_part(name) || self.has_made(name, changed))
     }
 
     /// Whether anything is to be expected of a machine.
     pub(super) fn lives(&self, name: &str) -> bool {
         let node = self.nodes.get(name);
         node.is_some_and(|node| node.revoked.is_none()) && !self.gone.contains(name)
+    }
+
+    /// Whether anything is to be expected of a member.
+    pub(super) fn takes_part(&self, name: &str) -> bool {
+        self.lives(name) && self.is_member(name)
     }
 
     /// Whether it has made of itself what a view of this number says, and what it was to look at since.
@@ -167,23 +190,26 @@ impl State {
             .map(String::as_str)
     }
 
-    /// Machines of the role of whom nobody is told yet, by id. Where members come one at a time, one that has not made of itself yet
-    /// what it can alone would keep the others waiting.
+    /// Machines of the role that come now as one more, by id.
     fn candidates(&self, role: &str) -> Vec<&str> {
-        let members = self.member_names(role);
-        let late = self.is_stepwise(role) && self.formed.contains(role);
-        let ready = |node: &Node| !late || node.settled.sequence >= self.sequence();
         let mut coming: Vec<(u32, &str)> = self
-            .nodes
-            .iter()
-            .filter(|(name, node)| {
-                let new = node.role == role && !members.contains(*name);
-                new && self.lives(name) && ready(node)
-            })
-            .map(|(name, node)| (node.id, name.as_str()))
+            .ready(role)
+            .filter(|(_, node)| self.has_place(node).is_none())
+            .map(|(name, node)| (node.id, name))
             .collect();
         coming.sort_unstable();
         coming.into_iter().map(|(_, name)| name).collect()
+    }
+
+    /// Machines of the role of whom nobody is told yet. Where members come one at a time, one that has not made of itself yet what it
+    /// can alone would keep the others waiting.
+    pub(super) fn ready(&self, role: &str) -> impl Iterator<Item = (&str, &Node)> {
+        let late = self.is_one_at_a_time(role);
+        let made = move |node: &Node| !late || node.settled.sequence >= self.sequence();
+        let of_role = self.nodes.iter().filter(move |(_, node)| node.role == role);
+        let new = of_role
+            .filter(move |(name, node)| !self.is_member(name) && self.lives(name) && made(node));
+        new.map(|(name, node)| (name.as_str(), node))
     }
 
     pub(super) fn member_names(&self, role: &str) -> &BTreeSet<String> {
@@ -193,15 +219,14 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::publish::Over;
-    use super::super::tests::{NOW, began, candidate, enrol, fold, make_token, revoke, role};
-    use super::super::token;
+    use super::super::tests::{began, candidate, enrol, fold, make_token, revoke, role};
     use super::*;
     use std::time::Duration;
 
     /// Roles `zk`, which reads itself and waits for three, and `web`, which reads zk; machines with tokens of their names.
-    fn fleet(machines: &[&str]) -> State {
+    pub(in super::super) fn fleet(machines: &[&str]) -> State {
         let mut state = began();
         let reads: &[(&str, &[&str])] = &[("zk", &["zk"]), ("web", &["zk"])];
         let mut candidate = candidate("r1", reads, Over::Seen(None));
@@ -214,7 +239,7 @@ mod tests {
         state
     }
 
-    fn join(state: &mut State, name: &str) {
+    pub(in super::super) fn join(state: &mut State, name: &str) {
         let of_role = name.split('-').next().unwrap();
         make_token(state, name, role(of_role), 1, 60);
         enrol(state, name, name, name).unwrap();
@@ -224,16 +249,8 @@ mod tests {
         }
     }
 
-    /// It is to be replaced, by whoever has the token "new".
-    fn replace(state: &mut State, name: &str) {
-        let events = state
-            .replace_node(name, token::hash("new"), 60, NOW)
-            .unwrap();
-        fold(state, events);
-    }
-
     /// These machines have made of themselves what there is to be made.
-    fn settle(state: &mut State, names: &[&str]) {
+    pub(in super::super) fn settle(state: &mut State, names: &[&str]) {
         for name in names {
             let news = state.news(&state.nodes[*name]);
             let events = state.settle(name, news).unwrap();
@@ -241,7 +258,7 @@ mod tests {
         }
     }
 
-    fn members(state: &State) -> Vec<String> {
+    pub(in super::super) fn members(state: &State) -> Vec<String> {
         let members = state.members("zk").into_iter();
         members
             .map(|member| format!("{} {}", member.id, member.name))
@@ -354,46 +371,6 @@ mod tests {
         assert_eq!(members(&state), ["1 zk-a", "3 zk-c", "4 zk-d"]);
         settle(&mut state, &["zk-a", "zk-c", "zk-d"]);
         assert_eq!(members(&state)[3..], ["5 zk-e"]);
-    }
-
-    #[test]
-    fn who_replaces_another_has_its_place_and_its_id() {
-        let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
-        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
-        replace(&mut state, "zk-b");
-        assert_eq!(members(&state).len(), 3, "its place is kept");
-        let before = state.changed["zk"];
-        let place = enrol(&mut state, "new", "vm-9", "k").unwrap();
-        assert_eq!((place.role.as_str(), place.id), ("zk", 2));
-        assert_eq!(members(&state), ["1 zk-a", "2 vm-9", "3 zk-c"]);
-        assert!(state.changed["zk"] > before, "the others hear of it");
-        let again = state
-            .replace_node("zk-b", token::hash("x"), 60, NOW)
-            .unwrap_err();
-        assert!(again.to_string().contains("is taken already"), "{again}");
-        // One who comes back by the old name is another.
-        make_token(&mut state, "back", role("zk"), 1, 60);
-        assert_eq!(enrol(&mut state, "back", "zk-b", "k").unwrap().id, 4);
-    }
-
-    #[test]
-    fn who_replaces_another_may_have_its_name() {
-        let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
-        replace(&mut state, "zk-b");
-        let place = enrol(&mut state, "new", "zk-b", "other").unwrap();
-        assert_eq!((place.id, place.generation), (2, 2));
-        assert_eq!(members(&state), ["1 zk-a", "2 zk-b", "3 zk-c"]);
-        assert_eq!(state.nodes["zk-b"].settled, Revision::default());
-    }
-
-    #[test]
-    fn a_place_that_nobody_is_to_take_is_given_up() {
-        let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
-        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
-        replace(&mut state, "zk-b");
-        revoke(&mut state, "zk-b");
-        join(&mut state, "zk-d");
-        assert_eq!(members(&state), ["1 zk-a", "3 zk-c", "4 zk-d"]);
     }
 
     #[test]

@@ -63,6 +63,16 @@ impl State {
             return Ok((Vec::new(), place));
         }
         unspent(&machine.token, token)?;
+        // Of two tokens for one place the second finds it taken: no two who live have one id.
+        let open = |of: &String| {
+            let ids = self.ids.get(role);
+            let kept = ids.is_some_and(|ids| ids.contains_key(of));
+            kept && self.nodes.get(of).is_none_or(|of| of.revoked.is_some())
+        };
+        if let Some(of) = replaces.filter(|of| !open(of)) {
+            let why = format!("the place of {of} is taken already");
+            return Err(Refusal::Invalid(why));
+        }
         match node {
             Some(Node { revoked: None, .. }) => {
                 return Err(Refusal::NameTaken(machine.name.clone()));
@@ -77,9 +87,16 @@ impl State {
             &machine.name,
             replaces.map(String::as_str),
         )?;
+        let id = self.id_for(role, replaces.unwrap_or(&machine.name));
+        // A list has a name once: two places of one name would be one too few.
+        if node.is_some_and(|node| node.role == *role && node.id != id)
+            && self.member_names(role).contains(&machine.name)
+        {
+            return Err(Refusal::NameOfAnother(machine.name.clone()));
+        }
         let place = Place {
             role: role.clone(),
-            id: self.id_for(role, replaces.unwrap_or(&machine.name)),
+            id,
             generation: node.map_or(0, |node| node.generation) + 1,
         };
         let event = Event::NodeEnrolled {
@@ -188,7 +205,8 @@ impl About {
             Refusal::Facts(format!("address {text:?} is not an IP address"))
         })?;
         Ok(Self {
-            address: address.to_string(),
+            // One address has one text, else two machines could both have it.
+            address: address.to_canonical().to_string(),
             os: word("os.id", &facts.os.id)?,
             arch: word("arch", &facts.arch)?,
             cpus: facts.cpus,

@@ -169,14 +169,15 @@ impl State {
 
 impl Node {
     fn member(&self, name: &str) -> Member {
+        let about = self.former.as_ref().unwrap_or(&self.about);
         Member {
             id: self.id,
             name: name.to_owned(),
-            address: self.about.address.clone(),
-            os: self.about.os.clone(),
-            arch: self.about.arch.clone(),
-            cpus: self.about.cpus,
-            memory_mb: self.about.memory_mb,
+            address: about.address.clone(),
+            os: about.os.clone(),
+            arch: about.arch.clone(),
+            cpus: about.cpus,
+            memory_mb: about.memory_mb,
         }
     }
 }

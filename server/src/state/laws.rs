@@ -20,6 +20,7 @@ enum Deed {
     Token(u8, u8, u8),
     Enrol(u8, u8, u8),
     Revoke(u8),
+    Replace(u8),
     Publish(u8),
     Settle(u8),
     TakeSlot(u8),
@@ -37,6 +38,25 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         (0..4u8, any::<bool>()).prop_map(|(node, healthy)| Deed::GiveSlot(node, healthy)),
     ];
     proptest::collection::vec(deed, 0..60)
+}
+
+/// Much coming and going in the role that reads itself, once it is published.
+fn changes() -> impl Strategy<Value = Vec<Deed>> {
+    let deed = prop_oneof![
+        2 => (1..3u8).prop_map(|uses| Deed::Token(0, 1, uses)),
+        6 => (0..6u8, 0..5u8, 0..2u8).prop_map(|(token, node, key)| Deed::Enrol(token, node, key)),
+        1 => (0..5u8).prop_map(Deed::Revoke),
+        3 => (0..5u8).prop_map(Deed::Replace),
+        1 => (0..2u8).prop_map(Deed::Publish),
+        8 => (0..5u8).prop_map(Deed::Settle),
+    ];
+    proptest::collection::vec(deed, 0..120).prop_map(|deeds| {
+        let mut all = vec![Deed::Publish(0), Deed::Token(0, 1, 3)];
+        all.extend((0..3).flat_map(|node| [Deed::Enrol(0, node, 0), Deed::Settle(node)]));
+        all.extend((0..3).map(Deed::Settle));
+        all.extend(deeds);
+        all
+    })
 }
 
 /// What is current for a machine.
@@ -71,9 +91,15 @@ fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
                 .unwrap_or_default()
         }
         Deed::Revoke(node) => state.revoke_node(&format!("vm-{node}")).unwrap_or_default(),
+        Deed::Replace(node) => {
+            let hash = Digest::of(format!("in its place {at}").as_bytes());
+            let replaced = state.replace_node(&format!("vm-{node}"), hash, 60, NOW);
+            replaced.unwrap_or_default()
+        }
         Deed::Publish(release) => {
-            let reads: &[(&str, &[&str])] = &[("role-0", &["role-1"]), ("role-1", &[])];
+            let reads: &[(&str, &[&str])] = &[("role-0", &["role-1"]), ("role-1", &["role-1"])];
             let mut candidate = candidate(&release.to_string(), reads, Over::Anything);
+            candidate.cohorts.insert("role-1".into(), 2);
             let rule = SlotRule {
                 limit: Limit::Count(1),
                 leader: false,
@@ -155,6 +181,33 @@ proptest! {
                 }
             }
             fold(&mut state, events);
+        }
+    }
+
+    /// Where members come one at a time: whoever came since they were whole, and has made nothing of that yet, is alone, or those
+    /// who live can decide nothing without one who has. And no view has an id twice.
+    #[test]
+    fn those_who_are_new_never_decide_alone(deeds in changes()) {
+        let mut state = began();
+        let mut came: BTreeMap<(String, u32), u64> = BTreeMap::new();
+        for (at, deed) in deeds.iter().enumerate() {
+            let events = decide(&state, at, deed);
+            fold(&mut state, events);
+            let members = state.members("role-1");
+            let ids: BTreeSet<u32> = members.iter().map(|member| member.id).collect();
+            prop_assert_eq!(ids.len(), members.len(), "{:?}", members);
+            let now = state.changed.get("role-1").copied().unwrap_or(0);
+            let since = if state.formed.contains("role-1") { now } else { 0 };
+            let living = members.iter().filter(|member| state.takes_part(&member.name));
+            let living: Vec<(String, u32)> = living
+                .map(|member| (member.name.clone(), state.nodes[&member.name].generation))
+                .collect();
+            came.retain(|who, _| living.contains(who));
+            for who in &living {
+                came.entry(who.clone()).or_insert(since);
+            }
+            let new = came.iter().filter(|((name, _), since)| state.nodes[name].settled.view < **since);
+            prop_assert!(new.count() <= 1 || living.len() <= members.len() / 2 + 1, "{:?} of {:?}", came, members);
         }
     }
 

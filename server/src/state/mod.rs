@@ -7,6 +7,7 @@ pub mod fleet;
 pub mod identity;
 pub mod name;
 pub mod publish;
+pub mod replace;
 pub mod slot;
 pub mod token;
 
@@ -88,6 +89,12 @@ pub struct Node {
     /// Whether its place is kept for the machine that replaces it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaced: bool,
+    /// Where it has the name of the member that it replaces, and waits for its turn: what others are told of that one until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<About>,
+    /// Since when it is a member of those who come and go one at a time; as a count of events.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub since: u64,
     /// What it has made of itself, as far as anybody asks.
     #[serde(default)]
     pub settled: Revision,
@@ -159,10 +166,10 @@ impl State {
             }
             Event::MemberAdmitted { name } => self.admit(name)?,
             Event::MemberLeft { name } => {
-                let role = self.node_mut(name)?.role.clone();
-                self.members.entry(role.clone()).or_default().remove(name);
-                self.forget(name);
-                self.touch(role);
+                let node = self.node_mut(name)?;
+                (node.replaced, node.former) = (false, None);
+                let role = node.role.clone();
+                self.leave(name, role);
             }
             Event::MemberJoined { name } => {
                 let now = self.events;
@@ -217,6 +224,12 @@ impl State {
         Ok(())
     }
 
+    fn leave(&mut self, name: &str, role: String) {
+        self.members.entry(role.clone()).or_default().remove(name);
+        self.forget(name);
+        self.touch(role);
+    }
+
     /// What was true of it as a member is true no more.
     fn forget(&mut self, name: &str) {
         self.joining.remove(name);
@@ -246,27 +259,30 @@ impl State {
             about: about.clone(),
             revoked: None,
             replaced: false,
+            former: None,
+            since: 0,
             settled: Revision::default(),
             nudged: 0,
         };
-        self.nodes.insert(name.clone(), node);
+        let before = self.nodes.insert(name.clone(), node);
+        if let Some(before) = before.filter(|of| self.member_names(&of.role).contains(name)) {
+            if before.role == *role {
+                let former = before.former.unwrap_or(before.about);
+                self.nodes
+                    .entry(name.clone())
+                    .and_modify(|node| node.former = Some(former));
+            } else {
+                // The name is of one role: as a member of another it is nobody any more.
+                self.leave(name, before.role);
+            }
+        }
         self.forget(name);
         self.gone.remove(name);
         let ids = self.ids.entry(role.clone()).or_default();
-        let members = self.members.entry(role.clone()).or_default();
         if let Some(before) = replaces {
             ids.remove(before);
-            if members.remove(before) {
-                members.insert(name.clone());
-            }
-            if let Some(before) = self.nodes.get_mut(before) {
-                before.replaced = false;
-            }
         }
         ids.insert(name.clone(), *id);
-        if self.is_member(name) {
-            self.touch(role.clone());
-        }
     }
 
     fn add_token(&mut self, hash: Digest, purpose: &Purpose, uses: u32, expires: u64, at: u64) {

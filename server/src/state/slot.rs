@@ -126,7 +126,13 @@ impl State {
             Refusal::Invalid(format!("the role {role} has no max_unavailable"))
         })?;
         let members = self.member_names(&node.role);
-        let others = members.iter().filter(|other| *other != name);
+        // Nor is the one waited for whose place this one takes.
+        let own = |other: &str| {
+            self.nodes
+                .get(other)
+                .is_some_and(|other| other.id == node.id)
+        };
+        let others = members.iter().filter(|other| !own(other));
         let limit = rule.limit.of(members.len());
         if asked.mending {
             let has_one = |other: &&String| self.has_slot(other, known);
@@ -140,7 +146,7 @@ impl State {
         let leave = members.len() > self.cohort(&node.role);
         let leaves = |other: &str| leave && self.is_shut_out(other);
         for other in others.clone().filter(|other| !leaves(other)) {
-            match self.unavailable(other, known) {
+            match self.unavailable(other, name, known) {
                 Ok(true) => unclear += 1,
                 Ok(false) => {}
                 Err(why) => against.push(format!("{other} {why}")),
@@ -166,16 +172,16 @@ impl State {
     }
 
     /// Why a member does not count as one that does its work; else whether that is not clear yet. Who is new must have made of itself what it
-    /// can before the others go: with it they are as many as they are told.
-    fn unavailable(&self, name: &str, known: Known<'_>) -> Result<bool, &'static str> {
+    /// can before the others go: with it they are as many as they are told. Two who are new do not wait for each other for that.
+    fn unavailable(&self, name: &str, by: &str, known: Known<'_>) -> Result<bool, &'static str> {
         if self.gone.contains(name) {
             return Ok(false);
         }
-        if self.joining.contains(name) && self.is_behind(name) {
+        if self.joining.contains(name) && !self.joining.contains(by) && self.is_behind(name) {
             return Err("is new, and joins first");
         }
         match (self.nodes.get(name), self.slots.get(name)) {
-            (Some(node), _) if node.revoked.is_some() && node.replaced => Err("is to be replaced"),
+            (Some(node), _) if node.is_to_be_replaced() => Err("is to be replaced"),
             (node, _) if node.is_none_or(|node| node.revoked.is_some()) => Err("is revoked"),
             (_, Some(slot)) if slot.failed => Err("was not healthy after its last change"),
             (_, Some(_)) if self.has_slot(name, known) => Err("has the slot"),
@@ -196,7 +202,7 @@ impl State {
 
     /// Whether it has not made of itself yet what is current for it.
     fn is_behind(&self, name: &str) -> bool {
-        let node = self.nodes.get(name).filter(|_| self.lives(name));
+        let node = self.nodes.get(name).filter(|_| self.takes_part(name));
         node.is_some_and(|node| {
             let news = self.news(node);
             node.settled.sequence < news.sequence || node.settled.view < news.view

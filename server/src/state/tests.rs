@@ -26,13 +26,18 @@ fn fold_alone(state: &mut State, events: Vec<Event>) {
 /// What happened, and whoever comes and goes on account of it, as the log has it.
 pub(crate) fn fold(state: &mut State, events: Vec<Event>) {
     fold_alone(state, events);
-    loop {
+    for _ in 0..50 {
         let steps = state.steps();
         if steps.is_empty() {
             return;
         }
         fold_alone(state, steps);
     }
+    panic!(
+        "steps without an end: {:?} of {:?}",
+        state.steps(),
+        state.nodes
+    );
 }
 
 pub(crate) fn began() -> State {
@@ -367,6 +372,8 @@ fn facts_that_could_mean_more() {
         azure: None,
     };
     assert!(About::of(&facts("fd00::1", "debian", "amd64")).is_ok());
+    let mapped = About::of(&facts("::ffff:10.0.0.1", "debian", "amd64")).unwrap();
+    assert_eq!(mapped.address, "10.0.0.1");
     for (address, os, arch) in [
         ("10.0.0.1\nserver.9=evil", "debian", "amd64"),
         ("", "debian", "amd64"),

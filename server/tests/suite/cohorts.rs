@@ -74,6 +74,10 @@ async fn a_machine_takes_the_place_of_another() {
     let key = KeyPair::generate().expect("a key");
     let certificate = world.enrol(&token, "vm-9", &key).await.expect("it enrols");
     assert_eq!((certificate.role.as_str(), certificate.id), ("zk", 2));
+    assert_eq!(sees(&first).await.0, ["zk-1", "zk-2"], "it is not ready");
+    let third = world.of("vm-9", certificate, &key);
+    assert!(!sees(&third).await.1);
+    third.settles().await;
     assert_eq!(sees(&first).await.0, ["zk-1", "vm-9"]);
     refused(
         world.enrol(&token, "vm-8", &key).await,
