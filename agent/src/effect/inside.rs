@@ -1,6 +1,6 @@
 //! `cfg effect FOLDER`: what runs in the effect's own unit or session.
 
-use super::{LOCK, OUTCOME, OUTPUT, Outcome, Printed, TASK, Task, wait_for};
+use super::{LOCK, OUTCOME, OUTPUT, Outcome, Printed, TASK, Task, orphans, wait_for};
 use crate::run_as;
 use anyhow::Context as _;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, fsync, openat, renameat, statat};
@@ -83,6 +83,7 @@ fn perform(task: &Task) -> anyhow::Result<(Outcome, Vec<u8>)> {
     };
     let (program, arguments) = argv.split_first().context("the command is empty")?;
     let printed = Printed::new()?;
+    orphans::adopt();
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()
@@ -101,6 +102,9 @@ fn perform(task: &Task) -> anyhow::Result<(Outcome, Vec<u8>)> {
         let _unread = pipe.write_all(text.as_bytes());
     }
     let outcome = wait_for(&mut child, Duration::from_secs(task.timeout_s), &printed)?;
+    if outcome == Outcome::TimedOut {
+        orphans::kill();
+    }
     Ok((outcome, printed.end()?))
 }
 

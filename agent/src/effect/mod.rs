@@ -6,6 +6,7 @@
 //! killed.
 
 mod inside;
+mod orphans;
 mod printed;
 mod start;
 mod wait;

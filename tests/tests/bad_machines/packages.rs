@@ -215,6 +215,9 @@ fn a_repository_that_cannot_be_believed_or_reached_stops_only_what_is_from_it() 
         }
         sandbox.step("another key");
 
+        // Nobody answers there, not even that nobody does.
+        let silent = "table inet silent {\nchain silent {\ntype filter hook input priority 0;\ntcp dport 9009 drop\n}\n}";
+        output(Command::new("nft").arg(silent))?.success()?;
         local.write("app/key.asc", fs::read(sandbox.repository_key()?)?)?;
         for (uri, words) in [
             (
@@ -225,16 +228,33 @@ fn a_repository_that_cannot_be_believed_or_reached_stops_only_what_is_from_it() 
                 "http://10.77.0.1:8000/elsewhere",
                 &["10.77.0.1:8000", "does not have a Release file"],
             ),
+            (
+                "http://10.77.0.1:9009/debian",
+                &["10.77.0.1:9009", "connection timed out"],
+            ),
         ] {
             local.write("app/role.toml", repository(uri))?;
+            host.sh("apt-get purge -y near && rm /etc/beside")?;
+            let began = Instant::now();
             let failed = Failed::of(&local, &host, "app", &["package:hello"])?;
+            let took = began.elapsed() / 2;
+            ensure!(
+                took < Duration::from_secs(120),
+                "{uri}: a run took {took:?}"
+            );
             failed.says(
                 "package:hello",
                 &[&["no repository has", "could not be refreshed"], words].concat(),
             )?;
             failed.advises("repository")?;
+            failed.skipped("package:hello", &["file:/etc/hello"])?;
+            failed.made(&[
+                "repository:tests update",
+                "package:near install",
+                "file:/etc/beside create",
+            ])?;
+            sandbox.step(uri);
         }
-        sandbox.step("unreachable");
         local.write("app/role.toml", repository(Sandbox::REPOSITORY))?;
         local.apply("app")?.expect(0)?;
         local.dry_run("app")?.expect(0)?;
