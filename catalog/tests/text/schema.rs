@@ -3,6 +3,7 @@
 use cfg_catalog::text::{keys, schema};
 use cfg_catalog::{Catalog, CatalogFiles};
 use jsonschema::{Draft, Validator};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 fn validator(schema: &serde_json::Value) -> Validator {
@@ -105,6 +106,72 @@ fn each_form_of_a_key_is_let_pass() {
         timeout = "{{ params.minutes }}m"
         "#;
     assert_eq!(wrong(&role, text), [""; 0]);
+}
+
+#[test]
+fn every_key_is_let_pass() {
+    let role = validator(&schema::role());
+    let every = include_str!("../every_key/role.toml");
+    let dry = include_str!("../../../tests/tests/dry_runs/role/role.toml");
+    let around = r#"
+        description = "x"
+        include = ["base"]
+        partial = true
+        leftovers = "revert"
+        [params.a]
+        type = "integer"
+        default = 1
+        min = 0
+        max = 2
+        choices = [1, 2]
+        [params.b]
+        type = "string"
+        pattern = "x.*"
+        secret = true
+        [set]
+        a = 2
+        [fleet]
+        health = "true"
+        health_timeout = "5s"
+        wait_for = { web = 3 }
+        max_unavailable = "10%"
+        leader = ["true"]
+        join_last = ["service:x"]
+        gone_after = "5m"
+        "#;
+    for text in [every, dry, around] {
+        assert_eq!(wrong(&role, text), [""; 0]);
+    }
+    let given = |table: &toml::Table| -> BTreeSet<String> { table.keys().cloned().collect() };
+    let parsed = |text: &str| toml::from_str::<toml::Table>(text).unwrap();
+    let kinds = parsed(every);
+    for kind in cfg_catalog::id::Kind::ALL {
+        let all = kinds[kind.word()].as_table().unwrap().values();
+        let found: BTreeSet<_> = all
+            .filter_map(|one| one.as_table())
+            .flat_map(given)
+            .collect();
+        for key in keys::own(kind) {
+            assert!(found.contains(key.name), "no {} of {kind:?}", key.name);
+        }
+    }
+    let around = parsed(around);
+    let inside = |table: &str| around[table].as_table().unwrap().clone();
+    let params: toml::Table = inside("params")
+        .values()
+        .flat_map(|param| param.as_table().unwrap().clone())
+        .collect();
+    for (found, wanted) in [(given(&around), keys::ROLE), (given(&params), keys::PARAM)] {
+        let wanted: BTreeSet<_> = wanted.iter().map(|row| row.name.to_owned()).collect();
+        assert_eq!(found, wanted);
+    }
+    let wanted: BTreeSet<_> = keys::FLEET.iter().map(|key| key.name.to_owned()).collect();
+    assert_eq!(given(&inside("fleet")), wanted);
+    assert!(
+        keys::COMMON
+            .iter()
+            .all(|key| every.contains(&format!("\n{} = ", key.name)))
+    );
 }
 
 #[test]
