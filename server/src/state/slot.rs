@@ -113,10 +113,14 @@ impl State {
     /// Whether there is a slot for this machine.
     ///
     /// # Errors
-    /// Where there is no such machine, or its role has no slots.
+    /// Where there is no such machine, it is revoked, or its role has no slots.
     pub fn slot_for(&self, name: &str, asked: Asked, known: Known<'_>) -> Result<Verdict, Refusal> {
         let node = self.nodes.get(name);
         let node = node.ok_or_else(|| Refusal::Unknown(format!("node {name}")))?;
+        // It may have been while the others were asked.
+        if node.revoked.is_some() {
+            return Err(Refusal::Revoked(format!("node {name}")));
+        }
         if !asked.mending && asked.of != self.news(node) {
             let why = "there is a newer release, or a newer view of the fleet";
             return Ok(Verdict::Not(why.into()));
