@@ -20,7 +20,8 @@ cargo bench -p cfg-tests --bench runs -- [FILES...] [--rounds N] [--with TOOL]..
 
 FILES        how many files of 1 KiB, beside 100 packages (100 1000 10000)
 --rounds N   how often each is measured; all take turns, medians are shown (15)
---with TOOL  another tool: cf-agent, puppet, salt-call, ansible-playbook; measured once or a few times, since they are slow
+--with TOOL  of other tools this one, not all that are installed: cf-agent, puppet, salt-call, ansible-playbook; measured once
+             or a few times, since they are slow
 --cfg PATH   the program to measure (target/release/cfg, which tests/build makes)
 --folder DIR what all is done below, and removed at the end (/var/tmp/cfg-bench)
 ";
@@ -64,6 +65,9 @@ impl Call {
         }
         if call.files.is_empty() {
             call.files = vec![100, 1_000, 10_000];
+        }
+        if call.with.is_empty() {
+            call.with = tools::installed();
         }
         Ok(call)
     }

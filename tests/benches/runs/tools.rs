@@ -50,7 +50,23 @@ impl Tool {
     }
 }
 
-/// The limit, cfg, and those that were asked for.
+/// Who else can be measured.
+const OTHERS: [&str; 4] = ["cf-agent", "puppet", "salt-call", "ansible-playbook"];
+
+/// Those of them that are installed; says which are not.
+pub fn installed() -> Vec<String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = Vec::new();
+    for name in OTHERS {
+        match std::env::split_paths(&path).any(|folder| folder.join(name).is_file()) {
+            true => found.push(name.to_owned()),
+            false => println!("{name} is not installed, and not measured"),
+        }
+    }
+    found
+}
+
+/// The limit, cfg, and the others that are to be measured.
 pub fn tools(call: &Call, tree: &Tree) -> Result<Vec<Tool>> {
     let mut all = vec![limit(call, tree)?];
     all.extend(cfg(call, tree));
