@@ -68,15 +68,67 @@ impl Try {
             .iter()
             .filter(|op| !matches!(op, DiffOp::Equal { .. }))
             .collect();
-        let old: usize = moved.iter().map(|op| op.old_range().len()).sum();
-        let new: usize = moved.iter().map(|op| op.new_range().len()).sum();
+        let lines = |text: &str, ranges: Vec<std::ops::Range<usize>>| -> Vec<String> {
+            let lines: Vec<&str> = text.lines().collect();
+            let lines = ranges.into_iter().flat_map(|range| lines[range].to_vec());
+            lines.map(str::to_owned).collect()
+        };
+        let gone = lines(before, moved.iter().map(|op| op.old_range()).collect());
+        let made = lines(after, moved.iter().map(|op| op.new_range()).collect());
+        let (old, new) = (gone.len(), made.len());
         let good = match (self.set.is_empty(), self.new) {
             // A comma, or the end of a line that was the last, may move; and all may stand on one line.
             (false, true) => moved.len() == 1 && old <= 1 && (1..=old + 1).contains(&new),
-            (false, false) => moved.len() <= 1 && new <= 1 && old >= new,
-            (true, _) => new <= 1 && old >= 1,
+            (false, false) => moved.len() <= 1 && new == old.min(1) && self.is_one_value(&gone),
+            (true, _) => self.is_removed(&gone, &made),
         };
-        (!good).then(|| format!("touched {moved:?}"))
+        if !self.remarks_survive(before, after) {
+            return Some("a comment or an empty line is gone".into());
+        }
+        (!good).then(|| format!("{gone:#?} became {made:#?}"))
+    }
+
+    /// Whether these lines are those of the value meant, and no more.
+    fn is_one_value(&self, lines: &[String]) -> bool {
+        let key = self.set.last().or(self.remove.last());
+        match self.format.as_str() {
+            "env" => lines.iter().rev().skip(1).all(|line| line.ends_with('\\')),
+            // A list may be of several lines, and of several settings.
+            "ini" => lines.iter().all(|line| {
+                line.starts_with(char::is_whitespace) || line.starts_with(key.unwrap().as_str())
+            }),
+            _ => lines.len() <= 1,
+        }
+    }
+
+    fn is_removed(&self, gone: &[String], made: &[String]) -> bool {
+        match (self.format.as_str(), gone, made) {
+            (_, [_, ..], []) => self.is_one_value(gone),
+            // What is the last now loses its comma, or the end of its line.
+            ("json", [before, _], [now]) => before.trim_end_matches(',') == now,
+            (_, [before, _], [now]) if before == now => true,
+            // A table that is empty now.
+            ("json", [opens, _, closes], [now]) => {
+                opens.ends_with('{') && closes.trim_start().starts_with('}') && now.contains("{}")
+            }
+            ("yaml", [_] | [_, _], [now]) => now.contains("{}"),
+            _ => false,
+        }
+    }
+
+    /// Whether all comments and empty lines are there still, in their order.
+    fn remarks_survive(&self, before: &str, after: &str) -> bool {
+        let mut after = after.lines();
+        let remark = |line: &&str| {
+            let start = line.trim_start();
+            start.is_empty()
+                || start.starts_with('#')
+                || (self.format == "ini" && start.starts_with(';'))
+        };
+        let meant =
+            |line: &&str| self.format == "lines" && self.remove.iter().any(|gone| gone == line);
+        let mut remarks = before.lines().filter(remark).filter(|line| !meant(line));
+        remarks.all(|remark| after.any(|line| line == remark))
     }
 }
 

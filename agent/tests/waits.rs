@@ -1,0 +1,163 @@
+//! What a run waits for and reads, as the kernel saw it: waits for the disk overlap, and nothing is read twice.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+const FILES: usize = 300;
+const PACKAGES: usize = 20;
+
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+/// One call, in seconds.
+struct Call {
+    begun: f64,
+    over: f64,
+    text: String,
+}
+
+impl Desk {
+    /// A role of many files and packages, and a root that has the packages.
+    fn new() -> Self {
+        let desk = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let state = desk.path("state");
+        desk.write("agent.toml", &format!("state = {:?}", state));
+        let files = (0..FILES).map(|at| format!("[file.\"/many/{at}\"]\ncontent = \"{at}\"\n"));
+        let packages = (0..PACKAGES).map(|at| format!("[package.p{at}]\nversion = \"1\"\n"));
+        desk.write(
+            "roles/web/role.toml",
+            &files.chain(packages).collect::<String>(),
+        );
+        let installed = (0..PACKAGES).map(|at| {
+            format!(
+                "Package: p{at}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n"
+            )
+        });
+        desk.write("root/var/lib/dpkg/status", &installed.collect::<String>());
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().canonicalize().unwrap().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// The calls of these names that an apply made, with all its threads and children; each wait for the disk takes
+    /// a while.
+    fn apply(&self, name: &str, more: &[&str]) -> Vec<Call> {
+        let notes = self.path("notes");
+        std::fs::create_dir(&notes).unwrap();
+        let output = Command::new("strace")
+            .args(["-ff", "-ttt", "-T", "-y", "-qqq", "--signal=none"])
+            .args(["-e", &format!("trace={name}")])
+            .args(["-e", "inject=fsync:delay_enter=10000"])
+            .arg("-o")
+            .arg(notes.join("t"))
+            .arg(env!("CARGO_BIN_EXE_cfg"))
+            .args([
+                "apply",
+                "--catalog",
+                "roles",
+                "--role",
+                "web",
+                "--root",
+                "root",
+            ])
+            .args(more)
+            .current_dir(&self.folder)
+            .env("CFG_CONFIG", self.path("agent.toml"))
+            .output()
+            .expect("strace is installed");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let mut calls = Vec::new();
+        for note in std::fs::read_dir(&notes).unwrap() {
+            let text = std::fs::read_to_string(note.unwrap().path()).unwrap();
+            calls.extend(text.lines().map(call));
+        }
+        std::fs::remove_dir_all(&notes).unwrap();
+        calls
+    }
+}
+
+/// `1764105310.5 fsync(9</a/b>) = 0 (DELAYED) <0.15>`.
+fn call(line: &str) -> Call {
+    let (begun, text) = line.split_once(' ').unwrap();
+    let (_, took) = text.rsplit_once('<').unwrap();
+    let begun: f64 = begun.parse().unwrap();
+    let took: f64 = took.trim_end_matches('>').parse().unwrap();
+    Call {
+        begun,
+        over: begun + took,
+        text: text.to_owned(),
+    }
+}
+
+#[test]
+fn many_files_are_synced_before_they_are_in_place_and_their_waits_overlap() {
+    let desk = Desk::new();
+    let calls = desk.apply("fsync,renameat,renameat2", &[]);
+    let folder = format!("{}>", desk.path("root/many").display());
+    let (syncs, renames): (Vec<&Call>, Vec<&Call>) = calls
+        .iter()
+        .partition(|call| call.text.starts_with("fsync"));
+    let renames: Vec<&Call> = renames
+        .into_iter()
+        .filter(|call| call.text.contains(&folder))
+        .collect();
+    assert_eq!(renames.len(), FILES);
+    for rename in renames {
+        let new = rename.text.split('"').nth(1).unwrap();
+        let new = format!("/{new}>");
+        let synced = syncs.iter().find(|sync| sync.text.contains(&new));
+        // Two clocks of the tracer.
+        let first = synced.is_some_and(|sync| sync.over < rename.begun + 0.005);
+        assert!(first, "not synced before: {}", rename.text);
+    }
+    let together = syncs.iter().map(|sync| {
+        let others = syncs
+            .iter()
+            .filter(|other| other.begun <= sync.begun && sync.begun < other.over);
+        others.count()
+    });
+    assert!(together.max().unwrap() >= 4, "the waits do not overlap");
+    let of_folder = syncs
+        .iter()
+        .filter(|sync| sync.text.contains(&folder))
+        .count();
+    assert!(
+        (1..FILES / 10).contains(&of_folder),
+        "{of_folder} waits for the folder"
+    );
+}
+
+#[test]
+fn a_second_run_reads_each_file_and_the_status_of_dpkg_once() {
+    let desk = Desk::new();
+    desk.apply("fsync", &[]);
+    let mut opened: BTreeMap<String, usize> = BTreeMap::new();
+    for call in desk.apply("open,openat,openat2", &["--dry-run"]) {
+        // The path of what was opened stands behind its number.
+        if let Some((_, got)) = call.text.rsplit_once(" = ")
+            && let Some((path, _)) = got
+                .split_once('<')
+                .and_then(|(_, path)| path.split_once('>'))
+            && !call.text.contains("O_PATH")
+        {
+            *opened.entry(path.to_owned()).or_default() += 1;
+        }
+    }
+    let reads = |name: &str| opened.get(desk.path(name).to_str().unwrap()).copied();
+    assert_eq!(reads("root/var/lib/dpkg/status"), Some(1));
+    for at in 0..FILES {
+        assert_eq!(reads(&format!("root/many/{at}")), Some(1), "/many/{at}");
+    }
+}
