@@ -128,10 +128,7 @@ fn the_healthy_wait(rolls: &Rolls, broken: &Host, healthy: &[&Host]) -> Result<(
             ensure!(tells_why(&detail), "{detail}");
             let told = rolls.in_fleet(host)?;
             let says = told["why"].as_str().unwrap_or_default();
-            ensure!(
-                told["result"] == "waiting" && tells_why(says),
-                "{told:#}"
-            );
+            ensure!(told["result"] == "waiting" && tells_why(says), "{told:#}");
             let text = rolls.cluster.installation.desk(&["fleet"])?.success()?;
             let line = format!("{} waiting: {says}\n", host.name());
             ensure!(text.contains(&line), "{line}{text}");
