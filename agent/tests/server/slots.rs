@@ -269,18 +269,25 @@ async fn who_disrupts_without_a_slot_is_not_healthy_meanwhile() {
     }
     let world = World::new("").await;
     to_be_removed(&world);
-    // Another dpkg is waited for.
-    let lock = world.folder.path().join("root/var/lib/dpkg/lock-frontend");
-    let lock = std::fs::File::create(lock).unwrap();
-    rustix::fs::fcntl_lock(&lock, rustix::fs::FlockOperation::LockExclusive).unwrap();
-    let state = StateDir::new(world.folder.path().join("root/state"));
+    let root = world.folder.path().join("root");
+    let state = StateDir::new(root.join("state"));
+    state.make().unwrap();
+    // Who looks whether the machine is disrupted is waited for, and here it takes a while.
+    let mark = std::fs::File::create(root.join("state/disrupting")).unwrap();
+    rustix::fs::flock(&mark, rustix::fs::FlockOperation::LockShared).unwrap();
     assert!(!state.is_disrupted());
     let without = ["apply", "--without-slot", "--why", "x"];
     let mut run = world.cfg(&without).spawn().unwrap();
-    until("a run that disrupts", || state.is_disrupted()).await;
-    // It may not be what makes the others wait for ever.
-    run.kill().await.unwrap();
-    assert!(!state.is_disrupted());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(run.try_wait().unwrap().is_none(), "it marks itself first");
+    assert!(
+        !root.join("etc/motd").exists(),
+        "and changes nothing before"
+    );
+    drop(mark);
+    run.wait().await.unwrap();
+    assert!(root.join("etc/motd").exists());
+    assert!(!state.is_disrupted(), "and no more when it is over");
 }
 
 #[tokio::test]
