@@ -52,7 +52,10 @@ impl State {
         });
         let mut coming = self.candidates(role).into_iter().map(|name| {
             let name = name.to_owned();
-            Event::MemberAdmitted { name }
+            Event::MemberAdmitted {
+                name,
+                in_place: false,
+            }
         });
         if !self.is_stepwise(role) {
             return leaving.chain(coming).collect();
@@ -93,11 +96,14 @@ impl State {
         known.then_some(Event::MemberJoined { name })
     }
 
-    /// A member comes. In a role that reads its own members, and had as many as it waits for, it is new among them.
-    pub(super) fn admit(&mut self, name: &str) -> Result<(), Misfit> {
+    /// A member comes. In a role that reads its own members, and had as many as it waits for, it is new among them; but for one that comes
+    /// in another's place: the others need not know of more than there were.
+    pub(super) fn admit(&mut self, name: &str, in_place: bool) -> Result<(), Misfit> {
         let role = self.node_mut(name)?.role.clone();
         if self.is_one_at_a_time(&role) {
-            self.joining.insert(name.to_owned());
+            if !in_place {
+                self.joining.insert(name.to_owned());
+            }
             let now = self.events;
             self.node_mut(name)?.since = now;
         }

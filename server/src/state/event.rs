@@ -94,6 +94,9 @@ pub enum Event {
     MemberAdmitted {
         /// Its name.
         name: String,
+        /// Whether another left for it, so that they are as many as before.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        in_place: bool,
     },
     /// The others of its role are told of it no more.
     MemberLeft {

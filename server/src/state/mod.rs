@@ -164,7 +164,7 @@ impl State {
                 // What it made of itself since makes good what it was not healthy after.
                 self.slots.retain(|of, slot| of != name || !slot.failed);
             }
-            Event::MemberAdmitted { name } => self.admit(name)?,
+            Event::MemberAdmitted { name, in_place } => self.admit(name, *in_place)?,
             Event::MemberLeft { name } => {
                 let node = self.node_mut(name)?;
                 (node.replaced, node.former) = (false, None);
