@@ -76,8 +76,11 @@ fn own(path: &Path) -> Option<Vec<u8>> {
     let mut file = options.open(path).ok()?;
     let found = file.metadata().ok()?;
     let own = found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o022 == 0;
+    if !own || !found.is_file() {
+        return None;
+    }
     let mut text = Vec::new();
-    (own && found.is_file()).then(|| file.read_to_end(&mut text).ok())??;
+    file.read_to_end(&mut text).ok()?;
     Some(text)
 }
 

@@ -150,6 +150,19 @@ mod tests {
         assert_eq!(members(&state)[0], "1 vm-1");
     }
 
+    /// From now on one of three may be disrupted at a time.
+    fn one_slot(state: &mut State) {
+        let mut slots = candidate("r2", &[("zk", &["zk"])], Over::Anything);
+        slots.cohorts.insert("zk".into(), 3);
+        let rule = SlotRule {
+            limit: Limit::Count(1),
+            leader: false,
+        };
+        slots.slots.insert("zk".into(), rule);
+        let (events, _) = state.publish(&slots).unwrap();
+        fold(state, events);
+    }
+
     /// Whether this one would get a slot, all being healthy.
     fn slot(state: &State, name: &str) -> Verdict {
         let asked = Asked {
@@ -168,18 +181,7 @@ mod tests {
     #[test]
     fn one_is_replaced_while_three_become_five() {
         let mut state = three();
-        let mut slots = candidate("r2", &[("zk", &["zk"])], Over::Anything);
-        slots.cohorts.insert("zk".into(), 3);
-        let limit = Limit::Count(1);
-        slots.slots.insert(
-            "zk".into(),
-            SlotRule {
-                limit,
-                leader: false,
-            },
-        );
-        let (events, _) = state.publish(&slots).unwrap();
-        fold(&mut state, events);
+        one_slot(&mut state);
         settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
         join(&mut state, "zk-d");
         join(&mut state, "zk-e");
@@ -206,18 +208,7 @@ mod tests {
     #[test]
     fn who_is_to_be_replaced_is_missing_until_then() {
         let mut state = fleet(&["zk-a", "zk-b", "zk-c"]);
-        let mut slots = candidate("r2", &[("zk", &["zk"])], Over::Anything);
-        slots.cohorts.insert("zk".into(), 3);
-        let limit = Limit::Count(1);
-        slots.slots.insert(
-            "zk".into(),
-            SlotRule {
-                limit,
-                leader: false,
-            },
-        );
-        let (events, _) = state.publish(&slots).unwrap();
-        fold(&mut state, events);
+        one_slot(&mut state);
         settle(&mut state, &["zk-c"]);
         for (name, of) in [("vm-1", "zk-a"), ("zk-b", "zk-b")] {
             replace(&mut state, of);

@@ -35,13 +35,7 @@ fn a_slot_ends_with_its_holder() -> Result<()> {
         ));
         let others = rolls.others(holder);
         let before = starts_of(&others)?;
-        let told = rolls.in_fleet(holder)?;
-        ensure!(told["slot"] == "held", "{told:#}");
-        eventually("the slot ends by itself", LEASE, || {
-            let told = rolls.in_fleet(holder)?;
-            ensure!(told["slot"] != "held", "{told:#}");
-            Ok(())
-        })?;
+        its_slot_ends(&rolls, holder)?;
         sandbox.step("its slot has ended");
         for host in &others {
             waits_for(host, &format!("{} is not connected", holder.name()))?;
@@ -96,13 +90,7 @@ fn the_holder_is_cut_from_the_server(sandbox: &Sandbox, rolls: &mut Rolls) -> Re
     let others = rolls.others(holder);
     let before = starts_of(&others)?;
     let from_the_server = Cut::from_the_server(holder)?;
-    let told = rolls.in_fleet(holder)?;
-    ensure!(told["slot"] == "held", "{told:#}");
-    eventually("the slot ends by itself", LEASE, || {
-        let told = rolls.in_fleet(holder)?;
-        ensure!(told["slot"] != "held", "{told:#}");
-        Ok(())
-    })?;
+    its_slot_ends(rolls, holder)?;
     for host in &others {
         waits_for(host, &format!("{} is not connected", holder.name()))?;
     }
@@ -238,4 +226,15 @@ fn a_member_that_fails_stops_the_others() -> Result<()> {
 fn starts(rolls: &Rolls) -> Result<Vec<String>> {
     let masters: Vec<&Host> = rolls.cluster.masters.iter().collect();
     starts_of(&masters)
+}
+
+/// The slot that a host has ends by itself.
+fn its_slot_ends(rolls: &Rolls, holder: &Host) -> Result<()> {
+    let told = rolls.in_fleet(holder)?;
+    ensure!(told["slot"] == "held", "{told:#}");
+    eventually("the slot ends by itself", LEASE, || {
+        let told = rolls.in_fleet(holder)?;
+        ensure!(told["slot"] != "held", "{told:#}");
+        Ok(())
+    })
 }
