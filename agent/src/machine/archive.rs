@@ -8,6 +8,7 @@ use super::error::{EnactError, SysError};
 use super::hands::{Hands, Spot};
 use super::read::ReadError;
 use super::temporary::{Over, Temporary};
+use super::trees::holds_no_mount;
 use super::unpack::{self, Unpack};
 use super::walk::What;
 use cfg_catalog::resource::archive::{Archive, ArchiveState, MARKER};
@@ -121,7 +122,7 @@ impl Hands<'_> {
                     self.seems_empty(spot)?;
                     return Ok(Over::Exchange);
                 }
-                unpack::holds_no_mount(&spot.folder, &spot.name)?;
+                holds_no_mount(&spot.folder, &spot.name)?;
                 Ok(Over::Tree)
             }
             Some(what) => Err(in_the_way(spot, what.words())),

@@ -28,6 +28,7 @@ mod temporary;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tool;
+mod trees;
 mod unpack;
 mod validate;
 mod walk;

@@ -4,7 +4,7 @@
 
 use super::below::names_in;
 use super::error::{EnactError, SysError};
-use super::unpack::{remove_own_tree, remove_tree};
+use super::trees::{remove_own_tree, remove_tree};
 use super::walk::{Entry, Folder, Trust, What};
 use rustix::fs::{
     AtFlags, Mode, OFlags, RenameFlags, Stat, fsync, mkdirat, openat, renameat, renameat_with,

@@ -53,6 +53,18 @@ fn packed(host: &Host, version: &str) -> Result<String> {
     Ok(host.sh(&script)?.trim().to_owned())
 }
 
+/// An archive's name, and how Python packs it.
+const PACKINGS: [(&str, &str); 2] = [
+    (
+        "app-2.tar.xz",
+        "import tarfile; tarfile.open('www/app-2.tar.xz', 'w:xz').add('app-2')",
+    ),
+    (
+        "app-2.zip",
+        "import shutil; shutil.make_archive('www/app-2', 'zip', '.', 'app-2')",
+    ),
+];
+
 #[test]
 fn an_archive_comes_and_goes_whole_whatever_dies_in_between() -> Result<()> {
     Sandbox::run(|sandbox| {
@@ -95,6 +107,21 @@ fn an_archive_comes_and_goes_whole_whatever_dies_in_between() -> Result<()> {
         assert_eq!(host.read_file("/opt/app/conf/app.toml")?, "version = 2\n");
         ensure!(!host.exists("/opt/app/stray")?);
         local.dry_run("app")?.expect(0)?;
+        sandbox.step("replaced");
+
+        // The same, as others pack it.
+        for (name, pack) in PACKINGS {
+            host.sh(&format!("cd /srv && python3 -c \"{pack}\""))?;
+            let sum = host.sh(&format!("sha256sum </srv/www/{name}"))?;
+            let role = role("2", sum.split(' ').next().unwrap_or_default());
+            local.write("app/role.toml", role.replace("app-2.tar.gz", name))?;
+            let run = local.apply("app")?.expect(0)?;
+            assert_eq!(run.changes()[0], "archive:/opt/app update", "{name}");
+            assert_eq!(host.run(["sh", "/opt/app/bin/app"])?.trim(), "2", "{name}");
+            let stat = host.run(["stat", "-c", "%a %U", "/opt/app/bin/app"])?;
+            assert_eq!(stat, "755 app\n", "{name}");
+            local.dry_run("app")?.expect(0)?;
+        }
         local.write(
             "app/role.toml",
             "[archive.\"/opt/app\"]\nstate = \"absent\"\n",

@@ -12,7 +12,7 @@ use std::io::Write as _;
 use tar::{Builder, EntryType, Header};
 
 /// One thing in an archive: its name as it stands there, what it is, and what it holds or where it leads.
-type Thing<'a> = (&'a str, EntryType, &'a str);
+pub(super) type Thing<'a> = (&'a str, EntryType, &'a str);
 
 fn header((name, what, text): Thing<'_>) -> Header {
     let mut header = Header::new_gnu();
@@ -31,7 +31,7 @@ fn header((name, what, text): Thing<'_>) -> Header {
     header
 }
 
-fn tar(things: &[Thing<'_>]) -> Vec<u8> {
+pub(super) fn tar(things: &[Thing<'_>]) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     for thing in things {
         let content = match thing.1 {
@@ -43,7 +43,7 @@ fn tar(things: &[Thing<'_>]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-fn gzipped(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -51,7 +51,7 @@ fn gzipped(bytes: &[u8]) -> Vec<u8> {
 
 impl Tree {
     /// An archive of the role.
-    fn packed(&mut self, bytes: Vec<u8>) -> Archive {
+    pub(super) fn packed(&mut self, bytes: Vec<u8>) -> Archive {
         let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
         self.blobs.0.insert(digest, bytes);
         Archive {
@@ -63,12 +63,12 @@ impl Tree {
         }
     }
 
-    fn unpack(&self, archive: &Archive) -> Result<(), EnactError> {
+    pub(super) fn unpack(&self, archive: &Archive) -> Result<(), EnactError> {
         self.hands().archive(archive)
     }
 }
 
-const GOOD: &[Thing<'_>] = &[
+pub(super) const GOOD: &[Thing<'_>] = &[
     ("app-1/", EntryType::Directory, ""),
     ("app-1/bin/tool", EntryType::Regular, "#!/bin/sh\n"),
     ("./app-1/lib/deep/data", EntryType::Regular, "data"),
@@ -170,8 +170,6 @@ fn a_hostile_archive_is_refused_and_leaves_nothing() {
         refused(&mut tree, tar(things), told);
     }
     for (bytes, told) in [
-        (b"PK\x03\x04zip".to_vec(), "not in this version"),
-        (b"\xfd7zXZ\x00".to_vec(), "not in this version"),
         (b"no tar at all".repeat(100), "no tar"),
         (tar(GOOD)[..700].to_vec(), "no tar"),
         (gzipped(&tar(GOOD))[..40].to_vec(), "no tar"),
@@ -181,7 +179,7 @@ fn a_hostile_archive_is_refused_and_leaves_nothing() {
     assert_eq!(tree.read("/etc/victim"), "precious");
 }
 
-fn refused(tree: &mut Tree, bytes: Vec<u8>, told: &str) {
+pub(super) fn refused(tree: &mut Tree, bytes: Vec<u8>, told: &str) {
     let archive = tree.packed(bytes);
     let why = tree.unpack(&archive).unwrap_err().to_string();
     assert!(why.contains(told), "{why} / {told}");

@@ -12,6 +12,7 @@ mod files;
 mod judges;
 mod laws;
 mod ordinary;
+mod packings;
 mod paths;
 mod races;
 mod sysctls;

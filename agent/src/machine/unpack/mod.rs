@@ -3,23 +3,25 @@
 //! Everything is made through folders that are held open, and no link is followed, so that nothing in an archive can
 //! lead out of the folder that it is unpacked into. Links that would lead out are refused, since others would follow them.
 
+mod bounded;
+mod tar;
+mod zip;
+mod zstd;
+
 use super::attributes::{Numbers, chown};
-use super::below::mount_of;
-use super::error::SysError;
 use super::walk::{DEEPEST, Folder};
 use cfg_catalog::resource::archive::MARKER;
 use flate2::read::MultiGzDecoder;
-use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, fstat, linkat, mkdirat, openat, symlinkat, unlinkat,
-};
+use lzma_rust2::XzReader;
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, linkat, mkdirat, openat, symlinkat};
 use rustix::io::Errno;
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek as _, Write as _};
+use std::io::{BufReader, ErrorKind, Read, Seek as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use tar::{Entry, EntryType};
+use zstd::Frames;
 
 /// More things than anybody packs.
 const MOST_ENTRIES: usize = 200_000;
@@ -37,9 +39,25 @@ const MOST_BYTES: u64 = 8 << 30;
 const MOST_RATIO: u64 = 200;
 /// So much may come of any archive.
 const FREE: u64 = 64 << 20;
+/// KiB that an xz may want in memory: `xz -9`, the most of its presets, makes what wants 65 MiB.
+const MOST_MEMORY: u32 = 96 << 10;
 
 /// Where something in an archive lies: its folders and its name.
 type Place = Vec<OsString>;
+
+/// One thing in an archive, as it is held there.
+enum Thing<'t> {
+    Folder,
+    File {
+        executable: bool,
+        content: &'t mut dyn Read,
+    },
+    Symlink(&'t [u8]),
+    /// Another name of a file that came before.
+    HardLink(&'t [u8]),
+    /// What nobody may have from an archive: "a device".
+    Other(&'static str),
+}
 
 /// An archive on its way into a folder that nobody else can write in.
 pub(crate) struct Unpack<'a> {
@@ -75,7 +93,7 @@ fn told_of(name: &[u8]) -> String {
 }
 
 impl Unpack<'_> {
-    /// Unpacks all that is in it: a tar, plain or gzipped.
+    /// Unpacks all that is in it: a zip, or a tar, which may be packed itself.
     ///
     /// # Errors
     /// What is wrong with it, for a person.
@@ -86,45 +104,14 @@ impl Unpack<'_> {
         let count = packed.read(&mut magic).map_err(broken)?;
         packed.rewind().map_err(broken)?;
         let most = MOST_BYTES.min(FREE.max(size.saturating_mul(MOST_RATIO)));
+        let packed = BufReader::with_capacity(64 * 1024, packed);
         match &magic[..count] {
             [0x1f, 0x8b, ..] => self.tar(MultiGzDecoder::new(packed), most),
-            [0xfd, b'7', b'z', b'X', b'Z', ..]
-            | [0x28, 0xb5, 0x2f, 0xfd, ..]
-            | [b'P', b'K', ..] => Err(
-                "only tar and tar.gz are unpacked; xz, zstd and zip are not in this version".into(),
-            ),
+            b"\xfd7zXZ\0" => self.tar(XzReader::new_mem_limit(packed, true, MOST_MEMORY), most),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => self.tar(Frames::new(packed), most),
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => self.zip(packed, most),
+            [b'B', b'Z', b'h', ..] => Err("bzip2 is not in this version".into()),
             _ => self.tar(packed, most),
-        }
-    }
-
-    fn tar(&self, packed: impl Read, most: u64) -> Result<(), String> {
-        let broken = |error: std::io::Error| format!("it is no tar, or is damaged: {error}");
-        let head = Cell::new(Some(MOST_HEAD));
-        // One byte more than there may be shows that there are too many.
-        let mut archive = tar::Archive::new(Bounded {
-            packed,
-            left: most,
-            head: &head,
-        });
-        let mut entries = 0;
-        for entry in archive.entries().map_err(broken)? {
-            let mut entry = entry.map_err(broken)?;
-            head.set(None);
-            entries += 1;
-            if entries > MOST_ENTRIES {
-                return Err(format!("it holds more than {MOST_ENTRIES} things"));
-            }
-            let place = place(&entry.path_bytes(), "a name")?;
-            if let Some(place) = self.stripped(place) {
-                self.put(&place, &mut entry)?;
-            }
-            // What is left of it is not of the next one's head.
-            std::io::copy(&mut entry, &mut std::io::sink()).map_err(broken)?;
-            head.set(Some(MOST_HEAD));
-        }
-        match entries {
-            0 => Err("it holds nothing, or is no tar".into()),
-            _ => Ok(()),
         }
     }
 
@@ -140,34 +127,25 @@ impl Unpack<'_> {
         Ok(())
     }
 
-    fn put<R: Read>(&self, place: &Place, entry: &mut Entry<'_, R>) -> Result<(), String> {
-        if *place == [MARKER] {
+    /// Puts one thing where its name says, unless that is left out.
+    fn put(&self, name: &[u8], thing: Thing<'_>) -> Result<(), String> {
+        let Some(place) = self.stripped(place(name, "a name")?) else {
+            return Ok(());
+        };
+        if place == [MARKER] {
             return Err(format!("{MARKER} is cfg's own name"));
         }
-        let mode = entry.header().mode().unwrap_or(0o644);
-        let executable = mode & 0o111 != 0;
-        match entry.header().entry_type() {
-            EntryType::XGlobalHeader => Ok(()),
-            EntryType::Directory => self.folder(place).map(drop),
-            // A few bytes of it could become more than any disk has.
-            _ if is_sparse(entry)? => Err(format!("{} is a sparse file", shown(place))),
-            EntryType::Regular | EntryType::Continuous => {
-                self.file(place, entry, if executable { 0o755 } else { 0o644 })
+        match thing {
+            Thing::Folder => self.folder(&place).map(drop),
+            Thing::File {
+                executable,
+                content,
+            } => self.file(&place, content, if executable { 0o755 } else { 0o644 }),
+            Thing::Symlink(target) => self.symlink(&place, target),
+            Thing::HardLink(target) => {
+                self.hard_link(&place, self::place(target, "the target of a link")?)
             }
-            EntryType::Symlink => {
-                let target = entry.link_name_bytes();
-                let target = target.ok_or_else(|| format!("{} leads nowhere", shown(place)))?;
-                self.symlink(place, &target)
-            }
-            EntryType::Link => {
-                let target = entry.link_name_bytes();
-                let target = target.ok_or_else(|| format!("{} leads nowhere", shown(place)))?;
-                self.hard_link(place, self::place(&target, "the target of a link")?)
-            }
-            _ => Err(format!(
-                "{} is a device, a FIFO or something else that is no file",
-                shown(place)
-            )),
+            Thing::Other(what) => Err(format!("{} is {what}", shown(&place))),
         }
     }
 
@@ -205,7 +183,7 @@ impl Unpack<'_> {
         Ok((self.folder(above)?, name))
     }
 
-    fn file(&self, place: &Place, content: &mut impl Read, mode: u32) -> Result<(), String> {
+    fn file(&self, place: &Place, content: &mut dyn Read, mode: u32) -> Result<(), String> {
         self.count()?;
         let (folder, name) = self.parent(place)?;
         let flags =
@@ -300,28 +278,6 @@ fn place(path: &[u8], what: &str) -> Result<Place, String> {
     Ok(place)
 }
 
-/// Whether a file has holes, as GNU tar says so in either of its ways.
-fn is_sparse<R: Read>(entry: &mut Entry<'_, R>) -> Result<bool, String> {
-    match entry.header().entry_type() {
-        EntryType::GNUSparse => return Ok(true),
-        EntryType::Regular => {}
-        _ => return Ok(false),
-    }
-    let broken = |error: std::io::Error| format!("it is damaged: {error}");
-    for extension in entry
-        .pax_extensions()
-        .map_err(broken)?
-        .into_iter()
-        .flatten()
-    {
-        let key = extension.map_err(broken)?.key_bytes();
-        if key.starts_with(b"GNU.sparse.") {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// Whether a link leads to something within: first up, not further than it lies deep, and then only down. What lies
 /// below may be a link as well, which is held to the same.
 fn stays_inside(place: &Place, target: &[u8]) -> bool {
@@ -335,119 +291,4 @@ fn stays_inside(place: &Place, target: &[u8]) -> bool {
     }
     let down = |part: &[u8]| part != b".." && !part.iter().any(u8::is_ascii_control);
     (1..=MOST_NAME).contains(&target.len()) && !target.starts_with(b"/") && parts.all(down)
-}
-
-/// Ends with an error where more comes than may.
-struct Bounded<'h, R> {
-    packed: R,
-    left: u64,
-    /// What may still come of a head, while one is read: it is kept in memory.
-    head: &'h Cell<Option<u64>>,
-}
-
-impl<R: Read> Read for Bounded<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.packed.read(buffer)?;
-        let too_much =
-            || std::io::Error::other("it unpacks to more than an archive of its size may");
-        self.left = self.left.checked_sub(count as u64).ok_or_else(too_much)?;
-        if let Some(left) = self.head.get() {
-            let too_much = || std::io::Error::other("what it says of one thing is too long");
-            let left = left.checked_sub(count as u64).ok_or_else(too_much)?;
-            self.head.set(Some(left));
-        }
-        Ok(count)
-    }
-}
-
-/// Refuses a tree in which something is mounted.
-pub(crate) fn holds_no_mount(folder: &Folder, name: &OsStr) -> Result<(), SysError> {
-    each_below(folder, name, None, &mut |_, _, _| Ok(()))
-}
-
-/// Removes a tree, folder by folder, following nothing and crossing no mount.
-pub(crate) fn remove_tree(folder: &Folder, name: &OsStr) -> Result<(), SysError> {
-    remove(folder, name, None)
-}
-
-/// Removes a tree that this process made, from a folder too in which others can exchange it: never another one.
-pub(crate) fn remove_own_tree(folder: &Folder, name: &OsStr, made: &Stat) -> Result<(), SysError> {
-    remove(folder, name, Some(made))
-}
-
-fn remove(folder: &Folder, name: &OsStr, made: Option<&Stat>) -> Result<(), SysError> {
-    let mut remove = |above: &OwnedFd, name: &OsStr, is_folder: bool| {
-        let flags = match is_folder {
-            true => AtFlags::REMOVEDIR,
-            false => AtFlags::empty(),
-        };
-        unlinkat(above, name, flags)
-    };
-    each_below(folder, name, made, &mut remove)?;
-    let at = SysError::at("removing", folder.shown(name));
-    unlinkat(folder, name, AtFlags::REMOVEDIR).map_err(at)
-}
-
-type Found<'f> = dyn FnMut(&OwnedFd, &OsStr, bool) -> rustix::io::Result<()> + 'f;
-
-/// Calls `found` with everything below a directory, what lies deeper first; with `made`, only if it is that one.
-fn each_below(
-    folder: &Folder,
-    name: &OsStr,
-    made: Option<&Stat>,
-    found: &mut Found<'_>,
-) -> Result<(), SysError> {
-    let shown = folder.shown(name);
-    let at = |doing| SysError::at(doing, shown.clone());
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let top = openat(folder, name, flags, Mode::empty()).map_err(at("opening"))?;
-    if let Some(made) = made {
-        let stat = fstat(&top).map_err(at("looking at"))?;
-        if (stat.st_dev, stat.st_ino) != (made.st_dev, made.st_ino) {
-            return Err(at("removing")(Errno::STALE));
-        }
-    }
-    let mount = mount_of(&top, &shown)?;
-    let mut way = vec![(top, OsString::new(), None::<Vec<OsString>>)];
-    loop {
-        let depth = way.len();
-        let Some((here, own, names)) = way.last_mut() else {
-            return Ok(());
-        };
-        let names = match names {
-            Some(names) => names,
-            None => {
-                let listed = list(here).map_err(at("listing"))?;
-                names.insert(listed)
-            }
-        };
-        let Some(next) = names.pop() else {
-            let own = std::mem::take(own);
-            way.pop();
-            if let Some((above, _, _)) = way.last() {
-                found(above, &own, true).map_err(at("removing"))?;
-            }
-            continue;
-        };
-        match openat(&*here, &next, flags, Mode::empty()) {
-            Ok(inner) if mount_of(&inner, &shown)? != mount => {
-                return Err(at("removing")(Errno::BUSY));
-            }
-            Ok(_) if depth > DEEPEST => return Err(at("removing")(Errno::LOOP)),
-            Ok(inner) => way.push((inner, next, None)),
-            Err(Errno::NOENT) => {}
-            Err(_) => found(here, &next, false).map_err(at("removing"))?,
-        }
-    }
-}
-
-fn list(folder: &OwnedFd) -> rustix::io::Result<Vec<OsString>> {
-    let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(folder)? {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if name != b"." && name != b".." {
-            names.push(OsString::from_vec(name));
-        }
-    }
-    Ok(names)
 }
