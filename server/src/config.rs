@@ -1,7 +1,8 @@
 //! `/etc/cfg/server.toml`. Every key has a default that works.
 
 use anyhow::Context;
-use cfg_catalog::text::keys::{self, NONE, Word, word};
+use cfg_catalog::text::keys::NONE;
+use cfg_catalog::text::words::{self, Word, word};
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -80,8 +81,8 @@ pub const STORE_KEYS: &[Word] = &[
 
 /// All keys for the help.
 pub fn help() -> String {
-    let store = keys::help("In [store]", STORE_KEYS);
-    format!("{}\n\n{store}", keys::help("Keys of server.toml", KEYS))
+    let store = words::help("In [store]", STORE_KEYS);
+    format!("{}\n\n{store}", words::help("Keys of server.toml", KEYS))
 }
 
 impl Default for Config {

@@ -52,13 +52,14 @@ impl Agents {
         let (name, node) = self.node(caller).await?;
         let about = self.server.about(facts, caller)?;
         let hold = self.server.watching.add(&name)?;
-        unseen::back(&self.server, &name).await?;
         // Ten thousand agents come back at once after a restart, and nearly all say what is known.
         if !self.server.log.state().change(&name, &about)?.is_empty() {
             let by = format!("node {name}");
-            let change = move |state: &State| Ok((state.change(&name, &about)?, ()));
+            let of = name.clone();
+            let change = move |state: &State| Ok((state.change(&of, &about)?, ()));
             self.server.log.commit(by, change).await?;
         }
+        unseen::back(&self.server, &name).await?;
         Ok(Watch {
             caller: caller.clone(),
             states: self.server.log.subscribe(),

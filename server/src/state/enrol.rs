@@ -136,7 +136,7 @@ impl State {
         }])
     }
 
-    /// That an address is no other machine's that lives; of one that is about to be replaced it may be.
+    /// That an address is no other machine's that lives or is still told of; of one that is about to be replaced it may be.
     pub(super) fn unclaimed(
         &self,
         address: &str,
@@ -145,7 +145,8 @@ impl State {
     ) -> Result<(), Refusal> {
         let taken = self.nodes.iter().find(|(other, node)| {
             let self_or_before = *other == name || Some(other.as_str()) == replaces;
-            !self_or_before && node.revoked.is_none() && node.about.address == address
+            let counts = self.lives(other) || (node.revoked.is_none() && self.is_member(other));
+            !self_or_before && counts && node.about.address == address
         });
         match taken {
             None => Ok(()),

@@ -58,16 +58,20 @@ impl State {
     /// A machine says what it is now; nothing happens where that is known.
     ///
     /// # Errors
-    /// Where there is no such machine.
+    /// Where there is no such machine, or its address is another's: while it was gone, others could take it.
     pub fn change(&self, name: &str, about: &About) -> Result<Vec<Event>, Refusal> {
         let node = self
             .nodes
             .get(name)
             .ok_or_else(|| Refusal::Unknown(format!("node {name}")))?;
-        if node.about == *about {
+        let known = node.about == *about;
+        if known && !self.gone.contains(name) {
             return Ok(Vec::new());
         }
         self.unclaimed(&about.address, name, None)?;
+        if known {
+            return Ok(Vec::new());
+        }
         Ok(vec![Event::NodeChanged {
             name: name.to_owned(),
             about: about.clone(),
@@ -144,11 +148,11 @@ impl State {
             .collect()
     }
 
-    /// One that was gone is there again.
+    /// One that was gone is there again, unless another has its address by now.
     pub fn find(&self, name: &str) -> Vec<Event> {
-        let name = name.to_owned();
-        match self.gone.contains(&name) {
-            true => vec![Event::NodeBack { name }],
+        let free = |node: &Node| self.unclaimed(&node.about.address, name, None).is_ok();
+        match self.gone.contains(name) && self.nodes.get(name).is_some_and(free) {
+            true => vec![Event::NodeBack { name: name.into() }],
             false => Vec::new(),
         }
     }

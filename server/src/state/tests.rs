@@ -9,6 +9,7 @@ use super::{Misfit, State};
 use crate::refusal::Refusal;
 use cfg_catalog::digest::Digest;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 pub(crate) const NOW: u64 = 1_000_000;
 
@@ -286,6 +287,43 @@ fn an_address_is_one_machines() {
     assert!(taken.contains("is that of vm-1"), "{taken}");
     revoke(&mut state, "vm-1");
     assert!(state.enrol(&third, NOW).is_ok(), "it is nobody's any more");
+}
+
+#[test]
+fn who_is_gone_leaves_its_address_to_others() {
+    let mut state = began();
+    let mut candidate = candidate("r1", &[("web", &["web"])], Over::Anything);
+    candidate.gone_after.insert("web".into(), 300);
+    let (events, _) = state.publish(&candidate).unwrap();
+    fold(&mut state, events);
+    make_token(&mut state, "t", role("web"), 9, 60);
+    enrol(&mut state, "t", "vm-1", "k").unwrap();
+    let lost = state.lose(&["vm-1".to_owned()].into(), &|_| Duration::ZERO);
+    assert_eq!(lost.len(), 1);
+    let back = state.clone();
+    fold(&mut state, lost);
+    assert_eq!(state.members("web"), []);
+    let second = Machine {
+        about: about(&address("vm-1")),
+        ..machine("t", "vm-2", "k")
+    };
+    let (events, _) = state.enrol(&second, NOW).unwrap();
+    fold(&mut state, events);
+    // Both would be told of under one address.
+    assert_eq!(state.find("vm-1"), []);
+    let says = |outcome: Result<Vec<Event>, Refusal>| outcome.unwrap_err().to_string();
+    let taken = says(state.change("vm-1", &about(&address("vm-1"))));
+    assert!(taken.contains("is that of vm-2"), "{taken}");
+    // Under another one it is welcome.
+    let events = state.change("vm-1", &about("10.9.9.9")).unwrap();
+    fold(&mut state, events);
+    let events = state.find("vm-1");
+    fold(&mut state, events);
+    let told = state.members("web").into_iter();
+    let told: Vec<String> = told.map(|member| member.address).collect();
+    assert_eq!(told, ["10.9.9.9", &address("vm-1")]);
+    let taken = says(back.enrol(&second, NOW).map(|(events, _)| events));
+    assert!(taken.contains("is that of vm-1"), "it was not gone: {taken}");
 }
 
 #[test]
