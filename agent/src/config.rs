@@ -2,7 +2,7 @@
 
 use crate::address::ServerUrl;
 use crate::error::Error;
-use cfg_catalog::text::keys::{Word, word};
+use cfg_catalog::text::words::{Word, word};
 use serde::Deserialize;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -4,14 +4,14 @@ use super::place::Place;
 use super::{Call, is_root};
 use crate::daemon;
 use crate::error::{Error, Exit};
-use cfg_catalog::text::keys;
+use cfg_catalog::text::words;
 use clap::Args;
 use std::path::PathBuf;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 #[derive(Args, Debug)]
-#[command(after_help = keys::help("Keys of agent.toml", crate::config::KEYS))]
+#[command(after_help = words::help("Keys of agent.toml", crate::config::KEYS))]
 pub struct Agent {
     /// Take this folder for `/`.
     #[arg(long, value_name = "DIR")]

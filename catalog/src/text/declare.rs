@@ -6,6 +6,7 @@ use super::names;
 use super::params;
 use super::source::Source;
 use super::tree::{self, Entry, Node, NodeValue};
+use super::words;
 use crate::few::Few;
 use crate::id::Kind;
 use crate::release::part::Param;
@@ -190,7 +191,7 @@ impl Reading {
 
     fn unknown_top(&mut self, entry: &Entry) {
         let word = entry.key.as_str();
-        if keys::ROLE_LATER.contains(&word) {
+        if words::ROLE_LATER.contains(&word) {
             let message = format!("`{word}` is not in this version");
             return self.error(&entry.span, message);
         }
@@ -198,7 +199,7 @@ impl Reading {
         let spot = self.source.spot(&entry.span);
         self.wrong.push(
             Diagnostic::error(spot, format!("unknown key or kind `{word}`"))
-                .among(word, keys::ROLE.iter().map(|row| row.name).chain(kinds)),
+                .among(word, words::ROLE.iter().map(|row| row.name).chain(kinds)),
         );
     }
 

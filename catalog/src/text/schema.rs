@@ -3,7 +3,8 @@
 //!
 //! They know the form of each value and not what a whole role comes to: what `cfg check` lets pass, they let pass too.
 
-use super::keys::{self, Key, Shape, Word};
+use super::keys::{self, Key, Shape};
+use super::words::{self, Word};
 use crate::fleet::MOST_MEMBERS;
 use crate::id::Kind;
 use crate::resource::Leftovers;
@@ -17,7 +18,7 @@ const TEMPLATE: &str = r"\{[{%#]";
 /// The schema of role.toml.
 pub fn role() -> Value {
     let mut properties = Map::new();
-    for row in keys::ROLE {
+    for row in words::ROLE {
         properties.insert(
             row.name.into(),
             described(top(row), row.meaning, row.default),
@@ -46,7 +47,7 @@ pub fn role() -> Value {
 
 /// The schema of fleet.toml.
 pub fn fleet() -> Value {
-    let rows = keys::FLEET_FILE.iter();
+    let rows = words::FLEET_FILE.iter();
     let properties = rows.map(|row| {
         (
             row.name.to_owned(),
@@ -130,8 +131,8 @@ fn top(row: &Word) -> Value {
         (_, "array of roles") => {
             json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true })
         }
-        (_, "type") => json!({ "enum": keys::PARAM_TYPES }),
-        (_, keys::LEFTOVERS) => json!({ "enum": Leftovers::WORDS }),
+        (_, "type") => json!({ "enum": words::PARAM_TYPES }),
+        (_, words::LEFTOVERS) => json!({ "enum": Leftovers::WORDS }),
         (_, "boolean") => json!({ "type": "boolean" }),
         (_, "number") => json!({ "type": "number" }),
         (_, "array") => json!({ "type": "array", "minItems": 1 }),
@@ -150,7 +151,7 @@ fn named(of: Value) -> Value {
 }
 
 fn param() -> Value {
-    let rows = keys::PARAM.iter();
+    let rows = words::PARAM.iter();
     let rows = rows.map(|row| (row.name, described(top(row), row.meaning, row.default)));
     let mut param = table(rows);
     param["required"] = json!(["type"]);
@@ -247,7 +248,7 @@ mod tests {
 
     #[test]
     fn every_type_of_the_tables_around_resources_has_a_form() {
-        let words = [keys::ROLE, keys::PARAM, keys::FLEET_FILE].concat();
+        let words = [words::ROLE, words::PARAM, words::FLEET_FILE].concat();
         for row in words.iter().filter(|row| row.name != "default") {
             assert_ne!(top(row), json!({}), "{}", row.name);
             assert!(crate::text::names::is_word(row.name));

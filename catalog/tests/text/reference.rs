@@ -2,7 +2,8 @@
 //! `UPDATE=1 cargo test -p cfg-catalog --test text reference` writes them anew.
 
 use cfg_catalog::id::Kind;
-use cfg_catalog::text::keys::{self, Key, Word};
+use cfg_catalog::text::keys::{self, Key};
+use cfg_catalog::text::words::{self, Word};
 use cfg_tests::readme::Readme;
 
 fn row(name: &str, takes: &str, default: &str, meaning: &str) -> Vec<String> {
@@ -19,7 +20,7 @@ fn of_keys(rows: &[Key]) -> Vec<Vec<String>> {
 
 fn of_words(rows: &[Word]) -> Vec<Vec<String>> {
     let takes = |word: &Word| match word.takes {
-        "type" => quoted(keys::PARAM_TYPES.into_iter()),
+        "type" => quoted(words::PARAM_TYPES.into_iter()),
         takes => takes.to_owned(),
     };
     let rows = rows.iter();
@@ -34,7 +35,7 @@ fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 fn later() -> Vec<Vec<String>> {
-    let words = quoted(keys::ROLE_LATER.iter().copied());
+    let words = quoted(words::ROLE_LATER.iter().copied());
     vec![vec!["top of role.toml".to_owned(), words]]
 }
 
@@ -42,7 +43,7 @@ fn later() -> Vec<Vec<String>> {
 fn the_role_reference_is_the_codes() {
     const KEYS: &[&str] = &["key", "type", "default", "meaning"];
     let mut readme = Readme::read("UPDATE=1 cargo test -p cfg-catalog --test text reference");
-    readme.table("### role.toml", KEYS, &of_words(keys::ROLE));
+    readme.table("### role.toml", KEYS, &of_words(words::ROLE));
     readme.table("### Every resource", KEYS, &of_keys(keys::COMMON));
     let types: Vec<Vec<String>> = keys::TYPES
         .iter()
@@ -57,7 +58,7 @@ fn the_role_reference_is_the_codes() {
         );
     }
     readme.table("### fleet", KEYS, &of_keys(keys::FLEET));
-    readme.table("### Params and their layers", KEYS, &of_words(keys::PARAM));
+    readme.table("### Params and their layers", KEYS, &of_words(words::PARAM));
     readme.table("### Not in this version", &["where", "what"], &later());
     readme.compare();
 }

@@ -1,6 +1,6 @@
 //! The schemas that editors are given: valid themselves, and of one mind with the check.
 
-use cfg_catalog::text::{keys, schema};
+use cfg_catalog::text::{keys, schema, words};
 use cfg_catalog::{Catalog, CatalogFiles};
 use jsonschema::{Draft, Validator};
 use std::collections::BTreeSet;
@@ -161,7 +161,7 @@ fn every_key_is_let_pass() {
         .values()
         .flat_map(|param| param.as_table().unwrap().clone())
         .collect();
-    for (found, wanted) in [(given(&around), keys::ROLE), (given(&params), keys::PARAM)] {
+    for (found, wanted) in [(given(&around), words::ROLE), (given(&params), words::PARAM)] {
         let wanted: BTreeSet<_> = wanted.iter().map(|row| row.name.to_owned()).collect();
         assert_eq!(found, wanted);
     }
