@@ -1,60 +1,13 @@
 //! `cfg` as a process: what it prints where, and how it ends.
 
-use serde_json::Value;
-use std::process::{Command, Output};
+use cfg_tests::Desk;
+use std::process::Command;
 
-struct Desk {
-    folder: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        let desk = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        desk.write(
-            "agent.toml",
-            &format!("state = \"{}\"", desk.path("state").display()),
-        );
-        desk.write(
-            "roles/web/role.toml",
-            "[file.\"/etc/motd\"]\ncontent = \"hi\\n\"\n",
-        );
-        std::fs::create_dir(desk.path("root")).unwrap();
-        desk
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    /// `cfg` with these words, in the desk's folder.
-    fn cfg(&self, line: &str) -> (i32, Output) {
-        let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
-            .args(line.split_whitespace())
-            .current_dir(&self.folder)
-            .env("CFG_CONFIG", self.path("agent.toml"))
-            .env("XDG_CONFIG_HOME", self.path("config"))
-            .env_remove("CFG_TOKEN")
-            .output()
-            .unwrap();
-        (output.status.code().unwrap(), output)
-    }
-
-    fn json(&self, line: &str) -> (i32, Value) {
-        let (code, output) = self.cfg(line);
-        let document = serde_json::from_slice(&output.stdout);
-        (
-            code,
-            document.unwrap_or_else(|error| panic!("{line}: {error}: {output:?}")),
-        )
-    }
+/// With a role of one file.
+fn desk() -> Desk {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    desk.role("web", "[file.\"/etc/motd\"]\ncontent = \"hi\\n\"\n");
+    desk
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -63,7 +16,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn the_exit_codes_of_the_contract() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.write(
         "bad/web/role.toml",
         "[file.\"/etc/motd\"]\ncontnt = \"hi\"\n",
@@ -122,7 +75,7 @@ fn the_exit_codes_of_the_contract() {
 #[test]
 fn an_empty_variable_is_as_good_as_none() {
     let ca = "9c1185a5c5e9fc54612808977ee8f548b2258d31c0ffee00000000000000beef";
-    let desk = Desk::new();
+    let desk = desk();
     desk.write("token", "secret\n");
     let enroll = format!(
         "--config agent.toml enroll --server https://127.0.0.1:1 --token-file token --ca-sha256 {ca}"
@@ -130,7 +83,7 @@ fn an_empty_variable_is_as_good_as_none() {
     for (line, code) in [("check roles", 0), (enroll.as_str(), 69)] {
         let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
             .args(line.split_whitespace())
-            .current_dir(&desk.folder)
+            .current_dir(desk.path(""))
             .env("CFG_CONFIG", "")
             .env("CFG_TOKEN", "")
             .output()
@@ -141,7 +94,7 @@ fn an_empty_variable_is_as_good_as_none() {
 
 #[test]
 fn with_json_an_error_is_one_document_too() {
-    let desk = Desk::new();
+    let desk = desk();
     for (line, code, word) in [
         ("apply --json --nonsense", 64, "--nonsense"),
         ("apply --json --root root", 78, "not enrolled"),
@@ -167,7 +120,7 @@ fn with_json_an_error_is_one_document_too() {
 
 #[test]
 fn a_dry_run_foretells_the_run_and_the_second_run_does_nothing() {
-    let desk = Desk::new();
+    let desk = desk();
     let call = "apply --catalog roles --role web --root root --json";
     let (code, plan) = desk.json(&format!("{call} --dry-run"));
     assert_eq!(code, 2);
@@ -184,7 +137,7 @@ fn a_dry_run_foretells_the_run_and_the_second_run_does_nothing() {
 
 #[test]
 fn a_run_names_the_folders_that_its_own_state_needs_too() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.write("agent.toml", "state = \"/var/lib/cfg\"");
     let role =
         "[file.\"/var/lib/x/f\"]\ncontent = \"f\"\n[directory.\"/var/lib\"]\nmode = \"0711\"\n";
@@ -210,7 +163,7 @@ fn a_run_names_the_folders_that_its_own_state_needs_too() {
 
 #[test]
 fn only_some_resources_with_what_they_come_after() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.write(
         "roles/web/role.toml",
         "[file.\"/srv/a\"]\ncontent = \"a\"\n[file.\"/srv/b\"]\ncontent = \"b\"\nafter = [\"file:/srv/a\"]\n\
@@ -227,7 +180,7 @@ fn only_some_resources_with_what_they_come_after() {
 
 #[test]
 fn a_run_under_way_is_told_from_a_failure() {
-    let desk = Desk::new();
+    let desk = desk();
     let call = "apply --catalog roles --role web --root root";
     assert_eq!(desk.cfg(call).0, 0);
     let state = desk
@@ -246,8 +199,8 @@ fn an_ordinary_user_is_told_that_it_takes_root() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    let desk = Desk::new();
-    std::fs::set_permissions(&desk.folder, permissions(0o755)).unwrap();
+    let desk = desk();
+    std::fs::set_permissions(desk.path(""), permissions(0o755)).unwrap();
     let program = desk.path("cfg");
     std::fs::copy(env!("CARGO_BIN_EXE_cfg"), &program).unwrap();
     let code = |line: &str| {
@@ -255,7 +208,7 @@ fn an_ordinary_user_is_told_that_it_takes_root() {
             .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
             .arg(&program)
             .args(line.split_whitespace())
-            .current_dir(&desk.folder)
+            .current_dir(desk.path(""))
             .env("CFG_CONFIG", desk.path("agent.toml"))
             .output()
             .unwrap();
@@ -279,7 +232,7 @@ fn permissions(mode: u32) -> std::fs::Permissions {
 
 #[test]
 fn an_enrolled_machine_takes_its_role_from_the_server_alone() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.write("state/identity/identity.toml", "");
     let (code, output) = desk.cfg("apply --catalog roles --role web");
     let expected = if rustix::process::geteuid().is_root() {
@@ -296,7 +249,7 @@ fn an_enrolled_machine_takes_its_role_from_the_server_alone() {
 
 #[test]
 fn a_program_in_a_tree_of_the_role_is_one_on_the_machine() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.write(
         "roles/web/role.toml",
         "[directory.'/opt/app']\nsource = 'app'\nmode = '0750'\n",
@@ -327,7 +280,7 @@ fn a_program_in_a_tree_of_the_role_is_one_on_the_machine() {
 
 #[test]
 fn what_a_role_renders_to_can_be_read_back() {
-    let desk = Desk::new();
+    let desk = desk();
     let (code, output) = desk.cfg("render --catalog roles --role web");
     assert_eq!(code, 0);
     let table: toml::Table = toml::from_str(&text(&output.stdout)).unwrap();
@@ -341,7 +294,7 @@ fn what_a_role_renders_to_can_be_read_back() {
 
 #[test]
 fn a_token_is_asked_for_and_never_more_than_one() {
-    let desk = Desk::new();
+    let desk = desk();
     let ca = "9c1185a5c5e9fc54612808977ee8f548b2258d31c0ffee00000000000000beef";
     for line in [
         format!("enroll --server https://127.0.0.1:1 --ca-sha256 {ca}"),
@@ -360,7 +313,7 @@ fn a_token_is_asked_for_and_never_more_than_one() {
 
 #[test]
 fn editors_are_given_schemas() {
-    let desk = Desk::new();
+    let desk = desk();
     let (code, role) = desk.json("schema");
     assert_eq!((code, &role["title"]), (0, &"role.toml".into()));
     assert!(role["$defs"]["file"]["properties"]["mode"]["description"].is_string());
@@ -368,111 +321,9 @@ fn editors_are_given_schemas() {
     assert_eq!((code, &fleet["title"]), (0, &"fleet.toml".into()));
 }
 
-/// A role of two, in which one sets what the other says differently.
-fn layered() -> Desk {
-    let desk = Desk::new();
-    desk.write(
-        "roles/base/role.toml",
-        "partial = true\n[file.\"/etc/app/app.conf\"]\ncontent = \"base\"\nmode = \"0600\"\n\
-         [directory.\"/etc/app\"]\nmode = \"0750\"\n",
-    );
-    desk.write(
-        "roles/app/role.toml",
-        "include = [\"base\"]\n[params]\nport = { type = \"integer\", default = 80 }\n\
-         [file.\"/etc/app/app.conf\"]\ntemplate = \"app.conf.j2\"\nafter = [\"link:/etc/l\"]\n\
-         [file.\"/etc/app/key\"]\ncontent = \"very private\"\nsensitive = true\n\
-         [link.\"/etc/l\"]\ntarget = \"app\"\n\
-         [file.\"/etc/off\"]\ncontent = \"x\"\nwhen = \"params.port > 1000\"\n\
-         [command.load]\nrun = \"true\"\non = [\"file:/etc/app/*\"]\n",
-    );
-    desk.write(
-        "roles/app/app.conf.j2",
-        "listen {{ params.port }}\nuser app\n",
-    );
-    desk
-}
-
-#[test]
-fn a_resource_is_explained() {
-    let desk = layered();
-    let call = "--catalog roles --role app --root root";
-    let (code, output) = desk.cfg(&format!("explain file:/etc/app//app.conf {call}"));
-    assert_eq!(code, 0, "{output:?}");
-    insta::assert_snapshot!("explained_file", text(&output.stdout));
-    let (_, output) = desk.cfg(&format!("explain command:load {call}"));
-    insta::assert_snapshot!("explained_command", text(&output.stdout));
-    assert!(!desk.path("root/etc").exists(), "nothing is written");
-
-    let (code, document) = desk.json(&format!("explain file:/etc/app/app.conf {call} --json"));
-    assert_eq!((code, &document["version"]), (0, &1.into()));
-    let mode = &document["keys"]["mode"];
-    assert_eq!(mode["value"], "0600");
-    assert_eq!(mode["place"]["file"], "base/role.toml");
-    let content = &document["keys"]["content"];
-    assert_eq!(content["key"], "template");
-    assert_eq!(content["place"]["role"], "app");
-    assert_eq!(document["wakes"][0]["resource"], "command:load");
-    assert_eq!(document["changes"][0]["action"], "create");
-
-    assert_eq!(
-        desk.cfg(&format!("apply {call}")).0,
-        1,
-        "no shell below the root"
-    );
-    let (_, output) = desk.cfg(&format!("explain file:/etc/app/app.conf {call}"));
-    assert!(text(&output.stdout).ends_with("\nNow nothing of it would change.\n"));
-}
-
-#[test]
-fn what_is_sensitive_is_not_explained() {
-    let desk = layered();
-    for json in ["", " --json"] {
-        let call = "--catalog roles --role app --root root";
-        let (code, output) = desk.cfg(&format!("explain file:/etc/app/key {call}{json}"));
-        assert_eq!(code, 0);
-        assert!(text(&output.stdout).contains("(sensitive)"), "{output:?}");
-        assert!(!text(&output.stdout).contains("private"), "{output:?}");
-    }
-}
-
-#[test]
-fn what_is_explained_steers_no_terminal() {
-    let desk = Desk::new();
-    desk.write(
-        "roles/web/role.toml",
-        "[link.\"/etc/\\u202Eevil\"]\ntarget = \"a\\u202Eb\"\n",
-    );
-    let call = "explain link:/etc/\u{202e}evil --catalog roles --role web --root root";
-    let (code, output) = desk.cfg(call);
-    assert_eq!(code, 0, "{output:?}");
-    assert!(!text(&output.stdout).contains('\u{202e}'), "{output:?}");
-}
-
-#[test]
-fn what_cannot_be_explained_is_said() {
-    let desk = layered();
-    for (resource, says) in [
-        (
-            "file:/etc/app/ap.conf",
-            "did you mean file:/etc/app/app.conf?",
-        ),
-        (
-            "file:/etc/off",
-            "its `when` is false here (app/role.toml:12)",
-        ),
-        ("file:etc/off", "the path is not absolute"),
-        ("/etc/app", "kind:name is wanted"),
-    ] {
-        let call = format!("explain {resource} --catalog roles --role app --root root");
-        let (code, output) = desk.cfg(&call);
-        assert_eq!(code, 64, "{output:?}");
-        assert!(text(&output.stderr).contains(says), "{output:?}");
-    }
-}
-
 #[test]
 fn a_guard_in_a_directory_that_is_not_there_is_no_answer() {
-    let desk = Desk::new();
+    let desk = desk();
     let command = "[command.migrate]\nrun = \"true\"\nonly_if = \"true\"\ncwd = \"/srv/app\"\n";
     desk.write("roles/web/role.toml", command);
     let call = "apply --json --catalog roles --role web --root root";
@@ -496,7 +347,7 @@ fn a_guard_in_a_directory_that_is_not_there_is_no_answer() {
 
 #[test]
 fn a_run_that_fails_tells_why_and_what_to_do() {
-    let desk = Desk::new();
+    let desk = desk();
     desk.write(
         "roles/web/role.toml",
         "[file.\"/etc/app.conf\"]\ncontent = \"x\"\n[file.\"/etc/fine\"]\ncontent = \"fine\\n\"\n\

@@ -1,8 +1,8 @@
 //! A role that is kept is what reading its folder would give.
 
+use cfg_tests::Desk;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const ROLE: &str = r#"
@@ -14,143 +14,110 @@ template = "made.j2"
 source = "taken"
 "#;
 
-struct Desk {
-    folder: tempfile::TempDir,
+fn desk() -> Desk {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    desk.write("agent.toml", "state = \"/state\"\n");
+    desk.role("web", ROLE);
+    desk.write("roles/web/made.j2", "{{ params.greeting }}\n");
+    desk.write("roles/web/taken", "one\n");
+    desk
 }
 
-impl Desk {
-    fn new() -> Self {
-        let desk = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        for folder in ["root", "roles/web"] {
-            fs::create_dir_all(desk.path(folder)).unwrap();
-        }
-        let state = format!("state = {:?}\n", Path::new("/state"));
-        fs::write(desk.path("agent.toml"), state).unwrap();
-        fs::write(desk.path("roles/web/role.toml"), ROLE).unwrap();
-        fs::write(desk.path("roles/web/made.j2"), "{{ params.greeting }}\n").unwrap();
-        fs::write(desk.path("roles/web/taken"), "one\n").unwrap();
-        desk
-    }
+fn kept(desk: &Desk) -> PathBuf {
+    desk.path("root/state/compiled.json")
+}
 
-    fn path(&self, below: &str) -> PathBuf {
-        self.folder.path().join(below)
-    }
+/// The exit code of a run, and the last line that it says.
+fn apply(desk: &Desk, more: &[&str]) -> (i32, String) {
+    let (code, output) = desk.apply("web", more);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let last = said.lines().last().map(str::to_owned);
+    (code, last.unwrap_or_else(|| format!("{output:?}")))
+}
 
-    fn kept(&self) -> PathBuf {
-        self.path("root/state/compiled.json")
-    }
-
-    /// The last line that a run says, and its exit code.
-    fn apply(&self, more: &[&str]) -> (Option<i32>, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
-            .args([
-                "apply",
-                "--catalog",
-                "roles",
-                "--role",
-                "web",
-                "--root",
-                "root",
-            ])
-            .args(more)
-            .current_dir(&self.folder)
-            .env("CFG_CONFIG", self.path("agent.toml"))
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let last = said.lines().last().map(str::to_owned);
-        (
-            output.status.code(),
-            last.unwrap_or_else(|| format!("{output:?}")),
-        )
-    }
-
-    /// Runs until the role is kept, which it is once its files are some seconds old.
-    fn keep(&self) {
-        let began = Instant::now();
-        while !self.kept().exists() {
-            assert!(began.elapsed() < Duration::from_secs(60), "it is not kept");
-            assert_eq!(self.apply(&[]).0, Some(0));
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    }
-
-    fn there(&self, name: &str) -> String {
-        fs::read_to_string(self.path("root/etc").join(name)).unwrap()
+/// Runs until the role is kept, which it is once its files are some seconds old.
+fn keep(desk: &Desk) {
+    let began = Instant::now();
+    while !kept(desk).exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it is not kept");
+        assert_eq!(apply(desk, &[]).0, 0);
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 
-fn none() -> (Option<i32>, String) {
-    (Some(0), "nothing changed, 2 in sync".into())
+fn there(desk: &Desk, name: &str) -> String {
+    fs::read_to_string(desk.path("root/etc").join(name)).unwrap()
 }
 
-fn one() -> (Option<i32>, String) {
-    (Some(0), "1 changed, 1 in sync".into())
+fn none() -> (i32, String) {
+    (0, "nothing changed, 2 in sync".into())
+}
+
+fn one() -> (i32, String) {
+    (0, "1 changed, 1 in sync".into())
 }
 
 #[test]
 fn a_kept_role_is_rendered_and_its_files_are_read_when_they_are_wanted() {
-    let desk = Desk::new();
-    desk.keep();
-    let kept = fs::read(desk.kept()).unwrap();
-    assert_eq!(desk.apply(&[]), none());
-    fs::write(desk.path("root/etc/taken"), "drifted\n").unwrap();
-    fs::write(desk.path("root/etc/made"), "drifted\n").unwrap();
+    let desk = desk();
+    keep(&desk);
+    let whole = fs::read(kept(&desk)).unwrap();
+    assert_eq!(apply(&desk, &[]), none());
+    desk.write("root/etc/taken", "drifted\n");
+    desk.write("root/etc/made", "drifted\n");
     assert_eq!(
-        desk.apply(&["--dry-run"]),
-        (Some(2), "2 to change, 0 in sync".into())
+        apply(&desk, &["--dry-run"]),
+        (2, "2 to change, 0 in sync".into())
     );
-    assert_eq!(desk.apply(&[]), (Some(0), "2 changed, 0 in sync".into()));
+    assert_eq!(apply(&desk, &[]), (0, "2 changed, 0 in sync".into()));
     assert_eq!(
-        (desk.there("taken"), desk.there("made")),
+        (there(&desk, "taken"), there(&desk, "made")),
         ("one\n".into(), "hello\n".into())
     );
     assert_eq!(
-        fs::read(desk.kept()).unwrap(),
-        kept,
+        fs::read(kept(&desk)).unwrap(),
+        whole,
         "it was taken from there"
     );
 }
 
 #[test]
 fn a_file_that_changes_is_read_at_once() {
-    let desk = Desk::new();
-    desk.keep();
-    fs::write(desk.path("roles/web/taken"), "two\n").unwrap();
-    assert_eq!(desk.apply(&[]), one());
-    assert_eq!(desk.there("taken"), "two\n");
-    fs::write(desk.path("roles/web/made.j2"), "{{ params.greeting }}!\n").unwrap();
-    assert_eq!(desk.apply(&[]), one());
-    assert_eq!(desk.there("made"), "hello!\n");
+    let desk = desk();
+    keep(&desk);
+    desk.write("roles/web/taken", "two\n");
+    assert_eq!(apply(&desk, &[]), one());
+    assert_eq!(there(&desk, "taken"), "two\n");
+    desk.write("roles/web/made.j2", "{{ params.greeting }}!\n");
+    assert_eq!(apply(&desk, &[]), one());
+    assert_eq!(there(&desk, "made"), "hello!\n");
     fs::write(
         desk.path("roles/web/role.toml"),
         "[file.\"/etc/x\"]\ncontents = \"x\"\n",
     )
     .unwrap();
-    assert_eq!(desk.apply(&[]).0, Some(65), "what is wrong with it is said");
+    assert_eq!(apply(&desk, &[]).0, 65, "what is wrong with it is said");
 }
 
 #[test]
 fn another_value_is_another_role() {
-    let desk = Desk::new();
-    desk.keep();
-    assert_eq!(desk.apply(&["--set", "greeting=bye"]), one());
-    assert_eq!(desk.there("made"), "bye\n");
-    assert_eq!(desk.apply(&[]), one());
+    let desk = desk();
+    keep(&desk);
+    assert_eq!(apply(&desk, &["--set", "greeting=bye"]), one());
+    assert_eq!(there(&desk, "made"), "bye\n");
+    assert_eq!(apply(&desk, &[]), one());
 }
 
 #[test]
 fn what_is_warned_of_is_not_kept() {
-    let desk = Desk::new();
+    let desk = desk();
     // A role that nothing includes is not checked, which is said each time.
     fs::create_dir(desk.path("roles/part")).unwrap();
-    fs::write(desk.path("roles/part/role.toml"), "partial = true\n").unwrap();
+    desk.write("roles/part/role.toml", "partial = true\n");
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(4) {
-        assert_eq!(desk.apply(&[]).0, Some(0));
+        assert_eq!(apply(&desk, &[]).0, 0);
         std::thread::sleep(Duration::from_millis(500));
     }
-    assert!(!desk.kept().exists());
+    assert!(!kept(&desk).exists());
 }

@@ -1,94 +1,47 @@
 //! What leaves a role is shown until it is gone.
 
+use cfg_tests::Desk;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-struct Desk {
-    folder: tempfile::TempDir,
+fn apply(desk: &Desk, role: &str, more: &[&str]) -> (i32, String) {
+    let (code, output) = desk.apply(role, more);
+    let said = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(!said.is_empty(), "{output:?}");
+    (code, said)
 }
 
-impl Desk {
-    fn new() -> Self {
-        let desk = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        desk.write("agent.toml", &format!("state = {:?}", desk.path("state")));
-        std::fs::create_dir(desk.path("root")).unwrap();
-        desk
-    }
+fn document(desk: &Desk, role: &str, more: &[&str]) -> Value {
+    let (_, said) = apply(desk, role, &[more, &["--json"]].concat());
+    serde_json::from_str(&said).unwrap()
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
+fn leftovers(desk: &Desk, role: &str, more: &[&str]) -> Value {
+    document(desk, role, more)["leftovers"].clone()
+}
 
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
+/// Everything below the root but what cfg knows: by path its mode, and what it holds or leads to.
+fn tree(desk: &Desk) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    list(&desk.path("root"), "", &mut found);
+    let own = PathBuf::from("/").join(state(desk).strip_prefix(desk.path("root")).unwrap());
+    found.retain(|path, _| !Path::new(path).starts_with(&own) && !own.starts_with(path));
+    found
+}
 
-    fn role(&self, name: &str, text: &str) {
-        self.write(&format!("roles/{name}/role.toml"), text);
-    }
+/// Where cfg keeps what it knows of the root.
+fn state(desk: &Desk) -> PathBuf {
+    let below = desk.path("state");
+    desk.path("root").join(below.strip_prefix("/").unwrap())
+}
 
-    fn ran(&self, role: &str, more: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_cfg"))
-            .args([
-                "apply",
-                "--catalog",
-                "roles",
-                "--root",
-                "root",
-                "--role",
-                role,
-            ])
-            .args(more)
-            .current_dir(&self.folder)
-            .env("CFG_CONFIG", self.path("agent.toml"))
-            .output()
-            .unwrap()
-    }
-
-    fn apply(&self, role: &str, more: &[&str]) -> (i32, String) {
-        let output = self.ran(role, more);
-        let said = String::from_utf8(output.stdout.clone()).unwrap();
-        assert!(!said.is_empty(), "{output:?}");
-        (output.status.code().unwrap(), said)
-    }
-
-    fn document(&self, role: &str, more: &[&str]) -> Value {
-        let (_, said) = self.apply(role, &[more, &["--json"]].concat());
-        serde_json::from_str(&said).unwrap()
-    }
-
-    fn leftovers(&self, role: &str, more: &[&str]) -> Value {
-        self.document(role, more)["leftovers"].clone()
-    }
-
-    /// Everything below the root but what cfg knows: by path its mode, and what it holds or leads to.
-    fn tree(&self) -> BTreeMap<String, String> {
-        let mut found = BTreeMap::new();
-        list(&self.path("root"), "", &mut found);
-        let own = PathBuf::from("/").join(self.state().strip_prefix(self.path("root")).unwrap());
-        found.retain(|path, _| !Path::new(path).starts_with(&own) && !own.starts_with(path));
-        found
-    }
-
-    /// Where cfg keeps what it knows of the root.
-    fn state(&self) -> PathBuf {
-        let below = self.path("state");
-        self.path("root").join(below.strip_prefix("/").unwrap())
-    }
-
-    /// All contents of before that are kept.
-    fn former(&self) -> Vec<PathBuf> {
-        let listing = std::fs::read_dir(self.state().join("former"));
-        let entries = listing.into_iter().flatten();
-        entries.map(|entry| entry.unwrap().path()).collect()
-    }
+/// All contents of before that are kept.
+fn former(desk: &Desk) -> Vec<PathBuf> {
+    let listing = std::fs::read_dir(state(desk).join("former"));
+    let entries = listing.into_iter().flatten();
+    entries.map(|entry| entry.unwrap().path()).collect()
 }
 
 fn list(folder: &Path, at: &str, found: &mut BTreeMap<String, String>) {
@@ -124,10 +77,10 @@ state = "absent"
 
 #[test]
 fn what_leaves_a_role_is_shown_until_it_is_gone() {
-    let desk = Desk::new();
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
     desk.role("web", WEB);
-    assert_eq!(desk.leftovers("web", &["--dry-run"]), json!([]));
-    assert_eq!(desk.leftovers("web", &[]), json!([]));
+    assert_eq!(leftovers(&desk, "web", &["--dry-run"]), json!([]));
+    assert_eq!(leftovers(&desk, "web", &[]), json!([]));
 
     // One file leaves, then the machine gets another role.
     let b = WEB.split_once("[file.\"/srv/app/b.conf\"]\ncontent = \"b\\n\"\n");
@@ -135,7 +88,7 @@ fn what_leaves_a_role_is_shown_until_it_is_gone() {
     let left = |name: &str, role: &str| json!({ "resource": name, "role": role });
     for more in [&["--dry-run"][..], &[], &[]] {
         let wanted = json!([left("file:/srv/app/b.conf", "web")]);
-        assert_eq!(desk.leftovers("web", more), wanted, "{more:?}");
+        assert_eq!(leftovers(&desk, "web", more), wanted, "{more:?}");
     }
     desk.role("db", "[file.\"/srv/app/db.conf\"]\ncontent = \"db\\n\"\n");
     for more in [&["--dry-run"][..], &[], &[]] {
@@ -145,9 +98,9 @@ fn what_leaves_a_role_is_shown_until_it_is_gone() {
             left("file:/srv/app/b.conf", "web"),
             left("link:/srv/current", "web"),
         ]);
-        assert_eq!(desk.leftovers("db", more), wanted, "{more:?}");
+        assert_eq!(leftovers(&desk, "db", more), wanted, "{more:?}");
     }
-    let (code, said) = desk.apply("db", &[]);
+    let (code, said) = apply(&desk, "db", &[]);
     assert_eq!(code, 0, "what is left over is no failure");
     assert!(
         said.contains("link:/srv/current  left over from the role web"),
@@ -158,8 +111,8 @@ fn what_leaves_a_role_is_shown_until_it_is_gone() {
         "{said}"
     );
     let only = ["--only", "file:/srv/app/db.conf"];
-    assert_eq!(desk.leftovers("db", &only), json!([]), "a part has none");
-    assert_eq!(desk.leftovers("db", &[]).as_array().unwrap().len(), 4);
+    assert_eq!(leftovers(&desk, "db", &only), json!([]), "a part has none");
+    assert_eq!(leftovers(&desk, "db", &[]).as_array().unwrap().len(), 4);
 
     // Gone by hand, come back, taken over.
     std::fs::remove_file(desk.path("root/srv/app/b.conf")).unwrap();
@@ -168,7 +121,7 @@ fn what_leaves_a_role_is_shown_until_it_is_gone() {
         "[file.\"/srv/app/a.conf\"]\ncontent = \"db\\n\"\n[link.\"/srv/data\"]\ntarget = \"app\"\n",
     );
     assert_eq!(
-        desk.leftovers("db", &[]),
+        leftovers(&desk, "db", &[]),
         json!([
             left("file:/srv/app/db.conf", "db"),
             left("link:/srv/current", "web")
@@ -178,20 +131,20 @@ fn what_leaves_a_role_is_shown_until_it_is_gone() {
 
 #[test]
 fn what_was_only_planned_is_not_on_record() {
-    let desk = Desk::new();
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
     desk.role("web", WEB);
     desk.write("root/srv/app/a.conf", "of somebody else\n");
-    desk.apply("web", &["--dry-run"]);
+    apply(&desk, "web", &["--dry-run"]);
     let only = ["--only", "file:/srv/app/b.conf"];
-    desk.apply("web", &only);
+    apply(&desk, "web", &only);
     desk.role("web", "");
     let left = json!([{ "resource": "file:/srv/app/b.conf", "role": "web" }]);
-    assert_eq!(desk.leftovers("web", &[]), left);
+    assert_eq!(leftovers(&desk, "web", &[]), left);
 }
 
 /// A machine on which somebody had this and that before cfg came.
 fn lived_in() -> Desk {
-    let desk = Desk::new();
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
     for (name, text) in [
         ("app.conf", "old\n"),
         ("only-mode", "theirs\n"),
@@ -249,32 +202,32 @@ create = true
 fn what_leaves_a_role_is_brought_back_to_what_was_there_before() {
     for (text, more) in [("leftovers = \"revert\"\n", &[][..]), ("", &["--prune"])] {
         let desk = lived_in();
-        let before = desk.tree();
+        let before = tree(&desk);
         desk.role("web", ALL);
-        assert_eq!(desk.apply("web", &[]).0, 0);
-        let managed = desk.tree();
+        assert_eq!(apply(&desk, "web", &[]).0, 0);
+        let managed = tree(&desk);
         assert_ne!(managed, before);
-        assert_eq!(desk.document("web", &[])["result"], "converged");
-        assert!(!desk.former().is_empty());
-        for kept in desk.former() {
+        assert_eq!(document(&desk, "web", &[])["result"], "converged");
+        assert!(!former(&desk).is_empty());
+        for kept in former(&desk) {
             let mode = kept.metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{kept:?}");
         }
 
         desk.role("web", text);
-        let promised = desk.document("web", &[more, &["--dry-run"]].concat());
-        assert_eq!(desk.tree(), managed, "a dry run changes nothing");
+        let promised = document(&desk, "web", &[more, &["--dry-run"]].concat());
+        assert_eq!(tree(&desk), managed, "a dry run changes nothing");
         assert_eq!(promised["leftovers"], json!([]));
-        let ran = desk.document("web", more);
+        let ran = document(&desk, "web", more);
         assert_eq!(ran["result"], "applied", "{ran:#}");
         assert_eq!(ran["changes"], promised["changes"]);
         assert_eq!(ran["unforeseen"], Value::Null);
-        similar(&before, &desk.tree());
-        let again = desk.document("web", more);
+        similar(&before, &tree(&desk));
+        let again = document(&desk, "web", more);
         assert_eq!(again["result"], "converged", "{again:#}");
         assert_eq!(again["leftovers"], json!([]));
-        assert_eq!(desk.leftovers("web", &[]), json!([]));
-        assert!(desk.former().is_empty(), "what nobody wants any more");
+        assert_eq!(leftovers(&desk, "web", &[]), json!([]));
+        assert!(former(&desk).is_empty(), "what nobody wants any more");
     }
 }
 
@@ -297,7 +250,7 @@ fn similar(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) 
 fn what_somebody_else_has_changed_since_is_left_to_him() {
     let desk = lived_in();
     desk.role("web", ALL);
-    desk.apply("web", &[]);
+    apply(&desk, "web", &[]);
     desk.write("root/etc/app.conf", "of an operator\n");
     desk.write("root/srv/own/theirs", "of an operator\n");
     desk.write("root/etc/lines", "eins\ntwo\nthree\n");
@@ -316,15 +269,15 @@ fn what_somebody_else_has_changed_since_is_left_to_him() {
         left("edit:lines", changed),
     ]);
     for more in [&["--prune", "--dry-run"][..], &["--prune"], &["--prune"]] {
-        let document = desk.document("db", more);
+        let document = document(&desk, "db", more);
         assert_eq!(document["leftovers"], wanted, "{more:?}");
         assert_eq!(document["failures"], json!([]));
     }
-    let tree = desk.tree();
+    let tree = tree(&desk);
     assert_eq!(tree["/srv/own/theirs"], "644 of an operator\n");
     assert_eq!(tree["/etc/app.conf"], "600 of an operator\n");
     assert!(!tree.contains_key("/srv/own/inner"));
-    let (_, said) = desk.apply("db", &["--prune"]);
+    let (_, said) = apply(&desk, "db", &["--prune"]);
     assert!(said.contains("file:/etc/app.conf  left over"), "{said}");
     assert!(said.contains(changed), "{said}");
 }
@@ -333,14 +286,14 @@ fn what_somebody_else_has_changed_since_is_left_to_him() {
 fn what_was_managed_before_there_was_a_record_is_shown() {
     let desk = lived_in();
     desk.role("web", WEB);
-    desk.apply("web", &[]);
-    let managed = desk.state().join("managed.json");
+    apply(&desk, "web", &[]);
+    let managed = state(&desk).join("managed.json");
     let old = r#"{"file:/srv/app/a.conf":{"role":"web"},"directory:/srv/data":{"role":"web"}}"#;
     std::fs::write(managed, old).unwrap();
     // What is in the role still has no better record for being seen again.
-    desk.apply("web", &["--only", "file:/srv/app/a.conf"]);
+    apply(&desk, "web", &["--only", "file:/srv/app/a.conf"]);
     desk.role("web", "leftovers = \"revert\"\n");
-    let document = desk.document("web", &[]);
+    let document = document(&desk, "web", &[]);
     assert_eq!(document["result"], "converged", "{document:#}");
     let whys: Vec<(&str, &str)> = document["leftovers"]
         .as_array()
@@ -370,39 +323,29 @@ fn what_was_managed_before_there_was_a_record_is_shown() {
 
 #[test]
 fn a_part_of_a_role_reverts_nothing() {
-    let desk = Desk::new();
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
     desk.role("web", WEB);
-    desk.apply("web", &[]);
+    apply(&desk, "web", &[]);
     desk.role(
         "web",
         "leftovers = \"revert\"\n[file.\"/x\"]\ncontent = \"x\"\n",
     );
-    let tree = desk.tree();
-    let document = desk.document("web", &["--only", "file:/x"]);
+    let before = tree(&desk);
+    let document = document(&desk, "web", &["--only", "file:/x"]);
     assert_eq!(document["leftovers"], json!([]));
-    assert_eq!(desk.tree().len(), tree.len() + 1);
-    let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
-        .args(["apply", "--prune", "--only", "file:/x"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(64));
+    assert_eq!(tree(&desk).len(), before.len() + 1);
+    assert_eq!(desk.cfg("apply --prune --only file:/x").0, 64);
 }
 
 #[test]
 fn a_leftover_is_explained() {
     let desk = lived_in();
     desk.role("web", ALL);
-    desk.apply("web", &[]);
+    apply(&desk, "web", &[]);
     desk.role("db", "");
     let explain = |name: &str, more: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
-            .args(["explain", name, "--catalog", "roles", "--role", "db"])
-            .args(["--root", "root"])
-            .args(more)
-            .current_dir(&desk.folder)
-            .env("CFG_CONFIG", desk.path("agent.toml"))
-            .output()
-            .unwrap();
+        let words = ["explain", name, "--catalog", "roles", "--role", "db", "--root", "root"];
+        let output = desk.command().args(words).args(more).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         (output.status.code(), said)
     };
@@ -427,15 +370,15 @@ fn a_leftover_is_explained() {
     assert_eq!(why, "somebody has changed it since cfg did");
     assert_eq!(explain("file:/nowhere", &[]).0, Some(64));
     let resources = ALL.lines().filter(|line| line.starts_with('['));
-    let left = desk.leftovers("db", &[]);
+    let left = leftovers(&desk, "db", &[]);
     assert_eq!(left.as_array().unwrap().len(), resources.count());
 }
 
 /// The record of a role that changes nothing is damaged, and cfg is made to believe that it has read it.
 fn damage_unread(desk: &Desk) {
-    let note = desk.state().join("settled.json");
+    let note = state(&desk).join("settled.json");
     let mut settled: Value = serde_json::from_slice(&std::fs::read(&note).unwrap()).unwrap();
-    std::fs::write(desk.state().join("managed.json"), "{").unwrap();
+    std::fs::write(state(&desk).join("managed.json"), "{").unwrap();
     settled["record"] = json!(cfg_catalog::digest::Digest::of(b"{"));
     std::fs::write(note, settled.to_string()).unwrap();
 }
@@ -443,21 +386,21 @@ fn damage_unread(desk: &Desk) {
 #[test]
 fn the_record_is_read_only_where_a_run_may_make_it_another() {
     let file = |path: &str, content: &str| format!("[file.\"{path}\"]\ncontent = \"{content}\"\n");
-    let desk = Desk::new();
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
     desk.write("root/srv/a", "of before");
     desk.role("web", &file("/srv/a", "of cfg"));
     for _run in 0..2 {
-        desk.apply("web", &[]);
+        apply(&desk, "web", &[]);
     }
-    let record = std::fs::read(desk.state().join("managed.json")).unwrap();
-    let note = std::fs::read(desk.state().join("settled.json")).unwrap();
+    let record = std::fs::read(state(&desk).join("managed.json")).unwrap();
+    let note = std::fs::read(state(&desk).join("settled.json")).unwrap();
     damage_unread(&desk);
     for more in [&[][..], &["--dry-run"]] {
-        assert_eq!(desk.document("web", more)["result"], "converged");
+        assert_eq!(document(&desk, "web", more)["result"], "converged");
     }
     // Whatever makes it count has it read.
     let reads = |role: &str, more: &[&str]| {
-        let output = desk.ran(role, more);
+        let (_, output) = desk.apply(role, more);
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("managed.json is damaged"), "{more:?}: {said}");
     };
@@ -469,18 +412,18 @@ fn the_record_is_read_only_where_a_run_may_make_it_another() {
     reads("web", &[]);
     desk.write("root/srv/a", "of cfg");
     // Another record than the one that was seen to be settled is read as well.
-    std::fs::write(desk.state().join("managed.json"), "{ ").unwrap();
+    std::fs::write(state(&desk).join("managed.json"), "{ ").unwrap();
     reads("web", &[]);
     // And what was there before is on record still, whatever was not read meanwhile.
-    std::fs::write(desk.state().join("managed.json"), record).unwrap();
-    std::fs::write(desk.state().join("settled.json"), note).unwrap();
+    std::fs::write(state(&desk).join("managed.json"), record).unwrap();
+    std::fs::write(state(&desk).join("settled.json"), note).unwrap();
     desk.write("root/srv/a", "of somebody");
     desk.role("web", &(file("/srv/a", "of cfg") + &file("/srv/b", "more")));
     for _run in 0..3 {
-        desk.apply("web", &[]);
+        apply(&desk, "web", &[]);
     }
     desk.role("web", "");
-    desk.apply("web", &["--prune"]);
-    assert_eq!(desk.tree()["/srv/a"], "644 of before");
-    assert!(!desk.tree().contains_key("/srv/b"));
+    apply(&desk, "web", &["--prune"]);
+    assert_eq!(tree(&desk)["/srv/a"], "644 of before");
+    assert!(!tree(&desk).contains_key("/srv/b"));
 }

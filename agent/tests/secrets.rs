@@ -1,61 +1,39 @@
 //! Secrets of a local run: who may not give them, and where they are found afterwards.
 
+use cfg_tests::Desk;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// What nothing but the files of the role may hold.
 const CANARY: &str = "Kanari-7f3a91";
 
-struct Desk {
-    folder: tempfile::TempDir,
+fn desk(role: &str) -> Desk {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    let params = "[params]\nkey = { type = \"string\", secret = true, default = { secret = \"web-key\" } }\n";
+    desk.role("web", &format!("{params}{role}"));
+    keep_secrets(
+        &desk,
+        &format!("web-key = \"{CANARY}\"\nunused = \"x\"\n"),
+        0o600,
+    );
+    desk
 }
 
-impl Desk {
-    fn new(role: &str) -> Self {
-        let desk = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        desk.write("agent.toml", &format!("state = {:?}", desk.path("state")));
-        desk.write(
-            "roles/web/role.toml",
-            &format!(
-                "[params]\nkey = {{ type = \"string\", secret = true, default = {{ secret = \"web-key\" }} }}\n{role}"
-            ),
-        );
-        desk.secrets(&format!("web-key = \"{CANARY}\"\nunused = \"x\"\n"), 0o600);
-        std::fs::create_dir(desk.path("root")).unwrap();
-        desk
-    }
+fn keep_secrets(desk: &Desk, text: &str, mode: u32) {
+    desk.write("secrets.toml", text);
+    let permissions = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(desk.path("secrets.toml"), permissions).unwrap();
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    fn secrets(&self, text: &str, mode: u32) {
-        self.write("secrets.toml", text);
-        let permissions = std::fs::Permissions::from_mode(mode);
-        std::fs::set_permissions(self.path("secrets.toml"), permissions).unwrap();
-    }
-
-    fn cfg(&self, line: &str) -> (i32, Output) {
-        let output = Command::new(env!("CARGO_BIN_EXE_cfg"))
-            .args(line.split_whitespace())
-            .current_dir(&self.folder)
-            .env("CFG_CONFIG", self.path("agent.toml"))
-            .env("XDG_CONFIG_HOME", self.path("config"))
-            .env("CFG_LOG", "trace")
-            .env("RUST_BACKTRACE", "full")
-            .output()
-            .unwrap();
-        (output.status.code().unwrap(), output)
-    }
+/// With all that it can say of itself.
+fn cfg(desk: &Desk, line: &str) -> (i32, Output) {
+    let mut command = desk.command();
+    command
+        .env("CFG_LOG", "trace")
+        .env("RUST_BACKTRACE", "full");
+    let output = command.args(line.split_whitespace()).output().unwrap();
+    (output.status.code().unwrap(), output)
 }
 
 /// All that it printed.
@@ -149,9 +127,9 @@ fn what_is_wrong_with_secrets_is_said_before_anything_is_touched() {
             &["--catalog"],
         ),
     ] {
-        let desk = Desk::new(role);
-        desk.secrets(secrets, mode);
-        let (ended, output) = desk.cfg(line);
+        let desk = desk(role);
+        keep_secrets(&desk, secrets, mode);
+        let (ended, output) = cfg(&desk, line);
         let said = said(&output);
         assert_eq!(ended, code, "{line}: {said}");
         for word in words {
@@ -161,8 +139,8 @@ fn what_is_wrong_with_secrets_is_said_before_anything_is_touched() {
         let left = std::fs::read_dir(desk.path("root")).unwrap().count();
         assert_eq!((left, desk.path("state").exists()), (0, false), "{line}");
     }
-    let desk = Desk::new(role);
-    assert_eq!(desk.cfg("check roles").0, 0, "a check needs no values");
+    let desk = desk(role);
+    assert_eq!(cfg(&desk, "check roles").0, 0, "a check needs no values");
 }
 
 /// The secret as it is, by a macro of another file, and by an item.
@@ -192,7 +170,7 @@ mode = "0644"
 
 #[test]
 fn the_canary_is_in_its_files_and_nowhere_else() {
-    let desk = Desk::new(ROLE);
+    let desk = desk(ROLE);
     desk.write(
         "roles/web/app.conf.j2",
         "{% macro key() %}{{ params.key }}{% endmacro %}[app]\nkey = {{ key() }}\n",
@@ -208,7 +186,7 @@ fn the_canary_is_in_its_files_and_nowhere_else() {
         (format!("apply {choice} --root root --json"), 0),
         (format!("apply {choice} --root root"), 0),
     ] {
-        let (ended, output) = desk.cfg(&line);
+        let (ended, output) = cfg(&desk, &line);
         let said = said(&output);
         assert_eq!(ended, code, "{line}: {said}");
         let lower = said.to_lowercase();
@@ -254,7 +232,7 @@ fn the_canary_is_in_its_files_and_nowhere_else() {
     desk.write("later/web/role.toml", LATER);
     for more in ["--dry-run", "--json --dry-run", "--json"] {
         let line = format!("apply --catalog later --role web --root root {more}");
-        let said = said(&desk.cfg(&line).1);
+        let said = said(&cfg(&desk, &line).1);
         let purged = said.contains("file:/srv/app/key");
         assert!(purged && said.contains("file:/srv/app/public"), "{said}");
         let digest = cfg_catalog::digest::Digest::of(format!("{CANARY}\n").as_bytes());

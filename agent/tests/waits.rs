@@ -1,15 +1,11 @@
 //! What a run waits for and reads, as the kernel saw it: waits for the disk overlap, and nothing is read twice.
 
+use cfg_tests::Desk;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::Command;
 
 const FILES: usize = 300;
 const PACKAGES: usize = 20;
-
-struct Desk {
-    folder: tempfile::TempDir,
-}
 
 /// One call, in seconds.
 struct Call {
@@ -18,74 +14,44 @@ struct Call {
     text: String,
 }
 
-impl Desk {
-    /// A role of many files and packages, and a root that has the packages.
-    fn new() -> Self {
-        let desk = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        let state = desk.path("state");
-        desk.write("agent.toml", &format!("state = {:?}", state));
-        let files = (0..FILES).map(|at| format!("[file.\"/many/{at}\"]\ncontent = \"{at}\"\n"));
-        let packages = (0..PACKAGES).map(|at| format!("[package.p{at}]\nversion = \"1\"\n"));
-        desk.write(
-            "roles/web/role.toml",
-            &files.chain(packages).collect::<String>(),
-        );
-        let installed = (0..PACKAGES).map(|at| {
-            format!(
-                "Package: p{at}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n"
-            )
-        });
-        desk.write("root/var/lib/dpkg/status", &installed.collect::<String>());
-        desk
-    }
+/// A role of many files and packages, and a root that has the packages.
+fn desk() -> Desk {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    let files = (0..FILES).map(|at| format!("[file.\"/many/{at}\"]\ncontent = \"{at}\"\n"));
+    let packages = (0..PACKAGES).map(|at| format!("[package.p{at}]\nversion = \"1\"\n"));
+    desk.role("web", &files.chain(packages).collect::<String>());
+    let installed = (0..PACKAGES).map(|at| {
+        format!("Package: p{at}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n")
+    });
+    desk.write("root/var/lib/dpkg/status", installed.collect::<String>());
+    desk
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().canonicalize().unwrap().join(name)
+/// The calls of these names that an apply made, with all its threads and children; each wait for the disk takes
+/// a while.
+fn apply(desk: &Desk, name: &str, more: &[&str]) -> Vec<Call> {
+    let notes = desk.path("notes");
+    std::fs::create_dir(&notes).unwrap();
+    let output = desk
+        .at(Command::new("strace"))
+        .args(["-ff", "-ttt", "-T", "-y", "-qqq", "--signal=none"])
+        .args(["-e", &format!("trace={name}")])
+        .args(["-e", "inject=fsync:delay_enter=10000"])
+        .arg("-o")
+        .arg(notes.join("t"))
+        .arg(env!("CARGO_BIN_EXE_cfg"))
+        .args(cfg_tests::desk::apply("web"))
+        .args(more)
+        .output()
+        .expect("strace is installed");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let mut calls = Vec::new();
+    for note in std::fs::read_dir(&notes).unwrap() {
+        let text = std::fs::read_to_string(note.unwrap().path()).unwrap();
+        calls.extend(text.lines().map(call));
     }
-
-    fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    /// The calls of these names that an apply made, with all its threads and children; each wait for the disk takes
-    /// a while.
-    fn apply(&self, name: &str, more: &[&str]) -> Vec<Call> {
-        let notes = self.path("notes");
-        std::fs::create_dir(&notes).unwrap();
-        let output = Command::new("strace")
-            .args(["-ff", "-ttt", "-T", "-y", "-qqq", "--signal=none"])
-            .args(["-e", &format!("trace={name}")])
-            .args(["-e", "inject=fsync:delay_enter=10000"])
-            .arg("-o")
-            .arg(notes.join("t"))
-            .arg(env!("CARGO_BIN_EXE_cfg"))
-            .args([
-                "apply",
-                "--catalog",
-                "roles",
-                "--role",
-                "web",
-                "--root",
-                "root",
-            ])
-            .args(more)
-            .current_dir(&self.folder)
-            .env("CFG_CONFIG", self.path("agent.toml"))
-            .output()
-            .expect("strace is installed");
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        let mut calls = Vec::new();
-        for note in std::fs::read_dir(&notes).unwrap() {
-            let text = std::fs::read_to_string(note.unwrap().path()).unwrap();
-            calls.extend(text.lines().map(call));
-        }
-        std::fs::remove_dir_all(&notes).unwrap();
-        calls
-    }
+    std::fs::remove_dir_all(&notes).unwrap();
+    calls
 }
 
 /// `1764105310.5 fsync(9</a/b>) = 0 (DELAYED) <0.15>`.
@@ -103,8 +69,8 @@ fn call(line: &str) -> Call {
 
 #[test]
 fn many_files_are_synced_before_they_are_in_place_and_their_waits_overlap() {
-    let desk = Desk::new();
-    let calls = desk.apply("fsync,renameat,renameat2", &[]);
+    let desk = desk();
+    let calls = apply(&desk, "fsync,renameat,renameat2", &[]);
     let folder = format!("{}>", desk.path("root/many").display());
     let (syncs, renames): (Vec<&Call>, Vec<&Call>) = calls
         .iter()
@@ -141,10 +107,10 @@ fn many_files_are_synced_before_they_are_in_place_and_their_waits_overlap() {
 
 #[test]
 fn a_second_run_reads_each_file_and_the_status_of_dpkg_once() {
-    let desk = Desk::new();
-    desk.apply("fsync", &[]);
+    let desk = desk();
+    apply(&desk, "fsync", &[]);
     let mut opened: BTreeMap<String, usize> = BTreeMap::new();
-    for call in desk.apply("open,openat,openat2", &["--dry-run"]) {
+    for call in apply(&desk, "open,openat,openat2", &["--dry-run"]) {
         // The path of what was opened stands behind its number.
         if let Some((_, got)) = call.text.rsplit_once(" = ")
             && let Some((path, _)) = got

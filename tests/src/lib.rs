@@ -17,6 +17,7 @@
 mod background;
 mod binaries;
 mod command;
+pub mod desk;
 mod disk;
 mod host;
 mod http;
@@ -32,6 +33,7 @@ mod wait;
 pub use background::Background;
 pub use binaries::{agent_binary, server_binary};
 pub use command::{Output, output};
+pub use desk::Desk;
 pub use host::Host;
 pub use http::FileServer;
 pub use image::Image;

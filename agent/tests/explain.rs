@@ -1,0 +1,109 @@
+//! `cfg explain`: where a resource is declared, what its values are, and why it would change.
+
+use cfg_tests::Desk;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A role of two, in which one sets what the other says differently.
+fn layered() -> Desk {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    desk.write(
+        "roles/base/role.toml",
+        "partial = true\n[file.\"/etc/app/app.conf\"]\ncontent = \"base\"\nmode = \"0600\"\n\
+         [directory.\"/etc/app\"]\nmode = \"0750\"\n",
+    );
+    desk.write(
+        "roles/app/role.toml",
+        "include = [\"base\"]\n[params]\nport = { type = \"integer\", default = 80 }\n\
+         [file.\"/etc/app/app.conf\"]\ntemplate = \"app.conf.j2\"\nafter = [\"link:/etc/l\"]\n\
+         [file.\"/etc/app/key\"]\ncontent = \"very private\"\nsensitive = true\n\
+         [link.\"/etc/l\"]\ntarget = \"app\"\n\
+         [file.\"/etc/off\"]\ncontent = \"x\"\nwhen = \"params.port > 1000\"\n\
+         [command.load]\nrun = \"true\"\non = [\"file:/etc/app/*\"]\n",
+    );
+    desk.write(
+        "roles/app/app.conf.j2",
+        "listen {{ params.port }}\nuser app\n",
+    );
+    desk
+}
+
+#[test]
+fn a_resource_is_explained() {
+    let desk = layered();
+    let call = "--catalog roles --role app --root root";
+    let (code, output) = desk.cfg(&format!("explain file:/etc/app//app.conf {call}"));
+    assert_eq!(code, 0, "{output:?}");
+    insta::assert_snapshot!("explained_file", text(&output.stdout));
+    let (_, output) = desk.cfg(&format!("explain command:load {call}"));
+    insta::assert_snapshot!("explained_command", text(&output.stdout));
+    assert!(!desk.path("root/etc").exists(), "nothing is written");
+
+    let (code, document) = desk.json(&format!("explain file:/etc/app/app.conf {call} --json"));
+    assert_eq!((code, &document["version"]), (0, &1.into()));
+    let mode = &document["keys"]["mode"];
+    assert_eq!(mode["value"], "0600");
+    assert_eq!(mode["place"]["file"], "base/role.toml");
+    let content = &document["keys"]["content"];
+    assert_eq!(content["key"], "template");
+    assert_eq!(content["place"]["role"], "app");
+    assert_eq!(document["wakes"][0]["resource"], "command:load");
+    assert_eq!(document["changes"][0]["action"], "create");
+
+    assert_eq!(
+        desk.cfg(&format!("apply {call}")).0,
+        1,
+        "no shell below the root"
+    );
+    let (_, output) = desk.cfg(&format!("explain file:/etc/app/app.conf {call}"));
+    assert!(text(&output.stdout).ends_with("\nNow nothing of it would change.\n"));
+}
+
+#[test]
+fn what_is_sensitive_is_not_explained() {
+    let desk = layered();
+    for json in ["", " --json"] {
+        let call = "--catalog roles --role app --root root";
+        let (code, output) = desk.cfg(&format!("explain file:/etc/app/key {call}{json}"));
+        assert_eq!(code, 0);
+        assert!(text(&output.stdout).contains("(sensitive)"), "{output:?}");
+        assert!(!text(&output.stdout).contains("private"), "{output:?}");
+    }
+}
+
+#[test]
+fn what_is_explained_steers_no_terminal() {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    desk.write(
+        "roles/web/role.toml",
+        "[link.\"/etc/\\u202Eevil\"]\ntarget = \"a\\u202Eb\"\n",
+    );
+    let call = "explain link:/etc/\u{202e}evil --catalog roles --role web --root root";
+    let (code, output) = desk.cfg(call);
+    assert_eq!(code, 0, "{output:?}");
+    assert!(!text(&output.stdout).contains('\u{202e}'), "{output:?}");
+}
+
+#[test]
+fn what_cannot_be_explained_is_said() {
+    let desk = layered();
+    for (resource, says) in [
+        (
+            "file:/etc/app/ap.conf",
+            "did you mean file:/etc/app/app.conf?",
+        ),
+        (
+            "file:/etc/off",
+            "its `when` is false here (app/role.toml:12)",
+        ),
+        ("file:etc/off", "the path is not absolute"),
+        ("/etc/app", "kind:name is wanted"),
+    ] {
+        let call = format!("explain {resource} --catalog roles --role app --root root");
+        let (code, output) = desk.cfg(&call);
+        assert_eq!(code, 64, "{output:?}");
+        assert!(text(&output.stderr).contains(says), "{output:?}");
+    }
+}
