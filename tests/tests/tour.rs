@@ -20,6 +20,7 @@ chown -R nobody: "$dir/home" "$dir/cargo" "$dir/clone"
 chmod 755 "$dir"
 export HOME=$dir/home CARGO_HOME=$dir/cargo CARGO_NET_OFFLINE=true PATH=$dir/toolchain/bin:$PATH
 unset CARGO_TARGET_DIR
+ip link set lo up
 setpriv --reuid nobody --regid nogroup --clear-groups env CFG_TOUR="$dir/home/tour" CFG_TOUR_PORT=17443 "$dir/clone/tests/tour"
 echo "as root"
 CFG_TOUR="$dir/tour" CFG_TOUR_PORT=17453 "$dir/clone/tests/tour"
@@ -33,6 +34,7 @@ fn the_first_command_works_in_a_fresh_clone() -> Result<()> {
         Command::new("unshare")
             .args([
                 "--mount",
+                "--net",
                 "--propagation=private",
                 "bash",
                 "-c",

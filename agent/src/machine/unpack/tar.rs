@@ -29,6 +29,9 @@ impl Unpack<'_> {
             std::io::copy(&mut entry, &mut std::io::sink()).map_err(broken)?;
             head.set(Some(MOST_HEAD));
         }
+        // What it was packed with says at its very end whether it is whole.
+        head.set(None);
+        std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(broken)?;
         match entries {
             0 => Err("it holds nothing, or is no tar".into()),
             _ => Ok(()),
