@@ -385,9 +385,9 @@ fn a_leftover_is_explained() {
 
 /// The record of a role that changes nothing is damaged, and cfg is made to believe that it has read it.
 fn damage_unread(desk: &Desk) {
-    let note = state(&desk).join("settled.json");
+    let note = state(desk).join("settled.json");
     let mut settled: Value = serde_json::from_slice(&std::fs::read(&note).unwrap()).unwrap();
-    std::fs::write(state(&desk).join("managed.json"), "{").unwrap();
+    std::fs::write(state(desk).join("managed.json"), "{").unwrap();
     settled["record"] = json!(cfg_catalog::digest::Digest::of(b"{"));
     std::fs::write(note, settled.to_string()).unwrap();
 }
