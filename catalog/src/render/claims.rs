@@ -129,6 +129,15 @@ fn twice(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
     }
 }
 
+/// The number of a user or group that must be there; it has one name.
+fn number(what: &'static str, number: Option<u32>, state: Presence) -> Option<Claim<'static>> {
+    let number = number.filter(|_| state == Presence::Present)?;
+    Some(Claim {
+        what,
+        name: number.to_string().into(),
+    })
+}
+
 /// What a body claims for itself.
 pub(super) fn claims<'a>(body: &'a Body, arch: &str) -> Vec<Claim<'a>> {
     let one = |what, name: &'a str| Claim {
@@ -162,9 +171,14 @@ pub(super) fn claims<'a>(body: &'a Body, arch: &str) -> Vec<Claim<'a>> {
             let keys = user.authorized_keys.as_ref().and(user.home.as_ref());
             let keys = keys.map(|home| path(format!("{home}/.ssh/authorized_keys")));
             let name = one("the user", &user.name);
-            std::iter::once(name).chain(keys).collect()
+            let uid = number("the uid", user.uid, user.state);
+            std::iter::once(name).chain(uid).chain(keys).collect()
         }
-        Body::Group(group) => vec![one("the group", &group.name)],
+        Body::Group(group) => {
+            let name = one("the group", &group.name);
+            let gid = number("the gid", group.gid, group.state);
+            std::iter::once(name).chain(gid).collect()
+        }
         Body::Sysctl(sysctl) => {
             let file = sysctl.file().ok().map(|file| path(file.to_string()));
             let name = one("the setting", &sysctl.name);
