@@ -183,6 +183,30 @@ impl Yaml {
         Ok(self.below(mapping.span.end, &self.block(indent, rest, value)))
     }
 
+    /// The text without an entry of a mapping in braces, and the comma beside it; refused where a comment would go too.
+    fn out_of_braces(
+        &self,
+        mapping: &Node,
+        entries: &[Entry],
+        at: usize,
+        path: &[String],
+    ) -> Result<String, EditError> {
+        let end = |(key, value): &Entry| value.span.end.max(key.span.end);
+        let here = entries[at].0.span.start..end(&entries[at]);
+        let range = match (at, entries.get(at + 1)) {
+            (0, None) => mapping.span.start + 1..mapping.span.end - 1,
+            (0, Some((next, _))) => here.start..next.span.start,
+            _ => end(&entries[at - 1])..here.end,
+        };
+        let beside = [range.start..here.start, here.end..range.end];
+        if beside.into_iter().any(|gap| self.text[gap].contains('#')) {
+            let why = format!("`{}` cannot go without the comment beside it", joined(path));
+            return Err(EditError::at(&self.text, here.start, why)
+                .help("remove it by hand first, or write the whole file"));
+        }
+        Ok(self.splice(range, ""))
+    }
+
     /// What comes of an entry's lines when it goes from a mapping that is no flow.
     fn without_lines(
         &self,
@@ -276,14 +300,8 @@ impl Document for Yaml {
         let Some((at, name, value)) = self.entry(entries, path)? else {
             return Ok(None);
         };
-        let end = |(key, value): &Entry| value.span.end.max(key.span.end);
         if *flow {
-            let range = match (at, entries.get(at + 1)) {
-                (0, None) => node.span.start + 1..node.span.end - 1,
-                (0, Some((next, _))) => name.span.start..next.span.start,
-                _ => end(&entries[at - 1])..end(&entries[at]),
-            };
-            return Ok(Some(self.splice(range, "")));
+            return self.out_of_braces(node, entries, at, path).map(Some);
         }
         let text = self.without_lines(name, value, path)?;
         if entries.len() > 1 {

@@ -100,6 +100,22 @@ impl Node {
     }
 }
 
+/// How long what is in quotes is, with both of them.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut chars = text.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        let twice = c == '\'' && chars.peek().is_some_and(|(_, next)| *next == c);
+        match c {
+            // What comes next is no quote that closes.
+            '\\' if quote == '"' => drop(chars.next()),
+            _ if c == quote && twice => drop(chars.next()),
+            _ if c == quote => return at + c.len_utf8(),
+            _ => {}
+        }
+    }
+    text.len()
+}
+
 struct Reader<'t> {
     text: &'t str,
     parser: Parser<'t, StrInput<'t>>,
@@ -199,15 +215,15 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Without the white space and comments behind it that a reader may count to a scalar.
+    /// Without the white space and comments behind it that the parser may count to a scalar.
     fn written(&self, span: Range<usize>, style: ScalarStyle) -> Range<usize> {
-        match style {
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => span,
-            _ => {
-                let text = self.text[span.clone()].trim_end();
-                span.start..span.start + text.len()
-            }
-        }
+        let text = &self.text[span.clone()];
+        let long = match style {
+            ScalarStyle::SingleQuoted => quoted(text, '\''),
+            ScalarStyle::DoubleQuoted => quoted(text, '"'),
+            _ => text.trim_end().len(),
+        };
+        span.start..span.start + long
     }
 
     fn sequence(

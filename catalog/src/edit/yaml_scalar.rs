@@ -21,11 +21,13 @@ pub fn value(text: &str, style: ScalarStyle) -> Option<Value> {
     }
 }
 
-/// A decimal number as JSON has it, but not one with an exponent, which readers of YAML 1.1 take for a string.
+/// A decimal number as JSON has it. Readers of YAML 1.1 take an exponent for part of a string, unless it has a sign and
+/// a point comes before it.
 fn is_number(text: &str) -> bool {
-    text.bytes()
-        .all(|b| b.is_ascii_digit() || b == b'-' || b == b'.')
-        && serde_json::from_str::<serde_json::Number>(text).is_ok()
+    let exponent = text.find(['e', 'E']);
+    let for_all = exponent
+        .is_none_or(|at| text[..at].contains('.') && text[at + 1..].starts_with(['+', '-']));
+    for_all && serde_json::from_str::<serde_json::Number>(text).is_ok()
 }
 
 /// Whether a string needs no quotes, for any reader, in a flow mapping too.
@@ -120,6 +122,8 @@ mod tests {
             (json!(-3), "-3"),
             (json!(1.5), "1.5"),
             (json!(1e30), "1.0e+30"),
+            (json!(1.5e-7), "1.5e-7"),
+            (json!(-1e16), "-1.0e+16"),
         ] {
             assert_eq!(written(&value_, None).as_deref(), Some(text));
         }
@@ -139,6 +143,12 @@ mod tests {
             ("12", Some(json!(12))),
             ("1.5", Some(json!(1.5))),
             ("1e3", None),
+            ("1.0e3", None),
+            ("1e+3", None),
+            ("1.0e+3", Some(json!(1000.0))),
+            ("-1.5E-7", Some(json!(-1.5e-7))),
+            ("+1.5", None),
+            ("1.", None),
             ("", Some(json!(null))),
             ("eth0", Some(json!("eth0"))),
         ] {

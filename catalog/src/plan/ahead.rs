@@ -34,6 +34,8 @@ pub struct Ahead {
     paths: BTreeSet<AbsPath>,
     removed: BTreeSet<AbsPath>,
     unit_files: BTreeSet<ResourceId>,
+    /// Users and groups that go or get another number.
+    renumbered: BTreeSet<ResourceId>,
     assumed: BTreeSet<ResourceId>,
     firm: BTreeSet<ResourceId>,
     /// Of these only a real run settles what they will be; with what they will surely not be any more.
@@ -79,7 +81,22 @@ impl Ahead {
             }
             // Its name is no path: see `note_path`.
             Kind::Edit => {}
-            Kind::User | Kind::Group | Kind::Sysctl | Kind::Service => {}
+            Kind::User => {
+                if change.action == Action::Remove {
+                    // A group of its own goes with it.
+                    let group = ResourceId::new(Kind::Group, &*change.resource.name);
+                    self.renumbered.insert(group);
+                }
+                self.note_number(change, "uid");
+            }
+            Kind::Group => self.note_number(change, "gid"),
+            Kind::Sysctl | Kind::Service => {}
+        }
+    }
+
+    fn note_number(&mut self, change: &Change, key: &str) {
+        if change.action == Action::Remove || change.after.get(key).is_some() {
+            self.renumbered.insert(change.resource.clone());
         }
     }
 
@@ -158,6 +175,11 @@ impl Ahead {
         let files = ["/etc/passwd", "/etc/group"];
         let changed = |path: &AbsPath| files.contains(&path.as_str());
         self.may_bring_paths() || self.paths.iter().any(changed)
+    }
+
+    /// Whether this user or group will be gone, or have another number.
+    pub(crate) fn frees_number(&self, account: &ResourceId) -> bool {
+        self.renumbered.contains(account)
     }
 
     /// Whether this path will have been removed.

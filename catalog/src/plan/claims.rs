@@ -5,6 +5,7 @@ use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::resource::account::UserState;
 use crate::resource::mount::MountPresence;
+use crate::resource::through::Links;
 use crate::resource::{Body, Desired, Observed, Presence, Resource};
 use crate::waiting::Waiting;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ impl Claims {
         for resource in &desired.resources {
             gathered.add(resource, snapshot);
         }
+        gathered.lead(&Links::of(desired.resources.iter()));
         Self {
             present: gathered.present.into_iter().collect(),
             absent: gathered.absent.into_iter().collect(),
@@ -126,6 +128,13 @@ impl Gathered {
             }
             Body::User(_) | Body::Group(_) | Body::Package(_) => {}
         }
+    }
+
+    /// What is claimed by way of a link of the role is so where that leads.
+    fn lead(&mut self, links: &Links<'_>) {
+        let led = self.present.iter().filter_map(|path| links.lead(path));
+        let led: Vec<AbsPath> = led.map(|led| led.path).collect();
+        self.present.extend(led);
     }
 
     fn claim(&mut self, resource: &Resource, path: &AbsPath, state: Presence) {

@@ -1,9 +1,8 @@
 //! Users and groups that a plan counts on and that nobody has: found before the run, which could only fail.
 
 use super::turn::{Turn, Verdict};
-use super::{Action, Power};
-use crate::id::{Kind, ResourceId};
-use crate::resource::account::User;
+use super::{Action, Change, Power};
+use crate::id::ResourceId;
 use crate::resource::{Attributes, Body, Presence, Resource};
 use std::collections::BTreeSet;
 
@@ -51,9 +50,7 @@ pub(crate) fn wanting(resource: &Resource, verdict: &Verdict, turn: &Turn<'_>) -
     if !due || !turn.ahead.is_ahead() || turn.host.power != Power::Root {
         return None;
     }
-    if let Body::User(user) = &resource.body
-        && let Some(why) = taken(user, turn)
-    {
+    if let Some(why) = taken(resource, verdict, turn) {
         return Some(why);
     }
     if turn.ahead.may_bring_accounts() {
@@ -80,18 +77,22 @@ pub(crate) fn wanting(resource: &Resource, verdict: &Verdict, turn: &Turn<'_>) -
     })
 }
 
-/// A number has one name.
-fn taken(user: &User, turn: &Turn<'_>) -> Option<String> {
-    let uid = user.uid?;
-    let whose = turn
-        .host
-        .users
-        .get(&uid)
-        .filter(|name| **name != user.name)?;
-    // What the role says of the other may set the number free.
-    let other = ResourceId::new(Kind::User, whose.as_str());
-    let free = turn.desired.get(&other).is_some() || turn.ahead.may_bring_accounts();
-    (!free).then(|| format!("the uid {uid} is {whose}'s"))
+/// A number has one name: why a user or group cannot come to the one that it is to have.
+fn taken(resource: &Resource, verdict: &Verdict, turn: &Turn<'_>) -> Option<String> {
+    let (what, number, name, holders) = match &resource.body {
+        Body::User(user) => ("uid", user.uid?, &user.name, &turn.host.users),
+        Body::Group(group) => ("gid", group.gid?, &group.name, &turn.host.groups),
+        _ => return None,
+    };
+    // Who has it already shares it.
+    let comes_to_it = |change: &Change| change.after.get(what) == Some(&number.into());
+    if !verdict.changes.iter().any(comes_to_it) {
+        return None;
+    }
+    let whose = holders.get(&number).filter(|holder| *holder != name)?;
+    let other = ResourceId::new(resource.id.kind, whose.as_str());
+    let free = turn.ahead.frees_number(&other) || turn.ahead.may_bring_accounts();
+    (!free).then(|| format!("the {what} {number} is {whose}'s"))
 }
 
 fn makes_user(turn: &Turn<'_>, name: &str) -> bool {

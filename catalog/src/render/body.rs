@@ -113,7 +113,7 @@ fn user(keys: &mut Keys<'_, '_>, id: &ResourceId) -> User {
         shell: keys.read("shell", field),
         home: keys.read("home", field),
         system: flag(keys, "system"),
-        authorized_keys: keys.read("authorized_keys", Given::lines),
+        authorized_keys: keys.read("authorized_keys", Given::login_keys),
         password_hash: keys.read("password_hash", |given| {
             let hash = given.line()?;
             match hash.contains(':') {

@@ -3,6 +3,7 @@
 use super::instances::{Instance, Instances};
 use crate::path::{AbsPath, Nearest};
 use crate::resource::fstab::FSTAB;
+use crate::resource::through::Links;
 use crate::resource::{Body, Presence, Resource};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use std::fmt;
 /// Notes every thing that is claimed twice, and what lies in something that is no folder here.
 pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
     twice(instances, arch, wrong);
+    led(instances, arch, wrong);
     below(instances, wrong);
     super::edit::check(instances, arch, wrong);
     mounts(instances, wrong);
@@ -129,6 +131,79 @@ fn twice(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
     }
 }
 
+/// A path that is claimed, under the name that links of the role lead to.
+struct Led<'a> {
+    path: AbsPath,
+    /// As the role writes it.
+    name: AbsPath,
+    of: &'a Resource,
+    by: Vec<&'a Resource>,
+}
+
+/// One path under two names, where a link that the role makes stands above one of them.
+fn led(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
+    let links = Links::of(instances.on.iter().map(|instance| &instance.resource));
+    if links.is_empty() {
+        return;
+    }
+    let mut all: Vec<Led<'_>> = Vec::new();
+    for Instance { resource, .. } in &instances.on {
+        let edited = match &resource.body {
+            Body::Edit(edit) => Some(edit.path.clone()),
+            _ => None,
+        };
+        let paths = claims(&resource.body, arch).into_iter();
+        let paths = paths.filter(|claim| claim.what == PATH);
+        let paths = paths.filter_map(|claim| claim.name.parse().ok());
+        for name in paths.chain(edited) {
+            let led = links.lead(&name);
+            let (path, by) =
+                led.map_or_else(|| (name.clone(), Vec::new()), |led| (led.path, led.by));
+            all.push(Led {
+                path,
+                name,
+                of: resource,
+                by,
+            });
+        }
+    }
+    // Who is declared first stays first.
+    all.sort_by(|a, b| a.path.cmp(&b.path));
+    for same in all.chunk_by(|a, b| a.path == b.path) {
+        let others = same.iter().filter(|other| other.name != same[0].name);
+        others.for_each(|other| wrong.push(one_by_links(&same[0], other)));
+    }
+}
+
+fn one_by_links(first: &Led<'_>, second: &Led<'_>) -> Diagnostic {
+    let mut links: Vec<&Resource> = first.by.iter().chain(&second.by).copied().collect();
+    links.sort_by(|a, b| a.id.cmp(&b.id));
+    links.dedup_by(|a, b| a.id == b.id);
+    let names: Vec<String> = links.iter().map(|link| link.id.to_string()).collect();
+    let message = format!(
+        "{} and {} both claim {PATH} {}, through {}",
+        first.of.id,
+        second.of.id,
+        first.path,
+        names.join(" and ")
+    );
+    let mut diagnostic = Diagnostic::error(&second.of.place, message);
+    if first.of.place != second.of.place {
+        diagnostic = diagnostic.note(&first.of.place, "the other one");
+    }
+    let places = links.iter().map(|link| &link.place);
+    places.fold(diagnostic, |told, place| told.note(place, "the link"))
+}
+
+/// The number of a user or group that must be there; it has one name.
+fn number(what: &'static str, number: Option<u32>, state: Presence) -> Option<Claim<'static>> {
+    let number = number.filter(|_| state == Presence::Present)?;
+    Some(Claim {
+        what,
+        name: number.to_string().into(),
+    })
+}
+
 /// What a body claims for itself.
 pub(super) fn claims<'a>(body: &'a Body, arch: &str) -> Vec<Claim<'a>> {
     let one = |what, name: &'a str| Claim {
@@ -162,9 +237,14 @@ pub(super) fn claims<'a>(body: &'a Body, arch: &str) -> Vec<Claim<'a>> {
             let keys = user.authorized_keys.as_ref().and(user.home.as_ref());
             let keys = keys.map(|home| path(format!("{home}/.ssh/authorized_keys")));
             let name = one("the user", &user.name);
-            std::iter::once(name).chain(keys).collect()
+            let uid = number("the uid", user.uid, user.state);
+            std::iter::once(name).chain(uid).chain(keys).collect()
         }
-        Body::Group(group) => vec![one("the group", &group.name)],
+        Body::Group(group) => {
+            let name = one("the group", &group.name);
+            let gid = number("the gid", group.gid, group.state);
+            std::iter::once(name).chain(gid).collect()
+        }
         Body::Sysctl(sysctl) => {
             let file = sysctl.file().ok().map(|file| path(file.to_string()));
             let name = one("the setting", &sysctl.name);

@@ -19,6 +19,7 @@ pub mod package;
 pub mod repository;
 pub mod service;
 pub mod sysctl;
+pub(crate) mod through;
 pub mod version;
 
 use crate::fleet::Limit;

@@ -413,6 +413,7 @@ fn is_never_text(shape: Shape) -> bool {
             | Shape::Number
             | Shape::Accounts
             | Shape::Lines
+            | Shape::LoginKeys
             | Shape::Environment
             | Shape::Settings
             | Shape::Removals

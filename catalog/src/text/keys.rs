@@ -193,8 +193,8 @@ const USER: &[Key] = &[
     ),
     key("system", Shape::Boolean, "`false`")
         .is("a new one gets a number of the system's range, and no home is made"),
-    key("authorized_keys", Shape::Lines, NOT_MANAGED)
-        .is("exactly these lines in `.ssh/authorized_keys`"),
+    key("authorized_keys", Shape::LoginKeys, NOT_MANAGED)
+        .is("exactly these keys, one a line, in `.ssh/authorized_keys`; blanks around a key do not count"),
     key("password_hash", Shape::Line, NOT_MANAGED).is("as in `/etc/shadow`; never shown"),
     STATE.is("a home is never removed"),
 ];
@@ -305,7 +305,7 @@ impl Shape {
             Shape::Account => "account".into(),
             Shape::Accounts => "array of groups".into(),
             Shape::Mode => "mode".into(),
-            Shape::Lines => "array of lines".into(),
+            Shape::Lines | Shape::LoginKeys => "array of lines".into(),
             Shape::Shell => "shell".into(),
             Shape::Path => "path".into(),
             Shape::Template => "template".into(),

@@ -10,6 +10,7 @@ pub(crate) mod fleet;
 pub mod keys;
 mod limit;
 pub(crate) mod literal;
+mod logins;
 pub(crate) mod names;
 pub mod near;
 pub(crate) mod params;

@@ -8,9 +8,10 @@ pub fn of(shape: Shape, node: &Node, written: &str) -> Option<String> {
     let quoted = || Some(format!("write it in quotes: \"{written}\""));
     match (shape, &node.value) {
         (Shape::Boolean, value) => boolean(value).map(|yes| format!("write {yes}, without quotes")),
-        (Shape::References | Shape::Accounts | Shape::Lines, NodeValue::String(text)) => {
-            Some(format!("write an array: [{text:?}]"))
-        }
+        (
+            Shape::References | Shape::Accounts | Shape::Lines | Shape::LoginKeys,
+            NodeValue::String(text),
+        ) => Some(format!("write an array: [{text:?}]")),
         (Shape::Number, NodeValue::String(text)) if text.parse::<u32>().is_ok() => {
             Some(format!("write {text}, without quotes"))
         }

@@ -187,6 +187,7 @@ fn shape(shape: Shape) -> Value {
         Shape::Accounts => lines(&text("^[A-Za-z_]")),
         Shape::Mode => text("^[0-7]{3,5}$"),
         Shape::Lines => lines(&line),
+        Shape::LoginKeys => lines(&text(r"^\s*[^#\s]")),
         Shape::Shell => {
             json!({ "anyOf": [line, { "type": "array", "items": { "type": "string" }, "minItems": 1 }] })
         }

@@ -43,6 +43,8 @@ pub enum Shape {
     Mode,
     /// An array of one-line strings.
     Lines,
+    /// An array of keys for logins.
+    LoginKeys,
     /// A list is argv, a string is for the shell.
     Shell,
     /// An absolute path.
@@ -112,6 +114,7 @@ impl Shape {
             Shape::Accounts => given.accounts().map(drop),
             Shape::Mode => given.mode().map(drop),
             Shape::Lines => given.lines().map(drop),
+            Shape::LoginKeys => given.login_keys().map(drop),
             Shape::Shell => given.shell().map(drop),
             Shape::Path => given.path().map(drop),
             Shape::Template | Shape::File | Shape::Tree => given.role_path().map(drop),

@@ -288,6 +288,19 @@ fn yaml_sets_scalars() {
     for (set, remove, before, after) in [
         ("a = 1", "", "a: 0  # why\nb: 1\n", "a: 1  # why\nb: 1\n"),
         ("a = 'x'", "", "a: 'y'\n", "a: 'x'\n"),
+        ("a = 'x'", "", "a: 'it''s' # why\n", "a: 'x' # why\n"),
+        (
+            "a = 'x'",
+            "",
+            "\"a\" : \"\\\" #\"  # why\n",
+            "\"a\" : \"x\"  # why\n",
+        ),
+        (
+            "[a]\nc = 1",
+            "",
+            "a: {b: 'x' # why\n  }\n",
+            "a: {b: 'x', c: 1 # why\n  }\n",
+        ),
         ("a = 'yes'", "", "a: yes\n", "a: \"yes\"\n"),
         ("a = true", "", "a:\nb: 1\n", "a: true\nb: 1\n"),
         (

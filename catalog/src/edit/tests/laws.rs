@@ -1,6 +1,7 @@
-use super::super::{Edit, apply};
+use super::super::{Edit, Format, apply};
 use super::{edit, lines};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 fn edits() -> Vec<Edit> {
     let mut all = vec![lines(&["^a => a=1", "b"], &["~c"])];
@@ -55,6 +56,45 @@ proptest! {
     #[test]
     fn any_text_is_borne(text in any::<String>()) {
         holds(text.as_bytes())?;
+    }
+}
+
+/// Values that roles can have, none of which a template has to be read for.
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        any::<f64>()
+            .prop_filter("finite", |float| float.is_finite())
+            .prop_map(Value::from),
+        (-400i32..400, -9i32..=9).prop_map(|(power, digit)| {
+            let text = format!("{digit}e{power}");
+            Value::from(
+                text.parse::<f64>()
+                    .unwrap_or_default()
+                    .clamp(f64::MIN, f64::MAX),
+            )
+        }),
+        any::<i64>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        "[ -~\u{e4}\u{2028}\n\t]{0,12}".prop_map(Value::from),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_a_format_takes_can_be_written(value in value()) {
+        for format in Format::WORDS.iter().filter(|word| **word != "lines") {
+            let mut edit = Edit::of(Format::of_word(format).unwrap());
+            if edit.set(json!({ "a": value }).as_object().unwrap()).is_err() {
+                continue;
+            }
+            for text in ["", "b=1\n", "a=2\n", "a: 2\n", "a: 'x'\n", "{\"a\": 1}"] {
+                // What is not of the format is told elsewhere.
+                let edited = apply(text.as_bytes(), &edit);
+                let refused = edited.as_ref().err().map(ToString::to_string).unwrap_or_default();
+                let fits = !text.is_empty() && !refused.contains("so that all else stays");
+                prop_assert!(edited.is_ok() || fits, "{format} {text:?}: {refused}");
+            }
+        }
     }
 }
 

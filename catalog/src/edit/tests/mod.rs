@@ -1,6 +1,7 @@
 //! What edits make of texts, and what they refuse.
 
 mod formats;
+mod kept;
 mod laws;
 mod refused;
 

@@ -50,6 +50,7 @@ fn what_cannot_be_edited_is_told_with_its_place() {
         ("yaml", "a = 1", "", "\tb: 1\n"),
         ("yaml", "", "a", "? a\n: 0\n"),
         ("yaml", "", "a", "a: &x 2\nb: *x\n"),
+        ("yaml", "", "a.c", "a: {b: 1, # why\n  c: 2}\n"),
         ("yaml", "c = 1", "", "a: |+\n  x\n\n\n"),
         ("yaml", "c = 1", "", "a: |+\n  x\n\n\nb: 1\n"),
         ("yaml", "", "b", "a: |+\n  x\n\nb: 1\n"),

@@ -153,6 +153,81 @@ fn groups() {
 }
 
 #[test]
+fn a_number_that_is_somebody_elses_is_a_failure_in_the_plan() {
+    let host = Host {
+        users: [(0, "root".into()), (1000, "al".into())].into(),
+        groups: [(4, "adm".into()), (1000, "al".into())].into(),
+        ..Host::default()
+    };
+    let of_gid = |gid| group("z", Some(gid), Presence::Present);
+    let of_uid = |uid| user_with("me", |user| user.uid = Some(uid));
+    let no_group = Observed::Group(GroupState::Absent);
+    let group_of = |gid| Observed::Group(GroupState::Present { gid });
+    let no_user = Observed::User(UserState::Absent);
+    let user_of = |uid| Observed::User(UserState::Present(Present { uid, ..seen() }));
+    let renumbered = |name: &str, key: &str| {
+        let change = Change::new(&id(name), Action::Update);
+        change.showing(json!({ key: 1000 }), json!({ key: 7 }))
+    };
+    let removed = |name: &str| Change::new(&id(name), Action::Remove);
+    for (resource, observed, before, expected) in [
+        (of_gid(4), no_group.clone(), None, "! the gid 4 is adm's"),
+        (of_gid(4), group_of(7), None, "! the gid 4 is adm's"),
+        (of_gid(4), group_of(4), None, ""),
+        (of_gid(5), no_group.clone(), None, "create"),
+        (of_uid(0), no_user.clone(), None, "! the uid 0 is root's"),
+        (of_uid(0), user_of(9), None, "! the uid 0 is root's"),
+        // Who has it already shares it.
+        (of_uid(0), user_of(0), None, ""),
+        // A number that comes free before can be had.
+        (
+            of_gid(1000),
+            no_group.clone(),
+            Some(removed("group:al")),
+            "create",
+        ),
+        (
+            of_gid(1000),
+            no_group.clone(),
+            Some(removed("user:al")),
+            "create",
+        ),
+        (
+            of_gid(1000),
+            no_group.clone(),
+            Some(renumbered("group:al", "gid")),
+            "create",
+        ),
+        (
+            of_gid(1000),
+            no_group,
+            Some(renumbered("user:al", "uid")),
+            "! the gid 1000 is al's",
+        ),
+        (
+            of_uid(1000),
+            no_user.clone(),
+            Some(renumbered("user:al", "uid")),
+            "create",
+        ),
+        (
+            of_uid(1000),
+            no_user,
+            Some(renumbered("user:al", "shell")),
+            "! the uid 1000 is al's",
+        ),
+    ] {
+        let mut ahead = Ahead::of_a_plan();
+        before.iter().for_each(|change| ahead.note(change));
+        let verdict = judge_ahead(&resource, observed.clone(), &host, &ahead);
+        assert_eq!(words(&verdict), expected, "{:?} {before:?}", resource.body);
+        // In a run its tools have the word.
+        let verdict = judge_ahead(&resource, observed, &host, &Ahead::nothing());
+        assert!(verdict.obstacle.is_none(), "{verdict:?}");
+    }
+}
+
+#[test]
 fn a_name_that_nobody_has_and_nothing_makes_is_a_failure_in_the_plan() {
     let host = Host {
         users: [(0, "root".into())].into(),

@@ -5,7 +5,8 @@ use crate::build::*;
 use crate::model::machine::owned;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::plan::ahead::Ahead;
-use cfg_catalog::plan::{Action, Certainty, Change, Host};
+use cfg_catalog::plan::claims::Claims;
+use cfg_catalog::plan::{Action, Certainty, Change, Host, Snapshot};
 use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::repository::{Key, RepositoryState};
 use cfg_catalog::resource::{
@@ -354,5 +355,14 @@ fn what_is_only_created_may_come_from_what_is_ahead() {
             (Action::Create, certainty),
             "{ahead:?}"
         );
+    }
+}
+
+#[test]
+fn a_purge_keeps_what_the_role_makes_by_way_of_its_link() {
+    let all = [purged("/c"), link("/d", "c"), file("/d/a/x", "x")];
+    let claims = Claims::of(&role(all.into()), &Snapshot::default());
+    for (name, kept) in [("/c/a", true), ("/c/a/x", true), ("/c/b", false)] {
+        assert_eq!(claims.keeps(&path(name), &path("/c")), kept, "{name}");
     }
 }
