@@ -48,6 +48,47 @@ fn blocks_are_trimmed_as_in_jinja_and_a_final_newline_is_kept() {
     assert_eq!(text(&desired, "file:/b"), "x");
 }
 
+/// What one template file comes to, with others beside it.
+fn template(main: &str, others: &[(&str, &str)]) -> String {
+    let role = "[params]\nnames = { type = 'list', default = ['a', 'b'] }\n\
+        [file.'/x']\ntemplate = 'main.j2'";
+    let mut all = vec![("web/role.toml", role), ("web/main.j2", main)];
+    all.extend(others);
+    text(&on_machine(&all, None, &[]).unwrap(), "file:/x")
+}
+
+#[test]
+fn a_template_file_sees_the_variables_of_who_includes_it() {
+    let line = [("web/line.j2", "{{ s }}{{ loop.index }} ")];
+    let many = "{% for s in params.names %}{% include 'line.j2' %}{% endfor %}";
+    assert_eq!(template(many, &line), "a1 b2 ");
+    let base = "{% set port = 5 %}<{{ title | default('none') }}:{% block b %}{% endblock %}>";
+    let base = [("web/base.j2", base)];
+    let child = "{% set title = 'T' %}{% extends 'base.j2' %}{% block b %}{{ port }}{% endblock %}";
+    assert_eq!(template(child, &base), "<T:5>");
+    assert_eq!(template("{% extends 'base.j2' %}", &base), "<none:>");
+    let asks = "{% if s is defined %}{{ s }}{% else %}no s{% endif %}";
+    let asks = [("web/asks.j2", asks)];
+    assert_eq!(template("{% include 'asks.j2' %}", &asks), "no s");
+    let with = "{% with s = 1 %}{% include 'asks.j2' %}{% endwith %}";
+    assert_eq!(template(with, &asks), "1");
+}
+
+#[test]
+fn of_several_files_to_include_the_first_that_is_there_counts() {
+    let others = [("web/a.txt", "A"), ("web/b.txt", "B")];
+    for (main, expected) in [
+        ("{% include ['c', 'b.txt', 'a.txt'] %}", "B"),
+        ("{% include ('a.txt', 'b.txt') %}", "A"),
+        ("<{% include 'c' ignore missing %}>", "<>"),
+        ("<{% include ['c', 'd'] ignore missing %}>", "<>"),
+        ("{% include ['c', 'a.txt'] ignore missing %}", "A"),
+    ] {
+        assert_eq!(template(main, &others), expected, "{main}");
+    }
+    assert_eq!(template("{{ 'a b/c' | urlencode }}", &[]), "a%20b/c");
+}
+
 #[test]
 fn when_and_each() {
     let desired = role(
