@@ -212,24 +212,49 @@ fn params(
     let mut params = BTreeMap::new();
     for (name, said) in &said {
         let count = includes.count(said);
-        let Some((role, param)) = count.first() else {
+        let Some(first) = count.first() else {
             continue;
         };
-        for (other_role, other) in &count[1..] {
-            let same = Param {
-                place: param.place.clone(),
-                ..(*other).clone()
-            };
-            if same != **param {
-                let message = format!(
-                    "the roles {role} and {other_role} declare the param `{name}` differently"
-                );
-                wrong.push(
-                    Diagnostic::error(&other.place, message).note(&param.place, "the other one"),
-                );
-            }
+        for other in &count[1..] {
+            // Who includes both and sets it says what it is, whatever they have for a default.
+            let settled = members.iter().any(|member| {
+                let both = [first.0, other.0];
+                let over = both
+                    .iter()
+                    .all(|role| includes.includes(&member.name, role));
+                over && member.set.contains_key(*name)
+            });
+            wrong.extend(differ(name, first, other, settled));
         }
-        params.insert((*name).to_owned(), (*param).clone());
+        params.insert((*name).to_owned(), first.1.clone());
     }
     params
+}
+
+/// What two roles that do not include one another declare differently; their defaults may differ where that is settled.
+fn differ(
+    name: &str,
+    (role, param): &(&str, &Param),
+    (other_role, other): &(&str, &Param),
+    settled: bool,
+) -> Diagnostics {
+    let same_but_default = **param
+        == Param {
+            place: param.place.clone(),
+            default: param.default.clone(),
+            ..(*other).clone()
+        };
+    if same_but_default && (settled || param.default == other.default) {
+        return Diagnostics::new();
+    }
+    let message =
+        format!("the roles {role} and {other_role} declare the param `{name}` differently");
+    let help = match same_but_default {
+        true => "a role that includes both and gives it a value in [set] decides",
+        false => "a role that includes both and declares it in its own [params] decides",
+    };
+    Diagnostic::error(&other.place, message)
+        .note(&param.place, "the other one")
+        .help(help)
+        .into()
 }
