@@ -5,7 +5,7 @@ use crate::text::diagnostic::Spot;
 use crate::text::shape::Given;
 use crate::text::source::Source;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Value;
+use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -236,6 +236,11 @@ fn is_of_expression(kind: ErrorKind) -> bool {
 fn json(value: &Value) -> Result<serde_json::Value, Trouble> {
     serde_json::to_value(value)
         .map_err(|_| Trouble::new(format!("a {} cannot be a value", value.kind())))
+}
+
+/// A boolean or a number as templates write it.
+pub fn written(value: &serde_json::Value) -> String {
+    Value::from(Serde(value)).to_string()
 }
 
 /// The error that a chain of includes began with.

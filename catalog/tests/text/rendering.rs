@@ -48,6 +48,42 @@ fn blocks_are_trimmed_as_in_jinja_and_a_final_newline_is_kept() {
     assert_eq!(text(&desired, "file:/b"), "x");
 }
 
+#[test]
+fn where_text_is_wanted_a_whole_expression_is_written_as_within_a_text() {
+    let desired = role(
+        r#"
+        [params]
+        yes = { type = "boolean", default = true }
+        small = { type = "float", default = 1e-7 }
+        whole = { type = "float", default = 3 }
+        big = { type = "integer", default = 9223372036854775807 }
+        [file."/whole/{{ item }}"]
+        each = ["yes", "small", "whole", "big"]
+        content = "{{ params[item] }}"
+        [file."/within/{{ item }}"]
+        each = ["yes", "small", "whole", "big"]
+        content = "{{ params[item] }}\n"
+        [command.x]
+        run = ["echo", "{{ params.yes }}"]
+        env = { A = "{{ params.yes }}", B = "{{ params.yes }} " }
+        creates = "/x"
+        "#,
+    );
+    for (name, written) in [
+        ("yes", "True"),
+        ("small", "0.0000001"),
+        ("whole", "3.0"),
+        ("big", "9223372036854775807"),
+    ] {
+        assert_eq!(text(&desired, &format!("file:/whole/{name}")), written);
+        let within = text(&desired, &format!("file:/within/{name}"));
+        assert_eq!(within, format!("{written}\n"));
+    }
+    let x = command(&desired, "command:x");
+    assert_eq!(x.run, Shell::Argv(vec!["echo".into(), "True".into()]));
+    assert_eq!((&*x.env["A"], &*x.env["B"]), ("True", "True "));
+}
+
 /// What one template file comes to, with others beside it.
 fn template(main: &str, others: &[(&str, &str)]) -> String {
     let role = "[params]\nnames = { type = 'list', default = ['a', 'b'] }\n\
