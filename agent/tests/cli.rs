@@ -137,6 +137,8 @@ fn with_json_an_error_is_one_document_too() {
         assert_eq!(document["dry_run"], line.contains("--dry-run"), "{line}");
         assert_eq!(document["version"], 1);
         assert_eq!(document["result"], "failed");
+        let role = line.contains("--role r").then_some("r");
+        assert_eq!(document["role"].as_str(), role, "{line}");
         let started = document["started"].as_str().unwrap();
         assert_eq!(started.len(), "2026-01-01T00:00:00Z".len(), "{started}");
         let message = document["failures"][0]["message"].as_str().unwrap();
