@@ -49,7 +49,7 @@ const SLOT_RETRY: Duration = Duration::from_secs(10);
 /// Runs until SIGTERM or SIGINT; a run that is under way is finished first.
 ///
 /// # Errors
-/// Where the machine is not enrolled, or its identity or state cannot be used.
+/// [`Error::Away`] where the machine is not enrolled; where its identity or state cannot be used.
 pub async fn run(config: Config, root: PathBuf, state: PathBuf) -> Result<(), Error> {
     let stop = stop_signal()?;
     let mut daemon = Daemon::new(config, root, &state, stop)?;

@@ -12,7 +12,7 @@ pub enum Error {
     /// The catalog is wrong; each line says where.
     #[error("{}", chain(.0.as_ref()))]
     Catalog(anyhow::Error),
-    /// The server cannot be reached, and nothing was kept to go on with.
+    /// The server cannot be reached, or there is none, and nothing was kept to go on with.
     #[error("{}", chain(.0.as_ref()))]
     Away(anyhow::Error),
     /// Another run holds the lock.
@@ -21,7 +21,7 @@ pub enum Error {
     /// It takes root, or the owner of the files.
     #[error("{}", chain(.0.as_ref()))]
     NeedsRoot(anyhow::Error),
-    /// agent.toml, or the identity, is not usable.
+    /// agent.toml, a file of facts, or the identity is not usable.
     #[error("{}", chain(.0.as_ref()))]
     Config(anyhow::Error),
     /// Anything else.
@@ -97,7 +97,7 @@ pub enum Exit {
     Usage = 64,
     /// Bad catalog.
     Catalog = 65,
-    /// No server and no role kept.
+    /// No server and no role kept: not enrolled, for one.
     Away = 69,
     /// Another run is under way.
     Busy = 75,
@@ -125,10 +125,16 @@ impl Exit {
             "wrong usage, or something that is not in this version",
         ),
         (Exit::Catalog, "bad catalog"),
-        (Exit::Away, "no server, and no role kept"),
+        (
+            Exit::Away,
+            "no server, and no role kept; so it is on a machine that is not enrolled",
+        ),
         (Exit::Busy, "another run is under way"),
         (Exit::NeedsRoot, "needs root"),
-        (Exit::Config, "bad configuration, or not enrolled"),
+        (
+            Exit::Config,
+            "bad configuration, or a desk that is no operator's",
+        ),
     ];
 
     /// The same for the help.

@@ -47,9 +47,10 @@ fn the_exit_codes_of_the_contract() {
         ),
         ("apply --catalog roles --role web --root root", 0),
         ("apply --catalog roles --role web --root root --dry-run", 0),
-        ("apply --root root", 78),
-        ("apply --dry-run", 78),
-        ("agent --root root", 78),
+        ("apply --root root", 69),
+        ("apply --dry-run", 69),
+        ("explain file:/etc/motd", 69),
+        ("agent --root root", 69),
         ("apply --nonsense", 64),
         ("history", 64),
         ("--config bad.toml facts", 78),
@@ -93,11 +94,36 @@ fn an_empty_variable_is_as_good_as_none() {
 }
 
 #[test]
+fn a_broken_file_of_facts_is_bad_configuration() {
+    let desk = desk();
+    desk.write("facts.d/site.toml", "rack = 3\nrow = \n");
+    for line in [
+        "facts",
+        "render --catalog roles --role web",
+        "apply --catalog roles --role web --root root --dry-run",
+        "apply --catalog roles --role web --root root",
+    ] {
+        let (code, output) = desk.cfg(line);
+        assert_eq!(code, 78, "{line}: {output:?}");
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("facts.d/site.toml: TOML parse error at line 2, column 7"),
+            "{said}"
+        );
+    }
+    assert!(!desk.path("root/etc").exists());
+}
+
+#[test]
 fn with_json_an_error_is_one_document_too() {
     let desk = desk();
     for (line, code, word) in [
         ("apply --json --nonsense", 64, "--nonsense"),
-        ("apply --json --root root", 78, "not enrolled"),
+        (
+            "apply --json --root root",
+            69,
+            "`cfg enroll` makes this machine known",
+        ),
         (
             "apply --json --root root --save-plan x",
             64,
@@ -111,6 +137,8 @@ fn with_json_an_error_is_one_document_too() {
         assert_eq!(document["dry_run"], line.contains("--dry-run"), "{line}");
         assert_eq!(document["version"], 1);
         assert_eq!(document["result"], "failed");
+        let role = line.contains("--role r").then_some("r");
+        assert_eq!(document["role"].as_str(), role, "{line}");
         let started = document["started"].as_str().unwrap();
         assert_eq!(started.len(), "2026-01-01T00:00:00Z".len(), "{started}");
         let message = document["failures"][0]["message"].as_str().unwrap();

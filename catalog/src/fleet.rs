@@ -41,6 +41,25 @@ pub struct FleetView {
     pub formed: BTreeSet<String>,
 }
 
+/// Whether these are characters that mean nothing to a shell, a path, a template or a log line.
+pub fn is_plain(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+/// Whether it can be a name that others write into their files; it has so many characters at most.
+pub fn is_name(text: &str, most: usize) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && is_plain(text) && text.len() <= most
+}
+
+/// The most characters of a machine's name: it is a host name, or something like it.
+pub const MOST_NAME: usize = 253;
+
+/// Whether it can be what a machine says of itself to others in a word: its operating system, its architecture.
+pub fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 64 && is_plain(text)
+}
+
 /// How many members of a role may be disrupted at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

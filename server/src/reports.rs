@@ -1,10 +1,10 @@
 //! What machines reported. It lies beside the log: none of it decides anything.
 
 use crate::refusal::Refusal;
-use crate::state::name;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
 use cfg_catalog::digest::Digest;
+use cfg_catalog::fleet::is_plain;
 use cfg_catalog::plan::show::escape;
 use futures::{StreamExt, TryStreamExt};
 use serde::Deserialize;
@@ -184,7 +184,7 @@ fn summary(document: &[u8], received_ms: u64) -> Result<Summary, String> {
         serde_json::from_slice(document).map_err(|error| format!("the report: {error}"))?;
     let release = head.release.unwrap_or_default();
     // Both are shown on an operator's terminal.
-    let plain = |text: &str| text.len() <= 64 && name::is_plain(text);
+    let plain = |text: &str| text.len() <= 64 && is_plain(text);
     if !plain(&head.result) || !plain(&release) {
         return Err("the report: its result or its release is no plain word".into());
     }

@@ -11,7 +11,7 @@ use super::spool::Spool;
 use crate::address::ServerUrl;
 use crate::config::Config;
 use crate::error::Error;
-use crate::facts::{self, Route, Sources};
+use crate::facts::{self, FactError, Route, Sources};
 use cfg_catalog::facts::Facts;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,8 @@ impl Session {
     /// Opens it, with the state in this folder. Nobody is called.
     ///
     /// # Errors
-    /// [`Error::Config`] where the machine is not enrolled, [`Error::NeedsRoot`] where its identity is another's.
+    /// [`Error::Away`] where the machine is not enrolled, [`Error::NeedsRoot`] where its identity is another's to read,
+    /// [`Error::Config`] where it is none.
     pub fn open(config: &Config, state: &Path) -> Result<Self, Error> {
         let identity = Identity::load(&config.identity).map_err(of_identity)?;
         if identity.is_copied() {
@@ -121,7 +122,8 @@ pub fn of_identity(error: IdentityError) -> Error {
         {
             Error::NeedsRoot(error.into())
         }
-        IdentityError::None(_) => Error::config(format!(
+        // No server, and nothing that one has given.
+        IdentityError::None(_) => Error::Away(anyhow::anyhow!(
             "{error}; `cfg enroll` makes this machine known to a server"
         )),
         _ => Error::Config(error.into()),
@@ -185,5 +187,8 @@ async fn gather(config: &Config, route: Route) -> Result<Facts, Error> {
     tokio::task::spawn_blocking(move || facts::gather(&sources))
         .await
         .map_err(|error| Error::Failed(error.into()))?
-        .map_err(|error| Error::of_files(error.into()))
+        .map_err(|error| match error {
+            FactError::Local { .. } => Error::Config(error.into()),
+            error => Error::of_files(error.into()),
+        })
 }

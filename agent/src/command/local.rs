@@ -1,6 +1,6 @@
 //! A catalog in a folder: read, checked, and one of its roles taken for this machine.
 
-use super::output;
+use super::{others, output};
 use crate::client::session;
 use crate::compiled;
 use crate::config::Config;
@@ -92,7 +92,7 @@ impl Choice {
             None => Secrets::default(),
         };
         let fleet = match &self.fleet {
-            Some(path) => fleet(path)?,
+            Some(path) => others::read(path)?,
             None => FleetView::default(),
         };
         let facts = session::facts_of(config).await?;
@@ -189,62 +189,4 @@ fn checked(folder: &Path, set: &BTreeMap<String, String>) -> Result<(Catalog, bo
 /// The names of the roles that machines can have.
 pub fn roles(catalog: &Catalog) -> Vec<&str> {
     catalog.roles().map(|(name, _)| name).collect()
-}
-
-/// `--fleet FILE`.
-fn fleet(path: &Path) -> Result<FleetView, Error> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("--fleet {shown}"))
-        .map_err(Error::Usage)?;
-    let wrong = |why: String| Error::usage(format!("--fleet {shown}: {}", why.trim_end()));
-    let mut view: FleetView = if text.trim_start().starts_with('{') {
-        serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?
-    } else {
-        toml::from_str(&text).map_err(|error| wrong(error.to_string()))?
-    };
-    for (role, members) in &mut view.roles {
-        members.sort_by_key(|member| member.id);
-        let twice = members.windows(2).any(|two| two[0].id == two[1].id);
-        if twice || members.first().is_some_and(|member| member.id == 0) {
-            return Err(wrong(format!(
-                "in {role}, each member wants an id of its own, from 1"
-            )));
-        }
-    }
-    Ok(view)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn member(id: u32) -> String {
-        format!(
-            "[[roles.zk]]\nid = {id}\nname = \"n{id}\"\naddress = \"10.0.0.{id}\"\nos = \"debian\"\n\
-             arch = \"amd64\"\ncpus = 1\nmemory_mb = 1\n"
-        )
-    }
-
-    #[test]
-    fn a_fleet_in_toml_or_json() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(&file, member(2) + &member(1)).unwrap();
-        let view = fleet(file.path()).unwrap();
-        let ids: Vec<u32> = view.roles["zk"].iter().map(|member| member.id).collect();
-        assert_eq!(ids, [1, 2], "sorted by id");
-        std::fs::write(&file, serde_json::to_string(&view).unwrap()).unwrap();
-        assert_eq!(fleet(file.path()).unwrap(), view);
-    }
-
-    #[test]
-    fn a_fleet_that_is_none() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        for text in ["{", "x = 1", &member(0), &(member(1) + &member(1))] {
-            std::fs::write(&file, text).unwrap();
-            let error = fleet(file.path()).unwrap_err();
-            assert_eq!(error.exit() as u8, 64, "{text}: {error}");
-        }
-        assert!(fleet(Path::new("/nonexistent")).is_err());
-    }
 }

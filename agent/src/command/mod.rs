@@ -13,6 +13,7 @@ mod left;
 mod local;
 mod node;
 mod operator;
+mod others;
 mod output;
 mod place;
 mod publish;

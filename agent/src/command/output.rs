@@ -57,6 +57,22 @@ fn has(arguments: &[OsString], flag: &str) -> bool {
         .any(|argument| argument == flag)
 }
 
+/// What this flag is given among these arguments.
+fn given(arguments: &[OsString], flag: &str) -> Option<String> {
+    let mut arguments = arguments
+        .iter()
+        .take_while(|argument| *argument != "--")
+        .map(|argument| argument.to_string_lossy());
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix(flag) {
+            Some("") => return arguments.next().map(Into::into),
+            Some(rest) if rest.starts_with('=') => return Some(rest[1..].to_owned()),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// Says why a call with these arguments ended.
 pub fn show_error(error: &Error, arguments: &[OsString]) {
     match error {
@@ -76,6 +92,7 @@ pub fn show_error(error: &Error, arguments: &[OsString]) {
         };
         let head = Head {
             host: facts::hostname().unwrap_or_default(),
+            role: given(arguments, "--role"),
             started: crate::clock::now().to_string(),
             ..Head::default()
         };
@@ -186,6 +203,15 @@ mod tests {
         let args = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
         assert!(has(&args("cfg aply --json"), "--json"));
         assert!(!has(&args("cfg apply -- --json"), "--json"));
+        for (line, role) in [
+            ("cfg apply --role web --json", Some("web")),
+            ("cfg apply --nonsense --role=web", Some("web")),
+            ("cfg apply --roles web", None),
+            ("cfg apply --role", None),
+            ("cfg apply -- --role web", None),
+        ] {
+            assert_eq!(given(&args(line), "--role").as_deref(), role, "{line}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `facts.local`: what the operators of a machine say of it, in `facts.d/*.toml`.
 
-use super::{FactError, bad, text};
+use super::FactError;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,26 +15,60 @@ pub fn read(folder: &Path) -> Result<BTreeMap<String, Value>, FactError> {
     for path in files(folder)? {
         let name = path.file_stem().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| bad(&path, "its name is not UTF-8"))?;
-        let meta = std::fs::metadata(&path).map_err(|source| FactError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let meta = std::fs::metadata(&path).map_err(|error| unreadable(&path, error))?;
         if !meta.is_file() || meta.len() > LIMIT {
             return Err(bad(&path, "it is not a regular file of at most 1 MiB"));
         }
         if meta.mode() & 0o002 != 0 {
             return Err(bad(&path, "anybody may write to it, so it is not believed"));
         }
-        let table: toml::Table = toml::from_str(&text(&path)?)
-            .map_err(|error| bad(&path, error.to_string().trim_end()))?;
-        let table = table
-            .into_iter()
-            .map(|(key, value)| Ok((key, json(value)?)))
-            .collect::<Result<_, &str>>()
-            .map_err(|why| bad(&path, why))?;
-        facts.insert(name.to_string(), Value::Object(table));
+        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+        let table = table(&text).map_err(|why| bad(&path, why.trim_end()))?;
+        facts.insert(name.to_string(), table);
     }
     Ok(facts)
+}
+
+fn bad(path: &Path, why: impl Into<String>) -> FactError {
+    FactError::Local {
+        path: path.to_path_buf(),
+        why: why.into(),
+    }
+}
+
+/// What this caller may not read may be good.
+fn unreadable(path: &Path, source: std::io::Error) -> FactError {
+    match source.kind() {
+        std::io::ErrorKind::PermissionDenied => FactError::Read {
+            path: path.to_path_buf(),
+            source,
+        },
+        std::io::ErrorKind::InvalidData => bad(path, "it is not UTF-8"),
+        _ => bad(path, source.to_string()),
+    }
+}
+
+fn table(text: &str) -> Result<Value, String> {
+    let table: BTreeMap<String, toml::Spanned<toml::Value>> =
+        toml::from_str(text).map_err(|error| error.to_string())?;
+    let entry = |(key, value): (String, toml::Spanned<toml::Value>)| {
+        let start = value.span().start;
+        let value =
+            json(value.into_inner()).map_err(|why| format!("{}: {why}", at(text, start)))?;
+        Ok((key, value))
+    };
+    table.into_iter().map(entry).collect()
+}
+
+/// Where a byte of a text stands.
+fn at(text: &str, byte: usize) -> String {
+    let before = text.get(..byte).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    format!(
+        "line {}, column {}",
+        before.matches('\n').count() + 1,
+        line.chars().count() + 1
+    )
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, FactError> {
@@ -105,17 +139,34 @@ mod tests {
 
     #[test]
     fn refused_by_name() {
-        for (content, mode, word) in [
-            ("x = ", 0o644, "site.toml"),
-            ("x = nan", 0o644, "nan"),
-            ("x = 1", 0o666, "anybody"),
-        ] {
+        let cases: [(&[u8], u32, &str); 6] = [
+            (
+                b"x = ",
+                0o644,
+                "site.toml: TOML parse error at line 1, column 5",
+            ),
+            (
+                b"x = 1\ny = nan",
+                0o644,
+                "site.toml: line 2, column 5: inf and nan",
+            ),
+            (b"x = 1\nx = 2", 0o644, "line 2, column 1"),
+            (b"x = 'caf\xe9'", 0o644, "not UTF-8"),
+            (b"x = 1", 0o666, "anybody"),
+            (&[b'#'; (LIMIT + 1) as usize], 0o644, "1 MiB"),
+        ];
+        for (content, mode, word) in cases {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("site.toml");
             fs::write(&path, content).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let why = read(folder.path()).unwrap_err().to_string();
-            assert!(why.contains(word), "{content}: {why}");
+            let why = read(folder.path()).unwrap_err();
+            assert!(matches!(why, FactError::Local { .. }), "{why:?}");
+            assert!(why.to_string().contains(word), "{why}");
         }
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("none", folder.path().join("site.toml")).unwrap();
+        let why = read(folder.path()).unwrap_err();
+        assert!(matches!(why, FactError::Local { .. }), "{why:?}");
     }
 }

@@ -40,7 +40,15 @@ pub enum FactError {
         /// Why.
         source: std::io::Error,
     },
-    /// A file holds what it should not.
+    /// A file of `facts.d`, which the machine's operators write, is not one to go by.
+    #[error("facts: {}: {why}", path.display())]
+    Local {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file of the system holds what it should not.
     #[error("facts: {}: {why}", path.display())]
     Bad {
         /// Which.

@@ -6,7 +6,7 @@ use crate::fleet::Limit;
 use crate::id::Kind;
 use crate::resource::{Leftovers, Place};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One role, merged and checked, not yet rendered: the agent renders.
@@ -77,10 +77,10 @@ pub struct Param {
     pub default: Option<Value>,
     /// Smallest number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<f64>,
+    pub min: Option<Number>,
     /// Largest number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<f64>,
+    pub max: Option<Number>,
     /// The only values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choices: Option<Vec<Value>>,

@@ -15,6 +15,7 @@ use crate::resource::package::{Package, PackagePresence, Wanted};
 use crate::resource::service::{Activity, Service, UnitFile};
 use crate::resource::sysctl::Sysctl;
 use crate::resource::{Attributes, Body, Place, Presence, Shell};
+use crate::text::diagnostic::Diagnostic;
 use crate::text::names;
 use crate::text::secrets::Stand;
 use crate::text::shape::Given;
@@ -185,7 +186,7 @@ fn file(keys: &mut Keys<'_, '_>, path: AbsPath) -> File {
         state: presence(keys),
         content: content(keys),
         attributes: attributes(keys),
-        validate: keys.read("validate", validate),
+        validate: validate(keys),
         sensitive: flag(keys, "sensitive"),
         create_only: flag(keys, "create_only"),
     }
@@ -212,16 +213,21 @@ fn content(keys: &mut Keys<'_, '_>) -> Option<Content> {
     })
 }
 
-fn validate(given: &Given) -> Result<Shell, String> {
-    let shell = given.shell()?;
-    let there = match &shell {
+/// A command that does not look at the new file may still say something of it: that the role may not have it now.
+fn validate(keys: &mut Keys<'_, '_>) -> Option<Shell> {
+    let shell = keys.read("validate", Given::shell)?;
+    let looks = match &shell {
         Shell::Argv(argv) => argv.iter().any(|arg| arg.contains("%s")),
         Shell::Line(line) => line.contains("%s"),
     };
-    match there {
-        true => Ok(shell),
-        false => Err("`%s`, the new file, is not in the command".into()),
+    if !looks {
+        let place = keys.place("validate");
+        let blind = Diagnostic::warning(&place, "the command does not look at the new file");
+        keys.reader
+            .wrong
+            .push(blind.help("write %s where its path goes"));
     }
+    Some(shell)
 }
 
 fn mount(keys: &mut Keys<'_, '_>, point: AbsPath) -> Mount {

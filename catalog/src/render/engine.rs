@@ -5,13 +5,16 @@ use crate::text::diagnostic::Spot;
 use crate::text::shape::Given;
 use crate::text::source::Source;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Value;
+use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use std::collections::BTreeMap;
 use std::error::Error as _;
 
 /// Work that one string or template file may do; one unit is about one instruction or 64 bytes of output.
 const FUEL: u64 = 1_000_000;
+
+/// Finds the text of a template file, if there is such a file.
+pub type TextOf<'t> = &'t dyn Fn(&str) -> Result<Option<String>, String>;
 
 /// Why something could not be rendered.
 #[derive(Debug)]
@@ -122,9 +125,11 @@ impl Engine {
         &mut self,
         name: &str,
         context: &Value,
-        text_of: &dyn Fn(&str) -> Result<String, String>,
+        text_of: TextOf<'_>,
     ) -> Result<String, Trouble> {
-        self.learn(name, text_of)?;
+        if !self.known.contains_key(name) {
+            self.learn(name, text_of)?;
+        }
         let explain = |error| self.explain(&error, "");
         let template = self.env.get_template(name).map_err(explain)?;
         template.render(context.clone()).map_err(explain)
@@ -176,29 +181,37 @@ impl Engine {
         !tried.is_err_and(|why| why.kind() == ErrorKind::UnknownTest)
     }
 
-    fn learn(
-        &mut self,
-        name: &str,
-        text_of: &dyn Fn(&str) -> Result<String, String>,
-    ) -> Result<(), Trouble> {
-        let mut wanted = vec![name.to_owned()];
-        while let Some(name) = wanted.pop() {
-            if self.known.contains_key(&name) {
+    fn learn(&mut self, name: &str, text_of: TextOf<'_>) -> Result<(), Trouble> {
+        let mut wanted = vec![(vec![name.to_owned()], false)];
+        while let Some((names, may_miss)) = wanted.pop() {
+            // Of several the first that is there counts, as it does in minijinja.
+            let mut found = None;
+            for name in &names {
+                found = text_of(name)
+                    .map_err(Trouble::new)?
+                    .map(|text| (name, text));
+                if found.is_some() {
+                    break;
+                }
+            }
+            let (name, text) = match (found, names.first()) {
+                (Some(found), _) => found,
+                (None, Some(name)) if !may_miss => {
+                    return Err(Trouble::new(format!("no such file: {name}")));
+                }
+                (None, _) => continue,
+            };
+            if self.known.contains_key(name) {
                 continue;
             }
-            let text = text_of(&name).map_err(Trouble::new)?;
-            let role = name.split('/').next().unwrap_or_default();
-            let uses = scan::template(&text, &name);
-            let uses = uses.map_err(|e| Trouble::new(format!("{name}: {}", message(&e))))?;
-            for include in uses.includes {
-                if let Some(include) = include.name {
-                    wanted.push(format!("{role}/{include}"));
-                }
+            let bad = |e| Trouble::new(format!("{name}: {}", message(&e)));
+            for include in scan::template(&text, name).map_err(bad)?.includes {
+                wanted.push((include.paths(name), include.may_miss));
             }
             self.env
                 .add_template_owned(name.clone(), text.clone())
-                .map_err(|e| Trouble::new(format!("{name}: {}", message(&e))))?;
-            self.known.insert(name, text);
+                .map_err(bad)?;
+            self.known.insert(name.clone(), text);
         }
         Ok(())
     }
@@ -223,6 +236,11 @@ fn is_of_expression(kind: ErrorKind) -> bool {
 fn json(value: &Value) -> Result<serde_json::Value, Trouble> {
     serde_json::to_value(value)
         .map_err(|_| Trouble::new(format!("a {} cannot be a value", value.kind())))
+}
+
+/// A boolean or a number as templates write it.
+pub fn written(value: &serde_json::Value) -> String {
+    Value::from(Serde(value)).to_string()
 }
 
 /// The error that a chain of includes began with.

@@ -135,9 +135,9 @@ pub(crate) fn render_for(
 /// The spot with its source line, where the text is at hand: templates are files of the part, role.toml is not.
 fn filled(part: &Part, blobs: &dyn Blobs, spot: &Spot) -> Spot {
     match reader::text_of(part, blobs, &spot.place.file) {
-        Ok(text) => {
+        Ok(Some(text)) => {
             Source::new(spot.place.role.clone(), spot.place.file.clone(), text).filled(spot)
         }
-        Err(_) => spot.clone(),
+        Ok(None) | Err(_) => spot.clone(),
     }
 }

@@ -279,18 +279,18 @@ impl<'a> Reader<'a> {
 
     /// Whether a template file, or one that it includes, reads what only a machine knows.
     fn is_open_file(&self, name: &str) -> bool {
-        let role = name.split('/').next().unwrap_or_default();
         let mut wanted = vec![name.to_owned()];
         let mut seen = BTreeSet::new();
         while let Some(name) = wanted.pop() {
             let text = text_of(self.part, self.blobs, &name).unwrap_or_default();
+            let text = text.unwrap_or_default();
             let uses = scan::template(&text, &name).unwrap_or_default();
             if uses.is_open() {
                 return true;
             }
-            if seen.insert(name) {
-                let names = uses.includes.into_iter().filter_map(|include| include.name);
-                wanted.extend(names.map(|include| format!("{role}/{include}")));
+            if seen.insert(name.clone()) {
+                let includes = uses.includes.iter();
+                wanted.extend(includes.flat_map(|include| include.paths(&name)));
             }
         }
         false
@@ -330,9 +330,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub(super) fn text_of(part: &Part, blobs: &dyn Blobs, name: &str) -> Result<String, String> {
-    let blob = part.files.get(name);
-    let blob = blob.ok_or_else(|| format!("no such file: {name}"))?;
+/// The text of a template file, if the part has such a file.
+pub(super) fn text_of(
+    part: &Part,
+    blobs: &dyn Blobs,
+    name: &str,
+) -> Result<Option<String>, String> {
+    let Some(blob) = part.files.get(name) else {
+        return Ok(None);
+    };
     if blob.size > MAX_TEXT as u64 {
         return Err(format!(
             "{name} is larger than {} KiB, the most for a template",
@@ -341,7 +347,9 @@ pub(super) fn text_of(part: &Part, blobs: &dyn Blobs, name: &str) -> Result<Stri
     }
     let bytes = blobs.get(&blob.digest);
     let bytes = bytes.ok_or_else(|| format!("the content of {name} is not at hand"))?;
-    String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8, which a template must be"))
+    let text = String::from_utf8(bytes);
+    text.map(Some)
+        .map_err(|_| format!("{name} is not UTF-8, which a template must be"))
 }
 
 /// The keys of one resource.

@@ -6,6 +6,7 @@ mod visit;
 
 use minijinja::Error;
 use minijinja::machinery::{Span, ast, parse, parse_expr};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A name that a template uses, and where.
@@ -26,6 +27,28 @@ pub struct Constant {
     pub span: Range<usize>,
 }
 
+/// What a template includes, imports or extends, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Include {
+    /// As written; of several the first that is there counts. None where they are computed.
+    pub names: Option<Vec<String>>,
+    /// Whether nothing is amiss where none of them is there.
+    pub may_miss: bool,
+    /// Whether the template takes its place in the other: each sees what the other sets.
+    pub extends: bool,
+    /// Bytes of the template.
+    pub span: Range<usize>,
+}
+
+impl Include {
+    /// The paths in the catalog of what is written in this template file: it stands in the same role.
+    pub fn paths(&self, file: &str) -> Vec<String> {
+        let role = file.split('/').next().unwrap_or_default();
+        let names = self.names.iter().flatten();
+        names.map(|name| format!("{role}/{name}")).collect()
+    }
+}
+
 /// All that a template uses.
 #[derive(Clone, Debug, Default)]
 pub struct Uses {
@@ -39,14 +62,16 @@ pub struct Uses {
     pub peers: Vec<Range<usize>>,
     /// Other attributes of fleet and member: what is not known of them.
     pub unknown: Vec<(Use, &'static [&'static str])>,
-    /// Variables that are none of ours and are not set in the template.
+    /// Variables that are none of ours, and that the template neither sets nor asks for: `is defined`, `default`.
     pub variables: Vec<Use>,
+    /// Variables that are there for what it includes: those that it sets, and those that it asks for.
+    pub sets: BTreeSet<String>,
     /// Filters.
     pub filters: Vec<Use>,
     /// Tests.
     pub tests: Vec<Use>,
     /// Files that are included or imported.
-    pub includes: Vec<Constant>,
+    pub includes: Vec<Include>,
     /// Every expression, from where it begins: minijinja's spans begin at the last operator.
     pub extents: Vec<Range<usize>>,
     /// `item`, where it is used.
@@ -80,12 +105,23 @@ pub fn template(text: &str, name: &str) -> Result<Uses, Error> {
 /// # Errors
 /// Where its syntax is wrong.
 pub fn tainted_template(text: &str, name: &str, item_tainted: bool) -> Result<Uses, Error> {
+    visited(text, name, visit::Visit::new(item_tainted))
+}
+
+/// What a template uses beside variables that whoever includes it brings along.
+///
+/// # Errors
+/// Where its syntax is wrong.
+pub fn included_template(text: &str, name: &str, known: &BTreeSet<String>) -> Result<Uses, Error> {
+    visited(text, name, visit::Visit::within(known))
+}
+
+fn visited(text: &str, name: &str, mut visit: visit::Visit) -> Result<Uses, Error> {
     guard::check(text, false)?;
     let tree = parse(text, name, super::engine::syntax())?;
-    let mut visit = visit::Visit::new(item_tainted);
     visit.learn(&tree);
     visit.statement(&tree);
-    Ok(visit.uses)
+    Ok(visit.finish())
 }
 
 /// What a bare expression uses, and whether its value comes from facts or fleet.
@@ -98,7 +134,7 @@ pub fn expression(text: &str) -> Result<(Uses, bool), Error> {
     let mut visit = visit::Visit::new(false);
     visit.expression(&tree);
     let tainted = visit.is_tainted(&tree);
-    Ok((visit.uses, tainted))
+    Ok((visit.finish(), tainted))
 }
 
 /// The whole expression that minijinja means by a range of a text.

@@ -4,6 +4,7 @@ use super::cohort;
 use super::files::Files;
 use super::include::Roles;
 use super::merge::MergedRole;
+use super::templates::Seen;
 use crate::id::Kind;
 use crate::render::engine::{self, Engine};
 use crate::render::scan::{self, Uses};
@@ -11,7 +12,6 @@ use crate::resource::Place;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::secrets::Stand;
-use crate::text::source::Source;
 use crate::text::tree::NodeValue;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -42,10 +42,34 @@ const VARIABLES: [&str; 7] = [
 ];
 
 /// Filters and tests of minijinja that are likely to be meant.
-const FILTERS: [&str; 26] = [
-    "sh", "abs", "batch", "bool", "default", "first", "float", "indent", "int", "items", "join",
-    "last", "length", "list", "lower", "map", "max", "min", "reject", "replace", "select", "sort",
-    "split", "tojson", "trim", "unique",
+const FILTERS: [&str; 27] = [
+    "sh",
+    "abs",
+    "batch",
+    "bool",
+    "default",
+    "first",
+    "float",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "replace",
+    "select",
+    "sort",
+    "split",
+    "tojson",
+    "trim",
+    "unique",
+    "urlencode",
 ];
 const TESTS: [&str; 14] = [
     "boolean",
@@ -84,14 +108,13 @@ pub struct Text<'t> {
 pub struct Expressions<'a> {
     role: &'a MergedRole<'a>,
     roles: &'a Roles,
-    catalog: &'a Files,
+    pub(super) catalog: &'a Files,
     engine: Engine,
     pub files: BTreeSet<String>,
     pub reads: BTreeSet<String>,
     pub said: Vec<Place>,
     pub wrong: Diagnostics,
-    /// Template files looked at: with an item or without, and whether secrets may be in them.
-    seen: BTreeSet<(String, bool, bool)>,
+    pub(super) seen: Seen,
 }
 
 impl<'a> Expressions<'a> {
@@ -105,7 +128,7 @@ impl<'a> Expressions<'a> {
             reads: BTreeSet::new(),
             said: Vec::new(),
             wrong: Diagnostics::new(),
-            seen: BTreeSet::new(),
+            seen: Seen::default(),
         }
     }
 
@@ -223,78 +246,7 @@ impl<'a> Expressions<'a> {
         !uses.unquoted.is_empty()
     }
 
-    /// Looks at a template file and what it includes.
-    pub fn file(&mut self, path: &str, item: bool, stand: Stand<'_>, from: &Place) {
-        let key = (path.to_owned(), item, stand.takes_secrets());
-        if !self.seen.insert(key) {
-            return;
-        }
-        self.files.insert(path.to_owned());
-        let Some(text) = self.catalog.text(path) else {
-            self.said.push(from.clone());
-            let message = format!("{path} is not UTF-8, which a template must be");
-            let help =
-                "save it as UTF-8 (iconv -f latin1 -t utf8), or take it as it is: source = …";
-            self.wrong.push(Diagnostic::error(from, message).help(help));
-            return;
-        };
-        if text.len() > crate::text::MAX_TEXT {
-            self.said.push(from.clone());
-            let message = format!("{path} is too large for a template");
-            self.wrong.push(Diagnostic::error(from, message));
-            return;
-        }
-        let role = path.split('/').next().unwrap_or_default();
-        let source = Source::new(role, path, text);
-        match scan::template(text, path) {
-            Ok(uses) => self.file_uses(&uses, &source, item, stand, from),
-            Err(why) => {
-                let end = why.line().unwrap_or(1);
-                let span = why.range().or_else(|| scan::guard::place(text));
-                let span = span.unwrap_or_else(|| source.line_start(end));
-                self.said.push(from.clone());
-                let message = engine::message(&why);
-                self.wrong
-                    .push(Diagnostic::error(source.spot(&span), message));
-            }
-        }
-    }
-
-    fn file_uses(
-        &mut self,
-        uses: &Uses,
-        source: &Source,
-        item: bool,
-        stand: Stand<'_>,
-        from: &Place,
-    ) {
-        let spot = |span: &Range<usize>| source.spot(span);
-        self.names(uses, item.then_some(false), from, &spot);
-        self.secrets(uses, stand, from, &spot);
-        for include in &uses.includes {
-            let at = source.spot(&include.span);
-            let Some(name) = &include.name else {
-                self.said.push(from.clone());
-                let message = "the file to include must be written as a string";
-                self.wrong.push(Diagnostic::error(at, message));
-                continue;
-            };
-            let path = format!("{}/{name}", source.role);
-            if self.catalog.get(&path).is_some() {
-                self.file(&path, item, stand, from);
-                continue;
-            }
-            self.said.push(from.clone());
-            let prefix = format!("{}/", source.role);
-            let below = self.catalog.below(&source.role);
-            let names: Vec<&str> = below.filter_map(|(p, _)| p.strip_prefix(&prefix)).collect();
-            let message = format!("no file {name:?} in the folder of {}", source.role);
-            self.wrong
-                .push(Diagnostic::error(at, message).near(name, names));
-        }
-    }
-
-    fn names(&mut self, uses: &Uses, item: Option<bool>, key: &Place, spot: SpotOf<'_>) {
+    pub(super) fn names(&mut self, uses: &Uses, item: Option<bool>, key: &Place, spot: SpotOf<'_>) {
         let mut wrong = Vec::new();
         for used in &uses.params {
             if !self.role.params.contains_key(&used.name) {
@@ -336,7 +288,7 @@ impl<'a> Expressions<'a> {
     }
 
     /// Secrets by name where none may stand, in whatever branch; one that gets there in another way, rendering finds.
-    fn secrets(&mut self, uses: &Uses, stand: Stand<'_>, key: &Place, spot: SpotOf<'_>) {
+    pub(super) fn secrets(&mut self, uses: &Uses, stand: Stand<'_>, key: &Place, spot: SpotOf<'_>) {
         if stand.takes_secrets() {
             return;
         }

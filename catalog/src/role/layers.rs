@@ -101,24 +101,37 @@ pub fn values(
     for (name, layer) in &sets {
         check_set(name, layer, roles, includes, wrong);
     }
+    // Who declares a param anew, with a default, says what it is in all that it includes.
+    let declared_over = |name: &str, set: &str| {
+        role.closure.iter().any(|other| {
+            let param = roles.get(other).and_then(|other| other.params.get(name));
+            includes.includes(other, set) && param.is_some_and(|param| param.default.is_some())
+        })
+    };
     let everywhere = [("", &fleet.params)];
     let layers: Vec<(&str, &Layer)> = role
         .closure
         .iter()
         .filter_map(|name| Some((name.as_str(), &fleet.roles.get(name)?.0)))
         .collect();
-    for layers in [&sets[..], &everywhere[..], &layers[..]] {
-        for (name, param) in &role.params {
-            let said: Vec<(&str, &KeyText)> = layers
-                .iter()
-                .filter_map(|(role, layer)| Some((*role, layer.get(name)?)))
-                .collect();
+    for (name, param) in &role.params {
+        let mut set = said(name, &sets);
+        set.retain(|(set, _)| !declared_over(name, set));
+        for said in [set, said(name, &everywhere), said(name, &layers)] {
             if let Some(value) = one(name, param, &said, includes, wrong) {
                 values.insert(name.clone(), value);
             }
         }
     }
     values
+}
+
+/// What layers say of a param.
+fn said<'a>(name: &str, layers: &[(&'a str, &'a Layer)]) -> Vec<(&'a str, &'a KeyText)> {
+    let layers = layers.iter();
+    layers
+        .filter_map(|(role, layer)| Some((*role, layer.get(name)?)))
+        .collect()
 }
 
 fn one(

@@ -4,12 +4,13 @@ use super::files::Files;
 use super::include::{Includes, Roles};
 use crate::few::Few;
 use crate::id::Kind;
-use crate::release::part::Param;
+use crate::release::part::{Blob, Param};
 use crate::text::declare::{KeyText, ResourceText, RoleText};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::keys;
 use crate::text::names;
 use crate::text::shape::Shape;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Who says it, under which key, and what.
@@ -158,21 +159,34 @@ fn joined(
     }
 }
 
-/// Whether two keys say the same: paths do only where they lead to the same bytes.
+/// Whether two keys say the same, however they are written: paths do where they lead to the same bytes.
 fn agree(kind: Kind, one: (&str, &KeyText), other: (&str, &KeyText), files: &Files) -> bool {
-    let (a, b) = (one.1.node.json(), other.1.node.json());
-    if one.0 != other.0 || a != b {
+    let Some(shape) = keys::shape(kind, one.0).filter(|_| one.0 == other.0) else {
         return false;
-    }
-    let path = a.as_str().unwrap_or_default();
-    let digest = |key: &KeyText| files.digest(&format!("{}/{path}", key.role()));
-    match keys::shape(kind, one.0) {
-        Some(Shape::Template | Shape::File) => {
-            one.1.role() == other.1.role()
-                || (digest(one.1).is_some() && digest(one.1) == digest(other.1))
+    };
+    let (a, b) = (one.1.node.json(), other.1.node.json());
+    let at = |key: &KeyText, path: &Value| {
+        let path = path.as_str().unwrap_or_default().trim_end_matches('/');
+        format!("{}/{path}", key.role())
+    };
+    let (at_one, at_other) = (at(one.1, &a), at(other.1, &b));
+    match shape {
+        Shape::Template | Shape::File | Shape::Tree if at_one == at_other => true,
+        Shape::Template | Shape::File => {
+            let digest = files.digest(&at_one);
+            digest.is_some() && digest == files.digest(&at_other)
         }
-        Some(Shape::Tree) => one.1.role() == other.1.role(),
-        _ => true,
+        Shape::Tree => {
+            let tree = |folder: &str| -> Vec<(String, Blob)> {
+                let below = files.below(folder);
+                below
+                    .map(|(path, blob)| (path[folder.len()..].to_owned(), blob))
+                    .collect()
+            };
+            let tree_one = tree(&at_one);
+            !tree_one.is_empty() && tree_one == tree(&at_other)
+        }
+        shape => shape.same(&a, &b),
     }
 }
 
@@ -187,6 +201,11 @@ fn conflict(one: (&str, &KeyText), other: (&str, &KeyText)) -> Diagnostic {
         .note(a.name_spot(), "the other one");
     }
     let message = match key == other_key {
+        true if a.node.json() == b.node.json() => {
+            format!(
+                "the roles {role} and {other_role} differ in `{key}`: each has its own, and they are not the same"
+            )
+        }
         true => format!("the roles {role} and {other_role} differ in `{key}`"),
         false => {
             format!("the roles {role} and {other_role} differ: `{key}` here, `{other_key}` there")
@@ -212,24 +231,49 @@ fn params(
     let mut params = BTreeMap::new();
     for (name, said) in &said {
         let count = includes.count(said);
-        let Some((role, param)) = count.first() else {
+        let Some(first) = count.first() else {
             continue;
         };
-        for (other_role, other) in &count[1..] {
-            let same = Param {
-                place: param.place.clone(),
-                ..(*other).clone()
-            };
-            if same != **param {
-                let message = format!(
-                    "the roles {role} and {other_role} declare the param `{name}` differently"
-                );
-                wrong.push(
-                    Diagnostic::error(&other.place, message).note(&param.place, "the other one"),
-                );
-            }
+        for other in &count[1..] {
+            // Who includes both and sets it says what it is, whatever they have for a default.
+            let settled = members.iter().any(|member| {
+                let both = [first.0, other.0];
+                let over = both
+                    .iter()
+                    .all(|role| includes.includes(&member.name, role));
+                over && member.set.contains_key(*name)
+            });
+            wrong.extend(differ(name, first, other, settled));
         }
-        params.insert((*name).to_owned(), (*param).clone());
+        params.insert((*name).to_owned(), first.1.clone());
     }
     params
+}
+
+/// What two roles that do not include one another declare differently; their defaults may differ where that is settled.
+fn differ(
+    name: &str,
+    (role, param): &(&str, &Param),
+    (other_role, other): &(&str, &Param),
+    settled: bool,
+) -> Diagnostics {
+    let same_but_default = **param
+        == Param {
+            place: param.place.clone(),
+            default: param.default.clone(),
+            ..(*other).clone()
+        };
+    if same_but_default && (settled || param.default == other.default) {
+        return Diagnostics::new();
+    }
+    let message =
+        format!("the roles {role} and {other_role} declare the param `{name}` differently");
+    let help = match same_but_default {
+        true => "a role that includes both and gives it a value in [set] decides",
+        false => "a role that includes both and declares it in its own [params] decides",
+    };
+    Diagnostic::error(&other.place, message)
+        .note(&param.place, "the other one")
+        .help(help)
+        .into()
 }

@@ -10,6 +10,7 @@ mod merge;
 mod part;
 mod quorum;
 pub(crate) mod sample;
+mod templates;
 mod unheld;
 
 use crate::digest::Digest;

@@ -91,7 +91,8 @@ const FILE: &[Key] = &[
     key("owner", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
     key("group", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
     key("validate", Shape::Shell, NONE)
-        .is("judges the new file, `%s` its path; where it fails the old one stays"),
+        .is("judges the new file, `%s` its path; where it fails the old one stays. A command without `%s` does not look at \
+         it, of which check warns"),
     key("sensitive", Shape::Boolean, "`false`")
         .is("its content is never shown, logged or reported; what reads a secret is so by itself"),
     key("create_only", Shape::Boolean, "`false`")

@@ -15,6 +15,7 @@ pub(crate) mod names;
 pub mod near;
 pub(crate) mod params;
 pub(crate) mod remedy;
+mod same;
 pub mod schema;
 pub(crate) mod secrets;
 pub(crate) mod shape;

@@ -7,7 +7,8 @@ use super::source::Source;
 use super::tree::{self, Entry, Node, NodeValue};
 use crate::release::part::{Param, ParamType};
 use regex_lite::Regex;
-use serde_json::Value;
+use serde_json::{Number, Value};
+use std::cmp::Ordering;
 
 pub(super) const TYPES: [(&str, ParamType); 6] = [
     ("string", ParamType::String),
@@ -65,8 +66,8 @@ pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Optio
     let mut param = Param {
         ty,
         default: None,
-        min: find("min").and_then(|node| bound(source, ty, node, wrong)),
-        max: find("max").and_then(|node| bound(source, ty, node, wrong)),
+        min: find("min").and_then(|node| bound(source, ty, node, f64::ceil, wrong)),
+        max: find("max").and_then(|node| bound(source, ty, node, f64::floor, wrong)),
         choices: None,
         pattern: find("pattern").and_then(|node| pattern(source, ty, node, wrong)),
         secret,
@@ -144,19 +145,49 @@ fn ty(
     found.map(|(_, ty)| *ty)
 }
 
-fn bound(source: &Source, ty: ParamType, node: &Node, wrong: &mut Diagnostics) -> Option<f64> {
+/// From here on every float is a whole number, and not every whole number is one.
+const WHOLE_FLOATS: f64 = 9_007_199_254_740_992.0;
+
+/// A limit; of an integer it is the next one inside.
+fn bound(
+    source: &Source,
+    ty: ParamType,
+    node: &Node,
+    inside: fn(f64) -> f64,
+    wrong: &mut Diagnostics,
+) -> Option<Number> {
     let spot = source.spot(&node.span);
     if !matches!(ty, ParamType::Integer | ParamType::Float) {
         let message = format!("`min` and `max` are for numbers, not for a {}", word(ty));
         wrong.push(Diagnostic::error(spot, message));
         return None;
     }
-    let number = node.json().as_f64();
-    if number.is_none() {
-        let message = format!("expected a number, found {}", node.kind());
-        wrong.push(Diagnostic::error(spot, message));
+    match node.value {
+        NodeValue::Integer(number) => Some(number.into()),
+        NodeValue::Float(number) => {
+            let number = match ty {
+                ParamType::Integer => inside(number),
+                _ => number,
+            };
+            match number.fract() == 0.0 && number.abs() < WHOLE_FLOATS {
+                true => Some((number as i64).into()),
+                false => Number::from_f64(number),
+            }
+        }
+        _ => {
+            let message = format!("expected a number, found {}", node.kind());
+            wrong.push(Diagnostic::error(spot, message));
+            None
+        }
     }
-    number
+}
+
+/// Integers as integers: as floats large ones are not told apart.
+fn compare(one: &Number, other: &Number) -> Option<Ordering> {
+    match (one.as_i64(), other.as_i64()) {
+        (Some(one), Some(other)) => Some(one.cmp(&other)),
+        _ => one.as_f64()?.partial_cmp(&other.as_f64()?),
+    }
 }
 
 fn pattern(source: &Source, ty: ParamType, node: &Node, wrong: &mut Diagnostics) -> Option<String> {
@@ -300,16 +331,16 @@ pub fn check_secret(name: &str, param: &Param, secret: &str) -> Result<Value, St
 }
 
 fn limits(name: &str, param: &Param, value: &Value) -> Result<(), String> {
-    let number = value.as_f64();
-    if let (Some(min), Some(number)) = (param.min, number)
-        && number < min
+    let number = value.as_number();
+    if let (Some(min), Some(number)) = (&param.min, number)
+        && compare(number, min) == Some(Ordering::Less)
     {
         return Err(format!(
             "{value} is less than {min}, the least for `{name}`"
         ));
     }
-    if let (Some(max), Some(number)) = (param.max, number)
-        && number > max
+    if let (Some(max), Some(number)) = (&param.max, number)
+        && compare(number, max) == Some(Ordering::Greater)
     {
         return Err(format!("{value} is more than {max}, the most for `{name}`"));
     }

@@ -3,6 +3,7 @@
 use super::names;
 use crate::digest::Digest;
 use crate::path::{AbsPath, BadPath};
+use crate::render::engine;
 use crate::resource::{Mode, Shell, sysctl};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -138,7 +139,7 @@ impl Given {
         match &self.value {
             Value::String(text) if text.contains('\0') => Err("a NUL in the text".into()),
             Value::String(text) => Ok(text.clone()),
-            Value::Number(_) | Value::Bool(_) if self.computed => Ok(self.value.to_string()),
+            Value::Number(_) | Value::Bool(_) if self.computed => Ok(engine::written(&self.value)),
             other => Err(unlike("a string", other)),
         }
     }
@@ -500,11 +501,20 @@ mod tests {
     }
 
     #[test]
-    fn a_computed_number_is_text_too() {
-        let mut given = given(json!(2181));
-        assert!(given.text().is_err());
-        given.computed = true;
-        assert_eq!(given.text().as_deref(), Ok("2181"));
-        assert!(given.lines().is_err());
+    fn what_is_computed_is_text_as_a_template_writes_it() {
+        for (value, text) in [
+            (json!(2181), "2181"),
+            (json!(i64::MIN), "-9223372036854775808"),
+            (json!(true), "True"),
+            (json!(3.0), "3.0"),
+            (json!(1e-7), "0.0000001"),
+            (json!(1e20), "100000000000000000000.0"),
+        ] {
+            let mut given = given(value);
+            assert!(given.text().is_err());
+            given.computed = true;
+            assert_eq!(given.text().as_deref(), Ok(text));
+            assert!(given.lines().is_err());
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Values of params, by every layer; and the release that holds them.
 
-use crate::common::{catalog, files, on_machine, text};
+use crate::common::{catalog, files, in_catalog, on_machine, text};
 use cfg_catalog::Catalog;
 use std::collections::BTreeMap;
 
@@ -36,6 +36,252 @@ fn layers_of_params() {
     assert_eq!(level(own, set, None, &[]), "4");
     assert_eq!(level(own, set, leaf, &[]), "5");
     assert_eq!(level(own, set, leaf, &[("level", "6")]), "6");
+}
+
+/// Roles with the text of each; `web` is the machine's own. What `x` comes to, or a part of what is said.
+type Layered<'a> = (&'a str, &'a [(&'a str, &'a str)], Result<&'a str, &'a str>);
+
+/// `x` in the roles of a catalog: who says what of it, and who wins.
+const SAID_BY_ROLES: &[Layered<'_>] = &[
+    (
+        "the default of who declares it",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("web", "include = ['base']"),
+        ],
+        Ok("1"),
+    ),
+    (
+        "an includer sets it",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("left", "include = ['base']\n[set]\nx = 2"),
+            ("web", "include = ['left']"),
+        ],
+        Ok("2"),
+    ),
+    (
+        "an includer of that one sets it too",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("left", "include = ['base']\n[set]\nx = 2"),
+            ("web", "include = ['left']\n[set]\nx = 3"),
+        ],
+        Ok("3"),
+    ),
+    (
+        "an includer declares it anew, over what it includes sets",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("left", "include = ['base']\n[set]\nx = 2"),
+            (
+                "web",
+                "include = ['left']\n[params]\nx = { type = 'integer', default = 9 }",
+            ),
+        ],
+        Ok("9"),
+    ),
+    (
+        "and one further out sets it again",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("left", "include = ['base']\n[set]\nx = 2"),
+            (
+                "mid",
+                "include = ['left']\n[params]\nx = { type = 'integer', default = 9 }",
+            ),
+            ("web", "include = ['mid']\n[set]\nx = 4"),
+        ],
+        Ok("4"),
+    ),
+    (
+        "declared anew without a default, it is what is set below",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("left", "include = ['base']\n[set]\nx = 2"),
+            (
+                "web",
+                "include = ['left']\n[params]\nx = { type = 'integer', max = 5 }",
+            ),
+        ],
+        Ok("2"),
+    ),
+    (
+        "and what is set below must fit",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("left", "include = ['base']\n[set]\nx = 2"),
+            (
+                "web",
+                "include = ['left']\n[params]\nx = { type = 'integer', min = 5 }",
+            ),
+        ],
+        Err("2 is less than 5, the least for `x`"),
+    ),
+    (
+        "declared anew without a default, it needs a value",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            (
+                "web",
+                "include = ['base']\n[params]\nx = { type = 'integer' }",
+            ),
+        ],
+        Err("the param `x` has no value"),
+    ),
+    (
+        "who declares it itself does not set it",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            (
+                "web",
+                "include = ['base']\n[params]\nx = { type = 'integer', default = 9 }\n[set]\nx = 9",
+            ),
+        ],
+        Err("write it as the default"),
+    ),
+    (
+        "siblings with the same default",
+        &[
+            (
+                "a",
+                "[params]\nx = { type = 'integer', default = 1, min = 0 }",
+            ),
+            (
+                "b",
+                "[params]\nx = { type = 'integer', default = 1, min = 0.0 }",
+            ),
+            ("web", "include = ['a', 'b']"),
+        ],
+        Ok("1"),
+    ),
+    (
+        "siblings with other defaults",
+        &[
+            ("a", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("b", "[params]\nx = { type = 'integer', default = 2 }"),
+            ("web", "include = ['a', 'b']"),
+        ],
+        Err("gives it a value in [set] decides"),
+    ),
+    (
+        "and their includer sets it",
+        &[
+            ("a", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("b", "[params]\nx = { type = 'integer' }"),
+            ("web", "include = ['a', 'b']\n[set]\nx = 3"),
+        ],
+        Ok("3"),
+    ),
+    (
+        "or declares it",
+        &[
+            ("a", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("b", "[params]\nx = { type = 'string', default = '2' }"),
+            (
+                "web",
+                "include = ['a', 'b']\n[params]\nx = { type = 'integer', default = 3 }",
+            ),
+        ],
+        Ok("3"),
+    ),
+    (
+        "siblings with other types are not settled by a value",
+        &[
+            ("a", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("b", "[params]\nx = { type = 'string', default = '2' }"),
+            ("web", "include = ['a', 'b']\n[set]\nx = 3"),
+        ],
+        Err("declares it in its own [params] decides"),
+    ),
+    (
+        "nor by an includer of one of them",
+        &[
+            ("a", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("b", "[params]\nx = { type = 'integer', default = 2 }"),
+            ("over-b", "include = ['b']\n[set]\nx = 3"),
+            ("web", "include = ['a', 'over-b']"),
+        ],
+        Err("the roles a and b declare the param `x` differently"),
+    ),
+    (
+        "siblings that set it differently",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("a", "include = ['base']\n[set]\nx = 2"),
+            ("b", "include = ['base']\n[set]\nx = 3"),
+            ("web", "include = ['a', 'b']"),
+        ],
+        Err("the roles a and b give the param `x` different values"),
+    ),
+    (
+        "and their includer declares it anew",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("a", "include = ['base']\n[set]\nx = 2"),
+            ("b", "include = ['base']\n[set]\nx = 3"),
+            (
+                "web",
+                "include = ['a', 'b']\n[params]\nx = { type = 'integer', default = 9 }",
+            ),
+        ],
+        Ok("9"),
+    ),
+    (
+        "a sibling's default yields to what is set: it is what holds where nobody says",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("a", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("b", "include = ['base']\n[set]\nx = 3"),
+            ("web", "include = ['a', 'b']"),
+        ],
+        Ok("3"),
+    ),
+    (
+        "the fleet's layers come after all that",
+        &[
+            ("base", "[params]\nx = { type = 'integer', default = 1 }"),
+            ("left", "include = ['base']\n[set]\nx = 2"),
+            (
+                "web",
+                "include = ['left']\n[params]\nx = { type = 'integer', default = 9 }",
+            ),
+            ("fleet.toml", "[role.base]\nx = 7"),
+        ],
+        Ok("7"),
+    ),
+];
+
+#[test]
+fn the_includer_wins_and_siblings_agree() {
+    for (case, roles, expected) in SAID_BY_ROLES {
+        let texts: Vec<(String, String)> = roles
+            .iter()
+            .map(|(name, text)| match *name {
+                "fleet.toml" => ((*name).to_owned(), (*text).to_owned()),
+                "web" => {
+                    let file = "[file.'/x']\ncontent = '{{ params.x }}'";
+                    ("web/role.toml".into(), format!("{text}\n{file}"))
+                }
+                name => (
+                    format!("{name}/role.toml"),
+                    format!("partial = true\n{text}"),
+                ),
+            })
+            .collect();
+        let all: Vec<(&str, &str)> = texts.iter().map(|(a, b)| (&**a, &**b)).collect();
+        match (Catalog::load(&files(&all)), expected) {
+            (Ok((catalog, _)), Ok(value)) => {
+                let desired = in_catalog(&catalog, None, &[]).unwrap();
+                assert_eq!(text(&desired, "file:/x"), *value, "{case}");
+            }
+            (Err(wrong), Err(part)) => {
+                assert!(wrong.to_string().contains(part), "{case}\n{wrong}");
+            }
+            (Ok(_), Err(part)) => panic!("{case}: expected {part}"),
+            (Err(wrong), Ok(_)) => panic!("{case}\n{wrong}"),
+        }
+    }
 }
 
 #[test]

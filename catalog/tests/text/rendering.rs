@@ -49,6 +49,83 @@ fn blocks_are_trimmed_as_in_jinja_and_a_final_newline_is_kept() {
 }
 
 #[test]
+fn where_text_is_wanted_a_whole_expression_is_written_as_within_a_text() {
+    let desired = role(
+        r#"
+        [params]
+        yes = { type = "boolean", default = true }
+        small = { type = "float", default = 1e-7 }
+        whole = { type = "float", default = 3 }
+        big = { type = "integer", default = 9223372036854775807 }
+        [file."/whole/{{ item }}"]
+        each = ["yes", "small", "whole", "big"]
+        content = "{{ params[item] }}"
+        [file."/within/{{ item }}"]
+        each = ["yes", "small", "whole", "big"]
+        content = "{{ params[item] }}\n"
+        [command.x]
+        run = ["echo", "{{ params.yes }}"]
+        env = { A = "{{ params.yes }}", B = "{{ params.yes }} " }
+        creates = "/x"
+        "#,
+    );
+    for (name, written) in [
+        ("yes", "True"),
+        ("small", "0.0000001"),
+        ("whole", "3.0"),
+        ("big", "9223372036854775807"),
+    ] {
+        assert_eq!(text(&desired, &format!("file:/whole/{name}")), written);
+        let within = text(&desired, &format!("file:/within/{name}"));
+        assert_eq!(within, format!("{written}\n"));
+    }
+    let x = command(&desired, "command:x");
+    assert_eq!(x.run, Shell::Argv(vec!["echo".into(), "True".into()]));
+    assert_eq!((&*x.env["A"], &*x.env["B"]), ("True", "True "));
+}
+
+/// What one template file comes to, with others beside it.
+fn template(main: &str, others: &[(&str, &str)]) -> String {
+    let role = "[params]\nnames = { type = 'list', default = ['a', 'b'] }\n\
+        [file.'/x']\ntemplate = 'main.j2'";
+    let mut all = vec![("web/role.toml", role), ("web/main.j2", main)];
+    all.extend(others);
+    text(&on_machine(&all, None, &[]).unwrap(), "file:/x")
+}
+
+#[test]
+fn a_template_file_sees_the_variables_of_who_includes_it() {
+    let line = [("web/line.j2", "{{ s }}{{ loop.index }} ")];
+    let many = "{% for s in params.names %}{% include 'line.j2' %}{% endfor %}";
+    assert_eq!(template(many, &line), "a1 b2 ");
+    let base = "{% set port = 5 %}<{{ title | default('none') }}:{% block b %}{% endblock %}>";
+    let base = [("web/base.j2", base)];
+    let child = "{% set title = 'T' %}{% extends 'base.j2' %}{% block b %}{{ port }}{% endblock %}";
+    assert_eq!(template(child, &base), "<T:5>");
+    assert_eq!(template("{% extends 'base.j2' %}", &base), "<none:>");
+    let asks = "{% if s is defined %}{{ s }}{% else %}no s{% endif %}";
+    let asks = [("web/asks.j2", asks)];
+    assert_eq!(template("{% include 'asks.j2' %}", &asks), "no s");
+    let with = "{% with s = 1 %}{% include 'asks.j2' %}{% endwith %}";
+    assert_eq!(template(with, &asks), "1");
+}
+
+#[test]
+fn of_several_files_to_include_the_first_that_is_there_counts() {
+    let others = [("web/a.txt", "A"), ("web/b.txt", "B")];
+    for (main, expected) in [
+        ("{% include ['c', 'b.txt', 'a.txt'] %}", "B"),
+        ("{% include ('a.txt', 'b.txt') %}", "A"),
+        ("<{% include 'c' ignore missing %}>", "<>"),
+        ("<{% include ['c', 'd'] ignore missing %}>", "<>"),
+        ("{% include ['c', 'a.txt'] ignore missing %}", "A"),
+    ] {
+        assert_eq!(template(main, &others), expected, "{main}");
+    }
+    assert_eq!(template("{{ 'a b/c' | urlencode }}", &[]), "a%20b/c");
+}
+
+#[test]
 fn when_and_each() {
     let desired = role(
         r#"

@@ -217,7 +217,7 @@ impl About {
 }
 
 fn word(what: &str, text: &str) -> Result<String, Refusal> {
-    if !text.is_empty() && text.len() <= 64 && super::name::is_plain(text) {
+    if cfg_catalog::fleet::is_word(text) {
         return Ok(text.to_owned());
     }
     let text: String = text.chars().take(64).collect();

@@ -1,5 +1,7 @@
 //! Names that travel in certificates, paths and other machines' files.
 
+use cfg_catalog::fleet::{MOST_NAME, is_name};
+
 /// A name that cannot be one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -16,7 +18,7 @@ pub struct BadName {
 /// # Errors
 /// Where it has other characters or is too long.
 pub fn node(text: &str) -> Result<String, BadName> {
-    plain("machine", text, 253)
+    plain("machine", text, MOST_NAME)
 }
 
 /// An operator's name.
@@ -43,15 +45,8 @@ pub fn fleet(text: &str) -> Result<String, BadName> {
     plain("fleet", text, 64)
 }
 
-/// Whether these are characters that mean nothing to a shell, a path, a template or a log line.
-pub fn is_plain(text: &str) -> bool {
-    text.chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
-}
-
 fn plain(what: &'static str, text: &str, most: usize) -> Result<String, BadName> {
-    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if begins && is_plain(text) && text.len() <= most {
+    if is_name(text, most) {
         return Ok(text.to_owned());
     }
     // An attacker's text goes into the log: escaped by {:?}, and cut.

@@ -68,6 +68,10 @@ fn validate_judges_the_finished_file() {
         !std::path::Path::new("/x").exists(),
         "the path is run by nobody"
     );
+    let blind = Shell::Argv(vec!["/bin/false".into()]);
+    let error = hands.file(&at(judged("good 3", blind))).unwrap_err();
+    assert!(error.to_string().contains("exit code 1"), "{error}");
+    assert_eq!(tree.read(name), "good 2");
     let missing = Shell::Argv(vec!["/no/such/judge".into()]);
     let error = hands.file(&at(judged("good 3", missing))).unwrap_err();
     assert!(

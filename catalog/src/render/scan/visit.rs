@@ -1,8 +1,8 @@
 //! One walk over a template's syntax tree.
 
-use super::{Constant, Use, Uses, range};
+use super::{Constant, Include, Use, Uses, range};
 use minijinja::machinery::ast::{self, CallArg, CallType, Expr, Stmt};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Filters whose result can hold nothing that a shell would read as more than a word.
 const HARMLESS: [&str; 8] = [
@@ -21,12 +21,17 @@ const BUILT_IN: [&str; 8] = [
     "varargs",
 ];
 
+/// What there always is, so that nobody need ask for it.
+const OURS: [&str; 4] = ["params", "facts", "fleet", "member"];
+
 pub struct Visit {
-    pub uses: Uses,
+    uses: Uses,
     item_tainted: bool,
     /// Names that the template sets anywhere, and whether a value of facts or fleet gets into them.
     /// One scope for all: at worst `sh` is asked for where it is not needed.
     locals: BTreeMap<String, bool>,
+    /// Names of which the template asks whether they are there.
+    asked: BTreeSet<String>,
 }
 
 impl Visit {
@@ -35,7 +40,26 @@ impl Visit {
             uses: Uses::default(),
             item_tainted,
             locals: BTreeMap::new(),
+            asked: BTreeSet::new(),
         }
+    }
+
+    /// In a file that others include, with names that they bring along.
+    pub fn within(known: &BTreeSet<String>) -> Self {
+        let mut visit = Self::new(false);
+        visit.locals = known.iter().map(|name| (name.clone(), false)).collect();
+        visit
+    }
+
+    /// What was found. Rendering finds whoever reads a name that is not there in spite of having asked.
+    pub fn finish(self) -> Uses {
+        let (mut uses, asked) = (self.uses, self.asked);
+        uses.variables.retain(|used| !asked.contains(&used.name));
+        if asked.contains("item") {
+            uses.item.clear();
+        }
+        uses.sets = self.locals.into_keys().chain(asked).collect();
+        uses
     }
 
     /// Learns which names the template sets, until nothing more becomes tainted.
@@ -123,10 +147,10 @@ impl Visit {
             Stmt::SetBlock(node) => node.filter.iter().for_each(|e| self.expression(e)),
             Stmt::FilterBlock(node) => self.expression(&node.filter),
             Stmt::AutoEscape(node) => self.expression(&node.enabled),
-            Stmt::Import(node) => self.include(&node.expr),
-            Stmt::FromImport(node) => self.include(&node.expr),
-            Stmt::Extends(node) => self.include(&node.name),
-            Stmt::Include(node) => self.include(&node.name),
+            Stmt::Import(node) => self.include(&node.expr, false, false),
+            Stmt::FromImport(node) => self.include(&node.expr, false, false),
+            Stmt::Extends(node) => self.include(&node.name, false, true),
+            Stmt::Include(node) => self.include(&node.name, node.ignore_missing, false),
             Stmt::Macro(node) => node.defaults.iter().for_each(|e| self.expression(e)),
             Stmt::CallBlock(node) => self.call(&node.call),
             Stmt::Do(node) => self.call(&node.call),
@@ -137,14 +161,16 @@ impl Visit {
         }
     }
 
-    fn include(&mut self, name: &Expr<'_>) {
-        let written = name.as_const().and_then(|v| v.as_str().map(str::to_owned));
-        if written.is_none() {
-            self.expression(name);
+    fn include(&mut self, written: &Expr<'_>, may_miss: bool, extends: bool) {
+        let names = names(written).filter(|names| !extends || names.len() == 1);
+        if names.is_none() {
+            self.expression(written);
         }
-        self.uses.includes.push(Constant {
-            name: written,
-            span: range(name.span()),
+        self.uses.includes.push(Include {
+            names,
+            may_miss,
+            extends,
+            span: range(written.span()),
         });
     }
 
@@ -167,7 +193,11 @@ impl Visit {
                     name: node.name.to_owned(),
                     span: range(expr.span()),
                 });
-                node.expr.iter().for_each(|e| self.expression(e));
+                let or_else = ["default", "d"].contains(&node.name);
+                let asked = node.expr.as_ref().filter(|e| or_else && plain(e).is_some());
+                if asked.is_none() {
+                    node.expr.iter().for_each(|e| self.expression(e));
+                }
                 self.arguments(&node.args);
             }
             Expr::Test(node) => {
@@ -175,7 +205,12 @@ impl Visit {
                     name: node.name.to_owned(),
                     span: range(expr.span()),
                 });
-                self.expression(&node.expr);
+                match plain(&node.expr) {
+                    Some(name) if ["defined", "undefined"].contains(&node.name) => {
+                        self.asked.insert(name.to_owned());
+                    }
+                    _ => self.expression(&node.expr),
+                }
                 self.arguments(&node.args);
             }
             other => children(other).into_iter().for_each(|e| self.expression(e)),
@@ -328,6 +363,28 @@ impl Visit {
     /// A macro of the same template: what it puts out is judged where it stands.
     fn is_macro(&self, call: &ast::Call<'_>) -> bool {
         matches!(call.identify_call(), CallType::Function(name) if self.locals.contains_key(name))
+    }
+}
+
+/// The name of a variable that stands alone and may not be there.
+fn plain<'a>(expr: &Expr<'a>) -> Option<&'a str> {
+    match expr {
+        Expr::Var(var) => Some(var.id).filter(|name| !OURS.contains(name)),
+        _ => None,
+    }
+}
+
+/// The file that a constant names, or the files of which the first that is there counts.
+fn names(written: &Expr<'_>) -> Option<Vec<String>> {
+    let constant = written.as_const()?;
+    let name = |value: &minijinja::Value| value.as_str().map(str::to_owned);
+    match name(&constant) {
+        Some(one) => Some(vec![one]),
+        None => constant
+            .try_iter()
+            .ok()?
+            .map(|value| name(&value))
+            .collect(),
     }
 }
 
