@@ -117,7 +117,7 @@ pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
         others.push((instance, edit));
     }
     for owner in instances.on.iter().filter(|_| !edits.is_empty()) {
-        for claim in claims(&owner.resource.body, arch) {
+        for claim in claims(&owner.resource, arch) {
             let path = (claim.what == PATH).then(|| claim.name.parse::<AbsPath>());
             let path = path.and_then(Result::ok);
             let of_path = path.as_ref().and_then(|path| edits.get(path));

@@ -46,6 +46,8 @@ pub struct Sayings<'a> {
     pub name: &'a str,
     pub at: At<'a>,
     pub keys: Vec<(&'a str, Said<'a>)>,
+    /// Whether it is all: else nothing is missing.
+    pub all: bool,
 }
 
 /// A key with one of these values.
@@ -190,7 +192,8 @@ impl Sayings<'_> {
         if self.kind == Kind::Service {
             self.template(wrong);
         }
-        for message in self.missing() {
+        let missing = self.all.then(|| self.missing());
+        for message in missing.into_iter().flatten() {
             wrong.push(Diagnostic::error(self.at.spot(), message));
         }
         if self.kind == Kind::Directory
@@ -336,6 +339,7 @@ pub fn rendered(keys: &mut Keys<'_, '_>, name: &str) {
         name,
         at: At::Place(&declared.place),
         keys: said,
+        all: !keys.reader.may_have_keys(&declared.place),
     };
     sayings.check(&mut keys.reader.wrong);
 }

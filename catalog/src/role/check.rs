@@ -62,7 +62,8 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     if let Some(key) = role.own.fleet.get("gone_after") {
         check.gone_after(key);
     }
-    for (name, needed) in [("health_timeout", "health"), ("leader", "max_unavailable")] {
+    let pairs = [("health_timeout", "health"), ("leader", "max_unavailable")];
+    for (name, needed) in pairs.into_iter().filter(|_| !role.own.unclear.fleet) {
         if let (None, Some(key)) = (role.own.fleet.get(needed), role.own.fleet.get(name)) {
             let message = format!("`{name}` needs {needed}");
             check.error(key, Diagnostic::error(key.name_spot(), message));
@@ -79,9 +80,10 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     wrong.extend(expressions.wrong);
     let reads = expressions.reads;
     let wait_for = role.own.fleet.get("wait_for");
-    let wait_for = wait_for.map(|key| cohort::wait_for(key, roles, &reads, wrong));
+    let reads_of = |name: &str| role.unclear.all || reads.contains(name);
+    let wait_for = wait_for.map(|key| cohort::wait_for(key, roles, &reads_of, wrong));
     if let Some(key) = role.own.fleet.get("join_last") {
-        cohort::join_last(key, &role.own.name, &reads, wrong);
+        cohort::join_last(key, &role.own.name, &reads_of, wrong);
     }
     Found {
         files: expressions.files,
@@ -349,8 +351,11 @@ impl Check<'_> {
             .contains_key(&(id.kind, id.name.to_string()))
     }
 
-    /// Whether a template's name, or a file of a directory's tree, might be this resource.
+    /// Whether a template's name, a file of a directory's tree, or what could not be understood might be this resource.
     fn may_be(&self, id: &ResourceId) -> bool {
+        if self.role.unclear.has_resource(id) {
+            return true;
+        }
         let resources = self.role.resources.values();
         let templates = resources.clone().filter(|resource| {
             resource.kind == id.kind
@@ -399,6 +404,7 @@ impl Check<'_> {
             name: &name.unwrap_or_default(),
             at: At::Spot(&resource.at),
             keys: keys.collect(),
+            all: !self.role.unclear.has_keys(&resource.at.place),
         };
         sayings.check(&mut self.wrong);
     }

@@ -12,8 +12,10 @@ use crate::resource::Desired;
 use crate::secrets::Secrets;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::params;
 use crate::text::shape::Given;
 use crate::text::tree::{Node, NodeValue};
+use crate::text::unclear::Unclear;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -38,7 +40,15 @@ pub fn build(
 ) -> Built {
     let found = check::role(role, &texts.roles, &texts.files, wrong);
     let leaves = layers::leaves(role, &texts.fleet);
-    let values = layers::values(role, &texts.roles, includes, &texts.fleet, wrong);
+    let mut unclear = role.unclear.clone();
+    let values = layers::values(
+        role,
+        &texts.roles,
+        includes,
+        &texts.fleet,
+        &mut unclear,
+        wrong,
+    );
     let files = found.files.iter().filter_map(|path| {
         let blob = texts.files.get(path)?;
         Some((path.clone(), blob))
@@ -59,7 +69,7 @@ pub fn build(
         gone_after_s: role.own.fleet.get("gone_after").and_then(seconds),
         leftovers: role.own.leftovers,
     };
-    let constant = try_out(&part, role, texts, &leaves, set, &found, wrong);
+    let constant = try_out(&part, role, texts, &leaves, set, (&found, &unclear), wrong);
     Built {
         constant: constant.filter(|_| part.params.is_empty()),
         part,
@@ -118,7 +128,7 @@ fn try_out(
     texts: &Texts,
     leaves: &BTreeMap<String, Vec<u8>>,
     set: &BTreeMap<String, String>,
-    found: &Found,
+    (found, unclear): (&Found, &Unclear),
     wrong: &mut Diagnostics,
 ) -> Option<Desired> {
     let facts = sample::facts();
@@ -139,7 +149,7 @@ fn try_out(
         secrets: &Secrets::default(),
     };
     let value = sample::facts_value(&facts);
-    let rendered = render::render_for(part, &inputs, value, &texts.files, Purpose::Check);
+    let rendered = render::render_for(part, &inputs, value, &texts.files, Purpose::Check(unclear));
     let (constant, results) = match rendered {
         Ok(mut rendered) => {
             quorum::check(part, &rendered.desired, &mut rendered.warnings);
@@ -189,18 +199,19 @@ fn is_said(diagnostic: &Diagnostic, found: &Found) -> bool {
 
 /// Values for params that only nodes' own layers give: those of the first node that has one.
 fn sample_leaf(part: &Part, leaves: &BTreeMap<String, Vec<u8>>) -> Option<Vec<u8>> {
-    let mut params: BTreeMap<&str, Value> = BTreeMap::new();
+    let mut given: BTreeMap<&str, Value> = BTreeMap::new();
     for leaf in leaves.values() {
         let leaf: Value = serde_json::from_slice(leaf).ok()?;
         for (name, param) in &part.params {
             let needed = param.default.is_none() && !part.values.contains_key(name);
-            if let Some(value) = leaf["params"].get(name).filter(|_| needed) {
-                params.entry(name).or_insert_with(|| value.clone());
+            let fits = |value: &&Value| needed && params::check(name, param, value).is_ok();
+            if let Some(value) = leaf["params"].get(name).filter(fits) {
+                given.entry(name).or_insert_with(|| value.clone());
             }
         }
     }
-    (!params.is_empty()).then(|| {
-        serde_json::json!({"params": params})
+    (!given.is_empty()).then(|| {
+        serde_json::json!({"params": given})
             .to_string()
             .into_bytes()
     })
