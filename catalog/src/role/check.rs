@@ -161,9 +161,9 @@ impl Check<'_> {
         stand: Stand<'_>,
         item: Option<bool>,
     ) {
-        if let Some(bad) = key.node.unusable() {
-            let message = format!("`{name}` takes no {}", bad.kind().trim_start_matches("a "));
-            return self.error(key, Diagnostic::error(key.source.spot(&bad.span), message));
+        let unusable = key.node.all_unusable();
+        if !unusable.is_empty() {
+            return self.unusable(name, key, shape, &unusable);
         }
         match shape {
             Shape::Expression => return self.expressions.when(name, key, item),
@@ -176,6 +176,9 @@ impl Check<'_> {
             .strings(&mut |text, _| templated |= is_template(text));
         if templated {
             self.templates(key, shape, stand, item);
+            for part in parts(key, shape) {
+                self.part(key, Shape::Line, part);
+            }
         }
         let whole = key
             .node
@@ -197,45 +200,40 @@ impl Check<'_> {
         }
     }
 
+    /// A value with what JSON cannot hold in it: that is told, and what is wrong with the rest.
+    fn unusable(&mut self, name: &str, key: &KeyText, shape: Shape, all: &[&Node]) {
+        for bad in all {
+            let kind = bad.kind().trim_start_matches("a ");
+            let spot = key.source.spot(&bad.span);
+            // Of a table that is set, rendering looks at each value.
+            self.said.push(match shape {
+                Shape::Settings => spot.place.clone(),
+                _ => key.value_place(),
+            });
+            let message = format!("`{name}` takes no {kind}");
+            self.wrong.push(Diagnostic::error(spot, message));
+        }
+        for part in parts(key, shape) {
+            self.part(key, Shape::Line, part);
+        }
+    }
+
     /// A value of another form than the key takes; what is wrong with parts of it, at each of them.
     fn misfit(&mut self, key: &KeyText, shape: Shape, why: String) {
-        let mut parts: Vec<(&Range<usize>, &Node, String)> = Vec::new();
-        let alone = |value: Value| {
-            let computed = false;
-            shape.check(&Given { value, computed }).err()
-        };
-        match &key.node.value {
-            NodeValue::Array(items) => {
-                for item in items {
-                    let why = alone(Value::Array(vec![item.json()])).unwrap_or_default();
-                    if let Some(why) = why.strip_prefix("item 1: ") {
-                        parts.push((&item.span, item, why.to_owned()));
-                    }
-                }
-            }
-            NodeValue::Table(entries) => {
-                for entry in entries {
-                    let table = [(entry.key.clone(), entry.node.json())];
-                    if let Some(why) = alone(Value::Object(table.into_iter().collect())) {
-                        parts.push((&entry.span, &entry.node, why));
-                    }
-                }
-            }
-            _ => {}
-        }
+        let parts = parts(key, shape);
         if parts.is_empty() {
-            parts.push((&key.node.span, &key.node, why));
+            return self.part(key, shape, (&key.node.span, &key.node, why));
         }
-        for (span, node, why) in parts {
-            let shape = match std::ptr::eq(node, &key.node) {
-                true => shape,
-                false => Shape::Line,
-            };
-            let written = key.source.text.get(node.span.clone()).unwrap_or_default();
-            let mut diagnostic = Diagnostic::error(key.source.spot(span), why);
-            diagnostic.help = remedy::of(shape, node, written);
-            self.error(key, diagnostic);
+        for part in parts {
+            self.part(key, Shape::Line, part);
         }
+    }
+
+    fn part(&mut self, key: &KeyText, shape: Shape, (span, node, why): Part<'_>) {
+        let written = key.source.text.get(node.span.clone()).unwrap_or_default();
+        let mut diagnostic = Diagnostic::error(key.source.spot(span), why);
+        diagnostic.help = remedy::of(shape, node, written);
+        self.error(key, diagnostic);
     }
 
     fn templates(&mut self, key: &KeyText, shape: Shape, stand: Stand<'_>, item: Option<bool>) {
@@ -407,6 +405,42 @@ impl Check<'_> {
             all: !self.role.unclear.has_keys(&resource.at.place),
         };
         sayings.check(&mut self.wrong);
+    }
+}
+
+/// Where a part of a value stands that is wrong, what it is, and why.
+type Part<'t> = (&'t Range<usize>, &'t Node, String);
+
+/// What is wrong with each item of an array, or entry of a table, by itself; what is a template is judged when it is rendered.
+fn parts(key: &KeyText, shape: Shape) -> Vec<Part<'_>> {
+    let alone = |value: Value| {
+        let computed = false;
+        shape.check(&Given { value, computed }).err()
+    };
+    let whole = |node: &Node| {
+        let mut template = false;
+        node.strings(&mut |text, _| template |= is_template(text));
+        !template && node.unusable().is_none()
+    };
+    match &key.node.value {
+        NodeValue::Array(items) => {
+            let wrong = items.iter().filter(|item| whole(item)).filter_map(|item| {
+                let why = alone(Value::Array(vec![item.json()]))?;
+                let why = why.strip_prefix("item 1: ")?.to_owned();
+                Some((&item.span, item, why))
+            });
+            wrong.collect()
+        }
+        NodeValue::Table(entries) if matches!(shape, Shape::Environment | Shape::Debconf) => {
+            let wrong = entries.iter().filter(|entry| whole(&entry.node));
+            let wrong = wrong.filter_map(|entry| {
+                let table = [(entry.key.clone(), entry.node.json())];
+                let why = alone(Value::Object(table.into_iter().collect()))?;
+                Some((&entry.span, &entry.node, why))
+            });
+            wrong.collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use super::check::{self, Found};
 use super::include::Includes;
 use super::merge::{Merged, MergedRole};
 use super::{Texts, layers, quorum, sample};
+use crate::edit::joined;
 use crate::release::FORMAT;
 use crate::release::nodes;
 use crate::release::part::{Declared, HealthDeclared, Key, Part, SlotsDeclared};
@@ -14,7 +15,7 @@ use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::params;
 use crate::text::shape::Given;
-use crate::text::tree::{Node, NodeValue};
+use crate::text::tree::{Entry, Node, NodeValue};
 use crate::text::unclear::Unclear;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -161,13 +162,15 @@ fn try_out(
     for mut diagnostic in results {
         if !is_said(&diagnostic, found) {
             point(&mut diagnostic, role);
-            wrong.push(diagnostic);
+            if !is_said(&diagnostic, found) {
+                wrong.push(diagnostic);
+            }
         }
     }
     constant
 }
 
-/// Rendering knows where a key's value begins; where it is an array, what is wrong is one of its items.
+/// Rendering knows where a key's value begins; where it is an array or a table, what is wrong is a part of it.
 fn point(diagnostic: &mut Diagnostic, role: &MergedRole<'_>) {
     let Some(at) = &mut diagnostic.at else {
         return;
@@ -176,15 +179,35 @@ fn point(diagnostic: &mut Diagnostic, role: &MergedRole<'_>) {
     let Some(key) = keys.find(|key| key.value_place() == at.place) else {
         return;
     };
-    if let NodeValue::Array(items) = &key.node.value {
-        let named = |item: &&Node| {
-            let text = item.text();
-            text.is_some_and(|text| diagnostic.message.contains(&format!("{text:?}")))
-        };
-        if let Some(item) = items.iter().find(named) {
-            *at = key.source.spot(&item.span);
-        }
+    let message = &diagnostic.message;
+    let named = |item: &&Node| {
+        let text = item.text();
+        text.is_some_and(|text| message.contains(&format!("{text:?}")))
+    };
+    let part = match &key.node.value {
+        NodeValue::Array(items) => items.iter().find(named),
+        NodeValue::Table(entries) => of_path(entries, &mut Vec::new(), message),
+        _ => None,
+    };
+    if let Some(part) = part {
+        *at = key.source.spot(&part.span);
     }
+}
+
+/// The value in a table whose path a message begins with.
+fn of_path<'t>(entries: &'t [Entry], path: &mut Vec<String>, message: &str) -> Option<&'t Node> {
+    entries.iter().find_map(|entry| {
+        path.push(entry.key.clone());
+        let found = match entry.node.entries() {
+            Some(inner) if !inner.is_empty() => of_path(inner, path, message),
+            _ => {
+                let begins = format!("`{}`: ", joined(path));
+                message.starts_with(&begins).then_some(&entry.node)
+            }
+        };
+        path.pop();
+        found
+    })
 }
 
 /// Whether the check before rendering has said what is wrong there.
