@@ -359,7 +359,7 @@ impl Reading {
         };
         let mut joined = 0;
         for mut key in keys {
-            if !inline && continues(kind, &key) {
+            if !inline && self.continues(kind, &key) {
                 joined += 1;
                 key.key = format!("{}.{}", resource.name, key.key);
                 self.resource(kind, key);
@@ -374,6 +374,20 @@ impl Reading {
 
     fn is_inline(&self, node: &Node) -> bool {
         self.source.text[node.span.start..].starts_with('{')
+    }
+
+    /// Whether a key is the rest of a dotted name: `python3.11 = "*"`, `net.ipv4.ip_forward = 1`.
+    fn continues(&self, kind: Kind, key: &Entry) -> bool {
+        let words = keys::of(kind).map(|row| row.name);
+        let joins = matches!(kind, Kind::Package | Kind::Sysctl);
+        // A value that is wrong does not tell a name from a key; a dot before it does, and settings are little but names.
+        let before = self.source.text[..key.span.start].trim_end_matches([' ', '\t']);
+        let named = before.ends_with('.') || kind == Kind::Sysctl;
+        let known = short(kind, &key.node).is_some() || key.node.entries().is_some();
+        joins
+            && keys::shape(kind, &key.key).is_none()
+            && (known || named)
+            && super::near::nearest(&key.key, words).is_none()
     }
 
     fn resource_key(&mut self, resource: &mut ResourceText, entry: Entry) {
@@ -418,16 +432,6 @@ fn short(kind: Kind, node: &Node) -> Option<&'static str> {
         (Kind::Sysctl, NodeValue::String(_) | NodeValue::Integer(_)) => Some("value"),
         _ => None,
     }
-}
-
-/// Whether a key is the rest of a dotted name: `python3.11 = "*"`, `net.ipv4.ip_forward = 1`.
-fn continues(kind: Kind, key: &Entry) -> bool {
-    let words = keys::of(kind).map(|row| row.name);
-    let dotted = matches!(kind, Kind::Package | Kind::Sysctl);
-    dotted
-        && keys::shape(kind, &key.key).is_none()
-        && (short(kind, &key.node).is_some() || key.node.entries().is_some())
-        && super::near::nearest(&key.key, words).is_none()
 }
 
 /// Whether TOML takes a key without quotes.
