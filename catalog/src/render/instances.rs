@@ -175,6 +175,15 @@ fn one(
 ) {
     reader.begin();
     let before = reader.wrong.len();
+    let mut on = is_on(declared, item, reader);
+    let unknown = reader.incomplete.take();
+    secret |= reader.secret;
+    // No check hangs on what a secret is.
+    on |= reader.secret && reader.is_check();
+    reader.begin();
+    if !on || unknown.is_some() {
+        return left_out(declared, item, unknown, reader, instances);
+    }
     let id = name(declared, item, reader);
     if reader.takes_no_secret(Stand::Name, &declared.place) {
         return;
@@ -186,18 +195,6 @@ fn one(
     let Some(id) = id else {
         return;
     };
-    let mut on = is_on(declared, item, reader);
-    if let Some(incomplete) = reader.incomplete.take() {
-        reader.wrong.truncate(before);
-        return waits(declared, Some(id), incomplete, &mut instances.waiting);
-    }
-    secret |= reader.secret;
-    // No check hangs on what a secret is.
-    on |= reader.secret && reader.is_check();
-    if !on {
-        instances.off.insert(id);
-        return;
-    }
     reader.open = false;
     let mut keys = reader.keys(declared, item);
     let built = body::build(&mut keys, &id);
@@ -226,6 +223,24 @@ fn one(
         },
         references: built.references,
     });
+}
+
+/// Notes what `when` leaves out, or cannot tell yet. It may have a name; one that is wrong is no error.
+fn left_out(
+    declared: &Declared,
+    item: Option<&Seen>,
+    unknown: Option<Incomplete>,
+    reader: &mut Reader<'_>,
+    instances: &mut Instances,
+) {
+    let before = reader.wrong.len();
+    let id = name(declared, item, reader);
+    let id = id.filter(|_| reader.incomplete.is_none() && !reader.secret);
+    reader.wrong.truncate(before);
+    match unknown {
+        Some(incomplete) => waits(declared, id, incomplete, &mut instances.waiting),
+        None => instances.off.extend(id),
+    }
 }
 
 /// Whether what is wrong decides what else may be said of the resource.
