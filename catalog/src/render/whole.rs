@@ -254,6 +254,13 @@ impl Sayings<'_> {
         Diagnostic::error(one.1.at.spot(), message).note(other.1.at.spot(), "the other one")
     }
 
+    /// Whether something keeps a command from being run each time: an empty `on` does not.
+    fn is_guarded(&self) -> bool {
+        let none = Some(Value::Array(Vec::new()));
+        let mut guards = ["unless", "only_if", "creates", "on"].into_iter();
+        guards.any(|guard| self.get(guard).is_some_and(|said| said.value != none))
+    }
+
     fn missing(&self) -> Vec<String> {
         let has = |key: &str| self.get(key).is_some();
         let absent = self
@@ -302,9 +309,8 @@ impl Sayings<'_> {
                 demand(!has("suites"), &|| need("suites"));
             }
             Kind::Command => {
-                let guards = ["unless", "only_if", "creates", "on"];
                 demand(!has("run"), &|| need("run"));
-                demand(!guards.into_iter().any(has), &|| {
+                demand(!self.is_guarded(), &|| {
                     "a command needs a guard: unless, only_if, creates or on".into()
                 });
             }
