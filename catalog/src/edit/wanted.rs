@@ -129,30 +129,36 @@ impl Edit {
     /// Adds all values of a table.
     ///
     /// # Errors
-    /// With what this format cannot have.
-    pub fn set(&mut self, table: &Map<String, Value>) -> Result<(), String> {
-        let mut path = Vec::new();
-        self.set_below(table, &mut path)
+    /// With all that this format cannot have.
+    pub fn set(&mut self, table: &Map<String, Value>) -> Result<(), Vec<String>> {
+        let mut wrong = Vec::new();
+        self.set_below(table, &mut Vec::new(), &mut wrong);
+        match wrong.is_empty() {
+            true => Ok(()),
+            false => Err(wrong),
+        }
     }
 
-    fn set_below(&mut self, table: &Map<String, Value>, path: &mut KeyPath) -> Result<(), String> {
+    fn set_below(
+        &mut self,
+        table: &Map<String, Value>,
+        path: &mut KeyPath,
+        wrong: &mut Vec<String>,
+    ) {
         for (key, value) in table {
             path.push(key.clone());
             match value {
-                Value::Object(inner) if !inner.is_empty() => self.set_below(inner, path)?,
-                value => {
-                    let at = |why| format!("`{}`: {why}", joined(path));
-                    self.takes_path(path).map_err(at)?;
-                    self.takes_value(value).map_err(at)?;
-                    self.set.push(Setting {
+                Value::Object(inner) if !inner.is_empty() => self.set_below(inner, path, wrong),
+                value => match self.takes_path(path).and(self.takes_value(value)) {
+                    Ok(()) => self.set.push(Setting {
                         path: path.clone(),
                         value: value.clone(),
-                    });
-                }
+                    }),
+                    Err(why) => wrong.push(format!("`{}`: {why}", joined(path))),
+                },
             }
             path.pop();
         }
-        Ok(())
     }
 
     /// Adds something that must not be there: by its path, or by its name where dots stand between keys.

@@ -1,11 +1,13 @@
 //! Two resources that claim one thing conflict, whatever their kind or spelling.
 
 use super::instances::{Instance, Instances};
+use crate::id::{Kind, ResourceId};
 use crate::path::{AbsPath, Nearest};
 use crate::resource::fstab::FSTAB;
 use crate::resource::through::Links;
-use crate::resource::{Body, Presence, Resource};
+use crate::resource::{Body, Place, Presence, Resource};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::names;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -99,33 +101,31 @@ impl fmt::Display for Claim<'_> {
 }
 
 fn twice(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
-    let mut claimed: Vec<(Claim<'_>, &Instance)> = Vec::with_capacity(instances.on.len());
-    for instance in &instances.on {
-        let claims = claims(&instance.resource.body, arch);
-        claimed.extend(claims.into_iter().map(|claim| (claim, instance)));
+    let mut claimed: Vec<(Claim<'_>, &ResourceId, &Place)> = Vec::new();
+    for Instance { resource, .. } in &instances.on {
+        let claims = claims(resource, arch).into_iter();
+        claimed.extend(claims.map(|claim| (claim, &resource.id, &resource.place)));
     }
+    let named = instances.named.iter();
+    claimed.extend(named.filter_map(|(id, place)| Some((by_name(id, arch)?, id, place))));
     // Who is declared first stays first.
     claimed.sort_by(|a, b| a.0.cmp(&b.0));
     for same in claimed.chunk_by(|a, b| a.0 == b.0) {
-        let Some(((claim, first), others)) = same.split_first() else {
+        let Some(((claim, id, place), others)) = same.split_first() else {
             continue;
         };
-        for (_, second) in others {
-            let (first, second) = (&first.resource, &second.resource);
-            let message = match first.id == second.id {
-                true if first.place == second.place => {
-                    format!(
-                        "{} is declared twice: two items of `each` name it",
-                        second.id
-                    )
+        for (_, second, there) in others {
+            let message = match id == second {
+                true if place == there => {
+                    format!("{second} is declared twice: two items of `each` name it")
                 }
-                true => format!("{} is declared twice", second.id),
-                false => format!("{} and {} both claim {claim}", first.id, second.id),
+                true => format!("{second} is declared twice"),
+                false => format!("{id} and {second} both claim {claim}"),
             };
-            let diagnostic = Diagnostic::error(&second.place, message);
-            wrong.push(match first.place == second.place {
+            let diagnostic = Diagnostic::error(*there, message);
+            wrong.push(match place == there {
                 true => diagnostic,
-                false => diagnostic.note(&first.place, "the other one"),
+                false => diagnostic.note(*place, "the other one"),
             });
         }
     }
@@ -152,7 +152,7 @@ fn led(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
             Body::Edit(edit) => Some(edit.path.clone()),
             _ => None,
         };
-        let paths = claims(&resource.body, arch).into_iter();
+        let paths = claims(resource, arch).into_iter();
         let paths = paths.filter(|claim| claim.what == PATH);
         let paths = paths.filter_map(|claim| claim.name.parse().ok());
         for name in paths.chain(edited) {
@@ -204,56 +204,57 @@ fn number(what: &'static str, number: Option<u32>, state: Presence) -> Option<Cl
     })
 }
 
-/// What a body claims for itself.
-pub(super) fn claims<'a>(body: &'a Body, arch: &str) -> Vec<Claim<'a>> {
-    let one = |what, name: &'a str| Claim {
-        what,
-        name: name.into(),
-    };
-    let path = |path: String| Claim {
-        what: PATH,
-        name: path.into(),
-    };
-    match body {
-        Body::File(file) => vec![one(PATH, file.path.as_str())],
-        Body::Directory(directory) => vec![one(PATH, directory.path.as_str())],
-        Body::Link(link) => vec![one(PATH, link.path.as_str())],
-        Body::Repository(repository) => [Some(repository.sources_path()), repository.key_path()]
-            .into_iter()
-            .flatten()
-            .map(path)
-            .collect(),
-        Body::Service(service) => {
-            let file = service.unit_path().map(|file| path(file.to_string()));
-            let unit = one("the unit", &service.unit);
-            std::iter::once(unit).chain(file).collect()
-        }
-        Body::Package(package) => {
-            let name = package.name.as_str();
+/// What a resource claims by its name alone.
+fn by_name<'a>(id: &'a ResourceId, arch: &str) -> Option<Claim<'a>> {
+    let name = &*id.name;
+    let (what, name) = match id.kind {
+        Kind::File | Kind::Directory | Kind::Link | Kind::Archive => (PATH, name),
+        Kind::Service => ("the unit", name),
+        Kind::Package => {
             let native = name.strip_suffix(arch).and_then(|n| n.strip_suffix(':'));
-            vec![one("the package", native.unwrap_or(name))]
+            ("the package", native.unwrap_or(name))
         }
+        Kind::User => ("the user", name),
+        Kind::Group => ("the group", name),
+        Kind::Sysctl => ("the setting", name),
+        Kind::Mount => ("the mount point", name),
+        Kind::Command => ("the command", name),
+        // Several may edit one path; see `edit::check`.
+        Kind::Repository | Kind::Edit => return None,
+    };
+    let name = match id.kind {
+        Kind::Service => names::unit(name).ok()?.into(),
+        _ => name.into(),
+    };
+    Some(Claim { what, name })
+}
+
+/// What a resource claims for itself.
+pub(super) fn claims<'a>(resource: &'a Resource, arch: &str) -> Vec<Claim<'a>> {
+    let files = match &resource.body {
+        Body::Repository(repository) => {
+            vec![Some(repository.sources_path()), repository.key_path()]
+        }
+        Body::Service(service) => vec![service.unit_path().map(|file| file.to_string())],
         Body::User(user) => {
             let keys = user.authorized_keys.as_ref().and(user.home.as_ref());
-            let keys = keys.map(|home| path(format!("{home}/.ssh/authorized_keys")));
-            let name = one("the user", &user.name);
-            let uid = number("the uid", user.uid, user.state);
-            std::iter::once(name).chain(uid).chain(keys).collect()
+            vec![keys.map(|home| format!("{home}/.ssh/authorized_keys"))]
         }
-        Body::Group(group) => {
-            let name = one("the group", &group.name);
-            let gid = number("the gid", group.gid, group.state);
-            std::iter::once(name).chain(gid).collect()
-        }
-        Body::Sysctl(sysctl) => {
-            let file = sysctl.file().ok().map(|file| path(file.to_string()));
-            let name = one("the setting", &sysctl.name);
-            std::iter::once(name).chain(file).collect()
-        }
-        Body::Archive(archive) => vec![one(PATH, archive.path.as_str())],
-        Body::Mount(mount) => vec![one("the mount point", mount.point.as_str())],
-        Body::Command(command) => vec![one("the command", &command.name)],
-        // Several may edit one path; see `edit::check`.
-        Body::Edit(_) => Vec::new(),
-    }
+        Body::Sysctl(sysctl) => vec![sysctl.file().ok().map(|file| file.to_string())],
+        _ => Vec::new(),
+    };
+    let files = files.into_iter().flatten().map(|path| Claim {
+        what: PATH,
+        name: path.into(),
+    });
+    let number = match &resource.body {
+        Body::User(user) => number("the uid", user.uid, user.state),
+        Body::Group(group) => number("the gid", group.gid, group.state),
+        _ => None,
+    };
+    by_name(&resource.id, arch)
+        .into_iter()
+        .chain(number)
+        .chain(files)
+        .collect()
 }

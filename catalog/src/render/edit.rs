@@ -23,11 +23,14 @@ pub fn build(keys: &mut Keys<'_, '_>, name: &str) -> Option<FileEdit> {
     let format = keys.read("format", |given| given.word(Format::WORDS))?;
     let mut edit = Edit::of(Format::of_word(format)?);
     if let Some(table) = keys.read("set", Given::settings) {
-        note(keys, "set", edit.set(&table));
+        for why in edit.set(&table).err().into_iter().flatten() {
+            keys.misfit("set", why);
+        }
     }
     for removal in keys.read("remove", Given::removals).unwrap_or_default() {
-        let removed = remove(&mut edit, removal);
-        note(keys, "remove", removed);
+        if let Err(why) = remove(&mut edit, removal) {
+            keys.misfit("remove", why);
+        }
     }
     for (line, pattern) in keys.read("lines", Given::wanted_lines).unwrap_or_default() {
         match pattern.map(|text| Pattern::new(&text)).transpose() {
@@ -40,12 +43,6 @@ pub fn build(keys: &mut Keys<'_, '_>, name: &str) -> Option<FileEdit> {
         edit,
         create: keys.read("create", Given::boolean).unwrap_or_default(),
     })
-}
-
-fn note(keys: &mut Keys<'_, '_>, key: &str, done: Result<(), String>) {
-    if let Err(why) = done {
-        keys.misfit(key, why);
-    }
 }
 
 fn remove(edit: &mut Edit, removal: Removal) -> Result<(), String> {
@@ -117,7 +114,7 @@ pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
         others.push((instance, edit));
     }
     for owner in instances.on.iter().filter(|_| !edits.is_empty()) {
-        for claim in claims(&owner.resource.body, arch) {
+        for claim in claims(&owner.resource, arch) {
             let path = (claim.what == PATH).then(|| claim.name.parse::<AbsPath>());
             let path = path.and_then(Result::ok);
             let of_path = path.as_ref().and_then(|path| edits.get(path));

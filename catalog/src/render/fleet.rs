@@ -10,6 +10,7 @@ use crate::resource::{Health, Place, Shell, Slots};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::secrets::Stand;
 use crate::text::shape::Given;
+use crate::text::unclear::Unclear;
 
 /// `[fleet]`, rendered.
 pub struct OfRole {
@@ -85,11 +86,11 @@ pub fn join_last(
     role: &OfRole,
     part: &Part,
     joining: bool,
-    instances: &mut Instances,
+    (instances, unclear): (&mut Instances, Option<&Unclear>),
     wrong: &mut Diagnostics,
 ) {
     for (text, place) in &role.join_last {
-        let meant = references::named("join_last", text, place, instances, wrong);
+        let meant = references::named("join_last", text, place, (instances, unclear), wrong);
         for id in meant.into_iter().filter(|_| joining) {
             let role = part.role.clone();
             instances.waiting.add(id, Incomplete::Joining { role });

@@ -6,7 +6,7 @@ use super::scan;
 use super::watch::Seen;
 use super::whole;
 use crate::fleet::Incomplete;
-use crate::id::ResourceId;
+use crate::id::{Kind, ResourceId};
 use crate::release::part::{Declared, Part};
 use crate::resource::{Body, Place, Resource};
 use crate::text::declare::is_template;
@@ -21,6 +21,22 @@ use std::collections::{BTreeMap, BTreeSet};
 /// So many resources a role may have on one machine.
 pub const MOST: usize = 20_000;
 
+/// Keys that say whether something is there, what is in it, or what it edits.
+const DECIDING: [&str; 12] = [
+    "state",
+    "content",
+    "template",
+    "source",
+    "url",
+    "sha256",
+    "create_only",
+    "unit",
+    "path",
+    "format",
+    "set",
+    "lines",
+];
+
 /// A resource whose references are still as written.
 pub struct Instance {
     pub resource: Resource,
@@ -34,6 +50,8 @@ pub struct Instances {
     pub on: Vec<Instance>,
     /// Declared, but not for this machine.
     pub off: BTreeSet<ResourceId>,
+    /// Among those: they are for it, but of them no more is known than the name, and where it stands.
+    pub named: Vec<(ResourceId, Place)>,
     /// Names that depend on the machine: any of them may be off here.
     pub patterns: Vec<NamePattern>,
     /// What reads members of whom some are waited for; what names such a thing is among `on` too.
@@ -157,6 +175,15 @@ fn one(
 ) {
     reader.begin();
     let before = reader.wrong.len();
+    let mut on = is_on(declared, item, reader);
+    let unknown = reader.incomplete.take();
+    secret |= reader.secret;
+    // No check hangs on what a secret is.
+    on |= reader.secret && reader.is_check();
+    reader.begin();
+    if !on || unknown.is_some() {
+        return left_out(declared, item, unknown, reader, instances);
+    }
     let id = name(declared, item, reader);
     if reader.takes_no_secret(Stand::Name, &declared.place) {
         return;
@@ -168,18 +195,6 @@ fn one(
     let Some(id) = id else {
         return;
     };
-    let mut on = is_on(declared, item, reader);
-    if let Some(incomplete) = reader.incomplete.take() {
-        reader.wrong.truncate(before);
-        return waits(declared, Some(id), incomplete, &mut instances.waiting);
-    }
-    secret |= reader.secret;
-    // No check hangs on what a secret is.
-    on |= reader.secret && reader.is_check();
-    if !on {
-        instances.off.insert(id);
-        return;
-    }
     reader.open = false;
     let mut keys = reader.keys(declared, item);
     let built = body::build(&mut keys, &id);
@@ -190,10 +205,12 @@ fn one(
         reader.wrong.truncate(before);
         return waits(declared, Some(id), incomplete, &mut instances.waiting);
     }
-    let broken = reader.wrong.len() > before;
+    let mut found = reader.wrong.iter().skip(before);
+    let broken = found.any(|wrong| decides(declared, wrong));
     let Some(built) = built.filter(|_| !open && !broken) else {
         // What is wrong with it is noted, or it is for a machine to know; others may still refer to it.
-        instances.off.insert(id);
+        instances.off.insert(id.clone());
+        instances.named.push((id, declared.place.clone()));
         return;
     };
     instances.on.push(Instance {
@@ -208,6 +225,34 @@ fn one(
     });
 }
 
+/// Notes what `when` leaves out, or cannot tell yet. It may have a name; one that is wrong is no error.
+fn left_out(
+    declared: &Declared,
+    item: Option<&Seen>,
+    unknown: Option<Incomplete>,
+    reader: &mut Reader<'_>,
+    instances: &mut Instances,
+) {
+    let before = reader.wrong.len();
+    let id = name(declared, item, reader);
+    let id = id.filter(|_| reader.incomplete.is_none() && !reader.secret);
+    reader.wrong.truncate(before);
+    match unknown {
+        Some(incomplete) => waits(declared, id, incomplete, &mut instances.waiting),
+        None => instances.off.extend(id),
+    }
+}
+
+/// Whether what is wrong decides what else may be said of the resource.
+fn decides(declared: &Declared, wrong: &Diagnostic) -> bool {
+    let notes = wrong.notes.iter().map(|(at, _)| at);
+    let places: Vec<&Place> = wrong.at.iter().chain(notes).map(|at| &at.place).collect();
+    let decides = |key: &str| DECIDING.contains(&key);
+    let mut keys = declared.keys.iter().filter(|(key, _)| decides(key));
+    keys.any(|(_, key)| places.contains(&&key.place))
+        || (declared.kind == Kind::File && places.contains(&&declared.place))
+}
+
 fn name(declared: &Declared, item: Option<&Seen>, reader: &mut Reader<'_>) -> Option<ResourceId> {
     let place = &declared.place;
     let given = reader.string(&declared.name, place, item)?;
@@ -216,6 +261,8 @@ fn name(declared: &Declared, item: Option<&Seen>, reader: &mut Reader<'_>) -> Op
         .and_then(|name| names::canonical(declared.kind, &name));
     match name {
         Ok(name) => Some(ResourceId::new(declared.kind, name)),
+        // What is no template was judged as it was read.
+        Err(_) if reader.is_check() && !is_template(&declared.name) => None,
         Err(why) => {
             reader.wrong.push(Diagnostic::error(place, why));
             None

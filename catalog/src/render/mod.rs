@@ -3,6 +3,7 @@
 mod body;
 mod claims;
 mod cycles;
+mod doubt;
 mod edit;
 pub(crate) mod engine;
 mod fleet;
@@ -27,6 +28,7 @@ use crate::resource::{Desired, Withheld};
 use crate::secrets::Secrets;
 use crate::text::diagnostic::{Diagnostics, Spot};
 use crate::text::source::Source;
+use crate::text::unclear::Unclear;
 use minijinja::value::Value;
 use std::collections::BTreeMap;
 
@@ -54,12 +56,23 @@ pub struct Inputs<'a> {
 }
 
 /// Whose facts they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose<'a> {
     /// A machine's own: all must be there.
     Machine,
-    /// Made up, at check: what only a machine can know is let pass, and what hangs on a secret.
-    Check,
+    /// Made up, at check: what only a machine can know is let pass, and what hangs on a secret, or on what could not be
+    /// understood.
+    Check(&'a Unclear),
+}
+
+impl<'a> Purpose<'a> {
+    /// What could not be understood, where that is let pass.
+    fn unclear(self) -> Option<&'a Unclear> {
+        match self {
+            Purpose::Machine => None,
+            Purpose::Check(unclear) => Some(unclear),
+        }
+    }
 }
 
 /// A rendering with what is odd about it.
@@ -84,29 +97,32 @@ pub(crate) fn render_for(
     inputs: &Inputs<'_>,
     facts: Value,
     blobs: &dyn Blobs,
-    purpose: Purpose,
+    purpose: Purpose<'_>,
 ) -> Result<Rendered, Diagnostics> {
     let mut wrong = Diagnostics::new();
     let params = values::of_params(part, inputs, purpose, &mut wrong);
-    if wrong.has_errors() {
+    let unclear = purpose.unclear();
+    if wrong.has_errors() && unclear.is_none() {
         return Err(wrong);
     }
     let watch = watch::Watch::default();
+    let known = params.keys().cloned().collect();
     let context = values::context(part, inputs, facts, params, &watch);
-    let mut reader = reader::Reader::new(part, blobs, context, watch, purpose);
+    let doubt = doubt::Doubt::new(purpose, part, known);
+    let mut reader = reader::Reader::new(part, blobs, context, watch, doubt);
     let mut instances = instances::all(part, &mut reader);
-    trees::expand(part, &mut instances, &mut reader.wrong);
+    trees::expand(part, &mut instances, unclear, &mut reader.wrong);
     let role = fleet::read(part, &mut reader);
     if let Some(incomplete) = reader.incomplete.take() {
         fleet::waits(&mut instances, &incomplete);
     }
     let constant = !reader.evaluated;
-    let mut wrong = reader.wrong;
-    references::resolve(&mut instances, &mut wrong);
+    wrong.extend(reader.wrong);
+    references::resolve(&mut instances, unclear, &mut wrong);
     let joining = inputs.me.is_some_and(|me| me.joining);
-    fleet::join_last(&role, part, joining, &mut instances, &mut wrong);
+    fleet::join_last(&role, part, joining, (&mut instances, unclear), &mut wrong);
     references::templates(&mut instances);
-    units::check(&instances, &mut wrong);
+    units::check(&instances, unclear, &mut wrong);
     edit::share(&mut instances);
     claims::check(&instances, &inputs.facts.arch, &mut wrong);
     let mut resources: Vec<_> = instances.on.into_iter().map(|i| i.resource).collect();

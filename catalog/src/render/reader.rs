@@ -1,8 +1,9 @@
 //! Reads the keys of declared resources: renders them, gives them their types, and notes what is wrong.
 
+use super::doubt::{Doubt, in_file};
 use super::engine::{Engine, Trouble};
 use super::watch::{Seen, Watch, Watched};
-use super::{Blobs, Purpose, scan};
+use super::{Blobs, scan};
 use crate::fleet::Incomplete;
 use crate::release::part::{Blob, Declared, Part};
 use crate::resource::Place;
@@ -12,7 +13,7 @@ use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::secrets::Stand;
 use crate::text::shape::Given;
 use minijinja::value::{Serde, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 pub struct Reader<'a> {
     part: &'a Part,
@@ -20,9 +21,9 @@ pub struct Reader<'a> {
     engine: Engine,
     base: BTreeMap<String, Seen>,
     watch: Watch,
-    purpose: Purpose,
+    doubt: Doubt<'a>,
     pub wrong: Diagnostics,
-    /// The present resource reads what only a machine knows: it is left out of a check.
+    /// The present resource reads what only a machine knows, or what is wrong elsewhere: it is left out of a check.
     pub open: bool,
     /// A secret was read since this was last cleared.
     pub secret: bool,
@@ -38,7 +39,7 @@ impl<'a> Reader<'a> {
         blobs: &'a dyn Blobs,
         base: BTreeMap<String, Seen>,
         watch: Watch,
-        purpose: Purpose,
+        doubt: Doubt<'a>,
     ) -> Self {
         Self {
             part,
@@ -46,7 +47,7 @@ impl<'a> Reader<'a> {
             engine: Engine::new(),
             base,
             watch,
-            purpose,
+            doubt,
             wrong: Diagnostics::new(),
             open: false,
             secret: false,
@@ -89,7 +90,7 @@ impl<'a> Reader<'a> {
         if self.incomplete.is_some() {
             return;
         }
-        if (open || secret) && self.purpose == Purpose::Check {
+        if (open || secret) && self.doubt.is_check() {
             self.open = true;
             return;
         }
@@ -117,14 +118,20 @@ impl<'a> Reader<'a> {
 
     /// Whether this rendering is a check's, where nothing may hang on what a secret is.
     pub fn is_check(&self) -> bool {
-        self.purpose == Purpose::Check
+        self.doubt.is_check()
+    }
+
+    /// Whether a resource that stands there may have keys that could not be understood.
+    pub fn may_have_keys(&self, at: &Place) -> bool {
+        self.doubt
+            .unclear
+            .is_some_and(|unclear| unclear.has_keys(at))
     }
 
     /// Whether, at check, only a machine can say what this bare expression gives.
     pub fn is_open(&self, expression: &serde_json::Value) -> bool {
         let text = expression.as_str().unwrap_or_default();
-        self.purpose == Purpose::Check
-            && scan::expression(text).is_ok_and(|(uses, _)| uses.is_open())
+        self.doubt.is_check() && scan::expression(text).is_ok_and(|(uses, _)| uses.is_open())
     }
 
     /// A bare expression's value.
@@ -134,6 +141,10 @@ impl<'a> Reader<'a> {
         place: &Place,
         item: Option<&Seen>,
     ) -> Option<serde_json::Value> {
+        if self.doubt.of_expression(text) {
+            self.open = true;
+            return None;
+        }
         let context = self.context(item);
         let result = self.engine.expression(text, &context);
         match self.watched(result) {
@@ -164,6 +175,10 @@ impl<'a> Reader<'a> {
                 computed: false,
             };
             return Some((given, false));
+        }
+        if self.doubt.of_template(text) {
+            self.open = true;
+            return None;
         }
         let context = self.context(item);
         let result = self.engine.string(text, &context);
@@ -245,15 +260,16 @@ impl<'a> Reader<'a> {
                 })
             }
             Json::Object(table) => {
-                let mut computed = false;
-                let mut rendered = serde_json::Map::new();
-                for (key, value) in table {
-                    let given = self.value(value, place, item)?;
-                    computed |= given.computed;
-                    rendered.insert(key.clone(), given.value);
-                }
+                let entries: Vec<Option<(String, Given)>> = table
+                    .iter()
+                    .map(|(key, value)| Some((key.clone(), self.value(value, place, item)?)))
+                    .collect();
+                let entries: Option<Vec<(String, Given)>> = entries.into_iter().collect();
+                let entries = entries?;
+                let computed = entries.iter().any(|(_, given)| given.computed);
+                let table = entries.into_iter().map(|(key, given)| (key, given.value));
                 Some(Given {
-                    value: rendered.into(),
+                    value: Json::Object(table.collect()),
                     computed,
                 })
             }
@@ -263,37 +279,22 @@ impl<'a> Reader<'a> {
 
     /// A template file of a role, rendered.
     pub fn file(&mut self, name: &str, place: &Place, item: Option<&Seen>) -> Option<Vec<u8>> {
-        let context = self.context(item);
         let (part, blobs) = (self.part, self.blobs);
+        if self.doubt.of_file(part, blobs, name) {
+            self.open = true;
+            return None;
+        }
+        let context = self.context(item);
         let text_of = |name: &str| text_of(part, blobs, name);
         let result = self.engine.file(name, &context, &text_of);
         match self.watched(result) {
             (Ok(text), _) => Some(text.into_bytes()),
             (Err(trouble), secret) => {
-                let open = self.is_open_file(name);
+                let open = in_file(part, blobs, name, &|uses| uses.is_open());
                 self.trouble(trouble, place, open, secret);
                 None
             }
         }
-    }
-
-    /// Whether a template file, or one that it includes, reads what only a machine knows.
-    fn is_open_file(&self, name: &str) -> bool {
-        let mut wanted = vec![name.to_owned()];
-        let mut seen = BTreeSet::new();
-        while let Some(name) = wanted.pop() {
-            let text = text_of(self.part, self.blobs, &name).unwrap_or_default();
-            let text = text.unwrap_or_default();
-            let uses = scan::template(&text, &name).unwrap_or_default();
-            if uses.is_open() {
-                return true;
-            }
-            if seen.insert(name.clone()) {
-                let includes = uses.includes.iter();
-                wanted.extend(includes.flat_map(|include| include.paths(&name)));
-            }
-        }
-        false
     }
 
     /// A file of a role by its path in the catalog.

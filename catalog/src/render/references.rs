@@ -9,6 +9,7 @@ use crate::resource::{Body, Place};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::names;
 use crate::text::near::nearest;
+use crate::text::unclear::Unclear;
 use crate::waiting::{NamePattern, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -144,7 +145,7 @@ pub fn templates(instances: &mut Instances) {
 }
 
 /// Brings all references to exact ids. Who names something that waits does so too.
-pub fn resolve(instances: &mut Instances, wrong: &mut Diagnostics) {
+pub fn resolve(instances: &mut Instances, unclear: Option<&Unclear>, wrong: &mut Diagnostics) {
     let refers = |instance: &Instance| !instance.references.is_empty();
     if !instances.on.iter().any(refers) {
         return;
@@ -155,6 +156,7 @@ pub fn resolve(instances: &mut Instances, wrong: &mut Diagnostics) {
         off: &instances.off,
         patterns: &instances.patterns,
         waiting: &instances.waiting,
+        unclear,
     };
     let mut waiting = instances.waiting.clone();
     for instance in &mut instances.on {
@@ -189,7 +191,7 @@ pub fn named(
     key: &str,
     text: &str,
     place: &Place,
-    instances: &Instances,
+    (instances, unclear): (&Instances, Option<&Unclear>),
     wrong: &mut Diagnostics,
 ) -> Vec<ResourceId> {
     let on = instances.on.iter().map(|i| i.resource.id.clone()).collect();
@@ -198,6 +200,7 @@ pub fn named(
         off: &instances.off,
         patterns: &instances.patterns,
         waiting: &instances.waiting,
+        unclear,
     };
     known.resolve(key, text, place, None, wrong)
 }
@@ -207,6 +210,7 @@ struct Known<'a> {
     off: &'a BTreeSet<ResourceId>,
     patterns: &'a [NamePattern],
     waiting: &'a Waiting,
+    unclear: Option<&'a Unclear>,
 }
 
 impl Known<'_> {
@@ -243,7 +247,8 @@ impl Known<'_> {
                 let waits = self.waiting.named().map(|(id, _)| id);
                 let off = self.off.iter().chain(waits).any(|id| glob.matches(id));
                 let pattern = self.patterns.iter().any(|name| name.kind == glob.kind);
-                if found.is_empty() && !off && !pattern {
+                let unclear = self.unclear.is_some_and(|unclear| unclear.all);
+                if found.is_empty() && !off && !pattern && !unclear {
                     let message = format!("{text:?} matches no resource of the role");
                     wrong.push(Diagnostic::warning(place, message));
                 }
@@ -276,11 +281,11 @@ impl Known<'_> {
         }
     }
 
-    /// Whether a name that an expression gives might be this one on another machine.
+    /// Whether a name that an expression gives might be this one on another machine, or one that was refused.
     fn may_be(&self, id: &ResourceId) -> bool {
-        self.patterns
-            .iter()
-            .any(|pattern| pattern.kind == id.kind && fits(&pattern.pieces, &id.name))
+        let mut patterns = self.patterns.iter();
+        patterns.any(|pattern| pattern.kind == id.kind && fits(&pattern.pieces, &id.name))
+            || self.unclear.is_some_and(|unclear| unclear.has_resource(id))
     }
 
     fn unknown(&self, id: &ResourceId, place: &Place) -> Diagnostic {

@@ -54,6 +54,8 @@ impl Include {
 pub struct Uses {
     /// `params.NAME`.
     pub params: Vec<Use>,
+    /// `params` by itself: any of them may be read.
+    pub all_params: bool,
     /// `facts.NAME`, with what follows.
     pub facts: Vec<Use>,
     /// Arguments of `fleet.members(…)`.

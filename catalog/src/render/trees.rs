@@ -10,6 +10,7 @@ use crate::resource::directory::{Directory, TreeFile};
 use crate::resource::file::{Content, File};
 use crate::resource::{Attributes, Body, Presence, Resource};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::unclear::Unclear;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The files below the folder that `source` names.
@@ -43,11 +44,16 @@ pub fn files(keys: &mut Keys<'_, '_>) -> Vec<TreeFile> {
 
 /// Adds a resource for each file of each directory's tree, and for each folder in it. One that the role declares
 /// itself wins, and takes from the tree what it does not say.
-pub fn expand(part: &Part, instances: &mut Instances, wrong: &mut Diagnostics) {
+pub fn expand(
+    part: &Part,
+    instances: &mut Instances,
+    unclear: Option<&Unclear>,
+    wrong: &mut Diagnostics,
+) {
     let mut added = folders(instances);
     added.extend(entries(instances, wrong));
     if added.is_empty() {
-        return without_content(instances, wrong);
+        return without_content(instances, unclear, wrong);
     }
     let mut declared: BTreeMap<ResourceId, &mut Instance> = BTreeMap::new();
     for instance in &mut instances.on {
@@ -73,7 +79,7 @@ pub fn expand(part: &Part, instances: &mut Instances, wrong: &mut Diagnostics) {
         return;
     }
     instances.on.extend(added);
-    without_content(instances, wrong);
+    without_content(instances, unclear, wrong);
 }
 
 /// The folders that lie in trees and that the role does not declare. Those that it does are completed here, before
@@ -219,9 +225,13 @@ fn attributes(own: &mut Attributes, tree: &Attributes) {
 }
 
 /// Only now it is known that no tree has it either.
-fn without_content(instances: &Instances, wrong: &mut Diagnostics) {
+fn without_content(instances: &Instances, unclear: Option<&Unclear>, wrong: &mut Diagnostics) {
+    let has_all = |place| unclear.is_none_or(|unclear| !unclear.has_keys(place));
     for instance in &instances.on {
         let resource = &instance.resource;
+        if !has_all(&resource.place) {
+            continue;
+        }
         if matches!(&resource.body, Body::File(file) if file.create_only && file.content.is_none())
         {
             let message = "`create_only` needs content, template or source";

@@ -6,6 +6,7 @@ use crate::resource::install::Install;
 use crate::resource::service::{Activity, Service, UnitFile, template_of};
 use crate::resource::{Body, Resource};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::unclear::Unclear;
 
 const UNITS: &str = "/etc/systemd/system";
 
@@ -14,8 +15,8 @@ const TRIGGERS: [&str; 3] = ["socket", "timer", "path"];
 
 /// Notes every unit that must be enabled by a unit file of the role which does not say what would start it, and every
 /// instance that must run of a template that must be masked.
-pub fn check(instances: &Instances, wrong: &mut Diagnostics) {
-    let role = Role(instances);
+pub fn check(instances: &Instances, unclear: Option<&Unclear>, wrong: &mut Diagnostics) {
+    let role = Role(instances, unclear.is_some_and(|unclear| unclear.all));
     for resource in role.resources() {
         if let Body::Service(service) = &resource.body {
             let found = [
@@ -30,7 +31,8 @@ pub fn check(instances: &Instances, wrong: &mut Diagnostics) {
     }
 }
 
-struct Role<'a>(&'a Instances);
+/// All there is, and whether there may be more.
+struct Role<'a>(&'a Instances, bool);
 
 impl Role<'_> {
     fn resources(&self) -> impl Iterator<Item = &Resource> {
@@ -42,7 +44,7 @@ impl Role<'_> {
     }
 
     fn fixed(&self, resource: &Resource, service: &Service) -> Option<Diagnostic> {
-        if service.enabled != Some(true) {
+        if service.enabled != Some(true) || self.1 {
             return None;
         }
         let file = self.unit_file(service)?;
@@ -84,11 +86,12 @@ impl Role<'_> {
     fn installs(&self, service: &Service) -> bool {
         let drop_ins = format!("{UNITS}/{}.d/", service.unit);
         let link = format!("/{}", service.unit);
-        self.resources().any(|resource| {
-            let path = &resource.id.name;
-            let folder = path.strip_suffix(&link).unwrap_or_default();
+        let known = self.resources().map(|resource| &resource.id);
+        let mut ids = known.chain(self.0.named.iter().map(|(id, _)| id));
+        ids.any(|id| {
+            let folder = id.name.strip_suffix(&link).unwrap_or_default();
             let wanted = folder.ends_with(".wants") || folder.ends_with(".requires");
-            path.starts_with(&drop_ins) || (resource.id.kind == Kind::Link && wanted)
+            id.name.starts_with(&drop_ins) || (id.kind == Kind::Link && wanted)
         })
     }
 

@@ -9,6 +9,7 @@ use crate::secrets::Secrets;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::near;
 use crate::text::params;
+use crate::text::unclear::Unclear;
 use minijinja::value::{Object, Serde, Value, from_args};
 use minijinja::{Error, ErrorKind, State};
 use serde::Deserialize;
@@ -24,11 +25,12 @@ struct Leaf {
     params: BTreeMap<String, serde_json::Value>,
 }
 
-/// The value of each param: the default, then the role's layers, the node's, and those of the command line.
+/// The value of each param: the default, then the role's layers, the node's, and those of the command line. Which has
+/// none, that is said, is not among them.
 pub fn of_params(
     part: &Part,
     inputs: &Inputs<'_>,
-    purpose: Purpose,
+    purpose: Purpose<'_>,
     wrong: &mut Diagnostics,
 ) -> BTreeMap<String, serde_json::Value> {
     let mut leaf = BTreeMap::new();
@@ -48,8 +50,15 @@ pub fn of_params(
         wrong.push(Diagnostic::of_call(message).near(name, words));
     }
     let mut values = BTreeMap::new();
+    let unclear = purpose.unclear();
     for (name, param) in &part.params {
         let layer = leaf.get(name).or(part.values.get(name));
+        let said = inputs.set.contains_key(name) || layer.is_some() || param.default.is_some();
+        let is_told =
+            |unclear: &Unclear| unclear.params.contains(name) || (!said && unclear.has_value(name));
+        if unclear.is_some_and(is_told) {
+            continue;
+        }
         let given =
             given(name, param, inputs.set.get(name), layer).and_then(|value| match param.secret {
                 true => secret(name, param, &value, inputs.secrets, purpose),
@@ -95,14 +104,14 @@ fn secret(
     param: &Param,
     value: &serde_json::Value,
     secrets: &Secrets,
-    purpose: Purpose,
+    purpose: Purpose<'_>,
 ) -> Result<serde_json::Value, Box<Diagnostic>> {
     let called = params::named(value).unwrap_or_default();
     let bad = |message: String, help: String| {
         Box::new(Diagnostic::of_setup(&param.place, message).help(help))
     };
     match (purpose, secrets.get(called), secrets.source()) {
-        (Purpose::Check, ..) => Ok(SAMPLE.into()),
+        (Purpose::Check(_), ..) => Ok(SAMPLE.into()),
         (Purpose::Machine, Some(secret), source) => params::check_secret(name, param, secret)
             .map_err(|why| {
                 let source = source.unwrap_or_default();

@@ -46,6 +46,8 @@ pub struct Sayings<'a> {
     pub name: &'a str,
     pub at: At<'a>,
     pub keys: Vec<(&'a str, Said<'a>)>,
+    /// Whether it is all: else nothing is missing.
+    pub all: bool,
 }
 
 /// A key with one of these values.
@@ -190,7 +192,8 @@ impl Sayings<'_> {
         if self.kind == Kind::Service {
             self.template(wrong);
         }
-        for message in self.missing() {
+        let missing = self.all.then(|| self.missing());
+        for message in missing.into_iter().flatten() {
             wrong.push(Diagnostic::error(self.at.spot(), message));
         }
         if self.kind == Kind::Directory
@@ -251,6 +254,13 @@ impl Sayings<'_> {
         Diagnostic::error(one.1.at.spot(), message).note(other.1.at.spot(), "the other one")
     }
 
+    /// Whether something keeps a command from being run each time: an empty `on` does not.
+    fn is_guarded(&self) -> bool {
+        let none = Some(Value::Array(Vec::new()));
+        let mut guards = ["unless", "only_if", "creates", "on"].into_iter();
+        guards.any(|guard| self.get(guard).is_some_and(|said| said.value != none))
+    }
+
     fn missing(&self) -> Vec<String> {
         let has = |key: &str| self.get(key).is_some();
         let absent = self
@@ -299,9 +309,8 @@ impl Sayings<'_> {
                 demand(!has("suites"), &|| need("suites"));
             }
             Kind::Command => {
-                let guards = ["unless", "only_if", "creates", "on"];
                 demand(!has("run"), &|| need("run"));
-                demand(!guards.into_iter().any(has), &|| {
+                demand(!self.is_guarded(), &|| {
                     "a command needs a guard: unless, only_if, creates or on".into()
                 });
             }
@@ -336,6 +345,7 @@ pub fn rendered(keys: &mut Keys<'_, '_>, name: &str) {
         name,
         at: At::Place(&declared.place),
         keys: said,
+        all: !keys.reader.may_have_keys(&declared.place),
     };
     sayings.check(&mut keys.reader.wrong);
 }

@@ -62,7 +62,8 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     if let Some(key) = role.own.fleet.get("gone_after") {
         check.gone_after(key);
     }
-    for (name, needed) in [("health_timeout", "health"), ("leader", "max_unavailable")] {
+    let pairs = [("health_timeout", "health"), ("leader", "max_unavailable")];
+    for (name, needed) in pairs.into_iter().filter(|_| !role.own.unclear.fleet) {
         if let (None, Some(key)) = (role.own.fleet.get(needed), role.own.fleet.get(name)) {
             let message = format!("`{name}` needs {needed}");
             check.error(key, Diagnostic::error(key.name_spot(), message));
@@ -79,9 +80,10 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     wrong.extend(expressions.wrong);
     let reads = expressions.reads;
     let wait_for = role.own.fleet.get("wait_for");
-    let wait_for = wait_for.map(|key| cohort::wait_for(key, roles, &reads, wrong));
+    let reads_of = |name: &str| role.unclear.all || reads.contains(name);
+    let wait_for = wait_for.map(|key| cohort::wait_for(key, roles, &reads_of, wrong));
     if let Some(key) = role.own.fleet.get("join_last") {
-        cohort::join_last(key, &role.own.name, &reads, wrong);
+        cohort::join_last(key, &role.own.name, &reads_of, wrong);
     }
     Found {
         files: expressions.files,
@@ -159,9 +161,9 @@ impl Check<'_> {
         stand: Stand<'_>,
         item: Option<bool>,
     ) {
-        if let Some(bad) = key.node.unusable() {
-            let message = format!("`{name}` takes no {}", bad.kind().trim_start_matches("a "));
-            return self.error(key, Diagnostic::error(key.source.spot(&bad.span), message));
+        let unusable = key.node.all_unusable();
+        if !unusable.is_empty() {
+            return self.unusable(name, key, shape, &unusable);
         }
         match shape {
             Shape::Expression => return self.expressions.when(name, key, item),
@@ -174,6 +176,9 @@ impl Check<'_> {
             .strings(&mut |text, _| templated |= is_template(text));
         if templated {
             self.templates(key, shape, stand, item);
+            for part in parts(key, shape) {
+                self.part(key, Shape::Line, part);
+            }
         }
         let whole = key
             .node
@@ -195,45 +200,40 @@ impl Check<'_> {
         }
     }
 
+    /// A value with what JSON cannot hold in it: that is told, and what is wrong with the rest.
+    fn unusable(&mut self, name: &str, key: &KeyText, shape: Shape, all: &[&Node]) {
+        for bad in all {
+            let kind = bad.kind().trim_start_matches("a ");
+            let spot = key.source.spot(&bad.span);
+            // Of a table that is set, rendering looks at each value.
+            self.said.push(match shape {
+                Shape::Settings => spot.place.clone(),
+                _ => key.value_place(),
+            });
+            let message = format!("`{name}` takes no {kind}");
+            self.wrong.push(Diagnostic::error(spot, message));
+        }
+        for part in parts(key, shape) {
+            self.part(key, Shape::Line, part);
+        }
+    }
+
     /// A value of another form than the key takes; what is wrong with parts of it, at each of them.
     fn misfit(&mut self, key: &KeyText, shape: Shape, why: String) {
-        let mut parts: Vec<(&Range<usize>, &Node, String)> = Vec::new();
-        let alone = |value: Value| {
-            let computed = false;
-            shape.check(&Given { value, computed }).err()
-        };
-        match &key.node.value {
-            NodeValue::Array(items) => {
-                for item in items {
-                    let why = alone(Value::Array(vec![item.json()])).unwrap_or_default();
-                    if let Some(why) = why.strip_prefix("item 1: ") {
-                        parts.push((&item.span, item, why.to_owned()));
-                    }
-                }
-            }
-            NodeValue::Table(entries) => {
-                for entry in entries {
-                    let table = [(entry.key.clone(), entry.node.json())];
-                    if let Some(why) = alone(Value::Object(table.into_iter().collect())) {
-                        parts.push((&entry.span, &entry.node, why));
-                    }
-                }
-            }
-            _ => {}
-        }
+        let parts = parts(key, shape);
         if parts.is_empty() {
-            parts.push((&key.node.span, &key.node, why));
+            return self.part(key, shape, (&key.node.span, &key.node, why));
         }
-        for (span, node, why) in parts {
-            let shape = match std::ptr::eq(node, &key.node) {
-                true => shape,
-                false => Shape::Line,
-            };
-            let written = key.source.text.get(node.span.clone()).unwrap_or_default();
-            let mut diagnostic = Diagnostic::error(key.source.spot(span), why);
-            diagnostic.help = remedy::of(shape, node, written);
-            self.error(key, diagnostic);
+        for part in parts {
+            self.part(key, Shape::Line, part);
         }
+    }
+
+    fn part(&mut self, key: &KeyText, shape: Shape, (span, node, why): Part<'_>) {
+        let written = key.source.text.get(node.span.clone()).unwrap_or_default();
+        let mut diagnostic = Diagnostic::error(key.source.spot(span), why);
+        diagnostic.help = remedy::of(shape, node, written);
+        self.error(key, diagnostic);
     }
 
     fn templates(&mut self, key: &KeyText, shape: Shape, stand: Stand<'_>, item: Option<bool>) {
@@ -349,8 +349,11 @@ impl Check<'_> {
             .contains_key(&(id.kind, id.name.to_string()))
     }
 
-    /// Whether a template's name, or a file of a directory's tree, might be this resource.
+    /// Whether a template's name, a file of a directory's tree, or what could not be understood might be this resource.
     fn may_be(&self, id: &ResourceId) -> bool {
+        if self.role.unclear.has_resource(id) {
+            return true;
+        }
         let resources = self.role.resources.values();
         let templates = resources.clone().filter(|resource| {
             resource.kind == id.kind
@@ -399,8 +402,45 @@ impl Check<'_> {
             name: &name.unwrap_or_default(),
             at: At::Spot(&resource.at),
             keys: keys.collect(),
+            all: !self.role.unclear.has_keys(&resource.at.place),
         };
         sayings.check(&mut self.wrong);
+    }
+}
+
+/// Where a part of a value stands that is wrong, what it is, and why.
+type Part<'t> = (&'t Range<usize>, &'t Node, String);
+
+/// What is wrong with each item of an array, or entry of a table, by itself; what is a template is judged when it is rendered.
+fn parts(key: &KeyText, shape: Shape) -> Vec<Part<'_>> {
+    let alone = |value: Value| {
+        let computed = false;
+        shape.check(&Given { value, computed }).err()
+    };
+    let whole = |node: &Node| {
+        let mut template = false;
+        node.strings(&mut |text, _| template |= is_template(text));
+        !template && node.unusable().is_none()
+    };
+    match &key.node.value {
+        NodeValue::Array(items) => {
+            let wrong = items.iter().filter(|item| whole(item)).filter_map(|item| {
+                let why = alone(Value::Array(vec![item.json()]))?;
+                let why = why.strip_prefix("item 1: ")?.to_owned();
+                Some((&item.span, item, why))
+            });
+            wrong.collect()
+        }
+        NodeValue::Table(entries) if matches!(shape, Shape::Environment | Shape::Debconf) => {
+            let wrong = entries.iter().filter(|entry| whole(&entry.node));
+            let wrong = wrong.filter_map(|entry| {
+                let table = [(entry.key.clone(), entry.node.json())];
+                let why = alone(Value::Object(table.into_iter().collect()))?;
+                Some((&entry.span, &entry.node, why))
+            });
+            wrong.collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -5,13 +5,13 @@ use crate::fleet::MOST_MEMBERS;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::tree::{Entry, NodeValue};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// Reads `wait_for`; `reads` are the roles whose members the role reads.
+/// Reads `wait_for`; `reads` says of which roles the role reads the members.
 pub fn wait_for(
     key: &KeyText,
     roles: &Roles,
-    reads: &BTreeSet<String>,
+    reads: &dyn Fn(&str) -> bool,
     wrong: &mut Diagnostics,
 ) -> BTreeMap<String, u32> {
     let mut cohorts = BTreeMap::new();
@@ -32,7 +32,7 @@ pub fn wait_for(
                 wrong.push(Diagnostic::error(at, why));
             }
             (None, Ok(count)) => {
-                if !reads.contains(&entry.key) {
+                if !reads(&entry.key) {
                     let message = format!(
                         "nothing of this role reads the members of `{}`: nothing waits for them",
                         entry.key
@@ -47,8 +47,8 @@ pub fn wait_for(
 }
 
 /// Warns of `join_last` where members come without waiting for one another.
-pub fn join_last(key: &KeyText, role: &str, reads: &BTreeSet<String>, wrong: &mut Diagnostics) {
-    if !reads.contains(role) {
+pub fn join_last(key: &KeyText, role: &str, reads: &dyn Fn(&str) -> bool, wrong: &mut Diagnostics) {
+    if !reads(role) {
         let message =
             format!("nothing of this role reads the members of `{role}`: nobody joins last");
         wrong.push(Diagnostic::warning(key.name_spot(), message));

@@ -249,7 +249,8 @@ impl<'a> Expressions<'a> {
     pub(super) fn names(&mut self, uses: &Uses, item: Option<bool>, key: &Place, spot: SpotOf<'_>) {
         let mut wrong = Vec::new();
         for used in &uses.params {
-            if !self.role.params.contains_key(&used.name) {
+            let known = self.role.params.contains_key(&used.name);
+            if !known && !self.role.unclear.has_param(&used.name) {
                 let words = self.role.params.keys().map(String::as_str);
                 let message = format!("unknown param `{}`", used.name);
                 wrong.push(Diagnostic::error(spot(&used.span), message).among(&used.name, words));

@@ -7,18 +7,38 @@ use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::fleet::{FleetText, Layer};
 use crate::text::params;
+use crate::text::source::Source;
+use crate::text::unclear::Unclear;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Notes what fleet.toml names that is not there; `merged` are all roles, merged.
 pub fn check_names(
     fleet: &FleetText,
-    merged: &BTreeMap<String, MergedRole<'_>>,
+    merged: &mut BTreeMap<String, MergedRole<'_>>,
     wrong: &mut Diagnostics,
 ) {
     let Some(source) = &fleet.source else {
         return;
     };
+    let strangers = strangers(fleet, source, merged, wrong);
+    for role in merged.values_mut() {
+        if fleet.unclear {
+            let all = role.params.keys().cloned();
+            role.unclear.params.extend(all);
+        }
+        role.unclear.values.extend(strangers.iter().cloned());
+    }
+}
+
+/// The names that are given a value and are no param's, or not of that value.
+fn strangers(
+    fleet: &FleetText,
+    source: &Source,
+    merged: &BTreeMap<String, MergedRole<'_>>,
+    wrong: &mut Diagnostics,
+) -> Vec<String> {
+    let mut strangers = Vec::new();
     let everywhere: BTreeMap<&str, Vec<&Param>> = merged.values().fold(
         BTreeMap::new(),
         |mut all: BTreeMap<&str, Vec<&Param>>, role| {
@@ -32,29 +52,34 @@ pub fn check_names(
     for layer in std::iter::once(&fleet.params).chain(nodes) {
         for (name, key) in layer {
             match everywhere.get(name.as_str()) {
-                None => wrong.push(unknown(
-                    name,
-                    key,
-                    everywhere.keys().copied(),
-                    "no role has it",
-                )),
-                Some(params) => fits_one(name, key, params, wrong),
+                None if merged.values().any(|role| role.unclear.has_param(name)) => {}
+                None => {
+                    strangers.push(name.clone());
+                    let words = everywhere.keys().copied();
+                    wrong.push(unknown(name, key, words, "no role has it"));
+                }
+                Some(params) if !fits_one(name, key, params, wrong) => strangers.push(name.clone()),
+                Some(_) => {}
             }
         }
     }
     for (name, (layer, span)) in &fleet.roles {
         let Some(role) = merged.get(name) else {
+            strangers.extend(layer.keys().cloned());
             let words = merged.keys().map(String::as_str);
             let message = format!("no role `{name}`");
             wrong.push(Diagnostic::error(source.spot(span), message).near(name, words));
             continue;
         };
-        for (param, key) in layer.iter().filter(|(p, _)| !role.params.contains_key(*p)) {
+        let known = |name: &str| role.params.contains_key(name) || role.unclear.has_param(name);
+        for (param, key) in layer.iter().filter(|(name, _)| !known(name)) {
+            strangers.push(param.clone());
             let words = role.params.keys().map(String::as_str);
             let whose = format!("the role {name} has no such param");
             wrong.push(unknown(param, key, words, &whose));
         }
     }
+    strangers
 }
 
 fn unknown<'a>(
@@ -71,25 +96,27 @@ fn unknown<'a>(
     diagnostic
 }
 
-/// A value for whichever role has the param must do for one of them.
-fn fits_one(name: &str, key: &KeyText, params: &[&Param], wrong: &mut Diagnostics) {
+/// Whether a value for whichever role has the param does for one of them, as it must.
+fn fits_one(name: &str, key: &KeyText, params: &[&Param], wrong: &mut Diagnostics) -> bool {
     let mut first = None;
     for param in params {
         let mut bad = Diagnostics::new();
         if params::value(&key.source, name, param, &key.node, &mut bad).is_some() {
-            return;
+            return true;
         }
         first.get_or_insert(bad);
     }
     wrong.extend(first.unwrap_or_default());
+    false
 }
 
-/// The values that the layers above the node's give to a role's params.
+/// The values that the layers above the node's give to a role's params. Which have another, that is wrong, is unclear then.
 pub fn values(
     role: &MergedRole<'_>,
     roles: &Roles,
     includes: &Includes,
     fleet: &FleetText,
+    unclear: &mut Unclear,
     wrong: &mut Diagnostics,
 ) -> BTreeMap<String, Value> {
     let mut values = BTreeMap::new();
@@ -99,7 +126,7 @@ pub fn values(
         .filter_map(|name| Some((name.as_str(), &roles.get(name)?.set)))
         .collect();
     for (name, layer) in &sets {
-        check_set(name, layer, roles, includes, wrong);
+        check_set(name, layer, roles, includes, unclear, wrong);
     }
     // Who declares a param anew, with a default, says what it is in all that it includes.
     let declared_over = |name: &str, set: &str| {
@@ -118,8 +145,12 @@ pub fn values(
         let mut set = said(name, &sets);
         set.retain(|(set, _)| !declared_over(name, set));
         for said in [set, said(name, &everywhere), said(name, &layers)] {
+            let before = wrong.len();
             if let Some(value) = one(name, param, &said, includes, wrong) {
                 values.insert(name.clone(), value);
+            }
+            if wrong.len() > before {
+                unclear.params.insert(name.clone());
             }
         }
     }
@@ -164,6 +195,7 @@ fn check_set(
     layer: &Layer,
     roles: &Roles,
     includes: &Includes,
+    unclear: &mut Unclear,
     wrong: &mut Diagnostics,
 ) {
     for (param, key) in layer {
@@ -182,7 +214,10 @@ fn check_set(
                 )
                 .help("[set] is for params of included roles; write it as the default"),
             );
-        } else if !included().any(|other| other.params.contains_key(param)) {
+        } else if !unclear.has_param(param)
+            && !included().any(|other| other.params.contains_key(param))
+        {
+            unclear.values.insert(param.clone());
             let words = included().flat_map(|other| other.params.keys().map(String::as_str));
             let message = format!("unknown param `{param}`: no included role has such a param");
             wrong.push(Diagnostic::error(key.name_spot(), message).near(param, words));

@@ -10,8 +10,9 @@ use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::keys;
 use crate::text::names;
 use crate::text::shape::Shape;
+use crate::text::unclear::Unclear;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who says it, under which key, and what.
 type Saying<'a> = (&'a str, (&'a str, &'a KeyText));
@@ -40,6 +41,8 @@ pub struct MergedRole<'a> {
     pub resources: BTreeMap<(Kind, String), Merged>,
     /// By name.
     pub params: BTreeMap<String, Param>,
+    /// What of its members could not be understood, or contradicts itself.
+    pub unclear: Unclear,
 }
 
 /// Merges a role with what it includes.
@@ -52,6 +55,7 @@ pub fn merge<'a>(
 ) -> MergedRole<'a> {
     let closure = includes.closure(&role.name);
     let members: Vec<&RoleText> = closure.iter().filter_map(|name| roles.get(name)).collect();
+    let mut unclear = unclear(&members, closure);
     let all = members.iter().flat_map(|member| &member.resources);
     let mut declared: Vec<((Kind, String), &ResourceText)> =
         all.map(|resource| (identity(resource), resource)).collect();
@@ -62,15 +66,33 @@ pub fn merge<'a>(
         .map(|same| {
             let id = &same[0].0;
             let said: Vec<&ResourceText> = same.iter().map(|(_, said)| *said).collect();
-            (id.clone(), resource(id, &said, includes, files, wrong))
+            let merged = resource(id, &said, includes, files, wrong);
+            if said.iter().any(|one| unclear.keys.contains(&one.place())) {
+                unclear.keys.insert(merged.at.place.clone());
+            }
+            (id.clone(), merged)
         })
         .collect();
     MergedRole {
         own: role,
         closure,
         resources,
-        params: params(&members, includes, wrong),
+        params: params(&members, includes, &mut unclear, wrong),
+        unclear,
     }
+}
+
+/// What is unclear of any of a role's members, and of the role by what it lacks.
+fn unclear(members: &[&RoleText], closure: &[String]) -> Unclear {
+    let mut unclear = Unclear::default();
+    for member in members {
+        unclear.extend(&member.unclear);
+        unclear.all |= member
+            .include
+            .iter()
+            .any(|(name, _)| !closure.contains(name));
+    }
+    unclear
 }
 
 fn identity(resource: &ResourceText) -> (Kind, String) {
@@ -219,6 +241,7 @@ fn conflict(one: (&str, &KeyText), other: (&str, &KeyText)) -> Diagnostic {
 fn params(
     members: &[&RoleText],
     includes: &Includes,
+    unclear: &mut Unclear,
     wrong: &mut Diagnostics,
 ) -> BTreeMap<String, Param> {
     let mut said: BTreeMap<&str, Vec<(&str, &Param)>> = BTreeMap::new();
@@ -229,6 +252,7 @@ fn params(
         }
     }
     let mut params = BTreeMap::new();
+    let mut unlike = BTreeSet::new();
     for (name, said) in &said {
         let count = includes.count(said);
         let Some(first) = count.first() else {
@@ -243,10 +267,19 @@ fn params(
                     .all(|role| includes.includes(&member.name, role));
                 over && member.set.contains_key(*name)
             });
-            wrong.extend(differ(name, first, other, settled));
+            // Of two that are wrong, what is left of them may differ.
+            if unclear.params.contains(*name) {
+                continue;
+            }
+            let found = differ(name, first, other, settled);
+            if !found.is_empty() {
+                unlike.insert((*name).to_owned());
+            }
+            wrong.extend(found);
         }
         params.insert((*name).to_owned(), first.1.clone());
     }
+    unclear.params.extend(unlike);
     params
 }
 

@@ -17,6 +17,7 @@ use crate::digest::Digest;
 use crate::facts::Facts;
 use crate::release::part::Part;
 use crate::resource::Desired;
+use crate::text::declare::RoleText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::fleet::FleetText;
 use crate::text::source::Source;
@@ -69,9 +70,8 @@ impl Catalog {
         let mut wrong = Diagnostics::new();
         let texts = Texts::read(files, &mut wrong);
         let includes = Includes::follow(&texts.roles, &mut wrong);
-        let whole = texts.whole(&includes);
-        let merged = texts.merge(&includes, &whole, &mut wrong);
-        layers::check_names(&texts.fleet, &merged, &mut wrong);
+        let mut merged = texts.merge(&includes, &mut wrong);
+        layers::check_names(&texts.fleet, &mut merged, &mut wrong);
         idle(&merged, &includes, &mut wrong);
         let mut catalog = Catalog {
             parts: BTreeMap::new(),
@@ -149,6 +149,9 @@ impl Catalog {
 
 /// A partial role is checked within its includers: without any it is not.
 fn idle(merged: &BTreeMap<String, MergedRole<'_>>, includes: &Includes, wrong: &mut Diagnostics) {
+    if merged.values().any(|role| role.unclear.all) {
+        return;
+    }
     for (name, role) in merged.iter().filter(|(_, role)| role.own.partial) {
         if !merged.keys().any(|other| includes.includes(other, name)) {
             let start = role.own.source.place(&(0..0));
@@ -176,7 +179,10 @@ impl Texts {
             if path == "fleet.toml" {
                 match tree::text_of("", path, bytes) {
                     Ok(source) => texts.fleet = fleet::fleet(source, wrong),
-                    Err(bad) => wrong.extend(bad),
+                    Err(bad) => {
+                        wrong.extend(bad);
+                        texts.fleet.unclear = true;
+                    }
                 }
             } else if let Some(name) = path.strip_suffix("/role.toml")
                 && !name.contains('/')
@@ -203,7 +209,11 @@ impl Texts {
                 let role = declare::role(name, source, wrong);
                 self.roles.insert(name.to_owned(), role);
             }
-            Err(bad) => wrong.extend(bad),
+            Err(bad) => {
+                wrong.extend(bad);
+                let unread = RoleText::unread(name, Source::new(name, path, ""));
+                self.roles.insert(name.to_owned(), unread);
+            }
         }
     }
 
@@ -233,33 +243,13 @@ impl Texts {
         }
     }
 
-    /// Roles of which every member could be read.
-    fn whole(&self, includes: &Includes) -> BTreeSet<String> {
-        let sound = |name: &String| {
-            self.roles.get(name).is_some_and(|role| {
-                let found = role
-                    .include
-                    .iter()
-                    .all(|(name, _)| self.roles.contains_key(name));
-                !role.broken && found
-            })
-        };
-        let whole = |name: &&String| includes.closure(name).iter().all(sound);
-        self.roles.keys().filter(whole).cloned().collect()
-    }
-
     fn merge<'a>(
         &'a self,
         includes: &'a Includes,
-        whole: &BTreeSet<String>,
         wrong: &mut Diagnostics,
     ) -> BTreeMap<String, MergedRole<'a>> {
         let mut merged = BTreeMap::new();
-        for role in self
-            .roles
-            .values()
-            .filter(|role| whole.contains(&role.name))
-        {
+        for role in self.roles.values() {
             let mut found = Diagnostics::new();
             let one = merge::merge(role, &self.roles, includes, &self.files, &mut found);
             // What a partial role's members differ in, its includers may settle.

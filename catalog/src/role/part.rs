@@ -4,6 +4,7 @@ use super::check::{self, Found};
 use super::include::Includes;
 use super::merge::{Merged, MergedRole};
 use super::{Texts, layers, quorum, sample};
+use crate::edit::joined;
 use crate::release::FORMAT;
 use crate::release::nodes;
 use crate::release::part::{Declared, HealthDeclared, Key, Part, SlotsDeclared};
@@ -12,8 +13,10 @@ use crate::resource::Desired;
 use crate::secrets::Secrets;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::params;
 use crate::text::shape::Given;
-use crate::text::tree::{Node, NodeValue};
+use crate::text::tree::{Entry, Node, NodeValue};
+use crate::text::unclear::Unclear;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -38,7 +41,15 @@ pub fn build(
 ) -> Built {
     let found = check::role(role, &texts.roles, &texts.files, wrong);
     let leaves = layers::leaves(role, &texts.fleet);
-    let values = layers::values(role, &texts.roles, includes, &texts.fleet, wrong);
+    let mut unclear = role.unclear.clone();
+    let values = layers::values(
+        role,
+        &texts.roles,
+        includes,
+        &texts.fleet,
+        &mut unclear,
+        wrong,
+    );
     let files = found.files.iter().filter_map(|path| {
         let blob = texts.files.get(path)?;
         Some((path.clone(), blob))
@@ -59,7 +70,7 @@ pub fn build(
         gone_after_s: role.own.fleet.get("gone_after").and_then(seconds),
         leftovers: role.own.leftovers,
     };
-    let constant = try_out(&part, role, texts, &leaves, set, &found, wrong);
+    let constant = try_out(&part, role, texts, &leaves, set, (&found, &unclear), wrong);
     Built {
         constant: constant.filter(|_| part.params.is_empty()),
         part,
@@ -118,7 +129,7 @@ fn try_out(
     texts: &Texts,
     leaves: &BTreeMap<String, Vec<u8>>,
     set: &BTreeMap<String, String>,
-    found: &Found,
+    (found, unclear): (&Found, &Unclear),
     wrong: &mut Diagnostics,
 ) -> Option<Desired> {
     let facts = sample::facts();
@@ -139,7 +150,7 @@ fn try_out(
         secrets: &Secrets::default(),
     };
     let value = sample::facts_value(&facts);
-    let rendered = render::render_for(part, &inputs, value, &texts.files, Purpose::Check);
+    let rendered = render::render_for(part, &inputs, value, &texts.files, Purpose::Check(unclear));
     let (constant, results) = match rendered {
         Ok(mut rendered) => {
             quorum::check(part, &rendered.desired, &mut rendered.warnings);
@@ -151,13 +162,15 @@ fn try_out(
     for mut diagnostic in results {
         if !is_said(&diagnostic, found) {
             point(&mut diagnostic, role);
-            wrong.push(diagnostic);
+            if !is_said(&diagnostic, found) {
+                wrong.push(diagnostic);
+            }
         }
     }
     constant
 }
 
-/// Rendering knows where a key's value begins; where it is an array, what is wrong is one of its items.
+/// Rendering knows where a key's value begins; where it is an array or a table, what is wrong is a part of it.
 fn point(diagnostic: &mut Diagnostic, role: &MergedRole<'_>) {
     let Some(at) = &mut diagnostic.at else {
         return;
@@ -166,15 +179,35 @@ fn point(diagnostic: &mut Diagnostic, role: &MergedRole<'_>) {
     let Some(key) = keys.find(|key| key.value_place() == at.place) else {
         return;
     };
-    if let NodeValue::Array(items) = &key.node.value {
-        let named = |item: &&Node| {
-            let text = item.text();
-            text.is_some_and(|text| diagnostic.message.contains(&format!("{text:?}")))
-        };
-        if let Some(item) = items.iter().find(named) {
-            *at = key.source.spot(&item.span);
-        }
+    let message = &diagnostic.message;
+    let named = |item: &&Node| {
+        let text = item.text();
+        text.is_some_and(|text| message.contains(&format!("{text:?}")))
+    };
+    let part = match &key.node.value {
+        NodeValue::Array(items) => items.iter().find(named),
+        NodeValue::Table(entries) => of_path(entries, &mut Vec::new(), message),
+        _ => None,
+    };
+    if let Some(part) = part {
+        *at = key.source.spot(&part.span);
     }
+}
+
+/// The value in a table whose path a message begins with.
+fn of_path<'t>(entries: &'t [Entry], path: &mut Vec<String>, message: &str) -> Option<&'t Node> {
+    entries.iter().find_map(|entry| {
+        path.push(entry.key.clone());
+        let found = match entry.node.entries() {
+            Some(inner) if !inner.is_empty() => of_path(inner, path, message),
+            _ => {
+                let begins = format!("`{}`: ", joined(path));
+                message.starts_with(&begins).then_some(&entry.node)
+            }
+        };
+        path.pop();
+        found
+    })
 }
 
 /// Whether the check before rendering has said what is wrong there.
@@ -189,18 +222,19 @@ fn is_said(diagnostic: &Diagnostic, found: &Found) -> bool {
 
 /// Values for params that only nodes' own layers give: those of the first node that has one.
 fn sample_leaf(part: &Part, leaves: &BTreeMap<String, Vec<u8>>) -> Option<Vec<u8>> {
-    let mut params: BTreeMap<&str, Value> = BTreeMap::new();
+    let mut given: BTreeMap<&str, Value> = BTreeMap::new();
     for leaf in leaves.values() {
         let leaf: Value = serde_json::from_slice(leaf).ok()?;
         for (name, param) in &part.params {
             let needed = param.default.is_none() && !part.values.contains_key(name);
-            if let Some(value) = leaf["params"].get(name).filter(|_| needed) {
-                params.entry(name).or_insert_with(|| value.clone());
+            let fits = |value: &&Value| needed && params::check(name, param, value).is_ok();
+            if let Some(value) = leaf["params"].get(name).filter(fits) {
+                given.entry(name).or_insert_with(|| value.clone());
             }
         }
     }
-    (!params.is_empty()).then(|| {
-        serde_json::json!({"params": params})
+    (!given.is_empty()).then(|| {
+        serde_json::json!({"params": given})
             .to_string()
             .into_bytes()
     })

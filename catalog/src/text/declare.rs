@@ -6,6 +6,7 @@ use super::names;
 use super::params;
 use super::source::Source;
 use super::tree::{self, Entry, Node, NodeValue};
+use super::unclear::Unclear;
 use super::words;
 use crate::few::Few;
 use crate::id::Kind;
@@ -69,6 +70,11 @@ impl ResourceText {
         self.source.spot(&self.span)
     }
 
+    /// The same as a place.
+    pub fn place(&self) -> Place {
+        self.source.place(&self.span)
+    }
+
     /// Whether its name is a template.
     pub fn is_template(&self) -> bool {
         self.keys.contains_key("each") || is_template(&self.name)
@@ -104,11 +110,18 @@ pub struct RoleText {
     pub fleet: BTreeMap<String, KeyText>,
     /// Its resources, in the order of kinds and names as written.
     pub resources: Vec<ResourceText>,
-    /// Something in it could not be understood: what depends on it is not judged.
-    pub broken: bool,
+    /// What in it could not be understood.
+    pub unclear: Unclear,
 }
 
 impl RoleText {
+    /// A role whose text cannot be read.
+    pub fn unread(name: &str, source: Source) -> Self {
+        let mut role = Self::empty(name, Arc::new(source));
+        role.unclear.all = true;
+        role
+    }
+
     fn empty(name: &str, source: Arc<Source>) -> Self {
         Self {
             name: name.into(),
@@ -121,7 +134,7 @@ impl RoleText {
             set: BTreeMap::new(),
             fleet: BTreeMap::new(),
             resources: Vec::new(),
-            broken: false,
+            unclear: Unclear::default(),
         }
     }
 }
@@ -136,7 +149,7 @@ pub fn role(name: &str, source: Source, wrong: &mut Diagnostics) -> RoleText {
     };
     match tree::document(&reading.source, &mut reading.wrong) {
         Some(entries) => entries.into_iter().for_each(|entry| reading.top(entry)),
-        None => reading.role.broken = true,
+        None => reading.role.unclear.all = true,
     }
     wrong.extend(reading.wrong);
     reading.role
@@ -196,11 +209,23 @@ impl Reading {
             return self.error(&entry.span, message);
         }
         let kinds = Kind::ALL.map(Kind::word);
+        let words = words::ROLE.iter().map(|row| row.name).chain(kinds);
+        match super::near::nearest(word, words.clone()) {
+            Some("include") => self.role.unclear.all = true,
+            Some("params" | "set") => self.role.unclear.any_param = true,
+            Some("fleet") => self.role.unclear.fleet = true,
+            _ => self.refused(entry.node.entries().unwrap_or_default()),
+        }
         let spot = self.source.spot(&entry.span);
-        self.wrong.push(
-            Diagnostic::error(spot, format!("unknown key or kind `{word}`"))
-                .among(word, words::ROLE.iter().map(|row| row.name).chain(kinds)),
-        );
+        let message = format!("unknown key or kind `{word}`");
+        self.wrong
+            .push(Diagnostic::error(spot, message).among(word, words));
+    }
+
+    /// What may be meant for resources.
+    fn refused(&mut self, entries: &[Entry]) {
+        let names = entries.iter().map(|entry| entry.key.clone());
+        self.role.unclear.resources.extend(names);
     }
 
     fn leftovers(&mut self, node: &Node) {
@@ -219,11 +244,15 @@ impl Reading {
 
     fn include(&mut self, node: &Node) {
         let NodeValue::Array(items) = &node.value else {
+            self.role.unclear.all = true;
             return self.expected("an array of roles", node);
         };
         for item in items {
             match item.text() {
-                None => self.expected("a role's name", item),
+                None => {
+                    self.role.unclear.all = true;
+                    self.expected("a role's name", item);
+                }
                 Some(name) if self.role.include.iter().any(|(other, _)| other == name) => {
                     self.error(&item.span, format!("`{name}` is included twice"));
                 }
@@ -234,20 +263,24 @@ impl Reading {
 
     fn params(&mut self, node: &Node) {
         let Some(entries) = node.entries() else {
+            self.role.unclear.any_param = true;
             return self.expected("a table", node);
         };
         for entry in entries {
-            match params::declare(&self.source, entry, &mut self.wrong) {
-                Some(param) => {
-                    self.role.params.insert(entry.key.clone(), param);
-                }
-                None => self.role.broken = true,
+            let before = self.wrong.len();
+            let param = params::declare(&self.source, entry, &mut self.wrong);
+            if self.wrong.len() > before {
+                self.role.unclear.params.insert(entry.key.clone());
+            }
+            if let Some(param) = param {
+                self.role.params.insert(entry.key.clone(), param);
             }
         }
     }
 
     fn set(&mut self, node: &Node) {
         let Some(entries) = node.entries() else {
+            self.role.unclear.any_param = true;
             return self.expected("a table", node);
         };
         for entry in entries {
@@ -258,6 +291,7 @@ impl Reading {
 
     fn fleet(&mut self, node: &Node) {
         let Some(entries) = node.entries() else {
+            self.role.unclear.fleet = true;
             return self.expected("a table", node);
         };
         for entry in entries {
@@ -267,6 +301,7 @@ impl Reading {
                     self.role.fleet.insert(row.name.to_owned(), text);
                 }
                 None => {
+                    self.role.unclear.fleet = true;
                     let spot = self.source.spot(&entry.span);
                     let message = format!("unknown key `{}` of [fleet]", entry.key);
                     let words = names_of(keys::FLEET.iter());
@@ -319,11 +354,12 @@ impl Reading {
                     kind.word()
                 )),
             );
+            self.role.unclear.resources.insert(resource.name);
             return;
         };
         let mut joined = 0;
         for mut key in keys {
-            if !inline && continues(kind, &key) {
+            if !inline && self.continues(kind, &key) {
                 joined += 1;
                 key.key = format!("{}.{}", resource.name, key.key);
                 self.resource(kind, key);
@@ -340,6 +376,20 @@ impl Reading {
         self.source.text[node.span.start..].starts_with('{')
     }
 
+    /// Whether a key is the rest of a dotted name: `python3.11 = "*"`, `net.ipv4.ip_forward = 1`.
+    fn continues(&self, kind: Kind, key: &Entry) -> bool {
+        let words = keys::of(kind).map(|row| row.name);
+        let joins = matches!(kind, Kind::Package | Kind::Sysctl);
+        // A value that is wrong does not tell a name from a key; a dot before it does, and settings are little but names.
+        let before = self.source.text[..key.span.start].trim_end_matches([' ', '\t']);
+        let named = before.ends_with('.') || kind == Kind::Sysctl;
+        let known = short(kind, &key.node).is_some() || key.node.entries().is_some();
+        joins
+            && keys::shape(kind, &key.key).is_none()
+            && (known || named)
+            && super::near::nearest(&key.key, words).is_none()
+    }
+
     fn resource_key(&mut self, resource: &mut ResourceText, entry: Entry) {
         let kind = resource.kind;
         let (word, one) = (kind.word(), kind.one());
@@ -349,6 +399,8 @@ impl Reading {
                 resource.keys.insert(entry.key, key);
             }
             None => {
+                let at = self.source.place(&resource.span);
+                self.role.unclear.keys.insert(at);
                 let spot = self.source.spot(&entry.span);
                 let message = format!("unknown key `{}` of {one}", entry.key);
                 let diagnostic = Diagnostic::error(spot, message);
@@ -368,7 +420,6 @@ impl Reading {
             && let Err(why) = names::canonical(resource.kind, &resource.name)
         {
             self.error(&resource.span, why);
-            return;
         }
         self.role.resources.push(resource);
     }
@@ -381,16 +432,6 @@ fn short(kind: Kind, node: &Node) -> Option<&'static str> {
         (Kind::Sysctl, NodeValue::String(_) | NodeValue::Integer(_)) => Some("value"),
         _ => None,
     }
-}
-
-/// Whether a key is the rest of a dotted name: `python3.11 = "*"`, `net.ipv4.ip_forward = 1`.
-fn continues(kind: Kind, key: &Entry) -> bool {
-    let words = keys::of(kind).map(|row| row.name);
-    let dotted = matches!(kind, Kind::Package | Kind::Sysctl);
-    dotted
-        && keys::shape(kind, &key.key).is_none()
-        && (short(kind, &key.node).is_some() || key.node.entries().is_some())
-        && super::near::nearest(&key.key, words).is_none()
 }
 
 /// Whether TOML takes a key without quotes.

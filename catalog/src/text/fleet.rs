@@ -22,6 +22,8 @@ pub struct FleetText {
     pub nodes: BTreeMap<String, (Layer, Range<usize>)>,
     /// The text, where there is one.
     pub source: Option<Arc<Source>>,
+    /// Something in it could not be understood: any param may have a value.
+    pub unclear: bool,
 }
 
 /// Reads fleet.toml.
@@ -31,6 +33,7 @@ pub fn fleet(source: Source, wrong: &mut Diagnostics) -> FleetText {
         source: Some(source.clone()),
         ..FleetText::default()
     };
+    let before = wrong.len();
     for entry in tree::document(&source, wrong).unwrap_or_default() {
         match entry.key.as_str() {
             "params" => fleet.params = layer(&source, &entry, wrong),
@@ -45,6 +48,7 @@ pub fn fleet(source: Source, wrong: &mut Diagnostics) -> FleetText {
             ),
         }
     }
+    fleet.unclear = wrong.len() > before;
     fleet
 }
 

@@ -21,6 +21,7 @@ pub(crate) mod secrets;
 pub(crate) mod shape;
 pub(crate) mod source;
 pub(crate) mod tree;
+pub(crate) mod unclear;
 pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};

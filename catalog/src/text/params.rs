@@ -31,7 +31,7 @@ fn word(ty: ParamType) -> &'static str {
         .map_or("", |(word, _)| word)
 }
 
-/// Reads one `NAME = { type = … }` of `[params]`.
+/// Reads one `NAME = { type = … }` of `[params]`: what is clear of it, where its type is.
 pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Option<Param> {
     let at = source.spot(&entry.span);
     if !names::is_param(&entry.key) {
@@ -56,13 +56,15 @@ pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Optio
         );
         return None;
     };
-    let before = wrong.len();
     for key in keys {
         unknown(source, key, wrong);
     }
     let find = |name: &str| keys.iter().find(|key| key.key == name).map(|key| &key.node);
     let ty = ty(source, entry, find("type"), wrong)?;
-    let secret = find("secret").is_some_and(|node| secret(source, node, wrong));
+    let secret = find("secret").map(|node| secret(source, node, wrong));
+    // What may be secret is not judged: its value would be shown.
+    let unclear = secret == Some(None);
+    let secret = secret.flatten().unwrap_or_default();
     let mut param = Param {
         ty,
         default: None,
@@ -78,10 +80,10 @@ pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Optio
     }
     let choices = find("choices").filter(|_| !secret);
     param.choices = choices.and_then(|node| self::choices(source, &param, node, wrong));
-    if let Some(node) = find("default") {
+    if let Some(node) = find("default").filter(|_| !unclear) {
         param.default = self::value(source, &entry.key, &param, node, wrong);
     }
-    (wrong.len() == before).then_some(param)
+    (!unclear).then_some(param)
 }
 
 fn unknown(source: &Source, key: &Entry, wrong: &mut Diagnostics) {
@@ -96,13 +98,13 @@ fn unknown(source: &Source, key: &Entry, wrong: &mut Diagnostics) {
     }
 }
 
-fn secret(source: &Source, node: &Node, wrong: &mut Diagnostics) -> bool {
+fn secret(source: &Source, node: &Node, wrong: &mut Diagnostics) -> Option<bool> {
     match node.value {
-        NodeValue::Boolean(secret) => secret,
+        NodeValue::Boolean(secret) => Some(secret),
         _ => {
             let message = format!("expected a boolean, found {}", node.kind());
             wrong.push(Diagnostic::error(source.spot(&node.span), message));
-            false
+            None
         }
     }
 }
@@ -223,7 +225,7 @@ fn choices(
         let message = "an empty array: no value would do";
         wrong.push(Diagnostic::error(source.spot(&node.span), message));
     }
-    Some(values)
+    (values.len() == items.len() && !items.is_empty()).then_some(values)
 }
 
 fn whole(pattern: &str) -> Result<Regex, String> {

@@ -17,8 +17,8 @@ pub fn of(shape: Shape, node: &Node, written: &str) -> Option<String> {
         }
         (Shape::Mode, NodeValue::Integer(_)) => {
             let digits = written.trim_start_matches("0o").trim_start_matches('0');
-            let octal = !digits.is_empty() && digits.chars().all(|c| ('0'..='7').contains(&c));
-            octal.then(|| format!("write it in quotes: \"0{digits}\""))
+            let octal = digits.len() <= 4 && digits.chars().all(|c| ('0'..='7').contains(&c));
+            octal.then(|| format!("write it in quotes: \"{digits:0>4}\""))
         }
         (Shape::Duration, NodeValue::Integer(seconds)) if *seconds > 0 => {
             Some(format!("in seconds that is \"{seconds}s\""))
@@ -45,5 +45,33 @@ fn boolean(value: &NodeValue) -> Option<bool> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::shape::Given;
+    use crate::text::tree;
+
+    #[test]
+    fn a_mode_without_quotes_gets_one_that_does() {
+        for (written, wanted) in [
+            ("1", "0001"),
+            ("0", "0000"),
+            ("644", "0644"),
+            ("1777", "1777"),
+            ("0o755", "0755"),
+        ] {
+            let node = tree::value(written).unwrap();
+            let help = of(Shape::Mode, &node, written).unwrap();
+            assert_eq!(help, format!("write it in quotes: {wanted:?}"));
+            let (value, computed) = (wanted.into(), false);
+            assert!(Given { value, computed }.mode().is_ok());
+        }
+        for written in ["888", "-1", "10000", "0x1ff"] {
+            let node = tree::value(written).unwrap();
+            assert_eq!(of(Shape::Mode, &node, written), None, "{written}");
+        }
     }
 }

@@ -185,7 +185,7 @@ fn shape(shape: Shape) -> Value {
             json!({ "anyOf": [text("^[A-Za-z_0-9]"), { "type": "integer", "minimum": 0 }] })
         }
         Shape::Accounts => lines(&text("^[A-Za-z_]")),
-        Shape::Mode => text("^[0-7]{3,5}$"),
+        Shape::Mode => text("^0?[0-7]{1,4}$"),
         Shape::Lines => lines(&line),
         Shape::LoginKeys => lines(&text(r"^\s*[^#\s]")),
         Shape::Shell => {

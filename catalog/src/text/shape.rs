@@ -202,7 +202,7 @@ impl Given {
         }
         let text = self.text()?;
         let digits =
-            (3..=5).contains(&text.len()) && text.chars().all(|c| ('0'..='7').contains(&c));
+            (1..=5).contains(&text.len()) && text.chars().all(|c| ('0'..='7').contains(&c));
         match u32::from_str_radix(&text, 8) {
             Ok(mode) if digits && mode <= 0o7777 => Ok(Mode(mode)),
             _ => Err(format!(
@@ -408,6 +408,14 @@ mod tests {
                 Err("or an integer, found a float"),
             ),
             (Shape::Mode, json!("755"), Ok(())),
+            (Shape::Mode, json!("0"), Ok(())),
+            (Shape::Mode, json!("44"), Ok(())),
+            (Shape::Mode, json!("01"), Ok(())),
+            (Shape::Mode, json!("7777"), Ok(())),
+            (Shape::Mode, json!(""), Err("octal digits")),
+            (Shape::Mode, json!("10000"), Err("octal digits")),
+            (Shape::Mode, json!("000755"), Err("octal digits")),
+            (Shape::Mode, json!("0o644"), Err("octal digits")),
             (Shape::Mode, json!("04755"), Ok(())),
             (Shape::Mode, json!("77777"), Err("octal digits")),
             (Shape::Mode, json!("0888"), Err("octal digits")),

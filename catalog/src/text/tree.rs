@@ -104,11 +104,19 @@ impl Node {
 
     /// The first value inside that JSON cannot hold.
     pub fn unusable(&self) -> Option<&Node> {
+        self.all_unusable().into_iter().next()
+    }
+
+    /// All values inside that JSON cannot hold.
+    pub fn all_unusable(&self) -> Vec<&Node> {
         match &self.value {
-            NodeValue::Other(_) => Some(self),
-            NodeValue::Array(items) => items.iter().find_map(Node::unusable),
-            NodeValue::Table(entries) => entries.iter().find_map(|e| e.node.unusable()),
-            _ => None,
+            NodeValue::Other(_) => vec![self],
+            NodeValue::Array(items) => items.iter().flat_map(Node::all_unusable).collect(),
+            NodeValue::Table(entries) => {
+                let nodes = entries.iter().map(|entry| &entry.node);
+                nodes.flat_map(Node::all_unusable).collect()
+            }
+            _ => Vec::new(),
         }
     }
 }

@@ -99,7 +99,7 @@ fn what_a_format_cannot_have_is_refused_at_once() {
         let mut edit = Edit::of(Format::of_word(format).unwrap());
         let table: toml::Table = toml::from_str(set).unwrap();
         let table = serde_json::to_value(table).unwrap();
-        edit.set(table.as_object().unwrap()).unwrap_err()
+        edit.set(table.as_object().unwrap()).unwrap_err().join(", ")
     };
     for (format, set, why) in [
         (

@@ -266,11 +266,10 @@ impl Visit {
         };
         match root {
             _ if self.locals.contains_key(root) => {}
-            "params" => {
-                if let Some(name) = path.first() {
-                    self.uses.params.push(named((*name).to_owned()));
-                }
-            }
+            "params" => match path.first() {
+                Some(name) => self.uses.params.push(named((*name).to_owned())),
+                None => self.uses.all_params = true,
+            },
             "facts" => self.uses.facts.push(named(path.join("."))),
             "fleet" => {
                 let name = named(
