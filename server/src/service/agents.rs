@@ -92,7 +92,7 @@ impl Agents {
             name: name.clone(),
             id: node.id,
             admitted: state.is_member(&name),
-            joining: state.joining.contains(&name),
+            joining: state.is_joining(&name),
         };
         Ok(wire::AssignmentReply {
             manifest: release.manifest.to_vec(),

@@ -136,6 +136,16 @@ impl State {
         })
     }
 
+    /// Whether it comes after the others, and not all of them know it yet: nobody does while it waits for its turn. One that takes
+    /// another's place is not more than there was.
+    pub fn is_joining(&self, name: &str) -> bool {
+        let new = |node: &Node| {
+            let waits = !self.is_member(name) && self.has_place(node).is_none();
+            self.is_one_at_a_time(&node.role) && (waits || self.joining.contains(name))
+        };
+        self.nodes.get(name).is_some_and(new)
+    }
+
     /// Whether a role's members come and go one at a time: it reads them, and had as many as it waits for.
     pub(super) fn is_one_at_a_time(&self, role: &str) -> bool {
         self.is_stepwise(role) && self.formed.contains(role)
@@ -293,6 +303,20 @@ pub(super) mod tests {
         assert_eq!(members(&state).len(), 4, "the new one must be there too");
         settle(&mut state, &["zk-d"]);
         assert_eq!(members(&state)[4..], ["5 zk-e"]);
+    }
+
+    #[test]
+    fn who_waits_for_its_turn_is_known_to_nobody() {
+        let mut state = fleet(&["zk-a", "zk-b"]);
+        assert!(!state.is_joining("zk-a"), "they never were whole");
+        join(&mut state, "zk-c");
+        join(&mut state, "zk-d");
+        assert!(!state.is_member("zk-d") && state.is_joining("zk-d"));
+        assert!(!state.is_joining("zk-c") && !state.is_joining("vm-9"));
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        assert!(state.is_member("zk-d") && state.is_joining("zk-d"));
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        assert!(state.is_member("zk-d") && !state.is_joining("zk-d"));
     }
 
     #[test]

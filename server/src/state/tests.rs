@@ -292,7 +292,7 @@ fn an_address_is_one_machines() {
 #[test]
 fn who_is_gone_leaves_its_address_to_others() {
     let mut state = began();
-    let mut candidate = candidate("r1", &[("web", &["web"])], Over::Anything);
+    let mut candidate = candidate("r1", &[("lb", &["web"]), ("web", &[])], Over::Anything);
     candidate.gone_after.insert("web".into(), 300);
     let (events, _) = state.publish(&candidate).unwrap();
     fold(&mut state, events);
@@ -323,7 +323,10 @@ fn who_is_gone_leaves_its_address_to_others() {
     let told: Vec<String> = told.map(|member| member.address).collect();
     assert_eq!(told, ["10.9.9.9", &address("vm-1")]);
     let taken = says(back.enrol(&second, NOW).map(|(events, _)| events));
-    assert!(taken.contains("is that of vm-1"), "it was not gone: {taken}");
+    assert!(
+        taken.contains("is that of vm-1"),
+        "it was not gone: {taken}"
+    );
 }
 
 #[test]
