@@ -126,6 +126,11 @@ pub enum Refusal {
         /// What the operator saw.
         expected: String,
     },
+    /// Roles that machines have, each with their number, are not in what was to be published.
+    #[error(
+        "it lacks roles that machines have: {0}; add them, revoke those machines, or publish with --force: they then keep what they have, and none of them comes or goes until the role is back"
+    )]
+    WithoutRoles(String),
     /// What was sent to be published does not hold together.
     #[error("the release is not accepted: {0}")]
     Release(String),
@@ -181,6 +186,7 @@ impl Refusal {
             | Self::NoSuchRole { .. }
             | Self::Stale { .. }
             | Self::SlotLost(_)
+            | Self::WithoutRoles(_)
             | Self::Release(_) => Code::FailedPrecondition,
             // Agents take this code for "upgrade me".
             Self::TooOld { .. } => Code::Unimplemented,

@@ -44,6 +44,10 @@ impl State {
     }
 
     fn steps_of(&self, role: &str) -> Vec<Event> {
+        // What its machines make of the list is known again when a release has the role: until then all stays as it is.
+        if self.lacks(role) {
+            return Vec::new();
+        }
         if let Some(swap) = self.swap(role) {
             return swap.into();
         }
@@ -149,6 +153,12 @@ impl State {
     /// Whether a role's members come and go one at a time: it reads them, and had as many as it waits for.
     pub(super) fn is_one_at_a_time(&self, role: &str) -> bool {
         self.is_stepwise(role) && self.formed.contains(role)
+    }
+
+    /// Whether there is a release, and it lacks this role.
+    pub(super) fn lacks(&self, role: &str) -> bool {
+        let release = self.release.as_ref();
+        release.is_some_and(|release| !release.reads.contains_key(role))
     }
 
     /// Whether what a role's machines make of themselves hangs on who its members are.
@@ -401,6 +411,32 @@ pub(super) mod tests {
         assert_eq!(members(&state), ["1 zk-a", "3 zk-c", "4 zk-d"]);
         settle(&mut state, &["zk-a", "zk-c", "zk-d"]);
         assert_eq!(members(&state)[3..], ["5 zk-e"]);
+    }
+
+    #[test]
+    fn a_release_without_the_role_leaves_its_list_as_it_is() {
+        let mut state = fleet(&["zk-a", "zk-b", "zk-c", "zk-d", "zk-e"]);
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        revoke(&mut state, "zk-b");
+        let before = (members(&state), state.joining.clone());
+        assert_eq!((before.0.len(), before.1.len()), (4, 1));
+        make_token(&mut state, "late", role("zk"), 1, 60);
+        let (events, _) = state
+            .publish(&candidate("r2", &[("web", &[])], Over::Anything))
+            .unwrap();
+        fold(&mut state, events);
+        revoke(&mut state, "zk-a");
+        enrol(&mut state, "late", "zk-f", "zk-f").unwrap();
+        assert_eq!((members(&state), state.joining.clone()), before);
+        assert!(!state.is_member("zk-f") && !state.is_member("zk-e"));
+        let mut again = candidate("r1", &[("zk", &["zk"]), ("web", &["zk"])], Over::Anything);
+        again.cohorts.insert("zk".into(), 3);
+        let (events, _) = state.publish(&again).unwrap();
+        fold(&mut state, events);
+        assert_eq!((members(&state), state.joining.clone()), before);
+        settle(&mut state, &["zk-c", "zk-d", "zk-e"]);
+        settle(&mut state, &["zk-c", "zk-d", "zk-e"]);
+        assert_eq!(members(&state), ["3 zk-c", "4 zk-d", "5 zk-e"]);
     }
 
     #[test]
