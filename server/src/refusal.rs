@@ -70,6 +70,16 @@ pub enum Refusal {
         /// Whose it is.
         of: String,
     },
+    /// The address of a machine that is shut out, and of which others are still told.
+    #[error(
+        "the address {address} is that of {of}, of which others are told until its place is taken: that one enrols first"
+    )]
+    AddressKept {
+        /// Which.
+        address: String,
+        /// Whose it is.
+        of: String,
+    },
     /// The peer's certificate is no more good.
     #[error("{0} is revoked")]
     Revoked(String),
@@ -173,9 +183,10 @@ impl Refusal {
             | Self::Unknown(_)
             | Self::Expired(_)
             | Self::Audience { .. } => Code::PermissionDenied,
-            Self::NameTaken(_) | Self::NameOfAnother(_) | Self::AddressTaken { .. } => {
-                Code::AlreadyExists
-            }
+            Self::NameTaken(_)
+            | Self::NameOfAnother(_)
+            | Self::AddressTaken { .. }
+            | Self::AddressKept { .. } => Code::AlreadyExists,
             Self::Claim { .. }
             | Self::Name(_)
             | Self::Request(_)

@@ -51,24 +51,18 @@ impl State {
         if let Some(swap) = self.swap(role) {
             return swap.into();
         }
-        let mut leaving = self.leaving(role).map(|name| Event::MemberLeft {
-            name: name.to_owned(),
-        });
-        let mut coming = self.candidates(role).into_iter().map(|name| {
-            let name = name.to_owned();
-            Event::MemberAdmitted {
-                name,
-                in_place: false,
-            }
-        });
+        let leaving: Vec<&str> = self.leaving(role).collect();
+        let mut coming = self.candidates(role).into_iter();
         if !self.is_stepwise(role) {
-            return leaving.chain(coming).collect();
+            let leaving = leaving.into_iter().map(left);
+            return leaving.chain(coming.map(admitted)).collect();
         }
         let (members, cohort) = (self.member_names(role).len(), self.cohort(role));
         if !self.formed.contains(role) {
             // Nothing was made of the list yet, nor will be while it is too short.
             let missing = cohort.saturating_sub(members).max(1);
-            return leaving.chain(coming.take(missing)).collect();
+            let leaving = leaving.into_iter().map(left);
+            return leaving.chain(coming.take(missing).map(admitted)).collect();
         }
         if let Some(known) = self.known_to_all(role) {
             return vec![known];
@@ -78,15 +72,19 @@ impl State {
         }
         // A list that was whole once is never too short again: who goes last makes room for somebody. Who is gone leaves in any
         // case, since the role says so.
-        let Some(leaves) = leaving.next() else {
-            return coming.take(1).collect();
+        let gone = leaving.iter().find(|name| self.gone.contains(**name));
+        let Some(first) = gone.or(leaving.first()) else {
+            return coming.take(1).map(admitted).collect();
         };
-        let gone = matches!(&leaves, Event::MemberLeft { name } if self.gone.contains(name));
-        match coming.next() {
-            _ if gone || members > cohort => vec![leaves],
-            Some(comes) => vec![leaves, comes],
-            None => Vec::new(),
+        if gone.is_some() || members > cohort {
+            return vec![left(first)];
         }
+        let Some(comes) = coming.next() else {
+            return Vec::new();
+        };
+        // No list has an address twice.
+        let namesake = self.nodes.get(comes).and_then(|node| self.namesake(node));
+        vec![left(namesake.unwrap_or(first)), admitted(comes)]
     }
 
     /// That one who came is new no more: all others who live have made of its coming what they had to.
@@ -218,9 +216,12 @@ impl State {
 
     /// Machines of the role that come now as one more, by id.
     fn candidates(&self, role: &str) -> Vec<&str> {
+        let leaving: Vec<&str> = self.leaving(role).collect();
+        let stays = |name: &str| !leaving.contains(&name);
         let mut coming: Vec<(u32, &str)> = self
             .ready(role)
             .filter(|(_, node)| self.has_place(node).is_none())
+            .filter(|(_, node)| !self.namesake(node).is_some_and(stays))
             .map(|(name, node)| (node.id, name))
             .collect();
         coming.sort_unstable();
@@ -241,6 +242,17 @@ impl State {
     pub(super) fn member_names(&self, role: &str) -> &BTreeSet<String> {
         static NOBODY: BTreeSet<String> = BTreeSet::new();
         self.members.get(role).unwrap_or(&NOBODY)
+    }
+}
+
+fn left(name: &str) -> Event {
+    Event::MemberLeft { name: name.into() }
+}
+
+fn admitted(name: &str) -> Event {
+    Event::MemberAdmitted {
+        name: name.into(),
+        in_place: false,
     }
 }
 

@@ -23,6 +23,9 @@ enum Deed {
     Replace(u8),
     Publish(u8),
     Settle(u8),
+    Move(u8, u8),
+    Lose(u8),
+    Find(u8),
     TakeSlot(u8),
     GiveSlot(u8, bool),
 }
@@ -43,16 +46,43 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 /// This release lacks the role that reads itself.
 const LACKS: u8 = 2;
 
+/// With this one machines that nobody sees count no more.
+const FORGETS: u8 = 3;
+
+/// Not every machine has one of its own.
+fn address(number: u8) -> String {
+    format!("10.0.0.{number}")
+}
+
 /// Much coming and going in the role that reads itself, once it is published.
 fn changes() -> impl Strategy<Value = Vec<Deed>> {
-    let deed = prop_oneof![
+    after_the_first(coming_and_going())
+}
+
+/// The same, of machines that change their addresses and are lost and found.
+fn moves() -> impl Strategy<Value = Vec<Deed>> {
+    after_the_first(prop_oneof![
+        9 => coming_and_going(),
+        2 => (0..5u8, 0..5u8).prop_map(|(node, to)| Deed::Move(node, to)),
+        1 => Just(Deed::Publish(FORGETS)),
+        1 => (0..5u8).prop_map(Deed::Lose),
+        1 => (0..5u8).prop_map(Deed::Find),
+    ])
+}
+
+fn coming_and_going() -> impl Strategy<Value = Deed> {
+    prop_oneof![
         2 => (1..3u8).prop_map(|uses| Deed::Token(0, 1, uses)),
         6 => (0..6u8, 0..5u8, 0..2u8).prop_map(|(token, node, key)| Deed::Enrol(token, node, key)),
         1 => (0..5u8).prop_map(Deed::Revoke),
         3 => (0..5u8).prop_map(Deed::Replace),
         2 => (0..3u8).prop_map(Deed::Publish),
         8 => (0..5u8).prop_map(Deed::Settle),
-    ];
+    ]
+}
+
+/// These, once three have come to a role that waits for two.
+fn after_the_first(deed: impl Strategy<Value = Deed>) -> impl Strategy<Value = Vec<Deed>> {
     proptest::collection::vec(deed, 0..120).prop_map(|deeds| {
         let mut all = vec![Deed::Publish(0), Deed::Token(0, 1, 3)];
         all.extend((0..3).flat_map(|node| [Deed::Enrol(0, node, 0), Deed::Settle(node)]));
@@ -86,7 +116,7 @@ fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
                 token: token.copied().unwrap_or(Digest::of(b"none")),
                 name: format!("vm-{node}"),
                 key: Digest::of(&[*key]),
-                about: about(&format!("10.0.0.{node}")),
+                about: about(&address((node + 3 * key) % 5)),
             };
             state
                 .enrol(&machine, NOW)
@@ -109,6 +139,9 @@ fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
             };
             let mut candidate = candidate(&release.to_string(), reads, Over::Anything);
             candidate.cohorts.insert("role-1".into(), 2);
+            if *release == FORGETS {
+                candidate.gone_after.insert("role-1".into(), 300);
+            }
             let rule = SlotRule {
                 limit: Limit::Count(1),
                 leader: false,
@@ -125,6 +158,15 @@ fn decide(state: &State, at: usize, deed: &Deed) -> Vec<Event> {
             let settled = current(state, &name).map(|settled| state.settle(&name, settled));
             settled.and_then(Result::ok).unwrap_or_default()
         }
+        Deed::Move(node, to) => {
+            let moved = state.change(&format!("vm-{node}"), &about(&address(*to)));
+            moved.unwrap_or_default()
+        }
+        Deed::Lose(node) => {
+            let lost = [format!("vm-{node}")].into();
+            state.lose(&lost, &|_| Duration::ZERO)
+        }
+        Deed::Find(node) => state.find(&format!("vm-{node}")),
         Deed::TakeSlot(node) => {
             let name = format!("vm-{node}");
             let taken = current(state, &name).map(|of| {
@@ -223,6 +265,22 @@ proptest! {
             }
             let new = came.iter().filter(|((name, _), since)| state.nodes[name].settled.view < **since);
             prop_assert!(new.count() <= 1 || living.len() <= members.len() / 2 + 1, "{:?} of {:?}", came, members);
+        }
+    }
+
+    /// No list has an address twice, nor an id.
+    #[test]
+    fn an_address_is_one_members(deeds in moves()) {
+        let mut state = began();
+        for (at, deed) in deeds.iter().enumerate() {
+            let events = decide(&state, at, deed);
+            fold(&mut state, events);
+            for role in ["role-0", "role-1"] {
+                let members = state.members(role);
+                let ids: BTreeSet<u32> = members.iter().map(|member| member.id).collect();
+                let addresses: BTreeSet<&str> = members.iter().map(|member| member.address.as_str()).collect();
+                prop_assert_eq!((ids.len(), addresses.len()), (members.len(), members.len()), "{:?}", members);
+            }
         }
     }
 

@@ -92,3 +92,31 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{began, candidate, enrol, make_token, revoke, role};
+    use super::Over;
+
+    #[test]
+    fn a_publish_has_every_role_that_machines_have() {
+        let mut state = began();
+        make_token(&mut state, "t", role("zk"), 9, 60);
+        make_token(&mut state, "u", role("web"), 9, 60);
+        for (token, name) in [("t", "zk-1"), ("t", "zk-2"), ("t", "zk-3"), ("u", "web-1")] {
+            enrol(&mut state, token, name, "k").unwrap();
+        }
+        revoke(&mut state, "zk-3");
+        for (role, missing) in [
+            ("lb", "have: web (1 machine), zk (2 machines);"),
+            ("web", "have: zk (2 machines);"),
+        ] {
+            let of = |over| candidate("r1", &[(role, &[])], over);
+            let refusal = state.publish(&of(Over::Seen(None))).unwrap_err();
+            assert!(refusal.to_string().contains(missing), "{refusal}");
+            assert!(state.publish(&of(Over::Anything)).is_ok());
+        }
+        let whole = candidate("r1", &[("web", &[]), ("zk", &[])], Over::Seen(None));
+        assert!(state.publish(&whole).is_ok());
+    }
+}

@@ -22,8 +22,13 @@ impl State {
 
     /// The member that has this machine's id.
     pub(super) fn has_place(&self, node: &Node) -> Option<&str> {
-        let of_id = |name: &&String| self.nodes.get(*name).is_some_and(|of| of.id == node.id);
-        let mut members = self.member_names(&node.role).iter();
+        self.holder(&node.role, node.id)
+    }
+
+    /// The member of this role that has this id.
+    pub(super) fn holder(&self, role: &str, id: u32) -> Option<&str> {
+        let of_id = |name: &&String| self.nodes.get(*name).is_some_and(|of| of.id == id);
+        let mut members = self.member_names(role).iter();
         members.find(of_id).map(String::as_str)
     }
 
