@@ -125,6 +125,22 @@ async fn a_machine_takes_the_place_of_another() {
 }
 
 #[tokio::test]
+async fn a_machine_is_shown_no_report_of_who_had_its_name_before() {
+    let (_place, world) = world().await;
+    world.desk.publish(&Release::of(&["zk"], 1)).await;
+    let first = world.machine("zk", "zk-1").await;
+    first.report("applied").await.expect("it is taken");
+    let shown = async || world.desk.fleet().await.nodes[0].result.clone();
+    assert_eq!(shown().await, "applied");
+    world.desk.revoke("zk-1").await;
+    assert_eq!(shown().await, "applied", "it is still that one");
+    let second = world.machine("zk", "zk-1").await;
+    assert_eq!(shown().await, "");
+    second.report("converged").await.expect("it is taken");
+    assert_eq!(shown().await, "converged");
+}
+
+#[tokio::test]
 async fn nobody_has_an_address_that_is_not_its_own() {
     let (_place, world) = world().await;
     world.desk.publish(&Release::of(&["zk"], 1)).await;
