@@ -108,7 +108,7 @@ complete -c cfg -n "__fish_cfg_using_subcommand operator; and __fish_seen_subcom
 complete -c cfg -n "__fish_cfg_using_subcommand operator; and __fish_seen_subcommand_from init" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand operator; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
 complete -c cfg -n "__fish_cfg_using_subcommand publish" -l config -d 'The agent\'s configuration' -r -F
-complete -c cfg -n "__fish_cfg_using_subcommand publish" -l force -d 'Also when somebody else published meanwhile'
+complete -c cfg -n "__fish_cfg_using_subcommand publish" -l force -d 'Also when somebody else published meanwhile, or the catalog lacks a role that machines have'
 complete -c cfg -n "__fish_cfg_using_subcommand publish" -l json -d 'As one JSON document'
 complete -c cfg -n "__fish_cfg_using_subcommand publish" -s h -l help -d 'Print help'
 complete -c cfg -n "__fish_cfg_using_subcommand token; and not __fish_seen_subcommand_from create list revoke" -l config -d 'The agent\'s configuration' -r -F

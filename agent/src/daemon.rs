@@ -1,5 +1,6 @@
 //! `cfg agent`: watches the server, runs on news and at every interval, and goes on alone while the server is away.
 
+mod anew;
 mod health;
 mod host;
 mod line;
@@ -201,7 +202,12 @@ impl Daemon {
                         () = self.send_waiting() => {}
                     }
                 }
-                Line::Broken { why, standing } if fresh => self.note_broken(standing, &why),
+                Line::Broken { why, standing } if fresh => {
+                    if self.begin_anew() {
+                        return Some(Reason::Interval);
+                    }
+                    self.note_broken(standing, &why);
+                }
                 Line::Broken { .. } | Line::Dialling => {}
             }
             tokio::select! {
@@ -254,6 +260,7 @@ impl Daemon {
 
     /// All that comes before a run; or when to try again.
     async fn prepare(&mut self, reason: Reason) -> Result<Job, Next> {
+        self.begin_anew();
         let facts = match self.session.facts().await {
             Ok(facts) => facts,
             Err(error) => {

@@ -90,7 +90,8 @@ pub struct Me {
     /// Whether the others of its role are told of it yet.
     #[serde(default = "yes")]
     pub admitted: bool,
-    /// Whether it came after the others, and not all of them have made of themselves yet what its coming asks for.
+    /// Whether it comes after the others, and not all of them have made of themselves yet what its coming asks for: from its first
+    /// run, also while it waits for its turn and nobody is told of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub joining: bool,
 }

@@ -70,6 +70,16 @@ pub enum Refusal {
         /// Whose it is.
         of: String,
     },
+    /// The address of a machine that is shut out, and of which others are still told.
+    #[error(
+        "the address {address} is that of {of}, of which others are told until its place is taken: that one enrols first"
+    )]
+    AddressKept {
+        /// Which.
+        address: String,
+        /// Whose it is.
+        of: String,
+    },
     /// The peer's certificate is no more good.
     #[error("{0} is revoked")]
     Revoked(String),
@@ -126,6 +136,11 @@ pub enum Refusal {
         /// What the operator saw.
         expected: String,
     },
+    /// Roles that machines have, each with their number, are not in what was to be published.
+    #[error(
+        "it lacks roles that machines have: {0}; add them, revoke those machines, or publish with --force: they then keep what they have, and none of them comes or goes until the role is back"
+    )]
+    WithoutRoles(String),
     /// What was sent to be published does not hold together.
     #[error("the release is not accepted: {0}")]
     Release(String),
@@ -168,9 +183,10 @@ impl Refusal {
             | Self::Unknown(_)
             | Self::Expired(_)
             | Self::Audience { .. } => Code::PermissionDenied,
-            Self::NameTaken(_) | Self::NameOfAnother(_) | Self::AddressTaken { .. } => {
-                Code::AlreadyExists
-            }
+            Self::NameTaken(_)
+            | Self::NameOfAnother(_)
+            | Self::AddressTaken { .. }
+            | Self::AddressKept { .. } => Code::AlreadyExists,
             Self::Claim { .. }
             | Self::Name(_)
             | Self::Request(_)
@@ -181,6 +197,7 @@ impl Refusal {
             | Self::NoSuchRole { .. }
             | Self::Stale { .. }
             | Self::SlotLost(_)
+            | Self::WithoutRoles(_)
             | Self::Release(_) => Code::FailedPrecondition,
             // Agents take this code for "upgrade me".
             Self::TooOld { .. } => Code::Unimplemented,

@@ -1,6 +1,7 @@
 //! What machines reported. It lies beside the log: none of it decides anything.
 
 use crate::refusal::Refusal;
+use crate::state::State;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
 use cfg_catalog::digest::Digest;
@@ -9,6 +10,9 @@ use cfg_catalog::plan::show::escape;
 use futures::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use tokio::sync::Mutex;
 
 /// The largest report; a run's diffs are cut before that.
@@ -25,6 +29,8 @@ const AT_ONCE: usize = 32;
 pub struct Summary {
     /// When it came, milliseconds since 1970.
     pub received_ms: u64,
+    /// Of which enrolment of the name it is.
+    pub generation: u32,
     /// The run's result word.
     pub result: String,
     /// The release it ran, hexadecimal; empty for none.
@@ -82,15 +88,19 @@ impl Reports {
     /// Where it is no report, or the store does not answer.
     pub async fn add(
         &self,
-        node: &str,
+        (node, generation): (&str, u32),
         document: Vec<u8>,
         now_ms: u64,
     ) -> Result<Summary, Refusal> {
         if document.len() > LARGEST {
             return Err(Refusal::Invalid("a report may have 4 MiB".into()));
         }
-        let summary = summary(&document, now_ms).map_err(Refusal::Invalid)?;
-        let mut bytes = format!("{now_ms}\n").into_bytes();
+        let received = Received {
+            at_ms: now_ms,
+            generation,
+        };
+        let summary = summary(&document, received).map_err(Refusal::Invalid)?;
+        let mut bytes = received.to_string().into_bytes();
         bytes.extend_from_slice(&document);
         let bytes = Bytes::from(bytes);
         if summary.result != "converged" {
@@ -104,11 +114,11 @@ impl Reports {
         Ok(summary)
     }
 
-    /// The last report of every machine.
+    /// The last report of every machine of this state; one that another machine of its name has handed in before is none of its.
     ///
     /// # Errors
     /// Where the store does not answer.
-    pub async fn all(&self) -> Result<BTreeMap<String, Summary>, Refusal> {
+    pub async fn all(&self, state: &State) -> Result<BTreeMap<String, Summary>, Refusal> {
         // Other servers write reports too: what changed since the last look is read.
         let listed: Vec<(String, String)> = self
             .store
@@ -144,9 +154,11 @@ impl Reports {
             }
         }
         *known = fresh;
-        let short = known
-            .iter()
-            .map(|(node, (_, summary))| (node.clone(), summary.clone()));
+        let short = known.iter().filter_map(|(name, (_, summary))| {
+            let node = state.nodes.get(name)?;
+            let own = node.generation == summary.generation;
+            own.then(|| (name.clone(), summary.clone()))
+        });
         Ok(short.collect())
     }
 
@@ -171,6 +183,32 @@ impl Reports {
     }
 }
 
+/// The line before a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Received {
+    at_ms: u64,
+    generation: u32,
+}
+
+impl fmt::Display for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}", self.at_ms, self.generation)
+    }
+}
+
+impl FromStr for Received {
+    type Err = ParseIntError;
+
+    fn from_str(line: &str) -> Result<Self, ParseIntError> {
+        // The generation was not always there.
+        let (at_ms, generation) = line.split_once(' ').unwrap_or((line, "1"));
+        Ok(Self {
+            at_ms: at_ms.parse()?,
+            generation: generation.parse()?,
+        })
+    }
+}
+
 fn last(node: &str) -> String {
     format!("last/{node}")
 }
@@ -179,7 +217,7 @@ fn runs(node: &str) -> String {
     format!("runs/{node}")
 }
 
-fn summary(document: &[u8], received_ms: u64) -> Result<Summary, String> {
+fn summary(document: &[u8], received: Received) -> Result<Summary, String> {
     let head: Head =
         serde_json::from_slice(document).map_err(|error| format!("the report: {error}"))?;
     let release = head.release.unwrap_or_default();
@@ -191,7 +229,8 @@ fn summary(document: &[u8], received_ms: u64) -> Result<Summary, String> {
     let failed = head.failures.first().map(|failure| &failure.message);
     let why = failed.or(head.held.first().map(|held| &held.detail));
     Ok(Summary {
-        received_ms,
+        received_ms: received.at_ms,
+        generation: received.generation,
         result: head.result,
         release,
         why: why.map(|text| line(text)).unwrap_or_default(),
@@ -211,28 +250,42 @@ fn line(text: &str) -> String {
 mod tests {
     use super::*;
 
+    const FIFTH: Received = Received {
+        at_ms: 5,
+        generation: 2,
+    };
+
+    #[test]
+    fn what_stands_before_a_document_is_read_also_as_it_was() {
+        assert_eq!(FIFTH.to_string(), "5 2\n");
+        assert_eq!("5 2".parse(), Ok(FIFTH));
+        let before = "5".parse::<Received>().unwrap();
+        assert_eq!((before.at_ms, before.generation), (5, 1));
+        assert!("5 x".parse::<Received>().is_err());
+    }
+
     #[test]
     fn summaries() {
         let good = br#"{"version": 1, "result": "applied", "release": null, "changes": []}"#;
-        let short = summary(good, 5).unwrap();
+        let short = summary(good, FIFTH).unwrap();
         assert_eq!(
             (short.result.as_str(), short.release.as_str()),
             ("applied", "")
         );
         assert_eq!((short.why.as_str(), short.without_slot), ("", None));
         let waits = br#"{"result": "waiting", "without_slot": "a\u001bb", "held": [{"detail": "zk-2 is not healthy\nmore"}]}"#;
-        let short = summary(waits, 5).unwrap();
+        let short = summary(waits, FIFTH).unwrap();
         assert_eq!(short.why, "zk-2 is not healthy");
         assert_eq!(short.without_slot.as_deref(), Some("a\\u{1b}b"));
         let turned = r#"{"result": "failed", "failures": [{"message": "\u202egpj.exe\u2066\u200b\u061c\u00ad\udb40\udc41"}]}"#;
         assert_eq!(
-            summary(turned.as_bytes(), 5).unwrap().why,
+            summary(turned.as_bytes(), FIFTH).unwrap().why,
             "\\u{202e}gpj.exe\\u{2066}\\u{200b}\\u{61c}\\u{ad}\\u{e0041}"
         );
         assert_eq!(line(&"\u{1b}".repeat(1000)).chars().count(), LINE);
         let fails =
             br#"{"result": "failed", "failures": [{"message": "no"}], "held": [{"detail": "x"}]}"#;
-        assert_eq!(summary(fails, 5).unwrap().why, "no");
+        assert_eq!(summary(fails, FIFTH).unwrap().why, "no");
         for bad in [
             &b""[..],
             b"[]",
@@ -240,7 +293,7 @@ mod tests {
             b"{\"result\": \"\\u001b[2J\"}",
             b"{\"result\": \"ok\", \"release\": \"a b\"}",
         ] {
-            assert!(summary(bad, 5).is_err());
+            assert!(summary(bad, FIFTH).is_err());
         }
     }
 }

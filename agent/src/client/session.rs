@@ -67,6 +67,14 @@ impl Session {
         })
     }
 
+    /// The session of another identity, where the machine has got one since: it enrolled again, or another process renewed its
+    /// certificate. None where that cannot be used.
+    pub fn anew(&self) -> Option<Self> {
+        let identity = Identity::load(&self.config.identity).ok()?;
+        let other = identity != self.identity;
+        other.then(|| Self::open(&self.config, &self.state).ok())?
+    }
+
     /// Whom the server's documents must be for.
     pub fn whose(&self) -> For<'_> {
         For {

@@ -16,7 +16,7 @@ pub struct Publish {
     /// The catalog: the folder that holds a folder for each role.
     #[arg(value_name = "DIR")]
     catalog: PathBuf,
-    /// Also when somebody else published meanwhile.
+    /// Also when somebody else published meanwhile, or the catalog lacks a role that machines have.
     #[arg(long)]
     force: bool,
     /// As one JSON document.

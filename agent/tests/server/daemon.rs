@@ -298,6 +298,24 @@ async fn a_certificate_that_is_due_is_renewed_and_the_line_goes_on_with_it() {
 }
 
 #[tokio::test]
+async fn a_machine_that_enrols_again_goes_on_without_a_restart() {
+    let world = World::new("interval = \"1h\"").await;
+    world.offer(1, "one");
+    let agent = world.agent();
+    world.wait_for_motd("one").await;
+    world.refuse(Some(tonic::Status::permission_denied("vm-1 is revoked")));
+    world.wait_for_contact("refused", "is revoked").await;
+    // Another server, so that nothing of the former identity could do.
+    let other = Peer::start().await;
+    *other.script.assignment.lock().unwrap() = Ok(role(2, "two"));
+    enrolled(&other, &world.folder.path().join("identity")).await;
+    world.wait_for_motd("two").await;
+    assert!(!other.script.facts.lock().unwrap().is_empty(), "it watches");
+    world.wait_for_contact("current", "").await;
+    stop(agent).await;
+}
+
+#[tokio::test]
 async fn a_run_by_hand_renews_a_certificate_that_is_due_and_a_dry_run_does_not() {
     let world = World::new("").await;
     world.offer(1, "one");

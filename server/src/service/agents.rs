@@ -92,7 +92,7 @@ impl Agents {
             name: name.clone(),
             id: node.id,
             admitted: state.is_member(&name),
-            joining: state.joining.contains(&name),
+            joining: state.is_joining(&name),
         };
         Ok(wire::AssignmentReply {
             manifest: release.manifest.to_vec(),
@@ -315,10 +315,10 @@ impl wire::agents_server::Agents for Agents {
     ) -> Result<Response<wire::ReportReply>, Status> {
         let caller = caller(&request)?;
         let stored = async {
-            let (name, _) = self.node(&caller).await?;
+            let (name, node) = self.node(&caller).await?;
             let document = request.into_inner().document;
-            let reports = &self.server.reports;
-            let summary = reports.add(&name, document, clock::now_ms()).await?;
+            let (reports, of) = (&self.server.reports, (name.as_str(), node.generation));
+            let summary = reports.add(of, document, clock::now_ms()).await?;
             match summary.without_slot {
                 Some(why) => slots::waived(&self.server, &caller, name, why).await,
                 None => Ok(()),

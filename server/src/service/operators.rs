@@ -175,7 +175,7 @@ impl Operators {
 
     async fn all_nodes(&self) -> Result<wire::FleetReply, Refusal> {
         let state = self.server.log.level().await?;
-        let reports = self.server.reports.all().await?;
+        let reports = self.server.reports.all(&state).await?;
         let node = |(name, node): (&String, &crate::state::Node)| {
             let report = reports.get(name);
             wire::Node {

@@ -63,8 +63,8 @@ fn missed(
 
 /// Other servers may see them: then they report.
 async fn gone(server: &Server, mut missed: BTreeSet<String>) -> Result<(), Refusal> {
-    let reports = server.reports.all().await?;
     let state = server.log.state();
+    let reports = server.reports.all(&state).await?;
     let now = clock::now();
     for (name, seconds) in state.patient() {
         let reported = reports.get(name).map(|report| report.received_ms / 1000);

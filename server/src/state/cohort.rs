@@ -44,27 +44,25 @@ impl State {
     }
 
     fn steps_of(&self, role: &str) -> Vec<Event> {
+        // What its machines make of the list is known again when a release has the role: until then all stays as it is.
+        if self.lacks(role) {
+            return Vec::new();
+        }
         if let Some(swap) = self.swap(role) {
             return swap.into();
         }
-        let mut leaving = self.leaving(role).map(|name| Event::MemberLeft {
-            name: name.to_owned(),
-        });
-        let mut coming = self.candidates(role).into_iter().map(|name| {
-            let name = name.to_owned();
-            Event::MemberAdmitted {
-                name,
-                in_place: false,
-            }
-        });
+        let leaving: Vec<&str> = self.leaving(role).collect();
+        let mut coming = self.candidates(role).into_iter();
         if !self.is_stepwise(role) {
-            return leaving.chain(coming).collect();
+            let leaving = leaving.into_iter().map(left);
+            return leaving.chain(coming.map(admitted)).collect();
         }
         let (members, cohort) = (self.member_names(role).len(), self.cohort(role));
         if !self.formed.contains(role) {
             // Nothing was made of the list yet, nor will be while it is too short.
             let missing = cohort.saturating_sub(members).max(1);
-            return leaving.chain(coming.take(missing)).collect();
+            let leaving = leaving.into_iter().map(left);
+            return leaving.chain(coming.take(missing).map(admitted)).collect();
         }
         if let Some(known) = self.known_to_all(role) {
             return vec![known];
@@ -74,15 +72,19 @@ impl State {
         }
         // A list that was whole once is never too short again: who goes last makes room for somebody. Who is gone leaves in any
         // case, since the role says so.
-        let Some(leaves) = leaving.next() else {
-            return coming.take(1).collect();
+        let gone = leaving.iter().find(|name| self.gone.contains(**name));
+        let Some(first) = gone.or(leaving.first()) else {
+            return coming.take(1).map(admitted).collect();
         };
-        let gone = matches!(&leaves, Event::MemberLeft { name } if self.gone.contains(name));
-        match coming.next() {
-            _ if gone || members > cohort => vec![leaves],
-            Some(comes) => vec![leaves, comes],
-            None => Vec::new(),
+        if gone.is_some() || members > cohort {
+            return vec![left(first)];
         }
+        let Some(comes) = coming.next() else {
+            return Vec::new();
+        };
+        // No list has an address twice.
+        let namesake = self.nodes.get(comes).and_then(|node| self.namesake(node));
+        vec![left(namesake.unwrap_or(first)), admitted(comes)]
     }
 
     /// That one who came is new no more: all others who live have made of its coming what they had to.
@@ -136,9 +138,25 @@ impl State {
         })
     }
 
+    /// Whether it comes after the others, and not all of them know it yet: nobody does while it waits for its turn. One that takes
+    /// another's place is not more than there was.
+    pub fn is_joining(&self, name: &str) -> bool {
+        let new = |node: &Node| {
+            let waits = !self.is_member(name) && self.has_place(node).is_none();
+            self.is_one_at_a_time(&node.role) && (waits || self.joining.contains(name))
+        };
+        self.nodes.get(name).is_some_and(new)
+    }
+
     /// Whether a role's members come and go one at a time: it reads them, and had as many as it waits for.
     pub(super) fn is_one_at_a_time(&self, role: &str) -> bool {
         self.is_stepwise(role) && self.formed.contains(role)
+    }
+
+    /// Whether there is a release, and it lacks this role.
+    pub(super) fn lacks(&self, role: &str) -> bool {
+        let release = self.release.as_ref();
+        release.is_some_and(|release| !release.reads.contains_key(role))
     }
 
     /// Whether what a role's machines make of themselves hangs on who its members are.
@@ -198,9 +216,12 @@ impl State {
 
     /// Machines of the role that come now as one more, by id.
     fn candidates(&self, role: &str) -> Vec<&str> {
+        let leaving: Vec<&str> = self.leaving(role).collect();
+        let stays = |name: &str| !leaving.contains(&name);
         let mut coming: Vec<(u32, &str)> = self
             .ready(role)
             .filter(|(_, node)| self.has_place(node).is_none())
+            .filter(|(_, node)| !self.namesake(node).is_some_and(stays))
             .map(|(name, node)| (node.id, name))
             .collect();
         coming.sort_unstable();
@@ -221,6 +242,17 @@ impl State {
     pub(super) fn member_names(&self, role: &str) -> &BTreeSet<String> {
         static NOBODY: BTreeSet<String> = BTreeSet::new();
         self.members.get(role).unwrap_or(&NOBODY)
+    }
+}
+
+fn left(name: &str) -> Event {
+    Event::MemberLeft { name: name.into() }
+}
+
+fn admitted(name: &str) -> Event {
+    Event::MemberAdmitted {
+        name: name.into(),
+        in_place: false,
     }
 }
 
@@ -293,6 +325,20 @@ pub(super) mod tests {
         assert_eq!(members(&state).len(), 4, "the new one must be there too");
         settle(&mut state, &["zk-d"]);
         assert_eq!(members(&state)[4..], ["5 zk-e"]);
+    }
+
+    #[test]
+    fn who_waits_for_its_turn_is_known_to_nobody() {
+        let mut state = fleet(&["zk-a", "zk-b"]);
+        assert!(!state.is_joining("zk-a"), "they never were whole");
+        join(&mut state, "zk-c");
+        join(&mut state, "zk-d");
+        assert!(!state.is_member("zk-d") && state.is_joining("zk-d"));
+        assert!(!state.is_joining("zk-c") && !state.is_joining("vm-9"));
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        assert!(state.is_member("zk-d") && state.is_joining("zk-d"));
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        assert!(state.is_member("zk-d") && !state.is_joining("zk-d"));
     }
 
     #[test]
@@ -377,6 +423,32 @@ pub(super) mod tests {
         assert_eq!(members(&state), ["1 zk-a", "3 zk-c", "4 zk-d"]);
         settle(&mut state, &["zk-a", "zk-c", "zk-d"]);
         assert_eq!(members(&state)[3..], ["5 zk-e"]);
+    }
+
+    #[test]
+    fn a_release_without_the_role_leaves_its_list_as_it_is() {
+        let mut state = fleet(&["zk-a", "zk-b", "zk-c", "zk-d", "zk-e"]);
+        settle(&mut state, &["zk-a", "zk-b", "zk-c"]);
+        revoke(&mut state, "zk-b");
+        let before = (members(&state), state.joining.clone());
+        assert_eq!((before.0.len(), before.1.len()), (4, 1));
+        make_token(&mut state, "late", role("zk"), 1, 60);
+        let (events, _) = state
+            .publish(&candidate("r2", &[("web", &[])], Over::Anything))
+            .unwrap();
+        fold(&mut state, events);
+        revoke(&mut state, "zk-a");
+        enrol(&mut state, "late", "zk-f", "zk-f").unwrap();
+        assert_eq!((members(&state), state.joining.clone()), before);
+        assert!(!state.is_member("zk-f") && !state.is_member("zk-e"));
+        let mut again = candidate("r1", &[("zk", &["zk"]), ("web", &["zk"])], Over::Anything);
+        again.cohorts.insert("zk".into(), 3);
+        let (events, _) = state.publish(&again).unwrap();
+        fold(&mut state, events);
+        assert_eq!((members(&state), state.joining.clone()), before);
+        settle(&mut state, &["zk-c", "zk-d", "zk-e"]);
+        settle(&mut state, &["zk-c", "zk-d", "zk-e"]);
+        assert_eq!(members(&state), ["3 zk-c", "4 zk-d", "5 zk-e"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who gets in: decided from the token, the name and the key alone.
 
+use super::address::Claim;
 use super::event::{About, Event, Purpose};
 use super::token::{self, Token};
 use super::{Node, State};
@@ -82,12 +83,14 @@ impl State {
             }) if token.made < *at => return Err(Refusal::RevokedSince(machine.name.clone())),
             _ => {}
         }
-        self.unclaimed(
-            &machine.about.address,
-            &machine.name,
-            replaces.map(String::as_str),
-        )?;
         let id = self.id_for(role, replaces.unwrap_or(&machine.name));
+        let claim = Claim {
+            address: &machine.about.address,
+            name: &machine.name,
+            role,
+            id,
+        };
+        self.unclaimed(claim)?;
         // A list has a name once: two places of one name would be one too few.
         if node.is_some_and(|node| node.role == *role && node.id != id)
             && self.member_names(role).contains(&machine.name)
@@ -134,27 +137,6 @@ impl State {
             key: person.key,
             token: person.token,
         }])
-    }
-
-    /// That an address is no other machine's that lives or is still told of; of one that is about to be replaced it may be.
-    pub(super) fn unclaimed(
-        &self,
-        address: &str,
-        name: &str,
-        replaces: Option<&str>,
-    ) -> Result<(), Refusal> {
-        let taken = self.nodes.iter().find(|(other, node)| {
-            let self_or_before = *other == name || Some(other.as_str()) == replaces;
-            let counts = self.lives(other) || (node.revoked.is_none() && self.is_member(other));
-            !self_or_before && counts && node.about.address == address
-        });
-        match taken {
-            None => Ok(()),
-            Some((of, _)) => Err(Refusal::AddressTaken {
-                address: address.to_owned(),
-                of: of.clone(),
-            }),
-        }
     }
 
     /// The id that sticks to this name in this role, else the next; none is ever given to two names.

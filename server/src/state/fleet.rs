@@ -1,5 +1,6 @@
 //! What machines are told of one another, and when it is news.
 
+use super::address::Claim;
 use super::event::{About, Event, Purpose};
 use super::slot::Slot;
 use super::token::Wanted;
@@ -68,7 +69,7 @@ impl State {
         if known && !self.gone.contains(name) {
             return Ok(Vec::new());
         }
-        self.unclaimed(&about.address, name, None)?;
+        self.unclaimed(Claim::of(name, node, &about.address))?;
         if known {
             return Ok(Vec::new());
         }
@@ -150,7 +151,10 @@ impl State {
 
     /// One that was gone is there again, unless another has its address by now.
     pub fn find(&self, name: &str) -> Vec<Event> {
-        let free = |node: &Node| self.unclaimed(&node.about.address, name, None).is_ok();
+        let free = |node: &Node| {
+            let claim = Claim::of(name, node, &node.about.address);
+            self.unclaimed(claim).is_ok()
+        };
         match self.gone.contains(name) && self.nodes.get(name).is_some_and(free) {
             true => vec![Event::NodeBack { name: name.into() }],
             false => Vec::new(),
@@ -172,8 +176,13 @@ impl State {
 }
 
 impl Node {
+    /// What others are told of it, as far as they are.
+    pub(super) fn told(&self) -> &About {
+        self.former.as_ref().unwrap_or(&self.about)
+    }
+
     fn member(&self, name: &str) -> Member {
-        let about = self.former.as_ref().unwrap_or(&self.about);
+        let about = self.told();
         Member {
             id: self.id,
             name: name.to_owned(),

@@ -1,5 +1,6 @@
 //! What the server knows: one value, folded from the log. Folding and deciding are pure.
 
+mod address;
 pub mod cohort;
 pub mod enrol;
 pub mod event;

@@ -37,7 +37,7 @@ impl State {
     /// A release becomes current. The one that is current already stays so, under its sequence.
     ///
     /// # Errors
-    /// Where another is current than the operator saw.
+    /// Where another is current than the operator saw, or it lacks a role that machines have; not where it may follow anything.
     pub fn publish(&self, candidate: &Candidate) -> Result<(Vec<Event>, String), Refusal> {
         let current = self.release.as_ref();
         if let Some(current) = current.filter(|current| current.release == candidate.release) {
@@ -48,6 +48,9 @@ impl State {
             && expected != previous
         {
             return Err(Refusal::stale(previous, expected));
+        }
+        if candidate.over != Over::Anything {
+            self.has_all_roles(candidate)?;
         }
         let fleet = self.fleet.as_ref().map(|fleet| fleet.name.clone());
         let envelope = Envelope {
@@ -70,5 +73,50 @@ impl State {
             gone_after: candidate.gone_after.clone(),
         };
         Ok((vec![Event::Published(published)], bytes))
+    }
+    /// That no machine that lives would be without a role.
+    fn has_all_roles(&self, candidate: &Candidate) -> Result<(), Refusal> {
+        let mut without: BTreeMap<&str, usize> = BTreeMap::new();
+        let living = self.nodes.iter().filter(|(name, _)| self.lives(name));
+        for (_, node) in living.filter(|(_, node)| !candidate.reads.contains_key(&node.role)) {
+            *without.entry(&node.role).or_default() += 1;
+        }
+        let count = |(role, machines)| match machines {
+            1 => format!("{role} (1 machine)"),
+            _ => format!("{role} ({machines} machines)"),
+        };
+        let told: Vec<String> = without.into_iter().map(count).collect();
+        match told.is_empty() {
+            true => Ok(()),
+            false => Err(Refusal::WithoutRoles(told.join(", "))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{began, candidate, enrol, make_token, revoke, role};
+    use super::Over;
+
+    #[test]
+    fn a_publish_has_every_role_that_machines_have() {
+        let mut state = began();
+        make_token(&mut state, "t", role("zk"), 9, 60);
+        make_token(&mut state, "u", role("web"), 9, 60);
+        for (token, name) in [("t", "zk-1"), ("t", "zk-2"), ("t", "zk-3"), ("u", "web-1")] {
+            enrol(&mut state, token, name, "k").unwrap();
+        }
+        revoke(&mut state, "zk-3");
+        for (role, missing) in [
+            ("lb", "have: web (1 machine), zk (2 machines);"),
+            ("web", "have: zk (2 machines);"),
+        ] {
+            let of = |over| candidate("r1", &[(role, &[])], over);
+            let refusal = state.publish(&of(Over::Seen(None))).unwrap_err();
+            assert!(refusal.to_string().contains(missing), "{refusal}");
+            assert!(state.publish(&of(Over::Anything)).is_ok());
+        }
+        let whole = candidate("r1", &[("web", &[]), ("zk", &[])], Over::Seen(None));
+        assert!(state.publish(&whole).is_ok());
     }
 }

@@ -22,8 +22,13 @@ impl State {
 
     /// The member that has this machine's id.
     pub(super) fn has_place(&self, node: &Node) -> Option<&str> {
-        let of_id = |name: &&String| self.nodes.get(*name).is_some_and(|of| of.id == node.id);
-        let mut members = self.member_names(&node.role).iter();
+        self.holder(&node.role, node.id)
+    }
+
+    /// The member of this role that has this id.
+    pub(super) fn holder(&self, role: &str, id: u32) -> Option<&str> {
+        let of_id = |name: &&String| self.nodes.get(*name).is_some_and(|of| of.id == id);
+        let mut members = self.member_names(role).iter();
         members.find(of_id).map(String::as_str)
     }
 
@@ -98,6 +103,7 @@ mod tests {
         come(&mut state, "vm-2", "zk-b");
         assert_eq!(members(&state), ["1 vm-1", "2 zk-b", "3 zk-c"]);
         assert!(state.joining.is_empty() && !state.is_member("vm-2"));
+        assert!(!state.is_joining("vm-2"), "in another's place");
         // It needs nobody but those who have something: zk-c may get no slot while zk-b is missing.
         settle(&mut state, &["vm-1"]);
         assert_eq!(members(&state), ["1 vm-1", "2 vm-2", "3 zk-c"]);
@@ -255,6 +261,7 @@ mod tests {
         come(&mut state, "zk-a", "zk-a");
         let place = enrol(&mut state, "new-zk-b", "zk-b", "other").unwrap();
         assert_eq!((place.id, place.generation), (2, 2));
+        assert!(!state.is_member("zk-b") && !state.is_joining("zk-b"));
         assert_eq!(state.nodes["zk-b"].settled, Revision::default());
         let before = state.changed["zk"];
         let events = state.change("zk-b", &about("10.0.0.9")).unwrap();

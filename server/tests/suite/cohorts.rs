@@ -19,9 +19,33 @@ async fn world() -> (Place, World) {
 async fn sees(machine: &Machine) -> (Vec<String>, bool) {
     let told = machine.assignment().await.expect("its role");
     let view: FleetView = serde_json::from_slice(&told.view).expect("a view");
-    let me: Me = serde_json::from_slice(&told.me).expect("who it is");
     let names = view.roles["zk"].iter().map(|member| member.name.clone());
-    (names.collect(), me.admitted)
+    (names.collect(), me(machine).await.admitted)
+}
+
+async fn me(machine: &Machine) -> Me {
+    let told = machine.assignment().await.expect("its role");
+    serde_json::from_slice(&told.me).expect("who it is")
+}
+
+#[tokio::test]
+async fn who_comes_later_leaves_from_its_first_run_what_joins_last() {
+    let (_place, world) = world().await;
+    world.desk.publish(&Release::of(&["zk"], 1)).await;
+    let first = world.machine("zk", "zk-1").await;
+    let second = world.machine("zk", "zk-2").await;
+    assert!(!me(&first).await.joining);
+    for (settles, admitted, joining) in [
+        (&[][..], false, true),
+        (&[&first, &second], true, true),
+        (&[&first], true, false),
+    ] {
+        for machine in settles {
+            machine.settles().await;
+        }
+        let told = me(&second).await;
+        assert_eq!((told.admitted, told.joining), (admitted, joining));
+    }
 }
 
 #[tokio::test]
@@ -98,6 +122,22 @@ async fn a_machine_takes_the_place_of_another() {
         Code::NotFound,
         "there is no machine \"vm-7\"",
     );
+}
+
+#[tokio::test]
+async fn a_machine_is_shown_no_report_of_who_had_its_name_before() {
+    let (_place, world) = world().await;
+    world.desk.publish(&Release::of(&["zk"], 1)).await;
+    let first = world.machine("zk", "zk-1").await;
+    first.report("applied").await.expect("it is taken");
+    let shown = async || world.desk.fleet().await.nodes[0].result.clone();
+    assert_eq!(shown().await, "applied");
+    world.desk.revoke("zk-1").await;
+    assert_eq!(shown().await, "applied", "it is still that one");
+    let second = world.machine("zk", "zk-1").await;
+    assert_eq!(shown().await, "");
+    second.report("converged").await.expect("it is taken");
+    assert_eq!(shown().await, "converged");
 }
 
 #[tokio::test]
