@@ -159,7 +159,12 @@ impl Check<'_> {
         stand: Stand<'_>,
         item: Option<bool>,
     ) {
-        if let Some(bad) = key.node.unusable() {
+        let unusable = match shape {
+            // Which formats take a date, the edit says.
+            Shape::Settings => key.node.unwritable(),
+            _ => key.node.unusable(),
+        };
+        if let Some(bad) = unusable {
             let message = format!("`{name}` takes no {}", bad.kind().trim_start_matches("a "));
             return self.error(key, Diagnostic::error(key.source.spot(&bad.span), message));
         }
