@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// Stands for what is never shown.
-const HIDDEN: &str = "(sensitive)";
+pub const HIDDEN: &str = "(sensitive)";
 
 /// The keys of a resource, those that are not managed left out.
 pub fn keys(resource: &Resource) -> Map<String, Value> {
