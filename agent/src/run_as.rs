@@ -2,6 +2,8 @@
 
 use anyhow::{Context as _, bail};
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// The command line that runs `argv` as `user`, with his groups; `env` gets his HOME, USER and LOGNAME unless it has them.
@@ -36,6 +38,16 @@ pub fn argv(
     Ok(whole)
 }
 
+/// Why a program cannot be run: of one that is there the kernel says that it is not, where it means what loads it.
+pub fn cannot_run(program: &str, error: io::Error) -> anyhow::Error {
+    let there = program.contains('/') && Path::new(program).exists();
+    let less = match error.kind() {
+        io::ErrorKind::NotFound if there => ": it is there, but not its interpreter or loader",
+        _ => "",
+    };
+    anyhow::Error::new(error).context(format!("cannot run {program}{less}"))
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Account {
     name: String,
@@ -53,7 +65,8 @@ impl Account {
         }
         let output = Command::new("getent")
             .args(["passwd", "--", user])
-            .stdin(Stdio::null())
+            // It reads nothing, and a root may have no /dev/null.
+            .stdin(Stdio::piped())
             .output()
             .context("cannot run getent")?;
         let told = String::from_utf8_lossy(&output.stdout);

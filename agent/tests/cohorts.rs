@@ -172,6 +172,11 @@ fn what_waits_is_told_of() {
         explained.contains("held: waiting for zk: 1 of 3"),
         "{explained}"
     );
+    assert!(
+        explained.contains("It waits, so that these are as they are written\n  content = "),
+        "{explained}"
+    );
+    assert!(explained.contains("fleet.members('zk')[2]"), "{explained}");
     let (code, only) = apply(&desk, "--dry-run --only file:/etc/third");
     assert_eq!((code, held(&only).len()), (3, 1));
     let (code, only) = apply(&desk, "--dry-run --only file:/etc/motd");

@@ -3,6 +3,7 @@
 use cfg_agent::effect::{Effects, Ended, Manner, Outcome, Program, Settles, Task};
 use cfg_agent::guard::{Question, Where};
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -151,6 +152,49 @@ fn what_cannot_start_says_why() {
         assert_eq!(ended.outcome, Outcome::NotStarted);
         assert!(ended.output.contains(told), "{}", ended.output);
     }
+}
+
+/// A root with a shell, what that is loaded with, and no /dev.
+fn bare_root() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let told = Command::new("ldd").arg("/bin/sh").output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    let libraries = told.split_whitespace().filter(|word| word.starts_with('/'));
+    for path in libraries.chain(["/bin/sh"]) {
+        let place = root.path().join(&path[1..]);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::copy(path, place).unwrap();
+    }
+    root
+}
+
+#[test]
+fn a_root_need_not_have_devices() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let root = bare_root();
+    let mut task = task("read line || echo nothing to read");
+    task.root = root.path().to_owned();
+    let ended = run(&task);
+    assert_eq!(
+        (ended.outcome, ended.output.as_str()),
+        (Outcome::Exited(0), "nothing to read\n")
+    );
+    // A script whose interpreter is not there is there.
+    let script = root.path().join("script");
+    std::fs::write(&script, "#!/bin/no-such-shell\n").unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    task.argv = vec!["/script".into()];
+    let ended = run(&task);
+    assert_eq!(ended.outcome, Outcome::NotStarted);
+    assert!(
+        ended
+            .output
+            .starts_with("cannot run /script: it is there, but not its interpreter or loader"),
+        "{}",
+        ended.output
+    );
 }
 
 #[test]

@@ -378,6 +378,11 @@ fn a_leftover_is_explained() {
     let why = &said["leftovers"][0]["why"];
     assert_eq!(why, "somebody has changed it since cfg did");
     assert_eq!(explain("file:/nowhere", &[]).0, Some(64));
+    // It is nobody else's business.
+    desk.role("db", "[file.\"/etc/other\"]\ncontent = \"x\"\n");
+    let (_, said) = explain("file:/etc/other", &[]);
+    assert!(said.contains("+ file:/etc/other  create"), "{said}");
+    assert!(!said.contains("left over"), "{said}");
     let resources = ALL.lines().filter(|line| line.starts_with('['));
     let left = leftovers(&desk, "db", &[]);
     assert_eq!(left.as_array().unwrap().len(), resources.count());

@@ -4,11 +4,12 @@ use super::{output, shown};
 use crate::error::Error;
 use crate::job::Document;
 use anyhow::Context as _;
-use cfg_catalog::id::ResourceId;
+use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::explain::{Tie, Ties, ties};
 use cfg_catalog::plan::show::escape;
 use cfg_catalog::release::part::{Declared, Part};
 use cfg_catalog::resource::{Desired, Place};
+use cfg_catalog::text::date;
 use serde_json::{Map, Value, json};
 
 /// So many lines of a text are shown.
@@ -22,6 +23,8 @@ pub struct Explained {
     role: String,
     place: Place,
     keys: Vec<Key>,
+    /// Its values are templates still: it waits.
+    as_written: bool,
     ties: Ties,
     /// The plan, with nothing in it but what is about this resource.
     plan: Document,
@@ -46,10 +49,15 @@ impl Explained {
         });
         let place = resource.map(|resource| &resource.place);
         let place = place.or(declared.map(|declared| &declared.place))?;
-        let keys = resource.map(shown::keys).unwrap_or_default().into_iter();
+        let keys = match (resource, declared) {
+            (Some(resource), _) => shown::keys(resource),
+            (None, Some(declared)) => as_written(declared, part),
+            (None, None) => Map::new(),
+        };
         let about = |other: &ResourceId| other == id;
         plan.changes.retain(|change| about(&change.resource));
         plan.held.retain(|held| about(&held.resource));
+        plan.leftovers.retain(|left| about(&left.resource));
         plan.failures.retain(|failure| {
             failure.resource.as_ref().is_some_and(about) || failure.skipped.iter().any(about)
         });
@@ -57,7 +65,9 @@ impl Explained {
             id: id.clone(),
             role: desired.role.clone(),
             place: place.clone(),
+            as_written: resource.is_none(),
             keys: keys
+                .into_iter()
                 .map(|(name, value)| Key {
                     written: declared.and_then(|declared| written(declared, &name)),
                     name,
@@ -78,6 +88,9 @@ impl Explained {
             if let Some((name, at)) = &key.written {
                 shown["key"] = name.as_str().into();
                 shown["place"] = place(at);
+            }
+            if self.as_written {
+                shown["rendered"] = false.into();
             }
             (key.name.clone(), shown)
         });
@@ -110,7 +123,10 @@ impl Explained {
             at(&self.place)
         );
         if !self.keys.is_empty() {
-            text.push('\n');
+            text.push_str(match self.as_written {
+                true => "\nIt waits, so that these are as they are written\n",
+                false => "\n",
+            });
         }
         for key in &self.keys {
             text.push_str(&key.text()?);
@@ -161,6 +177,24 @@ impl Key {
             false => format!("{text}\n{INDENT}{INDENT}# {written}\n"),
         })
     }
+}
+
+/// The keys of what is not rendered yet, templates and all; of what may be secret by itself none is shown.
+fn as_written(declared: &Declared, part: &Part) -> Map<String, Value> {
+    let sensitive = |declared: &Declared| declared.keys.contains_key("sensitive");
+    // An edit is as secret as its file, wherever that is.
+    let hides = match declared.kind {
+        Kind::Edit => part.resources.iter().any(sensitive),
+        _ => sensitive(declared),
+    };
+    let shown = |name: &str, value: &Value| match name {
+        "password_hash" | "debconf" => shown::HIDDEN.into(),
+        "content" | "set" | "lines" if hides => shown::HIDDEN.into(),
+        _ => date::shown(value),
+    };
+    let keys = declared.keys.iter();
+    keys.map(|(name, key)| (name.to_string(), shown(name, &key.value)))
+        .collect()
 }
 
 /// Whether this is the declaration of a resource of this name.

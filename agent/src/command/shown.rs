@@ -17,14 +17,22 @@ use cfg_catalog::resource::package::{Package, PackagePresence, Wanted};
 use cfg_catalog::resource::repository::Repository;
 use cfg_catalog::resource::service::{Activity, Service};
 use cfg_catalog::resource::{Attributes, Body, Presence, Resource};
+use cfg_catalog::text::date;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// Stands for what is never shown.
-const HIDDEN: &str = "(sensitive)";
+pub const HIDDEN: &str = "(sensitive)";
 
 /// The keys of a resource, those that are not managed left out.
 pub fn keys(resource: &Resource) -> Map<String, Value> {
+    let keys = values(resource).into_iter();
+    keys.map(|(key, value)| (key, date::shown(&value)))
+        .collect()
+}
+
+/// The same with dates that are none of JSON's values.
+fn values(resource: &Resource) -> Map<String, Value> {
     let mut keys = Keys::default();
     match &resource.body {
         Body::Repository(repository) => keys.repository(repository, resource.sensitive),
@@ -54,7 +62,8 @@ pub fn keys(resource: &Resource) -> Map<String, Value> {
 /// The same as a piece of role.toml.
 pub fn toml(resource: &Resource) -> Result<String, Error> {
     let kind = resource.id.kind.word();
-    let document = json!({ kind: { resource.id.name.to_string(): keys(resource) } });
+    let document = json!({ kind: { resource.id.name.to_string(): values(resource) } });
+    let document = date::toml(&document).context("a value has no form in TOML")?;
     let text = toml::to_string(&document).context("printing a resource")?;
     Ok(text)
 }
@@ -378,6 +387,25 @@ mod tests {
         );
         resource.sensitive = true;
         assert_eq!(keys(&resource)["set"], HIDDEN);
+    }
+
+    #[test]
+    fn a_date_is_shown_as_one() {
+        let date = date::value(&"1979-05-27".parse().unwrap());
+        let mut wanted = cfg_catalog::edit::Edit::of(cfg_catalog::edit::Format::Toml);
+        wanted
+            .set(json!({ "since": date }).as_object().unwrap())
+            .unwrap();
+        let mut resource = file(b"", false);
+        resource.id = ResourceId::new(Kind::Edit, "/etc/a.toml");
+        resource.body = Body::Edit(FileEdit {
+            path: "/etc/a.toml".parse().unwrap(),
+            edit: wanted,
+            create: false,
+        });
+        assert_eq!(keys(&resource)["set"], json!({ "since": "1979-05-27" }));
+        let text = toml(&resource).unwrap();
+        assert!(text.contains("since = 1979-05-27\n"), "{text}");
     }
 
     #[test]

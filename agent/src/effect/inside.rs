@@ -70,6 +70,8 @@ fn task(folder: &OwnedFd) -> anyhow::Result<Option<Task>> {
 
 /// How it ended, and the end of what it printed.
 fn perform(task: &Task) -> anyhow::Result<(Outcome, Vec<u8>)> {
+    // A root that holds a few programs alone has none.
+    let null = File::open("/dev/null").context("cannot open /dev/null")?;
     if task.root != Path::new("/") {
         rustix::process::chroot(&task.root)
             .with_context(|| format!("cannot change the root to {}", task.root.display()))?;
@@ -90,13 +92,13 @@ fn perform(task: &Task) -> anyhow::Result<(Outcome, Vec<u8>)> {
         .envs(env)
         .stdin(match &task.stdin {
             Some(_) => Stdio::piped(),
-            None => Stdio::null(),
+            None => null.into(),
         })
         .stdout(printed.share()?)
         .stderr(printed.share()?)
         .process_group(0)
         .spawn()
-        .with_context(|| format!("cannot run {program}"))?;
+        .map_err(|error| run_as::cannot_run(program, error))?;
     if let (Some(mut pipe), Some(text)) = (child.stdin.take(), &task.stdin) {
         // Who does not read to the end says why by how it ends.
         let _unread = pipe.write_all(text.as_bytes());

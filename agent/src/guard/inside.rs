@@ -93,7 +93,7 @@ impl Guard {
         let error = Command::new(program).args(arguments).envs(env).exec();
         Err(Failure {
             code: 127,
-            why: anyhow::Error::new(error).context(format!("cannot run {program}")),
+            why: run_as::cannot_run(program, error),
         })
     }
 

@@ -250,6 +250,7 @@ mod tests {
                 "a = 2\nt.b = \"y\"\nt.c = true",
                 &["t.n"],
             ),
+            ("toml", "a = 1979-05-27\n", "a = 'x'", &[]),
             ("yaml", "a: 'true'\nb: true\n", "a = \"x\"\nb = \"x\"", &[]),
         ] {
             let edit = edit(format, set, remove);

@@ -6,6 +6,7 @@ use super::text::Text;
 use super::toml_node::{Pair, Section, sections};
 use super::tree::Tree;
 use super::wanted::joined;
+use crate::text::date;
 use crate::text::tree::value as read_value;
 use ::toml::de::{DeTable, DeValue};
 use serde_json::Value;
@@ -233,9 +234,8 @@ impl Document for Toml {
     }
 
     fn set(&self, path: &[String], value: &Value) -> Result<Option<String>, EditError> {
-        let written = match ::toml::Value::try_from(value) {
-            Ok(value) => value.to_string(),
-            Err(_) => return Err(EditError::whole("the value has no form in TOML")),
+        let Some(written) = date::toml(value).map(|value| value.to_string()) else {
+            return Err(EditError::whole("the value has no form in TOML"));
         };
         match self.find(path)? {
             Found::Table(at) => {
@@ -250,7 +250,7 @@ impl Document for Toml {
             }
             Found::Pair(_, pair, 0) => {
                 let old = read_value(&self.text[pair.value.clone()]);
-                let same = old.is_ok_and(|old| old.unusable().is_none() && old.json() == *value);
+                let same = old.is_ok_and(|old| old.all_unwritable().is_empty() && old.json() == *value);
                 Ok((!same).then(|| self.splice(pair.value.clone(), &written)))
             }
             Found::Pair(_, pair, rest) => {

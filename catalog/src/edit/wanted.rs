@@ -2,6 +2,7 @@
 
 use super::lines::{LineWanted, Unwanted};
 use super::shell;
+use crate::text::date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -148,7 +149,9 @@ impl Edit {
         for (key, value) in table {
             path.push(key.clone());
             match value {
-                Value::Object(inner) if !inner.is_empty() => self.set_below(inner, path, wrong),
+                Value::Object(inner) if !inner.is_empty() && date::of(value).is_none() => {
+                    self.set_below(inner, path, wrong);
+                }
                 value => match self.takes_path(path).and(self.takes_value(value)) {
                     Ok(()) => self.set.push(Setting {
                         path: path.clone(),
@@ -206,9 +209,17 @@ impl Edit {
     }
 
     fn takes_value(&self, value: &Value) -> Result<(), String> {
+        if let (Some(date), true) = (date::within(value), self.format != Format::Toml) {
+            let format = self.format.word();
+            return Err(format!(
+                "no date is set in {format}, but in toml alone: write it as text, \"{date}\""
+            ));
+        }
         let scalar = match value {
             Value::Null => return Err("it has no value; `remove` takes a key away".into()),
-            Value::Object(_) => return Err("an empty table sets nothing".into()),
+            Value::Object(_) if date::of(value).is_none() => {
+                return Err("an empty table sets nothing".into());
+            }
             Value::Array(_) => false,
             _ => true,
         };

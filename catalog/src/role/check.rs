@@ -161,7 +161,11 @@ impl Check<'_> {
         stand: Stand<'_>,
         item: Option<bool>,
     ) {
-        let unusable = key.node.all_unusable();
+        let unusable = match shape {
+            // Which formats take a date, the edit says.
+            Shape::Settings => key.node.all_unwritable(),
+            _ => key.node.all_unusable(),
+        };
         if !unusable.is_empty() {
             return self.unusable(name, key, shape, &unusable);
         }

@@ -3,6 +3,7 @@
 //! Everything here collects what is wrong and goes on, so that one check shows all errors.
 
 mod answers;
+pub mod date;
 pub(crate) mod declare;
 pub mod diagnostic;
 pub(crate) mod edits;

@@ -1,11 +1,13 @@
 //! TOML as a tree that owns its values and knows where each stands.
 
 use super::MAX_TEXT;
+use super::date;
 use super::diagnostic::{Diagnostic, Diagnostics, Spot};
 use super::source::Source;
 use serde_json::Value;
 use std::ops::Range;
 use toml::de::{DeInteger, DeTable, DeValue, Error};
+use toml::value::Datetime;
 
 /// A value and where it stands, in bytes.
 #[derive(Clone, Debug)]
@@ -27,7 +29,9 @@ pub enum NodeValue {
     Float(f64),
     /// true or false.
     Boolean(bool),
-    /// What no key here takes: a date, a number that is not one, or too large a one; with its name.
+    /// A date, a time, or both.
+    Date(Datetime),
+    /// What no key here takes: a number that is not one, or too large a one; with its name.
     Other(&'static str),
     /// A list.
     Array(Vec<Node>),
@@ -54,6 +58,7 @@ impl Node {
             NodeValue::Integer(_) => "an integer",
             NodeValue::Float(_) => "a float",
             NodeValue::Boolean(_) => "a boolean",
+            NodeValue::Date(_) => "a date",
             NodeValue::Other(kind) => kind,
             NodeValue::Array(_) => "an array",
             NodeValue::Table(_) => "a table",
@@ -83,6 +88,7 @@ impl Node {
             NodeValue::Integer(number) => Value::from(*number),
             NodeValue::Float(number) => Value::from(*number),
             NodeValue::Boolean(yes) => Value::from(*yes),
+            NodeValue::Date(date) => date::value(date),
             NodeValue::Other(_) => Value::Null,
             NodeValue::Array(items) => items.iter().map(Node::json).collect(),
             NodeValue::Table(entries) => entries
@@ -109,12 +115,20 @@ impl Node {
 
     /// All values inside that JSON cannot hold.
     pub fn all_unusable(&self) -> Vec<&Node> {
+        self.all(&|value| matches!(value, NodeValue::Other(_) | NodeValue::Date(_)))
+    }
+
+    /// All values inside that TOML itself could not hold either.
+    pub fn all_unwritable(&self) -> Vec<&Node> {
+        self.all(&|value| matches!(value, NodeValue::Other(_)))
+    }
+
+    fn all(&self, is: &dyn Fn(&NodeValue) -> bool) -> Vec<&Node> {
         match &self.value {
-            NodeValue::Other(_) => vec![self],
-            NodeValue::Array(items) => items.iter().flat_map(Node::all_unusable).collect(),
+            value if is(value) => vec![self],
+            NodeValue::Array(items) => items.iter().flat_map(|item| item.all(is)).collect(),
             NodeValue::Table(entries) => {
-                let nodes = entries.iter().map(|entry| &entry.node);
-                nodes.flat_map(Node::all_unusable).collect()
+                entries.iter().flat_map(|entry| entry.node.all(is)).collect()
             }
             _ => Vec::new(),
         }
@@ -247,7 +261,7 @@ fn node(value: &DeValue<'_>, span: Range<usize>) -> Node {
             _ => NodeValue::Other("a number without a value"),
         },
         DeValue::Boolean(yes) => NodeValue::Boolean(*yes),
-        DeValue::Datetime(_) => NodeValue::Other("a date"),
+        DeValue::Datetime(date) => NodeValue::Date(*date),
         DeValue::Array(items) => NodeValue::Array(
             items
                 .iter()

@@ -311,6 +311,12 @@ fn failed() -> Document {
             "it ended 0.4 s after its start, with exit code 1",
             &[],
         ),
+        failure("service:s", "there is no unit s.service", &[]),
+        failure(
+            "service:hidden",
+            "it is masked, and the role does not say masked = false",
+            &[],
+        ),
     ];
     for at in 0..30 {
         let path = format!("/var/lib/app/{at}");

@@ -6,17 +6,29 @@ mod laws;
 mod refused;
 
 use super::{Edit, EditError, Format, LineWanted, Pattern, Unwanted, apply};
+use crate::text::diagnostic::Diagnostics;
+use crate::text::source::Source;
+use crate::text::tree::document;
+use serde_json::{Map, Value};
 
 /// An edit as a role writes it: `set` is a TOML table, `remove` names with dots.
 pub(super) fn edit(format: &str, set: &str, remove: &[&str]) -> Edit {
     let mut edit = Edit::of(Format::of_word(format).unwrap());
-    let table: toml::Table = toml::from_str(set).unwrap();
-    let table = serde_json::to_value(table).unwrap();
-    edit.set(table.as_object().unwrap()).unwrap();
+    edit.set(&table(set)).unwrap();
     for name in remove {
         edit.remove(edit.path_of(name)).unwrap();
     }
     edit
+}
+
+/// Values as a role has them.
+pub(super) fn table(text: &str) -> Map<String, Value> {
+    let mut wrong = Diagnostics::new();
+    let entries = document(&Source::new("r", "r/role.toml", text), &mut wrong).unwrap();
+    let entries = entries.iter();
+    entries
+        .map(|entry| (entry.key.clone(), entry.node.json()))
+        .collect()
 }
 
 /// An edit of lines: `match => line`, or a line alone; what must go, `~` before a regular expression.

@@ -1,6 +1,6 @@
 use super::super::Conflict;
 use super::super::{Edit, Format, MOST, apply};
-use super::edit;
+use super::{edit, table};
 
 #[test]
 fn what_cannot_be_edited_is_told_with_its_place() {
@@ -97,9 +97,7 @@ fn what_is_no_text_of_a_file_is_refused() {
 fn what_a_format_cannot_have_is_refused_at_once() {
     let told = |format: &str, set: &str| {
         let mut edit = Edit::of(Format::of_word(format).unwrap());
-        let table: toml::Table = toml::from_str(set).unwrap();
-        let table = serde_json::to_value(table).unwrap();
-        edit.set(table.as_object().unwrap()).unwrap_err().join(", ")
+        edit.set(&table(set)).unwrap_err().join(", ")
     };
     for (format, set, why) in [
         (
@@ -145,6 +143,16 @@ fn what_a_format_cannot_have_is_refused_at_once() {
         ),
         ("json", "a = {}", "`a`: an empty table sets nothing"),
         ("json", "'' = 1", "``: an empty key"),
+        (
+            "json",
+            "a = [{ b = 1979-05-27 }]",
+            "`a`: no date is set in json, but in toml alone: write it as text, \"1979-05-27\"",
+        ),
+        (
+            "ini",
+            "a.b = 07:32:00",
+            "`a.b`: no date is set in ini, but in toml alone: write it as text, \"07:32:00\"",
+        ),
     ] {
         assert_eq!(told(format, set), why);
     }

@@ -114,6 +114,21 @@ const ADVICE: &[(Kind, &str, &str)] = &[
         "correct what the role writes; what stood there is still in use",
     ),
     (
+        Kind::Service,
+        "there is no unit",
+        "correct the name, or declare what brings it: a package, or its own `unit`",
+    ),
+    (
+        Kind::Service,
+        "does not say masked = false",
+        "let the role say masked = false, or say nothing of the service",
+    ),
+    (
+        Kind::Service,
+        "it is to be masked, and",
+        "let the role say one of the two",
+    ),
+    (
         Kind::Command,
         "took too long",
         "see what it waits for, or give it a longer `timeout`",
