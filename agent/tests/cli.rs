@@ -162,6 +162,30 @@ fn a_run_names_the_folders_that_its_own_state_needs_too() {
 }
 
 #[test]
+fn a_role_that_no_machine_has_is_told_of() {
+    let desk = desk();
+    desk.role("base", "partial = true\n");
+    desk.role("app", "include = [\"base\"]\n");
+    for call in [
+        "render --catalog roles",
+        "apply --root root --catalog roles",
+    ] {
+        for (role, said) in [
+            (
+                "base",
+                "the role \"base\" is partial: no machine has it as its own; there are app, web",
+            ),
+            ("bsae", "there is no role \"bsae\"; there are app, web"),
+        ] {
+            let (code, output) = desk.cfg(&format!("{call} --role {role}"));
+            let stderr = text(&output.stderr);
+            assert_eq!(code, 64, "{stderr}");
+            assert!(stderr.contains(said), "{stderr}");
+        }
+    }
+}
+
+#[test]
 fn only_some_resources_with_what_they_come_after() {
     let desk = desk();
     desk.write(

@@ -154,7 +154,12 @@ impl Choice {
         let (catalog, warned) = checked(catalog, set)?;
         if catalog.part(name).is_none() {
             let known = roles(&catalog).join(", ");
-            let message = format!("there is no role \"{name}\"; there are {known}");
+            let message = match catalog.is_partial(name) {
+                true => format!(
+                    "the role \"{name}\" is partial: no machine has it as its own; there are {known}"
+                ),
+                false => format!("there is no role \"{name}\"; there are {known}"),
+            };
             return Err(Error::usage(message));
         }
         let leaves = catalog.leaves(name);

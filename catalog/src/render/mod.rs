@@ -1,6 +1,7 @@
 //! A role's part, with facts and fleet, becomes the desired resources of one machine.
 
 mod body;
+pub(crate) mod builtin;
 mod claims;
 mod cycles;
 mod doubt;

@@ -33,6 +33,7 @@ pub struct Catalog {
     parts: BTreeMap<String, Part>,
     leaves: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     descriptions: BTreeMap<String, String>,
+    partial: BTreeSet<String>,
     constant: BTreeMap<String, Desired>,
     files: Files,
 }
@@ -76,6 +77,7 @@ impl Catalog {
             parts: BTreeMap::new(),
             leaves: BTreeMap::new(),
             descriptions: BTreeMap::new(),
+            partial: BTreeSet::new(),
             constant: BTreeMap::new(),
             files: Files::default(),
         };
@@ -91,6 +93,8 @@ impl Catalog {
                 catalog.descriptions.insert(name, description.clone());
             }
         }
+        let partial = merged.values().filter(|role| role.own.partial);
+        catalog.partial = partial.map(|role| role.own.name.clone()).collect();
         let parts = catalog.parts.values();
         let cohorts: BTreeSet<&String> = parts.flat_map(|part| part.wait_for.keys()).collect();
         for role in cohorts.into_iter().filter_map(|name| merged.get(name)) {
@@ -110,6 +114,11 @@ impl Catalog {
             let description = self.descriptions.get(name).map(String::as_str);
             (name.as_str(), description)
         })
+    }
+
+    /// Whether a role is only included, and given to no machine.
+    pub fn is_partial(&self, role: &str) -> bool {
+        self.partial.contains(role)
     }
 
     /// A role's part.
