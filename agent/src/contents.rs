@@ -53,6 +53,14 @@ impl Contents {
         }
     }
 
+    /// Those in memory, which were read from a catalog's folder.
+    pub fn read(path: &Path, memory: Memory) -> Self {
+        Self {
+            memory,
+            ..Self::folder(path, std::iter::empty())
+        }
+    }
+
     /// Those that are kept on disk, and some in memory.
     pub fn kept(kept: Kept, memory: Memory) -> Self {
         Self {
@@ -104,5 +112,11 @@ impl Blobs for Contents {
         let mut content = Vec::new();
         self.open(digest).ok()?.read_to_end(&mut content).ok()?;
         Some(content)
+    }
+
+    fn shown(&self, path: &str) -> Option<String> {
+        let folder = self.folder.as_ref()?;
+        let text = folder::read_one(&folder.path, path).ok()?;
+        String::from_utf8(text).ok()
     }
 }

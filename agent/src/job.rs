@@ -113,28 +113,39 @@ pub struct Only {
     text: String,
     kind: Kind,
     glob: Glob,
+    /// The name that it is, where it is one: in its one spelling.
+    exact: Option<ResourceId>,
 }
 
 impl FromStr for Only {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (kind, glob) = text
+        let (kind, name) = text
             .split_once(':')
             .ok_or("KIND:GLOB is wanted, as in file:/etc/zookeeper/**")?;
         let kind = Kind::of_word(kind).ok_or_else(|| format!("there is no kind \"{kind}\""))?;
-        let glob = Glob::of_names(glob).map_err(|error| error.to_string())?;
+        let mut single = name.to_owned();
+        while single.contains("//") {
+            single = single.replace("//", "/");
+        }
+        let glob = Glob::of_names(&single).map_err(|error| error.to_string())?;
         Ok(Self {
             text: text.into(),
             kind,
             glob,
+            exact: ResourceId::new(kind, name).in_one_spelling().ok(),
         })
     }
 }
 
 impl Only {
     fn names(&self, id: &ResourceId) -> bool {
-        id.kind == self.kind && self.glob.matches(&id.name)
+        let unit = || format!("{}.service", id.name);
+        self.exact.as_ref() == Some(id)
+            || (id.kind == self.kind
+                && (self.glob.matches(&id.name)
+                    || (id.kind == Kind::Service && self.glob.matches(&unit()))))
     }
 }
 
@@ -302,6 +313,17 @@ mod tests {
             ("file:/etc/**", "file:/etc/apt/x", true),
             ("file:/etc/*", "link:/etc/hosts", false),
             ("service:zookeeper", "service:zookeeper", true),
+            ("service:zookeeper.service", "service:zookeeper", true),
+            ("service:zoo*.service", "service:zookeeper", true),
+            ("service:zookeeper.service", "service:zoo", false),
+            ("file:/etc//hosts", "file:/etc/hosts", true),
+            ("file:/etc//*", "file:/etc/hosts", true),
+            ("directory:/etc/apt/", "directory:/etc/apt", true),
+            (
+                "sysctl:net/ipv4/ip_forward",
+                "sysctl:net.ipv4.ip_forward",
+                true,
+            ),
         ] {
             let parsed: Only = only.parse().unwrap();
             assert_eq!(parsed.names(&id(resource)), named, "{only} {resource}");

@@ -190,6 +190,61 @@ fn a_run_names_the_folders_that_its_own_state_needs_too() {
 }
 
 #[test]
+fn what_only_a_machine_can_show_is_told_with_its_line() {
+    let desk = desk();
+    desk.role(
+        "db",
+        "[params]\npw = { type = \"string\", secret = true, default = { secret = \"db\" } }\n",
+    );
+    desk.role(
+        "zk",
+        "[file.\"/etc/zk\"]\ncontent = \"{{ fleet.members('zk') | length }}\"\n\
+         [file.\"/etc/dc\"]\ncontent = \"{{ facts.local.site.dc }}\"\n",
+    );
+    for (role, line) in [
+        (
+            "db",
+            "2 | pw = { type = \"string\", secret = true, default = { secret = \"db\" } }",
+        ),
+        ("zk", "2 | content = \"{{ fleet.members('zk') | length }}\""),
+        ("zk", "4 | content = \"{{ facts.local.site.dc }}\""),
+    ] {
+        for call in [
+            "render --catalog roles",
+            "apply --root root --catalog roles",
+        ] {
+            let (_, output) = desk.cfg(&format!("{call} --role {role}"));
+            let stderr = text(&output.stderr);
+            assert!(stderr.contains(line), "{stderr}");
+        }
+    }
+}
+
+#[test]
+fn a_role_that_no_machine_has_is_told_of() {
+    let desk = desk();
+    desk.role("base", "partial = true\n");
+    desk.role("app", "include = [\"base\"]\n");
+    for call in [
+        "render --catalog roles",
+        "apply --root root --catalog roles",
+    ] {
+        for (role, said) in [
+            (
+                "base",
+                "the role \"base\" is partial: no machine has it as its own; there are app, web",
+            ),
+            ("bsae", "there is no role \"bsae\"; there are app, web"),
+        ] {
+            let (code, output) = desk.cfg(&format!("{call} --role {role}"));
+            let stderr = text(&output.stderr);
+            assert_eq!(code, 64, "{stderr}");
+            assert!(stderr.contains(said), "{stderr}");
+        }
+    }
+}
+
+#[test]
 fn only_some_resources_with_what_they_come_after() {
     let desk = desk();
     desk.write(

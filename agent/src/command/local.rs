@@ -133,28 +133,33 @@ impl Choice {
 
     fn read(
         &self,
-        catalog: &Path,
+        folder: &Path,
         (node, facts): (&str, &Facts),
         set: &BTreeMap<String, String>,
         state: Option<&Path>,
     ) -> Result<Read, Error> {
         let name = self.name();
-        let place = state.and_then(|state| compiled::Place::of(state, catalog, (name, node), set));
+        let place = state.and_then(|state| compiled::Place::of(state, folder, (name, node), set));
         if let Some((part, leaf)) = place.as_ref().and_then(compiled::Place::load) {
             let files = part.files.iter();
             let files = files.map(|(path, blob)| (blob.digest, path.as_str()));
             return Ok(Read {
-                contents: Contents::folder(catalog, files),
+                contents: Contents::folder(folder, files),
                 part,
                 leaf,
                 desired: None,
                 keep: None,
             });
         }
-        let (catalog, warned) = checked(catalog, set)?;
+        let (catalog, warned) = checked(folder, set)?;
         if catalog.part(name).is_none() {
             let known = roles(&catalog).join(", ");
-            let message = format!("there is no role \"{name}\"; there are {known}");
+            let message = match catalog.is_partial(name) {
+                true => format!(
+                    "the role \"{name}\" is partial: no machine has it as its own; there are {known}"
+                ),
+                false => format!("there is no role \"{name}\"; there are {known}"),
+            };
             return Err(Error::usage(message));
         }
         let leaves = catalog.leaves(name);
@@ -163,7 +168,7 @@ impl Choice {
         Ok(Read {
             part: taken.part,
             leaf,
-            contents: Contents::memory(taken.files),
+            contents: Contents::read(folder, taken.files),
             desired: taken.desired,
             // What is warned of is to be said each time.
             keep: place.filter(|_| !warned),

@@ -43,6 +43,7 @@ impl Trouble {
 }
 
 /// A template engine with the template files it was given.
+#[derive(Debug)]
 pub struct Engine {
     env: Environment<'static>,
     /// Template files already compiled, with their texts.

@@ -1,6 +1,7 @@
 //! A role's part, with facts and fleet, becomes the desired resources of one machine.
 
 mod body;
+pub(crate) mod builtin;
 mod claims;
 mod cycles;
 mod doubt;
@@ -36,6 +37,11 @@ use std::collections::BTreeMap;
 pub trait Blobs {
     /// The bytes of this digest, if they are at hand.
     fn get(&self, digest: &Digest) -> Option<Vec<u8>>;
+
+    /// A text of the catalog by its path, if it is at hand: to show what stands there.
+    fn shown(&self, _path: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Everything beside the role that a rendering reads.
@@ -103,7 +109,7 @@ pub(crate) fn render_for(
     let params = values::of_params(part, inputs, purpose, &mut wrong);
     let unclear = purpose.unclear();
     if wrong.has_errors() && unclear.is_none() {
-        return Err(wrong);
+        return Err(wrong.finish(|spot| filled(part, blobs, spot)));
     }
     let watch = watch::Watch::default();
     let known = params.keys().cloned().collect();
@@ -150,10 +156,10 @@ pub(crate) fn render_for(
 
 /// The spot with its source line, where the text is at hand: templates are files of the part, role.toml is not.
 fn filled(part: &Part, blobs: &dyn Blobs, spot: &Spot) -> Spot {
-    match reader::text_of(part, blobs, &spot.place.file) {
-        Ok(Some(text)) => {
-            Source::new(spot.place.role.clone(), spot.place.file.clone(), text).filled(spot)
-        }
-        Ok(None) | Err(_) => spot.clone(),
+    let file = &spot.place.file;
+    let text = reader::text_of(part, blobs, file).ok().flatten();
+    match text.or_else(|| blobs.shown(file)) {
+        Some(text) => Source::new(spot.place.role.clone(), file.clone(), text).filled(spot),
+        None => spot.clone(),
     }
 }

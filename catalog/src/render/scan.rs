@@ -81,7 +81,20 @@ pub struct Uses {
     /// Where `member.id` or `member.joining` is used.
     pub member: Vec<Range<usize>>,
     /// Expressions that put a value of facts or fleet into the text without the filter `sh`.
-    pub unquoted: Vec<Range<usize>>,
+    pub unquoted: Vec<Unquoted>,
+}
+
+/// An expression that a shell would take apart, and what the filter `sh` should stand behind.
+#[derive(Clone, Debug, Default)]
+pub struct Unquoted {
+    /// The expression.
+    pub span: Range<usize>,
+    /// The same, or what of it comes before a filter `sh` that does not reach all of it.
+    pub inner: Range<usize>,
+    /// Whether that needs parentheses.
+    pub open: bool,
+    /// Whether that is a list, each word of which was to be quoted.
+    pub list: bool,
 }
 
 impl Uses {

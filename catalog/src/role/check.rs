@@ -56,8 +56,8 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     for resource in role.resources.values() {
         check.resource(resource);
     }
-    for key in role.own.fleet.values() {
-        check.fleet_key(key);
+    for (name, key) in &role.own.fleet {
+        check.fleet_key(name, key);
     }
     if let Some(key) = role.own.fleet.get("gone_after") {
         check.gone_after(key);
@@ -123,9 +123,17 @@ impl Check<'_> {
         self.whole(resource);
     }
 
-    fn fleet_key(&mut self, key: &KeyText) {
-        let name = &key.source.text[key.span.clone()];
-        if let Some(row) = keys::FLEET.iter().find(|row| row.name == name) {
+    fn fleet_key(&mut self, name: &str, key: &KeyText) {
+        let Some(row) = keys::FLEET.iter().find(|row| row.name == name) else {
+            return;
+        };
+        let is_plain = matches!(row.shape, Shape::Duration | Shape::Limit);
+        if is_plain && key.node.text().is_some_and(is_template) {
+            let message =
+                format!("`{name}` takes no template: it counts for all machines of the role");
+            let wrong = Diagnostic::error(key.value_spot(), message);
+            self.error(key, wrong);
+        } else {
             self.key(row.name, key, row.shape, Stand::Fleet(row.name), None);
         }
     }

@@ -6,11 +6,13 @@ use super::include::Roles;
 use super::merge::MergedRole;
 use super::templates::Seen;
 use crate::id::Kind;
+use crate::render::builtin;
 use crate::render::engine::{self, Engine};
-use crate::render::scan::{self, Uses};
+use crate::render::scan::{self, Unquoted, Use, Uses};
 use crate::resource::Place;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
+use crate::text::near::nearest;
 use crate::text::secrets::Stand;
 use crate::text::tree::NodeValue;
 use std::collections::BTreeSet;
@@ -39,53 +41,6 @@ const VARIABLES: [&str; 7] = [
     "range",
     "dict",
     "namespace",
-];
-
-/// Filters and tests of minijinja that are likely to be meant.
-const FILTERS: [&str; 27] = [
-    "sh",
-    "abs",
-    "batch",
-    "bool",
-    "default",
-    "first",
-    "float",
-    "indent",
-    "int",
-    "items",
-    "join",
-    "last",
-    "length",
-    "list",
-    "lower",
-    "map",
-    "max",
-    "min",
-    "reject",
-    "replace",
-    "select",
-    "sort",
-    "split",
-    "tojson",
-    "trim",
-    "unique",
-    "urlencode",
-];
-const TESTS: [&str; 14] = [
-    "boolean",
-    "defined",
-    "divisibleby",
-    "endingwith",
-    "even",
-    "integer",
-    "iterable",
-    "mapping",
-    "none",
-    "number",
-    "odd",
-    "sequence",
-    "startingwith",
-    "undefined",
 ];
 
 /// Where a range of bytes of a template stands in the catalog.
@@ -225,22 +180,13 @@ impl<'a> Expressions<'a> {
             );
         }
         if text.shell {
-            for span in &uses.unquoted {
-                let fragment = text.text.get(span.clone()).unwrap_or_default();
-                let fragment = match fragment.contains(' ') && !fragment.contains('|') {
-                    true => format!("({fragment})"),
-                    false => fragment.to_owned(),
-                };
+            for unquoted in &uses.unquoted {
                 self.said.push(text.key.clone());
-                self.wrong.push(
-                    Diagnostic::error(
-                        spot(span),
-                        "a value from facts or fleet in a command line without the filter `sh`",
-                    )
-                    .help(format!(
-                        "write {{{{ {fragment} | sh }}}}, or the command as an array"
-                    )),
-                );
+                let message =
+                    "a value from facts or fleet in a command line without the filter `sh`";
+                let at = spot(&unquoted.span);
+                let help = quote(unquoted, text.text);
+                self.wrong.push(Diagnostic::error(at, message).help(help));
             }
         }
         !uses.unquoted.is_empty()
@@ -259,14 +205,8 @@ impl<'a> Expressions<'a> {
         for used in &uses.facts {
             wrong.extend(unknown_fact(&used.name, spot(&used.span)));
         }
-        for (used, words) in &uses.unknown {
-            let message = match words.iter().any(|word| word.starts_with(&used.name)) {
-                true => format!("`{}` by itself is no value", used.name),
-                false => format!("unknown `{}`", used.name),
-            };
-            let help = format!("there is {}", words.join(" and "));
-            wrong.push(Diagnostic::error(spot(&used.span), message).help(help));
-        }
+        let unknown = uses.unknown.iter();
+        wrong.extend(unknown.map(|(used, words)| unknown_attribute(used, words, spot)));
         for used in &uses.variables {
             let message = format!("unknown variable or function `{}`", used.name);
             let words = VARIABLES.into_iter().chain(item.map(|_| "item"));
@@ -307,14 +247,20 @@ impl<'a> Expressions<'a> {
             if !self.engine.has_filter(&used.name) {
                 let message = format!("unknown filter `{}`", used.name);
                 let at = spot(&used.span);
-                wrong.push(Diagnostic::error(at, message).near(&used.name, FILTERS));
+                wrong.push(
+                    Diagnostic::error(at, message)
+                        .near(&used.name, builtin::meant(&builtin::FILTERS)),
+                );
             }
         }
         for used in &uses.tests {
             if !self.engine.has_test(&used.name) {
                 let message = format!("unknown test `{}`", used.name);
                 let at = spot(&used.span);
-                wrong.push(Diagnostic::error(at, message).near(&used.name, TESTS));
+                wrong.push(
+                    Diagnostic::error(at, message)
+                        .near(&used.name, builtin::meant(&builtin::TESTS)),
+                );
             }
         }
     }
@@ -338,6 +284,41 @@ impl<'a> Expressions<'a> {
                 },
             }
         }
+    }
+}
+
+/// Of fleet or member: what is not known of them, or what is no value without more.
+fn unknown_attribute(used: &Use, words: &[&str], spot: SpotOf<'_>) -> Diagnostic {
+    let within = |word: &&str| {
+        let rest = word.strip_prefix(&used.name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let itself = words.iter().any(within);
+    let message = match itself {
+        true => format!("`{}` by itself is no value", used.name),
+        false => format!("unknown `{}`", used.name),
+    };
+    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let near = |word: &&&str| nearest(&last(&used.name), [last(word).as_str()]).is_some();
+    let help = match words.iter().find(near).filter(|_| !itself) {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => format!("there is {}", words.join(" and ")),
+    };
+    Diagnostic::error(spot(&used.span), message).help(help)
+}
+
+/// How to quote it.
+fn quote(unquoted: &Unquoted, text: &str) -> String {
+    let inner = text.get(unquoted.inner.clone()).unwrap_or_default();
+    let inner = match unquoted.open {
+        true => format!("({inner})"),
+        false => inner.to_owned(),
+    };
+    match unquoted.list {
+        true => format!(
+            "write {{{{ {inner} | sh }}}}: it quotes each word of a list, with spaces between"
+        ),
+        false => format!("write {{{{ {inner} | sh }}}}, or the command as an array"),
     }
 }
 

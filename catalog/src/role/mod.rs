@@ -34,6 +34,7 @@ pub struct Catalog {
     parts: BTreeMap<String, Part>,
     leaves: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     descriptions: BTreeMap<String, String>,
+    partial: BTreeSet<String>,
     constant: BTreeMap<String, Desired>,
     files: Files,
 }
@@ -77,6 +78,7 @@ impl Catalog {
             parts: BTreeMap::new(),
             leaves: BTreeMap::new(),
             descriptions: BTreeMap::new(),
+            partial: BTreeSet::new(),
             constant: BTreeMap::new(),
             files: Files::default(),
         };
@@ -92,6 +94,8 @@ impl Catalog {
                 catalog.descriptions.insert(name, description.clone());
             }
         }
+        let partial = merged.values().filter(|role| role.own.partial);
+        catalog.partial = partial.map(|role| role.own.name.clone()).collect();
         let parts = catalog.parts.values();
         let cohorts: BTreeSet<&String> = parts.flat_map(|part| part.wait_for.keys()).collect();
         for role in cohorts.into_iter().filter_map(|name| merged.get(name)) {
@@ -111,6 +115,11 @@ impl Catalog {
             let description = self.descriptions.get(name).map(String::as_str);
             (name.as_str(), description)
         })
+    }
+
+    /// Whether a role is only included, and given to no machine.
+    pub fn is_partial(&self, role: &str) -> bool {
+        self.partial.contains(role)
     }
 
     /// A role's part.

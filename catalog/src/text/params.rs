@@ -79,7 +79,7 @@ pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Optio
         fits_secret(source, ty, keys, wrong);
     }
     let choices = find("choices").filter(|_| !secret);
-    param.choices = choices.and_then(|node| self::choices(source, &param, node, wrong));
+    param.choices = choices.and_then(|node| self::choices(source, &entry.key, &param, node, wrong));
     if let Some(node) = find("default").filter(|_| !unclear) {
         param.default = self::value(source, &entry.key, &param, node, wrong);
     }
@@ -208,6 +208,7 @@ fn pattern(source: &Source, ty: ParamType, node: &Node, wrong: &mut Diagnostics)
 
 fn choices(
     source: &Source,
+    name: &str,
     param: &Param,
     node: &Node,
     wrong: &mut Diagnostics,
@@ -219,7 +220,7 @@ fn choices(
     };
     let values: Vec<Value> = items
         .iter()
-        .filter_map(|item| value(source, "choices", param, item, wrong))
+        .filter_map(|item| value(source, name, param, item, wrong))
         .collect();
     if items.is_empty() {
         let message = "an empty array: no value would do";

@@ -15,6 +15,9 @@ const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// A string that has a template in it: what comes of it is nobody's to say here.
 const TEMPLATE: &str = r"\{[{%#]";
 
+/// More than nothing.
+const DURATION: &str = "^0{0,8}[1-9][0-9]{0,8}[smhd]$";
+
 /// The schema of role.toml.
 pub fn role() -> Value {
     let mut properties = Map::new();
@@ -124,7 +127,7 @@ fn top(row: &Word) -> Value {
     match (row.name, row.takes) {
         ("params", "table") => named(param()),
         ("set", _) | (_, "values") => named(json!(true)),
-        ("fleet", _) => rows(keys::FLEET.iter()),
+        ("fleet", _) => fleet_keys(),
         (_, "values by name") => {
             json!({ "type": "object", "additionalProperties": named(json!(true)) })
         }
@@ -139,6 +142,18 @@ fn top(row: &Word) -> Value {
         (_, "text" | "regular expression") => json!({ "type": "string" }),
         _ => json!({}),
     }
+}
+
+/// The keys of `[fleet]`: what is for the server has no template in it.
+fn fleet_keys() -> Value {
+    let mut keys = rows(keys::FLEET.iter());
+    for row in keys::FLEET
+        .iter()
+        .filter(|row| row.shape == Shape::Duration)
+    {
+        keys["properties"][row.name]["pattern"] = DURATION.into();
+    }
+    keys
 }
 
 /// A table of params by their names.
@@ -198,7 +213,7 @@ fn shape(shape: Shape) -> Value {
             "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
             "additionalProperties": { "type": "string" },
         })),
-        Shape::Duration => text("^[0-9]{1,9}[smhd]$"),
+        Shape::Duration => text(DURATION),
         Shape::Settings => or_computed(json!({ "type": "object", "minProperties": 1 })),
         Shape::Removals => {
             let matching = json!({

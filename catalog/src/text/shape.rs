@@ -334,8 +334,9 @@ impl Given {
             return Err(bad());
         }
         match digits.parse::<u64>().map(|n| n * factor) {
-            Ok(seconds) if seconds > 0 => Ok(seconds),
-            _ => Err(bad()),
+            Ok(0) => Err(format!("a duration is more than 0, found {text:?}")),
+            Ok(seconds) => Ok(seconds),
+            Err(_) => Err(bad()),
         }
     }
 

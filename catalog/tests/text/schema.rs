@@ -109,6 +109,26 @@ fn each_form_of_a_key_is_let_pass() {
 }
 
 #[test]
+fn what_the_check_refuses_by_its_form_is_told() {
+    let role = validator(&schema::role());
+    for (text, good) in [
+        ("[fleet]\nmax_unavailable = 1", true),
+        ("[fleet]\nmax_unavailable = \"{{ params.n }}\"", false),
+        ("[fleet]\nhealth_timeout = \"{{ params.n }}m\"", false),
+        ("[fleet]\ngone_after = \"5m\"", true),
+        ("[command.x]\ntimeout = \"0s\"", false),
+        ("[command.x]\ntimeout = \"000m\"", false),
+        ("[command.x]\ntimeout = \"010s\"", true),
+        ("[command.x]\ntimeout = \"{{ params.n }}\"", true),
+        ("[file.\"/x\"]\nmode = \"0\"", true),
+        ("[file.\"/x\"]\nmode = \"01777\"", true),
+        ("[file.\"/x\"]\nmode = \"11777\"", false),
+    ] {
+        assert_eq!(wrong(&role, text).is_empty(), good, "{text}");
+    }
+}
+
+#[test]
 fn every_key_is_let_pass() {
     let role = validator(&schema::role());
     let every = include_str!("../every_key/role.toml");

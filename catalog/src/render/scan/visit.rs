@@ -1,6 +1,6 @@
 //! One walk over a template's syntax tree.
 
-use super::{Constant, Include, Use, Uses, range};
+use super::{Constant, Include, Unquoted, Use, Uses, range};
 use minijinja::machinery::ast::{self, CallArg, CallType, Expr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,7 +131,7 @@ impl Visit {
             Stmt::EmitExpr(node) => {
                 self.expression(&node.expr);
                 if !self.is_quoted(&node.expr) {
-                    self.uses.unquoted.push(extent(&node.expr));
+                    self.uses.unquoted.push(unquoted(&node.expr));
                 }
             }
             Stmt::ForLoop(node) => {
@@ -385,6 +385,59 @@ fn names(written: &Expr<'_>) -> Option<Vec<String>> {
             .map(|value| name(&value))
             .collect(),
     }
+}
+
+/// What is to be done about an expression that is not quoted.
+fn unquoted(expr: &Expr<'_>) -> Unquoted {
+    let span = extent(expr);
+    if let Some(list) = each_quoted(expr) {
+        return Unquoted {
+            span,
+            inner: extent(list),
+            open: is_open(list),
+            list: true,
+        };
+    }
+    let last = match expr {
+        Expr::BinOp(node) => Some(&node.right),
+        Expr::IfExpr(node) => node.false_expr.as_ref(),
+        _ => None,
+    };
+    let misplaced = match last {
+        Some(Expr::Filter(filter)) if filter.name == "sh" => filter.expr.as_ref(),
+        _ => None,
+    };
+    let end = misplaced.map_or(span.end, |operand| extent(operand).end);
+    Unquoted {
+        inner: span.start..end,
+        span,
+        open: is_open(expr),
+        list: false,
+    }
+}
+
+/// The list in `list | map('sh') | …`.
+fn each_quoted<'t, 'a>(expr: &'t Expr<'a>) -> Option<&'t Expr<'a>> {
+    let Expr::Filter(node) = expr else {
+        return None;
+    };
+    let sh = |arg: &CallArg<'_>| {
+        argument(arg)
+            .as_const()
+            .is_some_and(|name| name.as_str() == Some("sh"))
+    };
+    match node.name {
+        "map" if node.args.first().is_some_and(sh) => node.expr.as_ref(),
+        _ => each_quoted(node.expr.as_ref()?),
+    }
+}
+
+/// Whether a filter behind an expression would take but the end of it.
+fn is_open(expr: &Expr<'_>) -> bool {
+    matches!(
+        expr,
+        Expr::BinOp(_) | Expr::Compare(_) | Expr::IfExpr(_) | Expr::UnaryOp(_) | Expr::Test(_)
+    )
 }
 
 fn is_comparison(op: &ast::BinOpKind) -> bool {
