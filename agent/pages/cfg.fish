@@ -107,6 +107,7 @@ complete -c cfg -n "__fish_cfg_using_subcommand operator; and __fish_seen_subcom
 complete -c cfg -n "__fish_cfg_using_subcommand operator; and __fish_seen_subcommand_from init" -l name -d 'The operator\'s name; the login name where not given' -r
 complete -c cfg -n "__fish_cfg_using_subcommand operator; and __fish_seen_subcommand_from init" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand operator; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c cfg -n "__fish_cfg_using_subcommand publish" -l above -d 'As a release above this number: machines have seen it from a server that was restored from a backup since' -r
 complete -c cfg -n "__fish_cfg_using_subcommand publish" -l config -d 'The agent\'s configuration' -r -F
 complete -c cfg -n "__fish_cfg_using_subcommand publish" -l force -d 'Also when somebody else published meanwhile, or the catalog lacks a role that machines have'
 complete -c cfg -n "__fish_cfg_using_subcommand publish" -l json -d 'As one JSON document'

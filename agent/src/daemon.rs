@@ -32,6 +32,7 @@ use program::Program;
 use sd_notify::NotifyState;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tell::{Waits, waits_for_slot};
 use tokio::sync::watch;
@@ -75,6 +76,11 @@ struct Daemon {
     stop: watch::Receiver<bool>,
     heard: watch::Receiver<Line>,
     follower: Option<Follower>,
+    /// How often the line was broken.
+    breaks: Arc<AtomicU64>,
+    /// How often it was when the server was last asked: on a line that was made since another server may speak, or one that was
+    /// restored.
+    asked: u64,
     /// The news that were dealt with.
     handled: Option<News>,
     retry: Backoff,
@@ -147,6 +153,8 @@ impl Daemon {
             stop,
             heard,
             follower: None,
+            breaks: Arc::default(),
+            asked: 0,
             handled: None,
             running: News::default(),
             untold: None,
@@ -285,6 +293,7 @@ impl Daemon {
         if let Some(role) = self.standing(reason, heard) {
             return Ok(self.job(role.with(facts)));
         }
+        self.asked = self.breaks.load(Ordering::Relaxed);
         let asked = sync::update(
             &self.session.server,
             self.session.whose(),
@@ -312,11 +321,12 @@ impl Daemon {
         Ok(self.job(Arc::new(Role::of(assignment, facts))))
     }
 
-    /// The role of the last run, where the server need not be asked for it: the line stands and says nothing new, and
-    /// nothing of what is kept was found to be missing.
+    /// The role of the last run, where the server need not be asked for it: the line stands since it was asked and says nothing new,
+    /// and nothing of what is kept was found to be missing.
     fn standing(&mut self, reason: Reason, heard: Option<News>) -> Option<Arc<Role>> {
         let role = self.converged.take()?;
         let same = heard.is_some() && heard == self.handled && reason == Reason::Interval;
+        let same = same && self.asked == self.breaks.load(Ordering::Relaxed);
         let current = |contact: &Contact| contact.standing == Standing::Current;
         if !same || !self.record.contact.as_ref().is_some_and(current) {
             return None;
@@ -384,7 +394,8 @@ impl Daemon {
             })
         });
         match run.await {
-            Ok(Ok(document)) => {
+            Ok(Ok(mut document)) => {
+                document.rejected = self.record.rejected();
                 let rests = document.exit_code() == 0 || waits_for_slot(&document);
                 self.converged = rests.then_some(role);
                 Ok(document)

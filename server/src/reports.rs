@@ -35,7 +35,7 @@ pub struct Summary {
     pub result: String,
     /// The release it ran, hexadecimal; empty for none.
     pub release: String,
-    /// Why it failed, or what it waits for, in a line; empty for nothing.
+    /// Why it failed, why it does not take its server's word, or what it waits for, in a line; empty for nothing.
     pub why: String,
     /// Why it took no slot, where a person said so.
     pub without_slot: Option<String>,
@@ -49,6 +49,8 @@ struct Head {
     release: Option<String>,
     #[serde(default)]
     without_slot: Option<String>,
+    #[serde(default)]
+    rejected: Option<String>,
     #[serde(default)]
     failures: Vec<Failure>,
     #[serde(default)]
@@ -227,6 +229,7 @@ fn summary(document: &[u8], received: Received) -> Result<Summary, String> {
         return Err("the report: its result or its release is no plain word".into());
     }
     let failed = head.failures.first().map(|failure| &failure.message);
+    let failed = failed.or(head.rejected.as_ref());
     let why = failed.or(head.held.first().map(|held| &held.detail));
     Ok(Summary {
         received_ms: received.at_ms,
@@ -283,6 +286,8 @@ mod tests {
             "\\u{202e}gpj.exe\\u{2066}\\u{200b}\\u{61c}\\u{ad}\\u{e0041}"
         );
         assert_eq!(line(&"\u{1b}".repeat(1000)).chars().count(), LINE);
+        let went_back = br#"{"result": "waiting", "rejected": "no", "held": [{"detail": "x"}]}"#;
+        assert_eq!(summary(went_back, FIFTH).unwrap().why, "no");
         let fails =
             br#"{"result": "failed", "failures": [{"message": "no"}], "held": [{"detail": "x"}]}"#;
         assert_eq!(summary(fails, FIFTH).unwrap().why, "no");

@@ -71,7 +71,7 @@ pub enum Rejection {
     Contradiction(String),
     /// An older release than the one that is kept.
     #[error(
-        "the release is not believed: sequence {offered} was offered after {kept}, and releases never go back"
+        "release {offered} was offered after {kept}, and releases never go back: if the server was restored from a backup, `cfg publish DIR --above {kept}` goes on"
     )]
     Backwards {
         /// What came.
@@ -79,6 +79,11 @@ pub enum Rejection {
         /// What is kept.
         kept: u64,
     },
+    /// Another release under the number of the one that is kept.
+    #[error(
+        "release {0} is another than it was: if the server was restored from a backup, `cfg publish DIR --above {0}` goes on"
+    )]
+    Another(u64),
 }
 
 impl Documents {
@@ -186,10 +191,7 @@ impl Assignment {
             });
         }
         if offered.sequence == kept.sequence && offered.release != kept.release {
-            return Err(Rejection::Contradiction(format!(
-                "sequence {} now names another release",
-                offered.sequence
-            )));
+            return Err(Rejection::Another(offered.sequence));
         }
         Ok(())
     }

@@ -119,6 +119,13 @@ impl Record {
         });
     }
 
+    /// Why the server's last word was not taken, where it answered.
+    pub fn rejected(&self) -> Option<String> {
+        let contact = self.contact.as_ref()?;
+        let rejected = matches!(contact.standing, Standing::Rejected | Standing::Upgrade);
+        contact.why.clone().filter(|_| rejected)
+    }
+
     /// Notes that the line to the server broke, where that is news; says whether it is.
     pub fn broke(&mut self, at: Timestamp, standing: Standing, why: &str) -> bool {
         let known = self.contact.as_ref().is_some_and(|contact| {

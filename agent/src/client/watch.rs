@@ -5,6 +5,8 @@ use super::channel::CallError;
 use super::record::Standing;
 use super::server::Server;
 use cfg_wire::News;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch::Sender;
 
@@ -29,11 +31,17 @@ pub enum Line {
 }
 
 /// Keeps the line for as long as it is polled, and says what is heard; probes apart, each once, and the last one again
-/// where the line was made again: nobody knows whether its answer arrived.
-pub async fn follow(server: Server, facts: Vec<u8>, heard: Sender<Line>, probes: Sender<u64>) {
+/// where the line was made again: nobody knows whether its answer arrived. Counts how often it broke.
+pub async fn follow(
+    server: Server,
+    facts: Vec<u8>,
+    (heard, probes): (Sender<Line>, Sender<u64>),
+    breaks: Arc<AtomicU64>,
+) {
     let mut backoff = Backoff::new(FIRST, MOST);
     loop {
         let error = listen(&server, &facts, (&heard, &probes), &mut backoff).await;
+        breaks.fetch_add(1, Ordering::Relaxed);
         heard.send_replace(Line::Broken {
             why: error.to_string(),
             standing: Standing::of_call(&error),

@@ -129,9 +129,10 @@ impl Apply {
         };
         let manner = self.manner();
         // On a thread of its own, so that the connection to the server lives on meanwhile.
-        let document = tokio::task::spawn_blocking(move || perform(&job, manner))
+        let mut document = tokio::task::spawn_blocking(move || perform(&job, manner))
             .await
             .map_err(|error| Error::Failed(error.into()))??;
+        document.rejected = record.rejected();
         if self.dry_run {
             return self.show(&document);
         }

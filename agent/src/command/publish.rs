@@ -19,6 +19,14 @@ pub struct Publish {
     /// Also when somebody else published meanwhile, or the catalog lacks a role that machines have.
     #[arg(long)]
     force: bool,
+    /// As a release above this number: machines have seen it from a server that was restored from a backup since.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    above: u64,
     /// As one JSON document.
     #[arg(long)]
     json: bool,
@@ -41,7 +49,7 @@ impl Publish {
         };
         let published = runtime()?.block_on(async {
             let desk = Desk::open().await?;
-            publish(&desk, &release, overwrite).await
+            publish(&desk, &release, overwrite, self.above).await
         })?;
         let digest = Digest::of(&release.manifest);
         let (sequence, result, uploaded) = match published {

@@ -38,9 +38,10 @@ impl Daemon {
         let (probes, asked) = watch::channel(0);
         let (server, said) = (self.session.server.clone(), facts.clone());
         let health = Arc::clone(&self.health);
+        let breaks = Arc::clone(&self.breaks);
         let task = tokio::spawn(async move {
             let healthy = || Health::ask(Arc::clone(&health));
-            let line = follow(server.clone(), said, says, probes);
+            let line = follow(server.clone(), said, (says, probes), breaks);
             tokio::join!(line, answer(server, asked, healthy));
         });
         self.heard = heard;

@@ -50,7 +50,7 @@ pub enum Published {
     },
 }
 
-/// Publishes.
+/// Publishes, as a release whose number is above this one.
 ///
 /// # Errors
 /// Where the server is away or refuses; the release that was current then stays.
@@ -58,9 +58,11 @@ pub async fn publish(
     desk: &Desk,
     release: &Release,
     overwrite: Overwrite,
+    above: u64,
 ) -> Result<Published, Error> {
     let seen: FleetReply = desk.ask("/cfg.v1.Operators/Fleet", FleetRequest {}).await?;
-    if seen.release == Digest::of(&release.manifest).to_string() {
+    let same = seen.release == Digest::of(&release.manifest).to_string();
+    if same && seen.sequence > above {
         return Ok(Published::Current {
             sequence: seen.sequence,
         });
@@ -81,10 +83,18 @@ pub async fn publish(
         layers: layers(release),
         expected: seen.release,
         force: overwrite == Overwrite::Whatever,
+        above,
     };
     let reply: PublishReply = desk.ask("/cfg.v1.Operators/Publish", request).await?;
     let envelope: Envelope =
         serde_json::from_slice(&reply.envelope).context("the server's envelope")?;
+    if envelope.sequence <= above {
+        let why = format!(
+            "it is published as release {}, and not above {above}: the server is of a version that cannot; upgrade it",
+            envelope.sequence
+        );
+        return Err(Error::Failed(anyhow::Error::msg(why)));
+    }
     Ok(Published::New {
         sequence: envelope.sequence,
         uploaded,

@@ -257,6 +257,38 @@ async fn while_the_line_says_nothing_new_it_asks_only_after_a_run_that_failed() 
 }
 
 #[tokio::test]
+async fn a_server_that_was_restored_is_asked_again_and_what_to_do_is_told() {
+    let world = World::new("interval = \"1s\"").await;
+    world.offer(5, "five");
+    let agent = world.agent();
+    world.wait_for_motd("five").await;
+    // Of the same number, so that the line says nothing new.
+    *world.peer.script.assignment.lock().unwrap() = Ok(role(5, "other"));
+    world.refuse(Some(tonic::Status::unavailable("it restarts")));
+    world.wait_for_contact("away", "it restarts").await;
+    world.refuse(None);
+    let goes_on = "`cfg publish DIR --above 5` goes on";
+    world.wait_for_contact("rejected", goes_on).await;
+    let told = || {
+        let reports = world.peer.script.reports.lock().unwrap();
+        let last = serde_json::from_slice::<Value>(reports.last().unwrap()).unwrap();
+        last["rejected"].as_str().unwrap_or_default().to_string()
+    };
+    until("a report of it", || told().contains(goes_on)).await;
+    world.offer(4, "four");
+    until("another report", || {
+        told().contains("4 was offered after 5")
+    })
+    .await;
+    assert!(told().contains(goes_on), "{}", told());
+    assert_eq!(std::fs::read_to_string(world.motd()).unwrap(), "five\n");
+    world.offer(6, "six");
+    world.wait_for_motd("six").await;
+    until("a report of none", || told().is_empty()).await;
+    stop(agent).await;
+}
+
+#[tokio::test]
 async fn without_its_server_it_goes_on_with_its_last_role_also_after_a_restart() {
     let mut world = World::new("interval = \"1s\"").await;
     world.offer(1, "one");

@@ -5,6 +5,8 @@ use crate::server;
 use cfg_agent::client::record::Standing;
 use cfg_agent::client::watch::{Line, follow};
 use cfg_wire::News;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -21,7 +23,12 @@ async fn news_are_heard_at_once_and_ticks_wake_nobody() {
     let server = server(&peer, folder.path()).await;
     let (says, mut heard) = watch::channel(Line::Dialling);
     let (probes, mut asked) = watch::channel(0);
-    let line = tokio::spawn(follow(server, b"{\"facts\": 1}".to_vec(), says, probes));
+    let line = tokio::spawn(follow(
+        server,
+        b"{\"facts\": 1}".to_vec(),
+        (says, probes),
+        Default::default(),
+    ));
     assert_eq!(next(&mut heard).await, Line::Hears(News::default()));
     assert_eq!(
         *peer.script.facts.lock().unwrap(),
@@ -56,7 +63,8 @@ async fn a_line_that_breaks_says_so_and_goes_on_trying() {
     let server = server(&peer, folder.path()).await;
     let (says, mut heard) = watch::channel(Line::Dialling);
     let (probes, _asked) = watch::channel(0);
-    let line = tokio::spawn(follow(server, Vec::new(), says, probes));
+    let breaks = Arc::<AtomicU64>::default();
+    let line = tokio::spawn(follow(server, Vec::new(), (says, probes), breaks.clone()));
     assert!(matches!(next(&mut heard).await, Line::Hears(_)));
     drop(peer);
     let broken = next(&mut heard).await;
@@ -70,6 +78,6 @@ async fn a_line_that_breaks_says_so_and_goes_on_trying() {
         ),
         "{broken:?}"
     );
-    assert!(!line.is_finished());
+    assert!(!line.is_finished() && breaks.load(Ordering::Relaxed) > 0);
     line.abort();
 }

@@ -29,6 +29,9 @@ pub struct Document {
     /// Why it disrupted what the machine does without a slot, where a person said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_slot: Option<String>,
+    /// Why the server's word was not taken, and the role is the one that was kept; none where it was, or nobody answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<String>,
     /// Whether nothing was done.
     pub dry_run: bool,
     /// Only some of the role was looked at (`--only`).
@@ -247,6 +250,7 @@ impl Document {
             release: head.release,
             view: head.view,
             without_slot: head.without_slot,
+            rejected: None,
             dry_run: false,
             partial: head.partial,
             result,

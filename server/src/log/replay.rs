@@ -194,7 +194,8 @@ mod tests {
         let bytes = store.read(&entry_path(2)).await.unwrap().unwrap();
         let entry: Value = serde_json::from_slice(&bytes[65..]).unwrap();
         assert_eq!(
-            entry["format"], 2,
+            entry["format"],
+            sealed::FORMAT,
             "which a server of format 1 refuses as newer"
         );
     }

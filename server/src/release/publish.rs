@@ -73,6 +73,7 @@ pub async fn check(
         slots: of_each(&roles, |role| role.slots),
         gone_after: of_each(&roles, |role| role.gone_after),
         over,
+        above: 0,
     };
     let loaded = LoadedRelease {
         manifest: submitted.manifest,

@@ -11,7 +11,7 @@ use crate::server::Server;
 use crate::state::State;
 use crate::state::event::Purpose;
 use crate::state::identity::Who;
-use crate::state::publish::Over;
+use crate::state::publish::{Candidate, Over};
 use crate::state::token::{self, Secret, Wanted};
 use bytes::BytesMut;
 use cfg_catalog::digest::Digest;
@@ -128,6 +128,7 @@ impl Operators {
             (false, "") => Over::Seen(None),
             (false, expected) => Over::Seen(Some(parse_digest(expected)?)),
         };
+        let above = request.above;
         let submitted = Submitted {
             manifest: request.manifest.into(),
             layers: request
@@ -137,6 +138,7 @@ impl Operators {
                 .collect(),
         };
         let (loaded, candidate) = publish::check(&self.server.store, submitted, over).await?;
+        let candidate = Candidate { above, ..candidate };
         publish::store(&self.server.store, &loaded).await?;
         let release = candidate.release;
         self.server.releases.put(release, loaded).await;

@@ -162,7 +162,7 @@ pub enum Event {
 pub struct Published {
     /// The digest of its manifest.
     pub release: Digest,
-    /// 1 and up, without gaps.
+    /// 1 and up; a gap is what machines have seen before the server was restored.
     pub sequence: u64,
     /// The release before.
     pub previous: Option<Digest>,

@@ -198,7 +198,7 @@ impl State {
             }
             Event::Published(published) => {
                 let before = self.sequence();
-                if published.sequence != before + 1 {
+                if published.sequence <= before {
                     let after = published.sequence;
                     return Err(Misfit(format!("release {after} follows release {before}")));
                 }

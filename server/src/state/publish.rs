@@ -7,6 +7,9 @@ use cfg_catalog::digest::Digest;
 use cfg_catalog::release::{Envelope, FORMAT};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A sequence may be left out for what machines have seen before the server was restored: not more of them, as by a slip of the hand.
+const MOST_ABOVE: u64 = 1_000_000;
+
 /// What an operator saw as current when publishing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
@@ -31,16 +34,22 @@ pub struct Candidate {
     pub gone_after: BTreeMap<String, u64>,
     /// What it may follow.
     pub over: Over,
+    /// Its sequence is to be above this one.
+    pub above: u64,
 }
 
 impl State {
-    /// A release becomes current. The one that is current already stays so, under its sequence.
+    /// A release becomes current. The one that is current already stays so, under its sequence, unless that is to be a higher one.
     ///
     /// # Errors
-    /// Where another is current than the operator saw, or it lacks a role that machines have; not where it may follow anything.
+    /// Where another is current than the operator saw, or it lacks a role that machines have; not where it may follow anything. And
+    /// where its sequence is to be far above all others.
     pub fn publish(&self, candidate: &Candidate) -> Result<(Vec<Event>, String), Refusal> {
         let current = self.release.as_ref();
-        if let Some(current) = current.filter(|current| current.release == candidate.release) {
+        let same = |current: &&Published| {
+            current.release == candidate.release && current.sequence > candidate.above
+        };
+        if let Some(current) = current.filter(same) {
             return Ok((Vec::new(), current.envelope.clone()));
         }
         let previous = current.map(|current| current.release);
@@ -52,12 +61,20 @@ impl State {
         if candidate.over != Over::Anything {
             self.has_all_roles(candidate)?;
         }
+        if candidate.above > self.sequence() + MOST_ABOVE {
+            let why = format!(
+                "release {} is more than {MOST_ABOVE} above the present one, {}: no machine can have seen it",
+                candidate.above,
+                self.sequence()
+            );
+            return Err(Refusal::Invalid(why));
+        }
         let fleet = self.fleet.as_ref().map(|fleet| fleet.name.clone());
         let envelope = Envelope {
             format: FORMAT,
             fleet: fleet.unwrap_or_default(),
             release: candidate.release,
-            sequence: self.sequence() + 1,
+            sequence: self.sequence().max(candidate.above) + 1,
             previous,
         };
         let bytes = serde_json::to_string(&envelope)
@@ -95,8 +112,27 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::fold;
     use super::super::tests::{began, candidate, enrol, make_token, revoke, role};
-    use super::Over;
+    use super::{Candidate, Over};
+
+    #[test]
+    fn a_sequence_goes_above_what_machines_have_seen_and_never_back() {
+        let mut state = began();
+        let of = |above| Candidate {
+            above,
+            ..candidate("r1", &[("web", &[])], Over::Anything)
+        };
+        for (above, sequence) in [(0, 1), (1, 2), (1, 2), (6, 7), (3, 7), (0, 7), (7, 8)] {
+            let (events, _) = state.publish(&of(above)).unwrap();
+            fold(&mut state, events);
+            assert_eq!(state.sequence(), sequence, "above {above}");
+        }
+        for above in [1_000_009, u64::MAX] {
+            let refusal = state.publish(&of(above)).unwrap_err().to_string();
+            assert!(refusal.contains("no machine can have seen it"), "{refusal}");
+        }
+    }
 
     #[test]
     fn a_publish_has_every_role_that_machines_have() {

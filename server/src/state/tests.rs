@@ -118,6 +118,7 @@ pub(crate) fn candidate(release: &str, reads: &[(&str, &[&str])], over: Over) ->
         slots: BTreeMap::new(),
         gone_after: BTreeMap::new(),
         over,
+        above: 0,
     }
 }
 

@@ -139,6 +139,7 @@ impl Release {
             layers: layers.collect(),
             expected: String::new(),
             force: true,
+            above: 0,
         };
         Sent { blobs, request }
     }

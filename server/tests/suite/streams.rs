@@ -259,6 +259,29 @@ async fn a_publish_that_comes_too_late() {
 }
 
 #[tokio::test]
+async fn a_release_goes_above_what_machines_have_seen_of_a_server_that_was_restored() {
+    let place = Place::new(Kind::Directory);
+    let world = World::begin(&place).await;
+    let release = Release::of(&["web"], 1);
+    world.desk.publish(&release).await;
+    let machine = world.machine("web", "web-1").await;
+    let mut stream = machine.watches().await.expect("it watches");
+    let request = PublishRequest {
+        above: 41,
+        ..release.sent().request
+    };
+    let published = world.desk.0.clone().publish(request).await;
+    published.expect("it is published");
+    assert_eq!(world.desk.fleet().await.sequence, 42);
+    loop {
+        let news = stream.message().await.expect("news").expect("news");
+        if news.sequence == 42 {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
 async fn certificates_are_renewed() {
     let (_place, world) = world().await;
     let machine = world.machine("web", "web-1").await;
