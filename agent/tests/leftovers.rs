@@ -344,7 +344,16 @@ fn a_leftover_is_explained() {
     apply(&desk, "web", &[]);
     desk.role("db", "");
     let explain = |name: &str, more: &[&str]| {
-        let words = ["explain", name, "--catalog", "roles", "--role", "db", "--root", "root"];
+        let words = [
+            "explain",
+            name,
+            "--catalog",
+            "roles",
+            "--role",
+            "db",
+            "--root",
+            "root",
+        ];
         let output = desk.command().args(words).args(more).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         (output.status.code(), said)

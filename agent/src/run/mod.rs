@@ -267,7 +267,12 @@ fn look(context: &Context<'_>, site: &mut dyn Site, managed: &Managed) -> anyhow
     let observed = site.look(&wanted, Stage::Plan);
     let machine = Machine::new(context.root);
     let host = host::host(&machine, desired, &observed, context.blobs)?;
-    Ok(Snapshot { observed, host })
+    let places = site.places();
+    Ok(Snapshot {
+        observed,
+        host,
+        places,
+    })
 }
 
 /// The plan, before apt is asked.

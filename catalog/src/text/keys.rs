@@ -339,7 +339,9 @@ pub fn about(kind: Kind) -> &'static str {
         Kind::Edit => "A part of a file that something else owns",
         Kind::Sysctl => "A setting of the kernel",
         Kind::Mount => "A file system: a line of `/etc/fstab`, and whether it is mounted",
-        Kind::Archive => "A tar (plain, or packed with gzip, xz or zstd) or a zip, unpacked into a directory of its own",
+        Kind::Archive => {
+            "A tar (plain, or packed with gzip, xz or zstd) or a zip, unpacked into a directory of its own"
+        }
         Kind::Command => "A command, run while its guards let it",
         Kind::Service => "A systemd unit",
     }

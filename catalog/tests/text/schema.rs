@@ -161,7 +161,10 @@ fn every_key_is_let_pass() {
         .values()
         .flat_map(|param| param.as_table().unwrap().clone())
         .collect();
-    for (found, wanted) in [(given(&around), words::ROLE), (given(&params), words::PARAM)] {
+    for (found, wanted) in [
+        (given(&around), words::ROLE),
+        (given(&params), words::PARAM),
+    ] {
         let wanted: BTreeSet<_> = wanted.iter().map(|row| row.name.to_owned()).collect();
         assert_eq!(found, wanted);
     }

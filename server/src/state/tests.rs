@@ -323,7 +323,10 @@ fn who_is_gone_leaves_its_address_to_others() {
     let told: Vec<String> = told.map(|member| member.address).collect();
     assert_eq!(told, ["10.9.9.9", &address("vm-1")]);
     let taken = says(back.enrol(&second, NOW).map(|(events, _)| events));
-    assert!(taken.contains("is that of vm-1"), "it was not gone: {taken}");
+    assert!(
+        taken.contains("is that of vm-1"),
+        "it was not gone: {taken}"
+    );
 }
 
 #[test]

@@ -199,7 +199,7 @@ impl Fake {
             .collect();
         Snapshot {
             observed: self.look(&wanted, Stage::Plan),
-            host: Host::default(),
+            ..Snapshot::default()
         }
     }
 
