@@ -91,7 +91,7 @@ const FILE: &[Key] = &[
     key("owner", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
     key("group", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
     key("validate", Shape::Shell, NONE)
-        .is("judges the new file, `%s` its path; where it fails the old one stays"),
+        .is("judges the new file, `%s` its path, and must leave it as it is; where it fails the old one stays"),
     key("sensitive", Shape::Boolean, "`false`")
         .is("its content is never shown, logged or reported; what reads a secret is so by itself"),
     key("create_only", Shape::Boolean, "`false`")
