@@ -59,6 +59,33 @@ state = "absent"
 }
 
 #[test]
+fn a_purge_leaves_alone_what_is_cfgs_own() {
+    let desk = desk("real", ("lnk", "real"));
+    // Below the root the state lies where the machine's own would.
+    let state = desk.path("state");
+    let top = state
+        .components()
+        .nth(1)
+        .unwrap()
+        .as_os_str()
+        .to_str()
+        .unwrap();
+    desk.write(&format!("root/{top}/stray/file"), "x");
+    desk.role("web", &format!("[directory.\"/{top}\"]\npurge = true\n"));
+    let victims = [
+        format!("file:/{top}/stray/file remove"),
+        format!("directory:/{top}/stray remove"),
+    ];
+    let dry = run(&desk, &["--dry-run"]).1;
+    assert_eq!(words(&dry), victims);
+    let (code, done) = run(&desk, &[]);
+    assert_eq!((code, words(&done)), (0, victims.to_vec()), "{done}");
+    let kept = desk.path("root").join(state.strip_prefix("/").unwrap());
+    assert!(kept.join("lock").exists(), "{done}");
+    assert_eq!(run(&desk, &["--dry-run"]).0, 0);
+}
+
+#[test]
 fn a_revert_leaves_alone_what_the_role_calls_by_another_way_now() {
     let desk = desk("real", ("lnk", "real"));
     desk.role("web", "[file.\"/lnk/f\"]\ncontent = \"1\\n\"\n");

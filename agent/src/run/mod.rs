@@ -42,6 +42,7 @@ use reverted::Aim;
 use site::{Look, Site, Stage, Trouble};
 use slot::{Asks, Licence};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// What a run is given.
@@ -50,6 +51,8 @@ pub struct Context<'a> {
     pub root: &'a Root,
     /// What cfg remembers of it.
     pub state: &'a StateDir,
+    /// What else is cfg's own.
+    pub own: &'a [PathBuf],
     /// What it must be.
     pub desired: &'a Desired,
     /// The contents of the role's files.
@@ -272,6 +275,7 @@ fn look(context: &Context<'_>, site: &mut dyn Site, managed: &Managed) -> anyhow
         observed,
         host,
         places,
+        own: own::paths(context),
     })
 }
 

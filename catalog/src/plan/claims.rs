@@ -20,6 +20,8 @@ pub struct Claims {
     /// What waits and has no name yet may come to stand in many places.
     waiting: Waiting,
     places: Places,
+    /// What is the agent's own.
+    own: BTreeSet<AbsPath>,
     /// What cannot be brought about beside another resource, with why.
     clashes: BTreeMap<ResourceId, String>,
 }
@@ -44,14 +46,17 @@ impl Claims {
             waiting: desired.waiting.clone(),
             clashes: clashes(desired, places),
             places: places.clone(),
+            own: snapshot.own.iter().cloned().collect(),
         }
     }
 
-    /// Whether a purge of `folder` leaves this path alone: it is claimed, leads to something that is, or another
-    /// purge further in looks after it.
+    /// Whether a purge of `folder` leaves this path alone: it is claimed or the agent's own, leads to something that is,
+    /// or another purge further in looks after it.
     pub fn keeps(&self, path: &AbsPath, folder: &AbsPath) -> bool {
         let (real, folder) = (self.places.real(path), self.places.real(folder));
         leads_to(&self.present, &real)
+            || leads_to(&self.own, &real)
+            || self.own.iter().any(|own| real.is_within(own))
             || self.waiting.may_stand(path)
             || real
                 .ancestors()

@@ -36,6 +36,7 @@ pub use turn::{Turn, Verdict, turn};
 
 use crate::digest::Digest;
 use crate::id::ResourceId;
+use crate::path::AbsPath;
 use crate::resource::{Desired, Observed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,6 +51,8 @@ pub struct Snapshot {
     pub host: Host,
     /// Where the paths of these resources really lie.
     pub places: Places,
+    /// What is the agent's own: it goes by no purge, nor what is in it or leads there.
+    pub own: Vec<AbsPath>,
 }
 
 /// What was seen of each resource of a role, in its order: that is the order of the answers too, so that none is looked for.

@@ -108,7 +108,7 @@ const DIRECTORY: &[Key] = &[
          owner and group",
     ),
     key("purge", Shape::Boolean, "`false`").is(
-        "what lies in it and no resource claims is removed, each thing named in the plan. It stops at mounts, and is \
+        "what lies in it and no resource claims is removed, each thing named in the plan. It stops at mounts and at what is cfg's own, and is \
          refused on `/`, `/etc`, `/usr`, `/var`, `/home`, `/root` and `/boot`",
     ),
     STATE.is("an absent one must be empty, or purged"),
