@@ -109,6 +109,12 @@ impl Config {
             .map_err(|why| Error::config(format!("{}: {}", path.display(), why.trim_end())))
     }
 
+    /// What is the agent's own, and no role's.
+    pub fn own(&self) -> Vec<PathBuf> {
+        let file = self.folder.join("agent.toml");
+        vec![self.state.clone(), self.identity.clone(), file]
+    }
+
     fn parse(text: &str, folder: PathBuf) -> Result<Self, String> {
         let raw: Raw = toml::from_str(text).map_err(|error| error.to_string())?;
         let url = |key: &str, value: Option<String>| {

@@ -366,6 +366,7 @@ impl Daemon {
             contents: Contents::kept(self.session.kept.clone(), Default::default()),
             root: self.root.clone(),
             state: self.session.state.clone(),
+            own: self.config.own(),
             only: Vec::new(),
             prune: false,
             asks: Asks::First(Arc::new(Slots::of(&self.session.server, self.running))),

@@ -56,6 +56,8 @@ pub struct Job {
     pub root: PathBuf,
     /// Where the agent keeps what it knows of this root.
     pub state: PathBuf,
+    /// What else is the agent's own: where it lies below this root, it goes by no purge.
+    pub own: Vec<PathBuf>,
     /// Only these; all where empty.
     pub only: Vec<Only>,
     /// What left the role is brought back to what was there before cfg.
@@ -235,6 +237,7 @@ impl Job {
         let context = Context {
             root: &root,
             state: &StateDir::new(&self.state),
+            own: &self.own,
             desired: &desired,
             blobs: &self.contents,
             host: self.host(),

@@ -169,6 +169,7 @@ impl Apply {
             contents,
             root: place.root.clone(),
             state: place.state.clone(),
+            own: config.own(),
             only: self.only.clone(),
             prune: self.prune,
             asks: Asks::Nobody,

@@ -58,6 +58,7 @@ impl Explain {
             contents,
             root: place.root,
             state: place.state,
+            own: config.own(),
             // All of it: what others do first has a say in what is left to do here.
             only: Vec::new(),
             prune: false,

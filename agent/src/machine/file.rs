@@ -7,13 +7,13 @@ use super::hands::{Hands, Spot};
 use super::keep;
 use super::read::MOST_DIGESTED;
 use super::temporary::{Over, Temporary};
-use super::validate::{Saying, judge, refused};
+use super::validate::{Saying, judge, refused, unchanged};
 use super::walk::{Entry, Folder, Trust, What};
 use crate::download::{self, DownloadError};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::resource::Presence;
 use cfg_catalog::resource::file::{Content, File};
-use rustix::fs::{Mode, fchmod};
+use rustix::fs::{Mode, fchmod, fstat};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
@@ -40,11 +40,15 @@ impl Draft<'_> {
     /// Has it judged, where the role says by what, and puts it in its place for good.
     pub(super) fn settle(self, hands: &Hands<'_>, file: &File) -> Result<(), EnactError> {
         let Spot { folder, name, .. } = self.spot;
-        drop(self.out);
-        if let Some(command) = &file.validate {
+        if let (Some(command), Some(content)) = (&file.validate, &file.content) {
             let root = hands.machine().root();
             let (new, saying) = (self.temporary.name(), Saying::of(file, folder));
+            let before = fstat(&self.out)
+                .map_err(|errno| SysError::at("looking at", folder.shown(new))(errno))?;
+            // What is open for writing cannot be run.
+            drop(self.out);
             judge(root, folder, new, command, saying)
+                .and_then(|()| unchanged(folder, new, &before, &content.digest()))
                 .map_err(refused(file.path.as_str().into()))?;
         }
         self.temporary.settle(name, self.over)

@@ -41,6 +41,7 @@ pub use root::{Caller, Root};
 
 use account::names::Names;
 use cfg_catalog::path::AbsPath;
+use cfg_catalog::plan::Places;
 use std::sync::{Arc, Mutex};
 use walk::Reached;
 
@@ -50,7 +51,15 @@ pub struct Machine {
     root: Root,
     names: Names,
     /// The folder that was walked to last, where all looks belong to one moment.
-    last: Option<Mutex<Option<Walked>>>,
+    last: Option<Mutex<Last>>,
+}
+
+/// What looks that belong together have walked.
+#[derive(Debug, Default)]
+struct Last {
+    walked: Option<Walked>,
+    /// Folders that links led to.
+    places: Places,
 }
 
 /// A path, and where the walk to it ended.
@@ -82,14 +91,24 @@ impl Machine {
             return self.root.folder(path).map(Arc::new);
         };
         let mut last = last.lock().unwrap_or_else(|broken| broken.into_inner());
-        if let Some((walked, reached)) = &*last
+        if let Some((walked, reached)) = &last.walked
             && walked == path
         {
             return Ok(Arc::clone(reached));
         }
         let reached = Arc::new(self.root.folder(path)?);
-        *last = Some((path.clone(), Arc::clone(&reached)));
+        if let Some(real) = reached.elsewhere(path) {
+            last.places.note(path.clone(), real);
+        }
+        last.walked = Some((path.clone(), Arc::clone(&reached)));
         Ok(reached)
+    }
+
+    /// Where the folders really are that looks which belong together have come to through links.
+    pub fn places(&self) -> Places {
+        let last = self.last.as_ref();
+        let last = last.map(|last| last.lock().unwrap_or_else(|broken| broken.into_inner()));
+        last.map(|last| last.places.clone()).unwrap_or_default()
     }
 
     /// Where it looks.

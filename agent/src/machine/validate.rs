@@ -4,8 +4,10 @@ use super::error::EnactError;
 use super::root::{Caller, Root};
 use super::tool;
 use super::walk::{Folder, Trust};
+use cfg_catalog::digest::Digest;
 use cfg_catalog::resource::Shell;
 use cfg_catalog::resource::file::File;
+use rustix::fs::Stat;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -55,6 +57,40 @@ pub(crate) fn judge(
         _ if ended.succeeded() => Ok(()),
         Saying::Shown => Err(ended.told()),
         Saying::Secret => Err(ended.verdict()),
+    }
+}
+
+/// Whether the new file is what it was before it was judged: what a judge has changed nobody has judged.
+pub(crate) fn unchanged(
+    folder: &Folder,
+    name: &OsStr,
+    before: &Stat,
+    digest: &Digest,
+) -> Result<(), String> {
+    let changed = |what: &str| {
+        Err(format!(
+            "changed {what} of the new file, which it must only read"
+        ))
+    };
+    let entry = folder.entry(name).map_err(|error| error.to_string())?;
+    let Some(entry) = entry.filter(|entry| entry.is_same(before)) else {
+        return Err(
+            "put something else in the place of the new file, which it must only read".into(),
+        );
+    };
+    let now = &entry.stat;
+    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid) {
+        return changed("the owner");
+    }
+    if now.st_mode != before.st_mode {
+        return changed("the mode");
+    }
+    let held = folder
+        .held(name, &entry)
+        .map_err(|error| error.to_string())?;
+    match held {
+        Some(held) if held.digest == *digest => Ok(()),
+        _ => changed("the content"),
     }
 }
 

@@ -92,6 +92,18 @@ pub(crate) struct Reached {
     pub(crate) missing: Vec<AbsPath>,
 }
 
+impl Reached {
+    /// Where a folder that was walked to really is, or will be; none where that is where it was written to be.
+    pub(crate) fn elsewhere(&self, written: &AbsPath) -> Option<AbsPath> {
+        let missing = self.missing.iter().map(AbsPath::name);
+        let real = missing.fold(self.folder.at.clone(), |at, name| at.join(name));
+        let real = real.to_str()?;
+        (real != written.as_str())
+            .then(|| real.parse().ok())
+            .flatten()
+    }
+}
+
 impl Folder {
     fn of_root(root: &Root) -> Result<Self, SysError> {
         let fd = root

@@ -12,7 +12,7 @@ use crate::systemd::Systemd;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
 use cfg_catalog::plan::leftovers::{Contents, Managed};
-use cfg_catalog::plan::{Change, Ledger};
+use cfg_catalog::plan::{Change, Ledger, Places};
 use cfg_catalog::resource::service::{Active, Activity};
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource, Shell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +32,7 @@ pub(super) struct Eyes<'a> {
     health: Option<&'a Health>,
     /// How it was asked before this role came, where that is another way.
     former: Option<Health>,
+    places: Places,
 }
 
 impl<'a> Eyes<'a> {
@@ -41,6 +42,7 @@ impl<'a> Eyes<'a> {
             systemd: Systemd::reach(root.path()),
             health: desired.health.as_ref(),
             former,
+            places: Places::default(),
         }
     }
 
@@ -108,7 +110,10 @@ impl Site for Eyes<'_> {
         let mut at: Vec<Taken<'_>> = Vec::new();
         std::thread::scope(|scope| {
             let (left, root) = (&left, self.root);
-            let beside = move || at_paths(&Machine::at_once(root), left);
+            let beside = move || {
+                let machine = Machine::at_once(root);
+                (at_paths(&machine, left), machine.places())
+            };
             // Where there may be no more threads, all is looked at here.
             let side = (paths.len() >= WORTH_A_THREAD)
                 .then(|| Builder::new().spawn_scoped(scope, beside).ok())
@@ -116,8 +121,10 @@ impl Site for Eyes<'_> {
             seen.extend(packages(&machine, wanted, stage));
             seen.extend(services(&machine, &self.systemd, wanted));
             at = at_paths(&machine, left);
-            let side = side.map(ScopedJoinHandle::join);
-            at.extend(side.into_iter().flatten().flatten());
+            if let Some(Ok((seen, places))) = side.map(ScopedJoinHandle::join) {
+                at.extend(seen);
+                self.places.add(places);
+            }
         });
         // In the order in which they were asked for: then there is nothing to sort.
         at.sort_unstable_by_key(|(first, _)| *first);
@@ -132,7 +139,12 @@ impl Site for Eyes<'_> {
                 seen.insert(look.resource.id.clone(), observed);
             }
         }
+        self.places.add(machine.places());
         seen
+    }
+
+    fn places(&self) -> Places {
+        self.places.clone()
     }
 }
 
@@ -367,6 +379,10 @@ impl<'a> Whole<'a> {
 impl Site for Whole<'_> {
     fn look(&mut self, wanted: &[Look<'_>], stage: Stage) -> BTreeMap<ResourceId, Observed> {
         self.eyes.look(wanted, stage)
+    }
+
+    fn places(&self) -> Places {
+        self.eyes.places()
     }
 }
 

@@ -42,6 +42,7 @@ use reverted::Aim;
 use site::{Look, Site, Stage, Trouble};
 use slot::{Asks, Licence};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// What a run is given.
@@ -50,6 +51,8 @@ pub struct Context<'a> {
     pub root: &'a Root,
     /// What cfg remembers of it.
     pub state: &'a StateDir,
+    /// What else is cfg's own.
+    pub own: &'a [PathBuf],
     /// What it must be.
     pub desired: &'a Desired,
     /// The contents of the role's files.
@@ -267,7 +270,13 @@ fn look(context: &Context<'_>, site: &mut dyn Site, managed: &Managed) -> anyhow
     let observed = site.look(&wanted, Stage::Plan);
     let machine = Machine::new(context.root);
     let host = host::host(&machine, desired, &observed, context.blobs)?;
-    Ok(Snapshot { observed, host })
+    let places = site.places();
+    Ok(Snapshot {
+        observed,
+        host,
+        places,
+        own: own::paths(context),
+    })
 }
 
 /// The plan, before apt is asked.

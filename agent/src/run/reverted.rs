@@ -69,6 +69,7 @@ impl<'a> Aim<'a> {
             })
             .collect();
         snapshot.observed.extend(site.look(&again, Stage::Plan));
+        snapshot.places = site.places();
         snapshot.host =
             super::host::host(&machine, &aim.desired, &snapshot.observed, context.blobs)?;
         Ok(aim)

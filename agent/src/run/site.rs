@@ -2,7 +2,7 @@
 
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
-use cfg_catalog::plan::{Change, Ledger};
+use cfg_catalog::plan::{Change, Ledger, Places};
 use cfg_catalog::resource::{Health, Observed, Resource, Shell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,6 +32,11 @@ pub enum Stage {
 pub trait Site {
     /// Looks at all of these, in as few rounds as can be. Never fails: what could not be seen says so itself.
     fn look(&mut self, wanted: &[Look<'_>], stage: Stage) -> BTreeMap<ResourceId, Observed>;
+
+    /// Where those that looks came to through links really lie.
+    fn places(&self) -> Places {
+        Places::default()
+    }
 }
 
 /// Why an effect did not come about.

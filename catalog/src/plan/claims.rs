@@ -1,6 +1,7 @@
 //! Which paths the resources of a role claim; what they do not claim a purge may remove.
 
-use super::Snapshot;
+use super::clashes::clashes;
+use super::{Places, Snapshot};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::resource::account::UserState;
@@ -10,7 +11,7 @@ use crate::resource::{Body, Desired, Observed, Presence, Resource};
 use crate::waiting::Waiting;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The claimed paths of a role.
+/// The claimed paths of a role, each where it really lies on the machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Claims {
     present: BTreeSet<AbsPath>,
@@ -19,11 +20,17 @@ pub struct Claims {
     purging: BTreeSet<AbsPath>,
     /// What waits and has no name yet may come to stand in many places.
     waiting: Waiting,
+    places: Places,
+    /// What is the agent's own.
+    own: BTreeSet<AbsPath>,
+    /// What cannot be brought about beside another resource, with why.
+    clashes: BTreeMap<ResourceId, String>,
 }
 
 impl Claims {
     /// What the whole role claims. Always of the whole, also where only some of it is applied.
     pub fn of(desired: &Desired, snapshot: &Snapshot) -> Self {
+        let places = &snapshot.places;
         let mut gathered = Gathered::default();
         gathered.present.extend(desired.waiting.paths());
         for resource in &desired.resources {
@@ -31,43 +38,66 @@ impl Claims {
         }
         gathered.lead(&Links::of(desired.resources.iter()));
         Self {
-            present: gathered.present.into_iter().collect(),
-            absent: gathered.absent.into_iter().collect(),
-            purging: gathered.purging.into_iter().collect(),
+            present: really(gathered.present, places).collect(),
+            absent: gathered
+                .absent
+                .into_iter()
+                .map(|(path, id)| (places.real(&path).into_owned(), id))
+                .collect(),
+            purging: really(gathered.purging, places).collect(),
             waiting: desired.waiting.clone(),
+            clashes: clashes(desired, places),
+            places: places.clone(),
+            own: snapshot.own.iter().cloned().collect(),
         }
     }
 
-    /// Whether a purge of `folder` leaves this path alone: it is claimed, leads to something that is, or another
-    /// purge further in looks after it.
+    /// Whether a purge of `folder` leaves this path alone: it is claimed or the agent's own, leads to something that is,
+    /// or another purge further in looks after it.
     pub fn keeps(&self, path: &AbsPath, folder: &AbsPath) -> bool {
-        leads_to(&self.present, path)
+        let (real, folder) = (self.places.real(path), self.places.real(folder));
+        leads_to(&self.present, &real)
+            || leads_to(&self.own, &real)
+            || self.own.iter().any(|own| real.is_within(own))
             || self.waiting.may_stand(path)
-            || path
+            || real
                 .ancestors()
-                .take_while(|above| above != folder)
+                .take_while(|above| above != &*folder)
                 .any(|above| self.purging.contains(&above))
     }
 
     /// Whether just this path is claimed.
     pub(crate) fn is(&self, path: &AbsPath) -> bool {
+        let path = &*self.places.real(path);
         self.present.contains(path) || self.absent.contains_key(path)
     }
 
     /// Whether a path lies below a folder in which only what is claimed may stay.
     pub(crate) fn purges(&self, path: &AbsPath) -> bool {
+        let path = self.places.real(path);
         path.ancestors().any(|above| self.purging.contains(&above))
     }
 
     /// Whether a path is claimed, or leads to one that is.
     pub fn needs(&self, path: &AbsPath) -> bool {
+        let path = &*self.places.real(path);
         leads_to(&self.present, path) || self.absent.contains_key(path)
     }
 
     /// The resource that says that nothing must stand here.
     pub fn absent(&self, path: &AbsPath) -> Option<&ResourceId> {
-        self.absent.get(path)
+        self.absent.get(&*self.places.real(path))
     }
+
+    /// Why this resource cannot be brought about beside another one that lies at the same place.
+    pub(crate) fn clash(&self, id: &ResourceId) -> Option<&str> {
+        self.clashes.get(id).map(String::as_str)
+    }
+}
+
+fn really<'a>(paths: Vec<AbsPath>, places: &'a Places) -> impl Iterator<Item = AbsPath> + 'a {
+    let real = |path: AbsPath| places.real(&path).into_owned();
+    paths.into_iter().map(real)
 }
 
 /// The same in the order of the role, in which it is sooner gathered than sorted in one by one.

@@ -11,11 +11,13 @@ pub mod ledger;
 pub mod leftovers;
 pub mod nobody;
 pub mod order;
+pub mod places;
 pub mod settle;
 pub mod show;
 pub mod textdiff;
 pub mod turn;
 
+mod clashes;
 pub(crate) mod early;
 mod edges;
 mod folders;
@@ -28,11 +30,13 @@ pub use draft::{Plan, PlannedStep, plan, plan_within};
 pub use edges::Why;
 pub use ledger::{Ledger, begin};
 pub use order::{Cycle, Phase, Step, order};
+pub use places::Places;
 pub use settle::{Due, Settled, Standing, settle};
 pub use turn::{Turn, Verdict, turn};
 
 use crate::digest::Digest;
 use crate::id::ResourceId;
+use crate::path::AbsPath;
 use crate::resource::{Desired, Observed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -45,6 +49,10 @@ pub struct Snapshot {
     pub observed: BTreeMap<ResourceId, Observed>,
     /// What is true of the machine as a whole.
     pub host: Host,
+    /// Where the paths of these resources really lie.
+    pub places: Places,
+    /// What is the agent's own: it goes by no purge, nor what is in it or leads there.
+    pub own: Vec<AbsPath>,
 }
 
 /// What was seen of each resource of a role, in its order: that is the order of the answers too, so that none is looked for.

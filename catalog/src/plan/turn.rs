@@ -92,6 +92,10 @@ pub fn turn(
         Some(observed) if phase == Phase::Parent => parent(resource, observed, turn),
         Some(observed) => of_kind(phase, resource, observed, turn),
     };
+    let found = match turn.claims.clash(&resource.id) {
+        Some(why) => Err(Obstacle(why.to_owned())),
+        None => found,
+    };
     let verdict = match found {
         Ok(Found { changes, held }) => Verdict {
             changes,

@@ -8,6 +8,7 @@ use super::{
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::plan::claims::path_of;
 use crate::plan::ledger::Ledger;
 use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Change};
@@ -209,7 +210,9 @@ fn victims(folder: &AbsPath, below: &[Below], turn: &Turn<'_>) -> Vec<(ResourceI
         .into_iter()
         .map(|below| {
             let (kind, before) = victim(below, turn.ledger);
-            let named = claims.absent(&below.path).cloned();
+            // By another name of the same place a purge could not find it.
+            let own = |id: &&ResourceId| path_of(id).is_none_or(|path| path == below.path);
+            let named = claims.absent(&below.path).filter(own).cloned();
             let id = named.unwrap_or_else(|| ResourceId::new(kind, below.path.as_str()));
             (id, before)
         })

@@ -91,8 +91,8 @@ const FILE: &[Key] = &[
     key("owner", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
     key("group", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
     key("validate", Shape::Shell, NONE)
-        .is("judges the new file, `%s` its path; where it fails the old one stays. A command without `%s` does not look at \
-         it, of which check warns"),
+        .is("judges the new file, `%s` its path, and must leave it as it is; where it fails the old one stays. A command \
+         without `%s` does not look at it, of which check warns"),
     key("sensitive", Shape::Boolean, "`false`")
         .is("its content is never shown, logged or reported; what reads a secret is so by itself"),
     key("create_only", Shape::Boolean, "`false`")
@@ -109,7 +109,7 @@ const DIRECTORY: &[Key] = &[
          owner and group",
     ),
     key("purge", Shape::Boolean, "`false`").is(
-        "what lies in it and no resource claims is removed, each thing named in the plan. It stops at mounts, and is \
+        "what lies in it and no resource claims is removed, each thing named in the plan. It stops at mounts and at what is cfg's own, and is \
          refused on `/`, `/etc`, `/usr`, `/var`, `/home`, `/root` and `/boot`",
     ),
     STATE.is("an absent one must be empty, or purged"),

@@ -171,6 +171,7 @@ impl Machine {
         Snapshot {
             observed: observed.collect(),
             host: self.host.clone(),
+            ..Snapshot::default()
         }
     }
 

@@ -5,6 +5,58 @@ use cfg_catalog::resource::Shell;
 use std::time::Duration;
 
 #[test]
+fn a_judge_only_reads() {
+    if !is_root() {
+        return;
+    }
+    let tree = Tree::new();
+    let outside = Machine::new(&Root::open(std::path::Path::new("/")).unwrap());
+    let hands = Hands::new(&outside, &tree.blobs);
+    tree.text("/etc/other", "new");
+    tree.text("/etc/app", "old");
+    let name = tree.at("/etc/app");
+    let judged = |command: &str| File {
+        validate: Some(Shell::Line(command.into())),
+        ..text_file(name.to_str().unwrap(), "new")
+    };
+    let other = tree.at("/etc/other").display().to_string();
+    for (command, changed) in [
+        ("chmod 4777 %s", "changed the mode"),
+        ("chown 1234 %s", "changed the owner"),
+        ("chgrp 1234 %s", "changed the owner"),
+        ("echo evil >> %s", "changed the content"),
+        ("printf neW > %s", "changed the content"),
+        (
+            &format!("ln -sf {other} %s"),
+            "put something else in the place",
+        ),
+        (
+            &format!("cp -p {other} %s.2 && mv %s.2 %s"),
+            "put something else in the place",
+        ),
+        ("rm %s", "put something else in the place"),
+    ] {
+        let error = hands.file(&judged(command)).unwrap_err().to_string();
+        assert!(error.contains(changed), "{command}: {error}");
+        assert_eq!(tree.read("/etc/app"), "old", "{command}");
+        assert_eq!(tree.owned("/etc/app"), (0, 0, 0o644), "{command}");
+        assert_eq!(
+            tree.names("/etc"),
+            ["app", "group", "other", "passwd"],
+            "{command}"
+        );
+    }
+    // A script may be run to judge it.
+    let script = File {
+        validate: Some(Shell::Line("%s".into())),
+        attributes: owned_by("root", "root", 0o755),
+        ..text_file(name.to_str().unwrap(), "#!/bin/sh\nexit 0\n")
+    };
+    hands.file(&script).unwrap();
+    assert!(tree.read("/etc/app").starts_with("#!"));
+}
+
+#[test]
 fn validate_judges_the_finished_file() {
     let tree = Tree::new();
     tree.folder("/etc/odd $(touch x) dir", 0o755);

@@ -7,7 +7,7 @@ use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::document::Done;
 use cfg_catalog::plan::inputs::{self, Inputs};
-use cfg_catalog::plan::{Action, Change, Host, Ledger, Plan, Snapshot, begin, plan};
+use cfg_catalog::plan::{Action, Change, Ledger, Plan, Snapshot, begin, plan};
 use cfg_catalog::resource::command::{CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
 use cfg_catalog::resource::file::Content;
@@ -199,7 +199,7 @@ impl Fake {
             .collect();
         Snapshot {
             observed: self.look(&wanted, Stage::Plan),
-            host: Host::default(),
+            ..Snapshot::default()
         }
     }
 

@@ -48,6 +48,7 @@ fn judge_in(
     let snapshot = Snapshot {
         observed: [(resource.id.clone(), observed)].into(),
         host: host.clone(),
+        ..Snapshot::default()
     };
     let context = Turn {
         desired: &desired,

@@ -1,0 +1,158 @@
+//! Links of the machine's own lead elsewhere than the role's paths say: what is claimed is judged by where it lies.
+
+use cfg_tests::Desk;
+use serde_json::{Value, json};
+use std::os::unix::fs::symlink;
+
+fn desk(folder: &str, link: (&str, &str)) -> Desk {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    std::fs::create_dir_all(desk.path("root").join(folder)).unwrap();
+    symlink(link.1, desk.path("root").join(link.0)).unwrap();
+    desk
+}
+
+fn run(desk: &Desk, more: &[&str]) -> (i32, Value) {
+    let (code, output) = desk.apply("web", &[more, &["--json"]].concat());
+    (code, serde_json::from_slice(&output.stdout).unwrap())
+}
+
+fn words(document: &Value) -> Vec<String> {
+    let changes = document["changes"].as_array().unwrap().iter();
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    changes
+        .map(|change| format!("{} {}", word(&change["resource"]), word(&change["action"])))
+        .collect()
+}
+
+#[test]
+fn a_purge_leaves_alone_what_the_role_calls_by_another_way() {
+    let desk = desk("etc/zk/conf_example", ("etc/zk/conf", "conf_example"));
+    desk.write("root/etc/zk/conf_example/stray", "x");
+    desk.role(
+        "web",
+        r#"
+[directory."/etc/zk/conf_example"]
+purge = true
+[file."/etc/zk/conf/zoo.cfg"]
+content = "2\n"
+[file."/etc/zk/conf/old"]
+state = "absent"
+"#,
+    );
+    desk.write("root/etc/zk/conf_example/old", "x");
+    let (code, first) = run(&desk, &[]);
+    assert_eq!(code, 0, "{first}");
+    assert_eq!(
+        words(&first),
+        [
+            "file:/etc/zk/conf_example/stray remove",
+            "file:/etc/zk/conf_example/old remove",
+            "file:/etc/zk/conf/old remove",
+            "file:/etc/zk/conf/zoo.cfg create"
+        ]
+    );
+    for more in [&["--dry-run"][..], &[]] {
+        let (code, again) = run(&desk, more);
+        assert_eq!((code, words(&again)), (0, Vec::new()), "{again}");
+    }
+    assert!(desk.path("root/etc/zk/conf_example/zoo.cfg").exists());
+}
+
+#[test]
+fn a_purge_leaves_alone_what_is_cfgs_own() {
+    let desk = desk("real", ("lnk", "real"));
+    // Below the root the state lies where the machine's own would.
+    let state = desk.path("state");
+    let top = state
+        .components()
+        .nth(1)
+        .unwrap()
+        .as_os_str()
+        .to_str()
+        .unwrap();
+    desk.write(&format!("root/{top}/stray/file"), "x");
+    desk.role("web", &format!("[directory.\"/{top}\"]\npurge = true\n"));
+    let victims = [
+        format!("file:/{top}/stray/file remove"),
+        format!("directory:/{top}/stray remove"),
+    ];
+    let dry = run(&desk, &["--dry-run"]).1;
+    assert_eq!(words(&dry), victims);
+    let (code, done) = run(&desk, &[]);
+    assert_eq!((code, words(&done)), (0, victims.to_vec()), "{done}");
+    let kept = desk.path("root").join(state.strip_prefix("/").unwrap());
+    assert!(kept.join("lock").exists(), "{done}");
+    assert_eq!(run(&desk, &["--dry-run"]).0, 0);
+}
+
+#[test]
+fn a_revert_leaves_alone_what_the_role_calls_by_another_way_now() {
+    let desk = desk("real", ("lnk", "real"));
+    desk.role("web", "[file.\"/lnk/f\"]\ncontent = \"1\\n\"\n");
+    assert_eq!(run(&desk, &[]).0, 0);
+    desk.role(
+        "web",
+        "leftovers = \"revert\"\n[file.\"/real/f\"]\ncontent = \"1\\n\"\n",
+    );
+    for more in [&["--dry-run"][..], &[], &[]] {
+        let (code, seen) = run(&desk, more);
+        assert_eq!((code, words(&seen)), (0, Vec::new()), "{seen}");
+        assert_eq!(seen["leftovers"], json!([]));
+    }
+    assert!(desk.path("root/real/f").exists());
+    // When it leaves the role, what both names put on record is brought back.
+    desk.role("web", "leftovers = \"revert\"\n");
+    let (code, gone) = run(&desk, &[]);
+    assert_eq!(code, 0, "{gone}");
+    assert!(!desk.path("root/real/f").exists(), "{gone}");
+    assert_eq!(words(&run(&desk, &[]).1), Vec::<String>::new());
+}
+
+#[test]
+fn two_names_of_one_place_are_a_conflict_that_the_plan_shows() {
+    let desk = desk("usr/bin", ("bin", "usr/bin"));
+    let file = |path: &str, more: &str| format!("[file.\"{path}\"]\n{more}\n");
+    let both = "file:/bin/foo and file:/usr/bin/foo are both /usr/bin/foo on this machine";
+    for (first, second) in [
+        ("content = \"1\\n\"", "content = \"2\\n\""),
+        ("state = \"absent\"", "content = \"2\\n\""),
+    ] {
+        let other = file("/bin/other", "content = \"o\\n\"");
+        let role = file("/bin/foo", first) + &file("/usr/bin/foo", second) + &other;
+        desk.role("web", &role);
+        for more in [&["--dry-run"][..], &[]] {
+            let (code, seen) = run(&desk, more);
+            assert_eq!(code, 1, "{seen}");
+            let failures = seen["failures"].as_array().unwrap();
+            let of = |failure: &Value| failure["resource"].as_str().unwrap().to_owned();
+            let failed: Vec<String> = failures.iter().map(of).collect();
+            assert_eq!(failed, ["file:/bin/foo", "file:/usr/bin/foo"], "{seen}");
+            for failure in failures {
+                let why = failure["message"].as_str().unwrap();
+                assert!(why.starts_with(both), "{why}");
+            }
+        }
+        assert!(!desk.path("root/usr/bin/foo").exists());
+        assert!(desk.path("root/usr/bin/other").exists());
+    }
+    // Edits of one file get along, by whatever name.
+    desk.role(
+        "web",
+        r#"
+[edit.one]
+path = "/bin/foo"
+format = "env"
+set = { A = "1" }
+create = true
+[edit.two]
+path = "/usr/bin/foo"
+format = "env"
+set = { B = "2" }
+create = true
+"#,
+    );
+    assert_eq!(run(&desk, &[]).0, 0);
+    assert_eq!(run(&desk, &["--dry-run"]).0, 0);
+    let text = std::fs::read_to_string(desk.path("root/usr/bin/foo")).unwrap();
+    assert_eq!(text, "A=1\nB=2\n");
+}

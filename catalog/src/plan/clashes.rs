@@ -1,0 +1,64 @@
+//! Resources whose paths are one on this machine's disk, which nobody can see in the role: each would undo the other.
+
+use super::claims::own_path;
+use super::places::Places;
+use crate::id::ResourceId;
+use crate::path::AbsPath;
+use crate::resource::{Body, Desired, Presence, Resource};
+use std::collections::BTreeMap;
+
+/// Why these resources cannot be brought about.
+pub(super) fn clashes(desired: &Desired, places: &Places) -> BTreeMap<ResourceId, String> {
+    let mut clashes = BTreeMap::new();
+    if places.is_empty() {
+        return clashes;
+    }
+    let mut at: BTreeMap<AbsPath, Vec<(&Resource, AbsPath)>> = BTreeMap::new();
+    // What brings back what was there before has given way to the role already.
+    let role = desired.resources.iter();
+    for resource in role.filter(|one| !desired.reverts.contains(&one.id)) {
+        for path in claimed(&resource.body) {
+            let real = places.real(&path).into_owned();
+            at.entry(real).or_default().push((resource, path));
+        }
+    }
+    for (real, here) in &at {
+        for (one, path) in here {
+            let other = here.iter().find(|(other, spelled)| {
+                spelled != path && other.id != one.id && exclude(&one.body, &other.body)
+            });
+            if let Some((other, _)) = other {
+                let (first, second) = ((&one.id).min(&other.id), (&one.id).max(&other.id));
+                let why = format!(
+                    "{first} and {second} are both {real} on this machine: declare one of them alone"
+                );
+                clashes.entry(one.id.clone()).or_insert(why);
+            }
+        }
+    }
+    clashes
+}
+
+/// The paths that a body has a say in.
+fn claimed(body: &Body) -> Vec<AbsPath> {
+    match body {
+        Body::Archive(archive) => vec![archive.path.clone()],
+        Body::Service(service) => service.unit_path().into_iter().collect(),
+        Body::Sysctl(sysctl) => sysctl.file().into_iter().collect(),
+        Body::Repository(repository) => {
+            let paths = std::iter::once(repository.sources_path()).chain(repository.key_path());
+            paths.filter_map(|path| path.parse().ok()).collect()
+        }
+        _ => own_path(body).into_iter().cloned().collect(),
+    }
+}
+
+/// Whether not both can have one path: several may edit a file, also one that the role leaves open.
+fn exclude(one: &Body, other: &Body) -> bool {
+    let open = |body: &Body| matches!(body, Body::File(file) if file.state == Presence::Present && file.is_open());
+    match (one, other) {
+        (Body::Edit(_), Body::Edit(_)) => false,
+        (Body::Edit(_), whole) | (whole, Body::Edit(_)) => !open(whole),
+        _ => true,
+    }
+}

@@ -1,0 +1,74 @@
+//! Where on a machine a path really lies: links of the machine's own lead elsewhere than a role can know.
+
+use crate::path::AbsPath;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// Folders that a walk came to through links, as they were written, with where they really are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Places(BTreeMap<AbsPath, AbsPath>);
+
+impl Places {
+    /// A walk to this folder ended there.
+    pub fn note(&mut self, folder: AbsPath, real: AbsPath) {
+        self.0.insert(folder, real);
+    }
+
+    /// What others have found too.
+    pub fn add(&mut self, others: Places) {
+        self.0.extend(others.0);
+    }
+
+    /// Whether all is where it is written to be.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Where something really lies, whose last component is not followed. Of what nobody walked to it is known only as
+    /// far as somebody walked.
+    pub fn real<'a>(&self, path: &'a AbsPath) -> Cow<'a, AbsPath> {
+        if self.0.is_empty() {
+            return Cow::Borrowed(path);
+        }
+        let found = path.above().find_map(|above| {
+            let real = self.0.get(above)?;
+            let rest = path.as_str().strip_prefix(above)?;
+            real.join(rest.trim_start_matches('/')).ok()
+        });
+        found.map_or(Cow::Borrowed(path), Cow::Owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_lies_where_the_nearest_folder_above_it_is() {
+        let path = |text: &str| text.parse::<AbsPath>().unwrap();
+        let mut places = Places::default();
+        for (folder, real) in [
+            ("/bin", "/usr/bin"),
+            ("/a/b", "/c"),
+            ("/a/b/d", "/e"),
+            ("/up", "/"),
+        ] {
+            places.note(path(folder), path(real));
+        }
+        for (written, real) in [
+            ("/bin/foo", "/usr/bin/foo"),
+            ("/bin/x/y", "/usr/bin/x/y"),
+            // The link itself is not followed.
+            ("/bin", "/bin"),
+            ("/binary/foo", "/binary/foo"),
+            ("/a/b/f", "/c/f"),
+            ("/a/b/d", "/c/d"),
+            ("/a/b/d/f", "/e/f"),
+            ("/a/f", "/a/f"),
+            ("/up/f", "/f"),
+            ("/", "/"),
+        ] {
+            assert_eq!(places.real(&path(written)).as_str(), real, "{written}");
+        }
+    }
+}
