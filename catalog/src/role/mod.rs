@@ -276,7 +276,8 @@ impl Texts {
         let role = self.roles.values().map(|role| &role.source);
         let known: Option<&Arc<Source>> = role
             .chain(&self.fleet.source)
-            .find(|source| source.file == *file);
+            // Of a text that could not be read there is none to show.
+            .find(|source| source.file == *file && !source.text.is_empty());
         match (known, self.files.text(file)) {
             (Some(source), _) => source.filled(spot),
             (None, Some(text)) => {
