@@ -299,6 +299,9 @@ impl<'a, H: Hand> Engine<'a, H> {
 
     fn command(&mut self, task: &Task<'a>) -> Result<(), Trouble> {
         let inputs = self.inputs();
+        if self.ledger.tries(task.resource) {
+            self.hand.keep(&self.ledger)?;
+        }
         self.hand.command(task.resource, &inputs)?;
         self.ledger.succeeded(task.resource, &inputs);
         self.hand.keep(&self.ledger)?;
