@@ -61,6 +61,86 @@ fn a_guard_cannot_write_around_its_mounts() {
 }
 
 #[test]
+fn a_guard_opens_only_devices_that_hold_nothing() {
+    if !rustix::process::geteuid().is_root() || !can_shut_in() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let device = folder.path().join("zero");
+    let mut mknod = Command::new("mknod");
+    let mknod = mknod.arg(&device).args(["c", "1", "5"]).status();
+    let made = mknod.is_ok_and(|made| made.success());
+    let ipc = std::fs::read_link("/proc/self/ns/ipc").unwrap();
+    let device = device.display();
+    for (script, opens) in [
+        (
+            "for n in null zero full urandom; do exec 3<>/dev/$n || exit 1; done".to_owned(),
+            true,
+        ),
+        ("echo > /dev/stdout && cat /dev/stdin".to_owned(), true),
+        // What is there is seen.
+        ("test -c /dev/ptmx".to_owned(), true),
+        ("exec 3<>/dev/ptmx".to_owned(), false),
+        (format!("exec 3<{device}"), !made),
+        // The machine's queues and shared memory are not the guard's.
+        (
+            format!("test $(readlink /proc/self/ns/ipc) != '{}'", ipc.display()),
+            true,
+        ),
+    ] {
+        let mut shell = Command::new(CFG);
+        shell.args(["guard", "--shut-in", "--", "/bin/sh", "-c", &script]);
+        let output = shell.stdin(std::process::Stdio::null()).output().unwrap();
+        if !(script.contains(&device.to_string()) && !made) {
+            assert_eq!(output.status.success(), opens, "{script}: {output:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_guard_leaves_running_ends_with_it() {
+    if !can_shut_in() {
+        return;
+    }
+    let alive = |seconds: &str| {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = processes.map(|one| std::fs::read(one.path().join("cmdline")));
+        let sought = format!("sleep\0{seconds}\0");
+        lines.flatten().any(|line| line == sought.as_bytes())
+    };
+    let id = std::process::id();
+    for (last, code) in [
+        ("exit 3", Some(3)),
+        ("kill -TERM $$", Some(143)),
+        ("sleep 60", None),
+    ] {
+        let seconds = format!("222.{id}");
+        let script = format!("setsid sleep {seconds} & sleep 0.2; {last}");
+        let words = [
+            "--shut-in",
+            "--timeout",
+            "1",
+            "--",
+            "/bin/sh",
+            "-c",
+            &script,
+        ];
+        let output = guard(&words);
+        assert_eq!(output.status.code(), code, "{script}: {output:?}");
+        assert!(!alive(&seconds), "{script}");
+    }
+}
+
+#[test]
+fn a_guard_may_ask_whether_a_process_lives() {
+    if can_shut_in() {
+        let script = format!("kill -0 {}", std::process::id());
+        let output = guard(&["--shut-in", "--", "/bin/sh", "-c", &script]);
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
 fn an_ordinary_users_guard_is_shut_in_or_not_asked() {
     if !rustix::process::geteuid().is_root() {
         return;

@@ -86,6 +86,83 @@ fn a_purge_leaves_alone_what_is_cfgs_own() {
 }
 
 #[test]
+fn what_a_purge_cannot_remove_keeps_nothing_else_from_going() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let desk = desk("d/sub", ("lnk", "d"));
+    for name in [&b"new\nline"[..], b"\x1b[31m", b"\xff\xfe", b"sub/\r"] {
+        std::fs::write(desk.path("root/d").join(OsStr::from_bytes(name)), "x").unwrap();
+    }
+    for name in ["v1", "v2", "v3", "sub/v4"] {
+        desk.write(&format!("root/d/{name}"), "x");
+    }
+    desk.role(
+        "web",
+        "[directory.\"/d\"]\npurge = true\n[file.\"/d/keep\"]\ncontent = \"k\\n\"\n",
+    );
+    let odd = ["/d/\\u{1b}[31m", "/d/\\xff\\xfe", "/d/new\\n", "/d/sub/\\r"];
+    let mut gone: Vec<String> = ["v3", "v2", "v1", "sub/v4"]
+        .map(|name| format!("file:/d/{name} remove"))
+        .into();
+    gone.push("file:/d/keep create".into());
+    let fails = |seen: &Value| {
+        let failures = seen["failures"].as_array().unwrap();
+        assert_eq!(failures.len(), 1, "{seen}");
+        assert_eq!(failures[0]["resource"], "directory:/d");
+        assert_eq!(failures[0]["skipped"], json!([]));
+        failures[0]["message"].as_str().unwrap().to_owned()
+    };
+    for (more, words_of) in [(&["--dry-run"][..], &gone[..]), (&[], &gone), (&[], &[])] {
+        let (code, seen) = run(&desk, more);
+        assert_eq!((code, &words(&seen)[..]), (1, words_of), "{seen}");
+        let why = fails(&seen);
+        assert!(odd.iter().all(|name| why.contains(name)), "{why}");
+    }
+    assert!(desk.path("root/d/keep").exists());
+    assert!(desk.path("root/d/new\nline").exists());
+}
+
+#[test]
+fn each_victim_that_can_go_goes() {
+    let desk = desk("d/sub", ("lnk", "d"));
+    for name in ["v1", "sub/v2", "v3"] {
+        desk.write(&format!("root/d/{name}"), "x");
+    }
+    let chattr = |how: &str| {
+        let file = desk.path("root/d/sub/v2");
+        let done = std::process::Command::new("chattr")
+            .arg(how)
+            .arg(file)
+            .output();
+        done.is_ok_and(|done| done.status.success())
+    };
+    if !chattr("+i") {
+        return;
+    }
+    desk.role(
+        "web",
+        "[directory.\"/d\"]\npurge = true\n[file.\"/d/keep\"]\ncontent = \"k\\n\"\n",
+    );
+    let (code, seen) = run(&desk, &[]);
+    chattr("-i");
+    assert_eq!(code, 1, "{seen}");
+    let gone = [
+        "file:/d/v3 remove",
+        "file:/d/v1 remove",
+        "file:/d/keep create",
+    ];
+    assert_eq!(words(&seen), gone, "{seen}");
+    let why = "removing /d/sub/v2: Operation not permitted; the file may be immutable (see lsattr), or this needs root";
+    assert_eq!(
+        seen["failures"],
+        json!([{ "resource": "directory:/d", "message": why, "skipped": [] }])
+    );
+    assert!(desk.path("root/d/keep").exists());
+    assert_eq!(run(&desk, &[]).0, 0);
+    assert!(!desk.path("root/d/sub").exists());
+}
+
+#[test]
 fn a_revert_leaves_alone_what_the_role_calls_by_another_way_now() {
     let desk = desk("real", ("lnk", "real"));
     desk.role("web", "[file.\"/lnk/f\"]\ncontent = \"1\\n\"\n");

@@ -6,7 +6,7 @@
 //! killed.
 
 mod inside;
-mod orphans;
+pub mod orphans;
 mod printed;
 mod start;
 mod wait;

@@ -14,14 +14,15 @@ pub fn adopt() {
 pub fn kill() {
     let deadline = Instant::now() + GRACE;
     while Instant::now() < deadline {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) => continue,
+            Ok(None) => {}
+            Err(_none) => break,
+        }
         for child in children() {
             let _ = kill_process(child, Signal::KILL);
         }
-        match wait(WaitOptions::NOHANG) {
-            Ok(Some(_)) => {}
-            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
-            Err(_none) => break,
-        }
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -1,21 +1,24 @@
-//! `cfg guard`: becomes a guard that cannot write, or any question below another root.
+//! `cfg guard`: asks a guard where it cannot write, or becomes any question below another root.
 
-use super::{NOT_SHUT_IN, mounts};
+use super::{NOT_SHUT_IN, TOO_LONG, mounts};
+use crate::effect::{Outcome, Printed, orphans, wait_for};
 use crate::run_as;
 use anyhow::{Context as _, bail};
 use nix::sched::{CloneFlags, unshare};
 use rustix::mount::{MountPropagationFlags, mount_change};
+use rustix::process::{getpid, kill_process};
 use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-/// Runs `cfg guard` with these arguments; comes back only when that fails, with the exit code.
+/// Runs `cfg guard` with these arguments. Where nothing need be shut in it becomes the command; else gives the exit code.
 pub fn run(arguments: &[String]) -> u8 {
     let failure = match Guard::parse(arguments) {
-        Ok(guard) => match guard.become_it() {
-            Ok(never) => match never {},
+        Ok(guard) => match guard.ask() {
+            Ok(code) => return code,
             Err(error) => error,
         },
         Err(error) => error,
@@ -34,10 +37,9 @@ struct Guard {
     root: PathBuf,
     cwd: String,
     user: Option<String>,
+    timeout: Duration,
     argv: Vec<String>,
 }
-
-enum Never {}
 
 impl Guard {
     fn parse(arguments: &[String]) -> Result<Self, Failure> {
@@ -50,6 +52,7 @@ impl Guard {
             root: "/".into(),
             cwd: "/".into(),
             user: None,
+            timeout: Duration::from_secs(60),
             argv: Vec::new(),
         };
         let mut words = arguments.iter().cloned();
@@ -59,6 +62,10 @@ impl Guard {
                 "--open" => guard.shut_in = false,
                 "--root" => guard.root = words.next().ok_or_else(usage)?.into(),
                 "--cwd" => guard.cwd = words.next().ok_or_else(usage)?,
+                "--timeout" => {
+                    let seconds = words.next().and_then(|text| text.parse().ok());
+                    guard.timeout = Duration::from_secs(seconds.ok_or_else(usage)?);
+                }
                 "--user" => guard.user = Some(words.next().ok_or_else(usage)?),
                 "--" => {
                     guard.argv = words.collect();
@@ -73,13 +80,13 @@ impl Guard {
         Ok(guard)
     }
 
-    fn become_it(self) -> Result<Never, Failure> {
+    fn ask(self) -> Result<u8, Failure> {
         let unasked = |why| Failure {
             code: NOT_SHUT_IN,
             why,
         };
         if self.shut_in {
-            shut_in().map_err(unasked)?;
+            shut_in(&self.root).map_err(unasked)?;
         }
         self.enter().map_err(unasked)?;
         let mut env: BTreeMap<String, String> = std::env::vars().collect();
@@ -90,11 +97,32 @@ impl Guard {
         let Some((program, arguments)) = argv.split_first() else {
             return Err(unasked(anyhow::anyhow!("the command is empty")));
         };
-        let error = Command::new(program).args(arguments).envs(env).exec();
-        Err(Failure {
+        let mut command = Command::new(program);
+        command.args(arguments).envs(env);
+        let failed = |error| Failure {
             code: 127,
             why: run_as::cannot_run(program, error),
-        })
+        };
+        if !self.shut_in {
+            return Err(failed(command.exec()));
+        }
+        // What it leaves running would outlive a dry run.
+        orphans::adopt();
+        let mut child = command.process_group(0).spawn().map_err(failed)?;
+        let outcome = Printed::new().and_then(|nothing| {
+            let ended = wait_for(&mut child, self.timeout, &nothing);
+            ended.context("cannot wait for it")
+        });
+        orphans::kill();
+        match outcome.map_err(unasked)? {
+            Outcome::Exited(code) => Ok(u8::try_from(code).unwrap_or(NOT_SHUT_IN)),
+            // As a shell has it.
+            Outcome::Signal(signal) => Ok(u8::try_from(128 + signal).unwrap_or(NOT_SHUT_IN)),
+            Outcome::TimedOut | Outcome::NotStarted | Outcome::Lost => {
+                let _ = kill_process(getpid(), TOO_LONG);
+                Err(unasked(anyhow::anyhow!("it took too long")))
+            }
+        }
     }
 
     fn enter(&self) -> anyhow::Result<()> {
@@ -107,18 +135,20 @@ impl Guard {
     }
 }
 
-/// Moves this process into a mount namespace of its own in which everything is read-only, for good.
-fn shut_in() -> anyhow::Result<()> {
+/// Moves this process into a mount namespace of its own in which everything is read-only, for good, and away from the
+/// queues and memory that the machine's processes share.
+fn shut_in(root: &Path) -> anyhow::Result<()> {
     if !rustix::process::geteuid().is_root() {
         own_users()?;
     }
     unshare(CloneFlags::CLONE_NEWNS).context("no mount namespace of one's own")?;
+    unshare(CloneFlags::CLONE_NEWIPC).context("no IPC namespace of one's own")?;
     mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
     )
     .context("mounts cannot be made private")?;
-    mounts::make_read_only()?;
+    mounts::make_harmless(root)?;
     // Whoever keeps these could undo it, or reach around it.
     for capability in [
         CapabilitySet::SYS_ADMIN,

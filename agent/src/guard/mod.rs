@@ -9,6 +9,7 @@ use crate::effect::{Outcome, Printed, wait_for};
 use crate::run_as;
 use anyhow::{Context as _, bail};
 use cfg_catalog::resource::Shell;
+use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,12 @@ use std::time::Duration;
 /// The exit code by which `cfg guard` says that it could not shut the guard in. A guard that ends with it by itself
 /// counts as not asked, which is safe.
 const NOT_SHUT_IN: u8 = 125;
+
+/// So much longer than the guard itself may take is waited for the one that shuts it in, and ends what it started.
+const LATER: Duration = Duration::from_secs(20);
+
+/// By this signal it ends itself where the guard took too long. A guard that ends by it is told by an exit code.
+const TOO_LONG: Signal = Signal::ALARM;
 
 /// A command line as argv.
 pub fn argv(shell: &Shell) -> Vec<String> {
@@ -119,7 +126,16 @@ impl Question<'_> {
             }
             Err(error) => return Err(error).context("cannot run it"),
         };
-        let outcome = wait_for(&mut child, self.timeout, &printed).context("cannot wait for it")?;
+        let timeout = match place {
+            Where::Open => self.timeout,
+            Where::ShutIn => self.timeout + LATER,
+        };
+        let outcome = wait_for(&mut child, timeout, &printed).context("cannot wait for it")?;
+        let late = Outcome::Signal(TOO_LONG.as_raw());
+        let outcome = match place {
+            Where::ShutIn if outcome == late => Outcome::TimedOut,
+            _ => outcome,
+        };
         let output = String::from_utf8_lossy(&printed.end()?).into_owned();
         let unasked = outcome == Outcome::Exited(i32::from(NOT_SHUT_IN));
         if unasked && place == Where::Open && self.root != Path::new("/") {
@@ -141,6 +157,7 @@ impl Question<'_> {
             .args(["guard", how, "--root"])
             .arg(self.root)
             .args(["--cwd", self.cwd]);
+        command.args(["--timeout", &self.timeout.as_secs().to_string()]);
         if let Some(user) = self.user {
             command.args(["--user", user]);
         }

@@ -1,26 +1,65 @@
-//! Making every mount that can be reached read-only.
+//! Making every mount that can be reached read-only, without devices.
 
 use anyhow::{Context as _, bail};
-use rustix::fs::{Mode, OFlags, open};
-use rustix::mount::{MountFlags, mount_remount};
+use rustix::fs::{FileType, Mode, OFlags, makedev, open, stat};
+use rustix::mount::{MountFlags, mount_bind, mount_remount};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Makes all mounts of this process' namespace read-only.
-pub fn make_read_only() -> anyhow::Result<()> {
+/// The devices that a guard may open, which hold nothing: their names, and their numbers.
+const NODES: [(&str, u32, u32); 6] = [
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+
+/// Makes all mounts of this process' namespace read-only, and has no device opened by a name in them but those that
+/// hold nothing, of the machine and of the root that the guard is asked in.
+pub fn make_harmless(root: &Path) -> anyhow::Result<()> {
+    let kept = keep_nodes(&[Path::new("/"), root])?;
+    let opens = |mount: &Mount| kept.contains(&mount.point);
     for mount in mounts()? {
-        let flags = MountFlags::BIND | MountFlags::RDONLY | mount.flags;
+        let mut flags = MountFlags::BIND | MountFlags::RDONLY | mount.flags;
+        if !opens(&mount) {
+            flags |= MountFlags::NODEV;
+        }
         // What another mount covers cannot be named; the look below tells whether that was the reason.
         let _ = mount_remount(&mount.point, flags, c"");
     }
     for mount in mounts()? {
-        if !mount.read_only && is_reachable(&mount)? {
+        let harmless =
+            mount.read_only && (opens(&mount) || mount.flags.contains(MountFlags::NODEV));
+        if !harmless && is_reachable(&mount)? {
             bail!("{} stays writable", mount.point.display());
         }
     }
     Ok(())
+}
+
+/// Gives these devices mounts of their own, which need not be as the others are. Says where.
+fn keep_nodes(roots: &[&Path]) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let mut kept = BTreeSet::new();
+    for root in roots {
+        for (name, major, minor) in NODES {
+            let Ok(node) = root.join("dev").join(name).canonicalize() else {
+                continue;
+            };
+            let seen = stat(&node).with_context(|| format!("cannot look at {}", node.display()))?;
+            let is_device = FileType::from_raw_mode(seen.st_mode) == FileType::CharacterDevice;
+            if is_device && seen.st_rdev == makedev(major, minor) && !kept.contains(&node) {
+                mount_bind(&node, &node)
+                    .with_context(|| format!("cannot keep {}", node.display()))?;
+                kept.insert(node);
+            }
+        }
+    }
+    Ok(kept)
 }
 
 /// One line of mountinfo.

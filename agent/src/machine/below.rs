@@ -11,7 +11,7 @@ use cfg_catalog::resource::{Below, BelowKind};
 use rustix::fs::{Dir, Mode, OFlags, Statx, StatxFlags, openat, statx};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// More things below one directory than a role can mean to manage.
 const MOST_ENTRIES: usize = 100_000;
@@ -25,7 +25,7 @@ pub(crate) enum BelowError {
     Sys(#[from] SysError),
     #[error(transparent)]
     Read(#[from] ReadError),
-    #[error("{0} has a name that is not UTF-8 or has control characters; remove it by hand")]
+    #[error("{0}: too long a path, remove it by hand")]
     Name(String),
     #[error("{0}: more than {MOST_ENTRIES} things below it")]
     TooMany(String),
@@ -102,6 +102,22 @@ pub(crate) fn tree(machine: &Machine, path: &AbsPath, top: &Folder) -> Result<Tr
     Ok(listing.tree)
 }
 
+/// A name with what no path of a role can have as escapes.
+fn spelled(name: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in name.as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c.is_control() {
+                true => text.extend(c.escape_default()),
+                false => text.push(c),
+            }
+        }
+        let odd = chunk.invalid().iter();
+        text.extend(odd.map(|byte| format!("\\x{byte:02x}")));
+    }
+    text
+}
+
 struct Listing<'a> {
     machine: &'a Machine,
     names: &'a Names,
@@ -134,11 +150,20 @@ impl Listing<'_> {
     ) -> Result<(), BelowError> {
         let shown = folder.shown(name);
         let path = name.to_str().and_then(|name| at.join(name).ok());
-        let path = path.ok_or_else(|| BelowError::Name(shown.clone()))?;
         if self.tree.below.len() >= MOST_ENTRIES {
             return Err(BelowError::TooMany(folder.at.display().to_string()));
         }
         self.tree.changed_us = self.tree.changed_us.max(changed_us(&entry.stat));
+        let Some(path) = path else {
+            let spelled = at
+                .join(&spelled(name))
+                .map_err(|_| BelowError::Name(spelled(name)))?;
+            self.tree.below.push(Below {
+                path: spelled,
+                what: BelowKind::Unnamable,
+            });
+            return Ok(());
+        };
         let what = if mount_of(&entry.fd, &shown)? != self.mount {
             BelowKind::Mount
         } else {
@@ -147,8 +172,7 @@ impl Listing<'_> {
                 What::Directory => BelowKind::Directory(self.names.ownership(&entry.stat, None)?),
                 What::Link => {
                     let target = entry.target(&shown)?;
-                    let target = target.into_string().map_err(|_| BelowError::Name(shown))?;
-                    BelowKind::Link(target)
+                    BelowKind::Link(spelled(&target))
                 }
                 What::Special => BelowKind::Special,
             }

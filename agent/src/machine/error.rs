@@ -191,6 +191,12 @@ pub enum EnactError {
         /// Where.
         path: String,
     },
+    /// Something that was to go is there still.
+    #[error("not all could be removed: {}", left.join("; "))]
+    Purge {
+        /// Why, of each.
+        left: Vec<String>,
+    },
     /// A tool of the system failed.
     #[error("{program} {said}")]
     Tool {

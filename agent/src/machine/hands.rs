@@ -72,13 +72,11 @@ impl<'a> Hands<'a> {
                 let mut victims = victims(resource, changes)?;
                 // What lies deeper goes first, so that a directory is empty when its turn comes.
                 victims.sort_by(|a, b| b.cmp(a));
-                for victim in &victims {
-                    self.remove_victim(&directory.path, victim)?;
-                }
+                let purged = self.purge(&directory.path, &victims);
                 if changes.iter().any(|change| change.resource == resource.id) {
                     self.directory(directory)?;
                 }
-                Ok(())
+                purged
             }
             Body::Link(link) => self.link(link),
             Body::Edit(edit) => self.edit(edit, resource.sensitive),

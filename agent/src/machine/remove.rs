@@ -36,6 +36,32 @@ impl Hands<'_> {
         unlink(&spot.folder, &spot.name, entry)
     }
 
+    /// Removes what a directory's purge named, each that can be removed.
+    pub(crate) fn purge(&self, top: &AbsPath, victims: &[AbsPath]) -> Result<(), EnactError> {
+        let mut left: Vec<&AbsPath> = Vec::new();
+        let mut why: Vec<EnactError> = Vec::new();
+        for victim in victims {
+            // What holds something that is left stays with it, and that is said of the one alone.
+            if left.iter().any(|left| left.is_within(victim)) {
+                continue;
+            }
+            if let Err(error) = self.remove_victim(top, victim) {
+                left.push(victim);
+                why.push(error);
+            }
+        }
+        match why.pop() {
+            None => Ok(()),
+            Some(error) if why.is_empty() => Err(error),
+            Some(last) => {
+                let all = why.iter().chain([&last]);
+                Err(EnactError::Purge {
+                    left: all.map(|error| cfg_catalog::chain(error)).collect(),
+                })
+            }
+        }
+    }
+
     /// Removes one thing that a directory's purge named.
     pub(crate) fn remove_victim(&self, top: &AbsPath, path: &AbsPath) -> Result<(), EnactError> {
         if NEVER_PURGED.contains(&top.as_str()) {

@@ -152,7 +152,10 @@ impl<'a, H: Hand> Engine<'a, H> {
         };
         match outcome {
             Ok(()) => self.verify(&task),
-            Err(Trouble::Failed(why)) => self.fail(&step.resource, why),
+            Err(Trouble::Failed(why)) => {
+                let left = self.judge(task.phase, resource);
+                self.fail_over(&task, &left, why);
+            }
             Err(stop @ Trouble::Stop(_)) => return Err(stop),
         }
         Ok(())
@@ -160,7 +163,14 @@ impl<'a, H: Hand> Engine<'a, H> {
 
     /// Whether a turn without changes is what it was when the plan was made, since nothing has been done yet.
     pub(super) fn stands(&self, planned: &PlannedStep) -> bool {
-        !self.acted && planned.changes.is_empty() && planned.fate == Fate::Goes
+        let id = &planned.step.resource;
+        let failures = &self.plan.failures;
+        !self.acted
+            && planned.changes.is_empty()
+            && planned.fate == Fate::Goes
+            && !failures
+                .iter()
+                .any(|failure| failure.resource.as_ref() == Some(id))
     }
 
     /// A declared resource, or a folder that one needs.
@@ -193,6 +203,9 @@ impl<'a, H: Hand> Engine<'a, H> {
         if let Some(why) = verdict.obstacle {
             self.fail(&step.resource, why);
             return None;
+        }
+        if let Some(missed) = verdict.missed {
+            self.miss(&step.resource, missed);
         }
         let mut needed = verdict.changes;
         // A purge of the folder above has it already.
@@ -286,6 +299,9 @@ impl<'a, H: Hand> Engine<'a, H> {
 
     fn command(&mut self, task: &Task<'a>) -> Result<(), Trouble> {
         let inputs = self.inputs();
+        if self.ledger.tries(task.resource) {
+            self.hand.keep(&self.ledger)?;
+        }
         self.hand.command(task.resource, &inputs)?;
         self.ledger.succeeded(task.resource, &inputs);
         self.hand.keep(&self.ledger)?;
@@ -304,9 +320,9 @@ impl<'a, H: Hand> Engine<'a, H> {
     /// Whether it is so, by what was seen last.
     pub(super) fn confirm(&mut self, task: &Task<'a>) {
         let left = self.judge(task.phase, task.resource);
-        if let Some(left) = difference(&left) {
-            let left = self.fell_at_once(task).unwrap_or(left);
-            self.fail(&task.resource.id, left);
+        if let Some(why) = difference(&left) {
+            let why = self.fell_at_once(task).unwrap_or(why);
+            self.fail_over(task, &left, why);
         }
     }
 
@@ -334,6 +350,27 @@ impl<'a, H: Hand> Engine<'a, H> {
         tracing::warn!("{id}: {message}");
         if self.broken.insert(id.clone(), id.clone()).is_none() {
             self.done.failures.push(Failure::of(id, message));
+        }
+    }
+
+    /// This failed over what is left of it. Where a directory is what it must be and only others are left in it, that is no
+    /// reason to skip what lies there.
+    fn fail_over(&mut self, task: &Task<'a>, left: &Verdict, message: String) {
+        let id = &task.resource.id;
+        let itself = left.changes.iter().any(|change| change.resource == *id);
+        match id.kind == Kind::Directory && left.obstacle.is_none() && !itself {
+            true => self.miss(id, message),
+            false => self.fail(id, message),
+        }
+    }
+
+    /// A part of this failed, which nothing needs.
+    fn miss(&mut self, id: &ResourceId, message: String) {
+        tracing::warn!("{id}: {message}");
+        let mut known = self.done.failures.iter_mut();
+        match known.find(|failure| failure.resource.as_ref() == Some(id)) {
+            Some(failure) => failure.message = format!("{}; {message}", failure.message),
+            None => self.done.failures.push(Failure::of(id, message)),
         }
     }
 

@@ -228,9 +228,7 @@ fn settle_leftover(ledger: &mut Ledger, leftover: &Leftover) {
         .as_ref()
         .filter(|_| leftover.outcome.is_success())
     {
-        ledger
-            .commands
-            .insert(settles.command.clone(), settles.inputs.clone());
+        ledger.settled(&settles.command, settles.inputs.clone());
     }
 }
 

@@ -250,7 +250,8 @@ impl Document for Toml {
             }
             Found::Pair(_, pair, 0) => {
                 let old = read_value(&self.text[pair.value.clone()]);
-                let same = old.is_ok_and(|old| old.all_unwritable().is_empty() && old.json() == *value);
+                let same =
+                    old.is_ok_and(|old| old.all_unwritable().is_empty() && old.json() == *value);
                 Ok((!same).then(|| self.splice(pair.value.clone(), &written)))
             }
             Found::Pair(_, pair, rest) => {

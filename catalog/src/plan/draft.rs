@@ -203,6 +203,10 @@ impl<'a> Draft<'a> {
             self.push(step, Vec::new(), fate);
             return;
         }
+        if let Some(missed) = verdict.missed {
+            let failure = Failure::of(&step.resource, missed);
+            self.plan.failures.push(failure);
+        }
         for detail in verdict.held {
             self.plan.held.push(Held {
                 resource: step.resource.clone(),

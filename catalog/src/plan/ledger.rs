@@ -20,6 +20,9 @@ pub struct Ledger {
     pub services: BTreeMap<ResourceId, StartRecord>,
     /// By command, for each resource of its `on`, what it last succeeded with.
     pub commands: BTreeMap<ResourceId, BTreeMap<ResourceId, Digest>>,
+    /// Commands that were begun and have not succeeded since: what they left halfway is not what they last succeeded with.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub tried: BTreeSet<ResourceId>,
     /// Files that may hold what was sensitive, whatever the role says of them now: what stands there is not shown.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub sensitive: BTreeSet<ResourceId>,
@@ -113,6 +116,9 @@ pub fn begin(desired: &Desired, snapshot: &Snapshot, ledger: &Ledger) -> Ledger 
                 if let Some(known) = ledger.commands.get(id) {
                     let known = carried(known, &command.on, &inputs);
                     begun.commands.insert(id.clone(), known);
+                }
+                if ledger.tried.contains(id) {
+                    begun.tried.insert(id.clone());
                 }
             }
             _ => {}
@@ -249,7 +255,7 @@ impl Ledger {
     }
 
     /// Whether a command is owed on account of its `on`, and which of them have changed since it succeeded (none
-    /// where it never did).
+    /// where it never did, or was tried in vain with what is there no more).
     pub fn owed_command(
         &self,
         command: &ResourceId,
@@ -267,7 +273,7 @@ impl Ledger {
             })
             .cloned()
             .collect();
-        (!changed.is_empty()).then_some(changed)
+        (!changed.is_empty() || self.tried.contains(command)).then_some(changed)
     }
 
     /// cfg started or restarted the service: `state` is what was seen after it, `inputs` what was there just before.
@@ -301,6 +307,19 @@ impl Ledger {
         }
     }
 
+    /// The command is about to run: until it has succeeded it is owed, whatever its inputs come to be. Says whether
+    /// that must be on disk before it runs.
+    pub fn tries(&mut self, resource: &Resource) -> bool {
+        let known = self.commands.contains_key(&resource.id);
+        known && self.tried.insert(resource.id.clone())
+    }
+
+    /// The command has succeeded with these inputs.
+    pub fn settled(&mut self, command: &ResourceId, inputs: BTreeMap<ResourceId, Digest>) {
+        self.tried.remove(command);
+        self.commands.insert(command.clone(), inputs);
+    }
+
     /// The command succeeded: `inputs` is what was there just before.
     pub fn succeeded(&mut self, resource: &Resource, inputs: &Inputs) {
         let Body::Command(command) = &resource.body else {
@@ -310,6 +329,6 @@ impl Ledger {
             return;
         }
         let known = carried(&BTreeMap::new(), &command.on, inputs);
-        self.commands.insert(resource.id.clone(), known);
+        self.settled(&resource.id, known);
     }
 }

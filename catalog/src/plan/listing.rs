@@ -91,7 +91,7 @@ impl Listing {
                 BelowKind::File(file) => Entry::File(file.digest?),
                 BelowKind::Directory(_) => Entry::Directory,
                 BelowKind::Link(to) => Entry::Link(target(to)),
-                BelowKind::Special => Entry::Special,
+                BelowKind::Special | BelowKind::Unnamable => Entry::Special,
                 BelowKind::Mount => Entry::Mount,
             };
             Some((path.clone(), entry))

@@ -54,12 +54,15 @@ pub struct Verdict {
     pub held: Vec<String>,
     /// Why it cannot be brought about; then there are no changes.
     pub obstacle: Option<String>,
+    /// What cannot be done beside the changes, which are made all the same: a failure on whose account nothing is skipped.
+    pub missed: Option<String>,
 }
 
 impl Verdict {
     /// Whether nothing differs.
     pub fn is_converged(&self) -> bool {
-        self.changes.is_empty() && self.held.is_empty() && self.obstacle.is_none()
+        let whole = self.obstacle.is_none() && self.missed.is_none();
+        whole && self.changes.is_empty() && self.held.is_empty()
     }
 }
 
@@ -68,13 +71,14 @@ impl Verdict {
 pub(crate) struct Found {
     pub(crate) changes: Vec<Change>,
     pub(crate) held: Vec<String>,
+    pub(crate) missed: Option<String>,
 }
 
 impl From<Vec<Change>> for Found {
     fn from(changes: Vec<Change>) -> Self {
         Self {
             changes,
-            held: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -97,10 +101,15 @@ pub fn turn(
         None => found,
     };
     let verdict = match found {
-        Ok(Found { changes, held }) => Verdict {
+        Ok(Found {
+            changes,
+            held,
+            missed,
+        }) => Verdict {
             changes,
             held,
             obstacle: None,
+            missed,
         },
         Err(Obstacle(why)) => Verdict {
             obstacle: Some(why),

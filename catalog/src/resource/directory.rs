@@ -131,6 +131,24 @@ fn presence(
     Ok(Found {
         changes,
         held: outcome.held,
+        missed: match state {
+            PathState::Directory(old) if directory.purge => unnamable(&old.below),
+            _ => None,
+        },
+    })
+}
+
+/// What a purge cannot name, and so leaves.
+fn unnamable(below: &[Below]) -> Option<String> {
+    let odd = below
+        .iter()
+        .filter(|b| matches!(b.what, BelowKind::Unnamable));
+    let names: Vec<&str> = odd.map(|below| below.path.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "names that are not UTF-8, have control characters or are too long cannot be purged; remove these by hand: {}",
+            names.join(", ")
+        )
     })
 }
 
@@ -193,16 +211,16 @@ fn purged(
 /// Everything below that no resource claims, and that holds nothing which stays.
 fn victims(folder: &AbsPath, below: &[Below], turn: &Turn<'_>) -> Vec<(ResourceId, Value)> {
     let claims = turn.claims;
-    let mounts: Vec<&AbsPath> = below
+    let firm: Vec<&AbsPath> = below
         .iter()
-        .filter(|b| matches!(b.what, BelowKind::Mount))
+        .filter(|b| matches!(b.what, BelowKind::Mount | BelowKind::Unnamable))
         .map(|b| &b.path)
         .collect();
     let stays = |path: &AbsPath| {
         claims.keeps(path, folder)
-            || mounts
+            || firm
                 .iter()
-                .any(|mount| mount.is_within(path) || path.is_within(mount))
+                .any(|firm| firm.is_within(path) || path.is_within(firm))
     };
     let mut going: Vec<&Below> = below.iter().filter(|b| !stays(&b.path)).collect();
     going.sort_by(|a, b| b.path.cmp(&a.path));
@@ -236,6 +254,6 @@ fn victim(below: &Below, ledger: &Ledger) -> (Kind, Value) {
         }
         BelowKind::Directory(old) => (Kind::Directory, attributes::shown(old, &[])),
         BelowKind::Link(target) => (Kind::File, json!({ "target": target })),
-        BelowKind::Special | BelowKind::Mount => (Kind::File, Value::Null),
+        BelowKind::Special | BelowKind::Mount | BelowKind::Unnamable => (Kind::File, Value::Null),
     }
 }

@@ -166,6 +166,7 @@ fn filled(
                 ),
         ],
         held: outcome.held,
+        ..Found::default()
     })
 }
 
@@ -188,6 +189,7 @@ fn rewritten(
         return Ok(Found {
             changes: Vec::new(),
             held: outcome.held,
+            ..Found::default()
         });
     }
     let old_secret = was_secret(resource, file, turn);
@@ -213,6 +215,7 @@ fn rewritten(
                 ),
         ],
         held: outcome.held,
+        ..Found::default()
     })
 }
 
@@ -238,6 +241,7 @@ fn attributes_alone(
             Ok(Found {
                 changes,
                 held: outcome.held,
+                ..Found::default()
             })
         }
         PathState::Absent { .. } if turn.ahead.may_bring_paths() => {

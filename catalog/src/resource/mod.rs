@@ -343,6 +343,8 @@ pub enum BelowKind {
     Special,
     /// Another file system is mounted here: never crossed, never removed.
     Mount,
+    /// Something whose name no path of a role can have; the path has it with escapes. Never entered, never removed.
+    Unnamable,
 }
 
 /// A link that stands there.

@@ -127,9 +127,10 @@ impl Node {
         match &self.value {
             value if is(value) => vec![self],
             NodeValue::Array(items) => items.iter().flat_map(|item| item.all(is)).collect(),
-            NodeValue::Table(entries) => {
-                entries.iter().flat_map(|entry| entry.node.all(is)).collect()
-            }
+            NodeValue::Table(entries) => entries
+                .iter()
+                .flat_map(|entry| entry.node.all(is))
+                .collect(),
             _ => Vec::new(),
         }
     }

@@ -136,6 +136,11 @@ fn guards_may_try_where_they_cannot() {
         offences(&[(1, agent), (2, "vfork() = 3"), (3, tries)]).len(),
         2
     );
+    let keeps = "unshare(CLONE_NEWNS) = 0\nunshare(CLONE_NEWIPC) = 0\n\
+                 mount(\"/dev/null\", \"/dev/null\", NULL, MS_BIND, NULL) = 0\nkill(7, SIGKILL) = 0";
+    assert_eq!(offences(&[(1, agent), (2, keeps)]), [] as [String; 0]);
+    let binds = "unshare(CLONE_NEWNS) = 0\nmount(\"/srv\", \"/x\", NULL, MS_BIND, NULL) = 0";
+    assert_eq!(offences(&[(1, agent), (2, binds)]).len(), 1);
     let writable = "unshare(CLONE_NEWNS) = 0\nmount(\"tmpfs\", \"/x\", \"tmpfs\", 0, NULL) = 0";
     assert_eq!(offences(&[(1, agent), (2, writable)]).len(), 1);
 }

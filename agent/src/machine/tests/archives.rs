@@ -164,6 +164,8 @@ fn a_hostile_archive_is_refused_and_leaves_nothing() {
         (&[twice, twice], "twice"),
         (&[twice, ("a/b", EntryType::Regular, "")], "no folder"),
         (&[(".cfg-archive", EntryType::Regular, "x")], "own name"),
+        (&[(".cfg-archive/x", EntryType::Regular, "x")], "own name"),
+        (&[("./.cfg-archive/", EntryType::Directory, "")], "own name"),
         (&[], "nothing"),
     ];
     for (things, told) in hostile {
@@ -177,6 +179,45 @@ fn a_hostile_archive_is_refused_and_leaves_nothing() {
         refused(&mut tree, bytes, told);
     }
     assert_eq!(tree.read("/etc/victim"), "precious");
+}
+
+/// The end of a gzip, which says whether it is whole, comes after the end of the tar.
+#[test]
+fn a_gzip_is_read_to_its_very_end() {
+    let mut tree = Tree::new();
+    let good = tree.packed(tar(&[("old", EntryType::Regular, "1")]));
+    tree.unpack(&good).unwrap();
+    let whole = gzipped(&tar(GOOD));
+    let end = whole.len() - 8;
+    let mut changed = whole.clone();
+    changed[end] ^= 1;
+    for bytes in [
+        changed,
+        whole[..end].to_vec(),
+        whole[..whole.len() - 1].to_vec(),
+    ] {
+        refused(&mut tree, bytes, "is damaged");
+    }
+    // What follows the end of a tar is bounded as all of it is.
+    let mut padded = tar(GOOD);
+    padded.resize(80 << 20, 0);
+    refused(
+        &mut tree,
+        gzipped(&padded),
+        "more than an archive of its size",
+    );
+    let mut padded = tar(GOOD);
+    padded.resize(10 << 20, 0);
+    let padded = tree.packed(gzipped(&padded));
+    tree.unpack(&padded).unwrap();
+}
+
+#[test]
+fn what_is_no_tar_is_not_quoted() {
+    let mut tree = Tree::new();
+    let archive = tree.packed(b"<html>\x1b[31m no\ntar </html>\n".repeat(100));
+    let why = tree.unpack(&archive).unwrap_err().to_string();
+    assert!(why.ends_with("since it is no tar, or is damaged"), "{why}");
 }
 
 pub(super) fn refused(tree: &mut Tree, bytes: Vec<u8>, told: &str) {

@@ -5,7 +5,7 @@ use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Certainty, Change};
 use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::link::Link;
-use cfg_catalog::resource::{BelowKind, Body, DirectoryState, Place, Resource};
+use cfg_catalog::resource::{Below, BelowKind, Body, DirectoryState, Place, Resource};
 
 fn directory(name: &str) -> Directory {
     Directory {
@@ -402,7 +402,11 @@ fn a_purge_does_not_cross_mounts() {
 #[test]
 fn names_that_no_plan_could_write_are_told() {
     use std::os::unix::ffi::OsStrExt;
-    for name in [&b"new\nline"[..], b"\xff\xfe"] {
+    for (name, told) in [
+        (&b"new\nline"[..], "/srv/a/new\\nline"),
+        (b"\xff\xfe", "/srv/a/\\xff\\xfe"),
+        (b"\x1b[31m", "/srv/a/\\u{1b}[31m"),
+    ] {
         let tree = Tree::new();
         tree.folder("/srv/a", 0o755);
         fs::write(
@@ -415,7 +419,11 @@ fn names_that_no_plan_could_write_are_told() {
             ..Wanted::default()
         };
         match tree.machine.observe_path(&path("/srv/a"), &wanted) {
-            PathState::Unreadable { why } => assert!(why.contains("remove it by hand"), "{why}"),
+            PathState::Directory(seen) => {
+                let what = BelowKind::Unnamable;
+                let path = path(told);
+                assert_eq!(seen.below, [Below { path, what }]);
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -132,7 +132,7 @@ impl Unpack<'_> {
         let Some(place) = self.stripped(place(name, "a name")?) else {
             return Ok(());
         };
-        if place == [MARKER] {
+        if place.first().is_some_and(|first| first == MARKER) {
             return Err(format!("{MARKER} is cfg's own name"));
         }
         match thing {

@@ -1,7 +1,7 @@
 //! A tar, thing by thing.
 
 use super::bounded::Bounded;
-use super::{MOST_ENTRIES, MOST_HEAD, Thing, Unpack};
+use super::{MOST_ENTRIES, MOST_HEAD, Thing, Unpack, told_of};
 use std::cell::Cell;
 use std::io::Read;
 use tar::{Entry, EntryType};
@@ -9,7 +9,6 @@ use tar::{Entry, EntryType};
 impl Unpack<'_> {
     /// Unpacks a tar of which no more than so many bytes may come.
     pub(super) fn tar(&self, packed: impl Read, most: u64) -> Result<(), String> {
-        let broken = |error: std::io::Error| format!("it is no tar, or is damaged: {error}");
         let (left, head) = (Cell::new(most), Cell::new(Some(MOST_HEAD)));
         let mut archive = tar::Archive::new(Bounded {
             packed,
@@ -29,13 +28,13 @@ impl Unpack<'_> {
             std::io::copy(&mut entry, &mut std::io::sink()).map_err(broken)?;
             head.set(Some(MOST_HEAD));
         }
-        // What it was packed with says at its very end whether it is whole.
+        if entries == 0 {
+            return Err("it holds nothing, or is no tar".into());
+        }
+        // Whether it is whole says only its very end, which comes after the end of the tar.
         head.set(None);
         std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(broken)?;
-        match entries {
-            0 => Err("it holds nothing, or is no tar".into()),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn entry<R: Read>(&self, entry: &mut Entry<'_, R>) -> Result<(), String> {
@@ -55,6 +54,16 @@ impl Unpack<'_> {
             _ => Thing::Other("a device, a FIFO or something else that is no file"),
         };
         self.put(&name, thing)
+    }
+}
+
+/// What is wrong with a tar. Where a number of it is none, it is mostly no tar at all, and what stands there says nothing.
+fn broken(error: std::io::Error) -> String {
+    const WHAT: &str = "it is no tar, or is damaged";
+    let why = error.to_string();
+    match why.contains(" when getting ") {
+        true => WHAT.into(),
+        false => format!("{WHAT}: {}", told_of(why.as_bytes())),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::declared::{command, desired, file, service};
 use super::fake::Fake;
 use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::plan::Action;
 use cfg_catalog::resource::Resource;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -42,6 +43,28 @@ fn roles() -> impl Strategy<Value = Vec<(Resource, BTreeSet<ResourceId>)>> {
         }
         role
     })
+}
+
+#[test]
+fn a_command_that_failed_with_other_inputs_is_owed_when_they_are_back() {
+    let role = |content: &str| desired(vec![file("/f", content), command("c", &["file:/f"], &[])]);
+    let mut fake = Fake::with(None, &[], &[]);
+    fake.run(&role("1")).unwrap();
+    assert_eq!(fake.commands.len(), 1);
+    fake.failing
+        .insert("command:c".parse().unwrap(), "no".into());
+    for _again in 0..2 {
+        let (plan, done) = fake.run(&role("2")).unwrap();
+        assert_eq!(done.failures.len(), 1);
+        let run = plan.changes().find(|change| change.action == Action::Run);
+        assert_eq!(run.unwrap().causes, ["file:/f".parse().unwrap()]);
+    }
+    fake.failing.clear();
+    // Its half of 2 is there still.
+    let (_, done) = fake.run(&role("1")).unwrap();
+    assert_eq!((done.failures.len(), fake.commands.len()), (0, 2));
+    fake.run(&role("1")).unwrap();
+    assert_eq!(fake.commands.len(), 2);
 }
 
 proptest! {
