@@ -21,8 +21,8 @@ use crate::contents::Contents;
 use crate::error::Error;
 use crate::guard::Where;
 use crate::job::{Document, Job, Rendered, Role};
-use crate::run::StateDir;
 use crate::run::slot::Asks;
+use crate::run::{Lock, StateDir};
 use cfg_catalog::chain;
 use cfg_catalog::plan::document::DryRun;
 use cfg_wire::News;
@@ -51,10 +51,11 @@ const SLOT_RETRY: Duration = Duration::from_secs(10);
 /// Runs until SIGTERM or SIGINT; a run that is under way is finished first.
 ///
 /// # Errors
-/// [`Error::Away`] where the machine is not enrolled; where its identity or state cannot be used.
+/// [`Error::Away`] where the machine is not enrolled; where its identity or state cannot be used, or another daemon runs with them.
 pub async fn run(config: Config, root: PathBuf, state: PathBuf) -> Result<(), Error> {
     let stop = stop_signal()?;
     let mut daemon = Daemon::new(config, root, &state, stop)?;
+    let _only = alone(&StateDir::new(&state))?;
     notify(&[NotifyState::Ready, NotifyState::Status("starting")]);
     info!(
         "watching {} as {} of fleet {}",
@@ -66,6 +67,21 @@ pub async fn run(config: Config, root: PathBuf, state: PathBuf) -> Result<(), Er
     notify(&[NotifyState::Stopping]);
     info!("stopped");
     Ok(())
+}
+
+/// That no other daemon runs with this state. One that cannot know goes on: a full disk keeps none from its work.
+fn alone(state: &StateDir) -> Result<Option<Lock>, Error> {
+    match state.watch() {
+        Ok(Some(lock)) => Ok(Some(lock)),
+        Ok(None) => Err(Error::Busy(anyhow::anyhow!(
+            "another cfg agent runs with the state folder {}",
+            state.path().display()
+        ))),
+        Err(error) => {
+            warn!("whether another cfg agent runs is not known: {error:#}");
+            Ok(None)
+        }
+    }
 }
 
 struct Daemon {

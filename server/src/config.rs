@@ -123,7 +123,12 @@ impl Config {
     /// # Errors
     /// Where something in it is wrong.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let config = toml::from_str::<Self>(text)?.with_store();
+        let config = toml::from_str::<Self>(text)?;
+        if config.data.is_relative() {
+            anyhow::bail!("data {:?}: an absolute path is wanted", config.data);
+        }
+        let config = config.with_store();
+        crate::store::place(&config.store)?;
         if !(1..=3650).contains(&config.certificate_days) {
             anyhow::bail!("certificate_days must be from 1 to 3650");
         }
@@ -305,6 +310,18 @@ mod tests {
             ("url = \"https://a b:1\"", "https://HOST:PORT is wanted"),
             ("url = \"https://a/x\"", "https://HOST:PORT is wanted"),
             ("[store]\nkey = \"x\"", "unknown field"),
+            (
+                "data = \"srv/cfg\"",
+                "data \"srv/cfg\": an absolute path is wanted",
+            ),
+            (
+                "[store]\nurl = \"s3://x\"",
+                "file:///FOLDER or azure://CONTAINER is wanted",
+            ),
+            (
+                "[store]\nurl = \"file://x\"",
+                "the path is not absolute: three slashes",
+            ),
         ] {
             let error = format!("{:#}", Config::parse(text).unwrap_err());
             assert!(error.contains(words), "{text}: {error}");

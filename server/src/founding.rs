@@ -38,6 +38,15 @@ pub async fn found(config: &Config, fleet: &str) -> anyhow::Result<Founded> {
             known.name
         );
     }
+    if Ca::is_founded(&config.data) {
+        bail!(
+            "there is no fleet in {}, and {} is the CA of one: restore the store, or correct [store] in server.toml; \
+             for a new fleet, move {} away",
+            store.name(),
+            Ca::folder(&config.data).display(),
+            Ca::folder(&config.data).display()
+        );
+    }
     let ca = match Ca::exists(&config.data) {
         true => Ca::load(&config.data),
         false => Ca::create(&config.data, &fleet, ca::LIFE),
@@ -46,6 +55,7 @@ pub async fn found(config: &Config, fleet: &str) -> anyhow::Result<Founded> {
     let token = Secret::new()?;
     log.commit("cfg-server init", begin(fleet, &ca, &token))
         .await?;
+    Ca::founded(&config.data).context("the CA")?;
     Ok(Founded { ca, token })
 }
 

@@ -40,6 +40,14 @@ pub enum Refusal {
     /// Somebody else has the name.
     #[error("{0} is enrolled already: revoke it before another machine takes its name")]
     NameTaken(String),
+    /// A name that differs from another machine's by case alone.
+    #[error("{name} is {known} to whoever looks it up: take another name, or spell it so")]
+    NameSpelt {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
     /// The name of a member that is another than the one that is replaced.
     #[error("{0} is a member in a place of its own, and still in the list: take another name")]
     NameOfAnother(String),
@@ -185,6 +193,7 @@ impl Refusal {
             | Self::Audience { .. } => Code::PermissionDenied,
             Self::NameTaken(_)
             | Self::NameOfAnother(_)
+            | Self::NameSpelt { .. }
             | Self::AddressTaken { .. }
             | Self::AddressKept { .. } => Code::AlreadyExists,
             Self::Claim { .. }

@@ -30,13 +30,15 @@ pub const SEND_LIMIT: usize = 32 << 20;
 /// What became of a call.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The server could not be reached, or had to break off: the same call may go through later.
-    #[error("the server at {url} cannot be reached: {why}")]
+    /// The server could not be reached, or had to break off, or is in trouble: the same call may go through later.
+    #[error("the server at {url} {}: {why}", if *answered { "answers that it cannot" } else { "cannot be reached" })]
     Away {
         /// Who was called.
         url: String,
         /// The whole reason.
         why: String,
+        /// Whether that is the server's own word, as where its store fails.
+        answered: bool,
     },
     /// The server knows this caller and refuses it, or does not know it.
     #[error("the server refuses: {0}")]
@@ -63,6 +65,9 @@ impl CallError {
             | Code::Aborted => CallError::Away {
                 url: url.to_string(),
                 why: chain(status),
+                // What happens on the way has a cause here.
+                answered: matches!(status.code(), Code::Unavailable | Code::Internal)
+                    && std::error::Error::source(status).is_none(),
             },
             Code::PermissionDenied | Code::Unauthenticated => {
                 CallError::Refused(status.message().into())
@@ -175,7 +180,13 @@ mod tests {
     fn what_a_status_means() {
         let url: ServerUrl = "https://h".parse().unwrap();
         let of = |code| CallError::of(&url, &Status::new(code, "why"));
-        assert!(matches!(of(Code::Unavailable), CallError::Away { .. }));
+        let says = CallError::of(&url, &Status::unavailable("the store: the disk is full"));
+        assert_eq!(
+            says.to_string(),
+            "the server at https://h:7443 answers that it cannot: the store: the disk is full"
+        );
+        let late = CallError::of(&url, &Status::deadline_exceeded("no answer within 1 s"));
+        assert!(late.to_string().contains("cannot be reached"), "{late}");
         assert!(matches!(of(Code::Unknown), CallError::Away { .. }));
         assert!(matches!(of(Code::PermissionDenied), CallError::Refused(_)));
         assert!(matches!(of(Code::Unauthenticated), CallError::Refused(_)));

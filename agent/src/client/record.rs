@@ -205,6 +205,7 @@ mod tests {
         let away = SyncError::Call(CallError::Away {
             url: "https://h".into(),
             why: "gone".into(),
+            answered: false,
         });
         record.asked(now, Ok(()), Some("127.0.0.1:7443".parse().unwrap()));
         record.asked(now, Err(&away), None);

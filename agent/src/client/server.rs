@@ -146,6 +146,7 @@ impl Server {
                 "what it sent for {} is not of that content: damaged on the way, or forged",
                 blob.digest
             ),
+            answered: false,
         }
     }
 
@@ -241,8 +242,9 @@ impl Server {
     pub fn meaning(&self, status: &Status) -> CallError {
         let now = SystemTime::now();
         match CallError::of(&self.url, status) {
-            CallError::Away { url, why } if now < self.from => CallError::Away {
+            CallError::Away { url, why, answered } if now < self.from => CallError::Away {
                 url,
+                answered,
                 why: format!(
                     "{why}; the certificate of this machine begins at {}, and its clock says {}: set the clock, or wait until then",
                     at(self.from),

@@ -277,6 +277,7 @@ mod tests {
         let away = CallError::Away {
             url: "https://h".into(),
             why: "refused".into(),
+            answered: false,
         };
         assert_eq!(refusal(&away), NoSlot::Away);
         let long = CallError::Refused("x".repeat(10_000));

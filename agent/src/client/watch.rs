@@ -85,7 +85,7 @@ async fn listen(
                     differs
                 });
             }
-            Ok(None) => return server.meaning(&tonic::Status::unavailable("it closed the line")),
+            Ok(None) => return server.meaning(&tonic::Status::cancelled("it closed the line")),
             Err(status) => return server.meaning(&status),
         }
     }

@@ -56,6 +56,7 @@ impl Enroll {
         };
         match &old {
             Some(identity) if self.is_enrolled(identity)? => {
+                self.agrees(identity)?;
                 output::note(&format!(
                     "already enrolled as {} in fleet {}",
                     identity.name, identity.fleet
@@ -82,6 +83,23 @@ impl Enroll {
             && !identity.is_copied()
             && (self.token.is_gone()
                 || Digest::of(self.token.read()?.as_bytes()) == identity.token_sha256))
+    }
+
+    /// That what is asked for is what the machine has.
+    fn agrees(&self, identity: &Identity) -> Result<(), Error> {
+        let server = self.server.as_ref().map(ToString::to_string);
+        let known = identity.server().map(|url| url.to_string());
+        let known = known.map_err(|error| Error::Config(error.into()))?;
+        let other = |asked: &Option<String>, known: &str| {
+            let other = |asked: &&String| !asked.eq_ignore_ascii_case(known);
+            asked.as_ref().filter(other).cloned()
+        };
+        let asked = other(&self.name, &identity.name).or_else(|| other(&server, &known));
+        let Some(asked) = asked else { return Ok(()) };
+        Err(Error::usage(format!(
+            "this machine is enrolled as {} at {known} with this token, not as or at {asked}: another enrolment takes a new token",
+            identity.name
+        )))
     }
 
     fn ask(

@@ -141,7 +141,11 @@ impl Desk {
 /// What a call that failed means for an operator's or an enrolling call.
 pub fn of_call(error: CallError) -> Error {
     match error {
-        CallError::Away { .. } => Error::Away(error.into()),
-        CallError::Refused(_) | CallError::Said { .. } => Error::Failed(error.into()),
+        CallError::Away {
+            answered: false, ..
+        } => Error::Away(error.into()),
+        CallError::Away { .. } | CallError::Refused(_) | CallError::Said { .. } => {
+            Error::Failed(error.into())
+        }
     }
 }

@@ -91,6 +91,16 @@ impl StateDir {
         self.locked("lock", FlockOperation::NonBlockingLockExclusive)
     }
 
+    /// The lock of the daemon; none while another one runs.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn watch(&self) -> anyhow::Result<Option<Lock>> {
+        let made = durable::private_folder(&self.path);
+        made.with_context(|| format!("cannot make {}", self.path.display()))?;
+        self.locked("agent", FlockOperation::NonBlockingLockExclusive)
+    }
+
     /// From now on a run may disrupt what the machine does, for as long as this lives, or its process.
     ///
     /// # Errors

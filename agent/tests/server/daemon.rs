@@ -519,6 +519,53 @@ async fn a_copied_machine_stops_and_asks_for_enrolment() {
 }
 
 #[tokio::test]
+async fn of_two_daemons_with_one_state_the_second_ends() {
+    let world = World::new("interval = \"1h\"").await;
+    world.offer(1, "one");
+    let agent = world.agent();
+    world.wait_for_motd("one").await;
+    let second = world.cfg(&["agent"]).output().await.unwrap();
+    assert_eq!(second.status.code(), Some(75), "{second:?}");
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(
+        said.contains("another cfg agent runs with the state folder"),
+        "{said}"
+    );
+    stop(agent).await;
+    let third = world.agent();
+    world.offer(2, "two");
+    world.wait_for_motd("two").await;
+    stop(third).await;
+}
+
+#[tokio::test]
+async fn an_enrolment_that_was_made_is_not_made_otherwise() {
+    let world = World::new("").await;
+    let config = world.folder.path().join("agent.toml");
+    let ca = world.peer.ca_sha256.to_string();
+    let server = world.peer.agents.clone();
+    for (given, code) in [
+        (&["--name", "vm-1"][..], 0),
+        (&["--server", &server, "--name", "VM-1"], 0),
+        (&["--server", &server, "--name", "vm-2"], 64),
+        (&["--server", "https://192.0.2.1"], 64),
+    ] {
+        let mut enroll = Command::new(env!("CARGO_BIN_EXE_cfg"));
+        enroll
+            .env("CFG_CONFIG", &config)
+            .args(["enroll", "--token", "good"]);
+        enroll.args(["--ca-sha256", &ca]).args(given);
+        if !given.contains(&"--server") {
+            enroll.args(["--server", &server]);
+        }
+        let output = enroll.output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{given:?}: {said}");
+        assert!(said.contains("enrolled as vm-1"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn who_left_something_undone_looks_again_when_the_line_is_mended() {
     let world = World::new("interval = \"1h\"").await;
     // A folder is in the way, which a person removes while the server is away.

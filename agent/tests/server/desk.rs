@@ -109,6 +109,14 @@ async fn a_renewal_that_fails_costs_the_call_nothing() {
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("somebody else"), "{}", said(&output));
     assert_eq!(desk.identity(), old, "the old one goes on");
+    // It is there, and in trouble.
+    *script.misnames.lock().unwrap() = None;
+    let full = Status::unavailable("the store: the disk is full");
+    *script.refuses_renewal.lock().unwrap() = Some(full);
+    let output = desk.fleet().await;
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let words = "answers that it cannot: the store: the disk is full";
+    assert!(said(&output).contains(words), "{}", said(&output));
     // Nobody there: that is said once, and not waited for twice.
     let Desk { peer, home } = desk;
     drop(peer);

@@ -8,7 +8,8 @@ mod run;
 use crate::config::{self, Config};
 use crate::log::Log;
 use crate::pki::ca::Ca;
-use crate::store::Store;
+use crate::state::name::BadName;
+use crate::store::{Store, StoreError};
 use anyhow::{Context, bail};
 use cfg_catalog::chain;
 use clap::{Parser, Subcommand};
@@ -79,7 +80,18 @@ pub fn main(call: Call) -> ExitCode {
     runtime.shutdown_timeout(Duration::from_millis(100));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(1, &error),
+        Err(error) => failed(code(&error), &error),
+    }
+}
+
+/// What an error means for whoever called.
+fn code(error: &anyhow::Error) -> u8 {
+    if error.is::<BadName>() {
+        return USAGE;
+    }
+    match error.downcast_ref() {
+        Some(StoreError::Url { .. }) => CONFIG,
+        _ => 1,
     }
 }
 

@@ -71,6 +71,12 @@ pub enum LogError {
         /// How that is known.
         why: String,
     },
+    /// What an entry names is not there.
+    #[error("{path} is missing; restore it from a backup")]
+    Lost {
+        /// Which.
+        path: String,
+    },
     /// An entry is missing between others.
     #[error("{path} is missing, and later entries are there; restore it from a backup")]
     Missing {

@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A clock that is a little behind must still accept a new certificate.
@@ -25,6 +25,8 @@ pub const LIFE: Duration = Duration::from_secs(20 * 365 * DAY_S);
 const FOLDER: &str = "pki";
 const KEY: &str = "ca.key";
 const CERTIFICATE: &str = "ca.pem";
+/// Is there where a fleet was founded under it.
+const FOUNDED: &str = "founded";
 
 /// The CA.
 pub struct Ca {
@@ -46,6 +48,32 @@ impl Ca {
     /// Whether there is one in this data folder.
     pub fn exists(data: &Path) -> bool {
         data.join(FOLDER).join(CERTIFICATE).exists()
+    }
+
+    /// Where it lies in this data folder.
+    pub fn folder(data: &Path) -> PathBuf {
+        data.join(FOLDER)
+    }
+
+    /// Notes that there is a fleet under it.
+    ///
+    /// # Errors
+    /// Where that cannot be written.
+    pub fn founded(data: &Path) -> Result<(), PkiError> {
+        let (folder, path) = (data.join(FOLDER), data.join(FOLDER).join(FOUNDED));
+        let written = || {
+            File::create(&path)?.sync_all()?;
+            File::open(&folder)?.sync_all()
+        };
+        written().map_err(|source| PkiError::File {
+            path: path.display().to_string(),
+            source,
+        })
+    }
+
+    /// Whether there is, or was, a fleet under it: an attempt to found one that was cut short is none.
+    pub fn is_founded(data: &Path) -> bool {
+        data.join(FOLDER).join(FOUNDED).exists()
     }
 
     /// Makes one for a fleet, with this life, and stores it: whole, or not at all.

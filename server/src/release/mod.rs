@@ -197,7 +197,7 @@ async fn load(store: &Store, release: &Digest) -> Result<LoadedRelease, Refusal>
     let path = layers_path(release);
     let Layers(mut layers) = match store.read(&path).await? {
         Some(bytes) => self::parsed(&path, &bytes)?,
-        None => return Err(LogError::Missing { path }.into()),
+        None => return Err(LogError::Lost { path }.into()),
     };
     let mut roles = BTreeMap::new();
     for (role, digest) in &parsed.roles {
@@ -227,7 +227,7 @@ async fn blob(store: &Store, digest: &Digest) -> Result<Bytes, Refusal> {
             let why = "its content is not what its name says".to_owned();
             Err(LogError::Damaged { path, why }.into())
         }
-        None => Err(LogError::Missing { path }.into()),
+        None => Err(LogError::Lost { path }.into()),
     }
 }
 

@@ -39,7 +39,7 @@ impl Enrolment {
         request: &EnrollRequest,
     ) -> Result<Certificate, Refusal> {
         let token = hash(&request.token)?;
-        let name = name::node(&request.name)?;
+        let name = name::host(&request.name)?;
         let key = request::check(&request.csr, &name)?;
         let machine = Machine {
             token,

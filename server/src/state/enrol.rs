@@ -64,6 +64,9 @@ impl State {
             return Ok((Vec::new(), place));
         }
         unspent(&machine.token, token)?;
+        if node.is_none() {
+            self.spelt(&machine.name)?;
+        }
         // Of two tokens for one place the second finds it taken: no two who live have one id.
         let open = |of: &String| {
             let ids = self.ids.get(role);
@@ -113,6 +116,18 @@ impl State {
             replaces: replaces.filter(|before| **before != machine.name).cloned(),
         };
         Ok((vec![event], place))
+    }
+
+    /// That no machine has, or had, this name but for upper and lower case.
+    fn spelt(&self, name: &str) -> Result<(), Refusal> {
+        let mut names = self.nodes.keys();
+        match names.find(|known| known.eq_ignore_ascii_case(name)) {
+            None => Ok(()),
+            Some(known) => Err(Refusal::NameSpelt {
+                name: name.to_owned(),
+                known: known.clone(),
+            }),
+        }
     }
 
     /// A person enrols; again with the same token and key gives the same. A new token gives a known name a

@@ -147,6 +147,8 @@ fn a_name_is_taken_once() {
             "{token} {key}: {refusal}"
         );
     }
+    let spelt = enrol(&mut state, "t", "VM-1", "other").unwrap_err();
+    assert!(matches!(spelt, Refusal::NameSpelt { .. }), "{spelt}");
 }
 
 #[test]

@@ -10,13 +10,6 @@ pub(super) fn open(folder: &str) -> Result<Store, StoreError> {
         path: folder.to_owned(),
         source,
     };
-    if !folder.starts_with('/') {
-        return Err(StoreError::Url {
-            url: format!("file://{folder}"),
-            why: "the path is not absolute: three slashes, as in file:///var/lib/cfg-server/store"
-                .into(),
-        });
-    }
     crate::folder::make(std::path::Path::new(folder)).map_err(at)?;
     // Without fsync an entry that was acknowledged could be gone after a power cut.
     let objects = LocalFileSystem::new_with_prefix(folder)

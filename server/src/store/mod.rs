@@ -77,21 +77,43 @@ pub enum StoreError {
     },
 }
 
+/// What a configuration names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// A folder here.
+    Folder(&'a str),
+    /// A container of Azure Blob Storage, perhaps with a prefix.
+    Azure(&'a str),
+}
+
+/// What a configuration names, wherever that may be.
+///
+/// # Errors
+/// [`StoreError::Url`] where it is no store.
+pub fn place(config: &StoreConfig) -> Result<Place<'_>, StoreError> {
+    let why = match config.url.split_once("://") {
+        Some(("azure", place)) => return Ok(Place::Azure(place)),
+        Some(("file", path)) if path.starts_with('/') => return Ok(Place::Folder(path)),
+        Some(("file", _)) => {
+            "the path is not absolute: three slashes, as in file:///var/lib/cfg-server/store"
+        }
+        _ => "file:///FOLDER or azure://CONTAINER is wanted",
+    };
+    Err(StoreError::Url {
+        url: config.url.clone(),
+        why: why.into(),
+    })
+}
+
 impl Store {
     /// Opens the store that is configured and sees whether it answers.
     ///
     /// # Errors
     /// Where it cannot be opened, with what an operator can do about it.
     pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
-        let store = match config.url.split_once("://") {
-            Some(("file", path)) => local::open(path)?,
-            Some(("azure", place)) => azure::open(config, place)?,
-            _ => {
-                return Err(StoreError::Url {
-                    url: config.url.clone(),
-                    why: "file:///FOLDER or azure://CONTAINER is wanted".into(),
-                });
-            }
+        let store = match place(config)? {
+            Place::Azure(place) => azure::open(config, place)?,
+            Place::Folder(path) => local::open(path)?,
         };
         // Azure says "no such container" to a listing, and "no such blob" to nearly all else.
         store.list("log").next().await.transpose()?;

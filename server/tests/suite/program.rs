@@ -20,7 +20,7 @@ fn codes_of_wrong_calls() {
         (&["operator-token"], 1, "run cfg-server init first"),
         (
             &["init", "--fleet", "a b"],
-            1,
+            64,
             "cannot be the name of a fleet",
         ),
     ] {
@@ -29,13 +29,20 @@ fn codes_of_wrong_calls() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {says}");
         assert!(says.contains(words), "{arguments:?}: {says}");
     }
-    std::fs::write(home.path().join("server.toml"), "prot = 1").expect("written");
-    let output = home.call(&["run"]);
-    assert_eq!(output.status.code(), Some(78));
-    assert!(
-        text(&output.stderr).contains("unknown field `prot`"),
-        "{output:?}"
-    );
+    for (keys, words) in [
+        ("prot = 1", "unknown field `prot`"),
+        (
+            "data = \"here\"",
+            "data \"here\": an absolute path is wanted",
+        ),
+        ("[store]\nurl = \"s3://x\"", "azure://CONTAINER is wanted"),
+        ("[store]\nurl = \"azure://\"", "azure://"),
+    ] {
+        std::fs::write(home.path().join("server.toml"), keys).expect("written");
+        let output = home.call(&["run"]);
+        assert_eq!(output.status.code(), Some(78), "{output:?}");
+        assert!(text(&output.stderr).contains(words), "{output:?}");
+    }
 }
 
 #[test]
@@ -82,6 +89,19 @@ fn init_says_what_comes_next_and_runs_once() {
     assert_eq!(second.status.code(), Some(1));
     assert!(text(&second.stderr).contains("left as it is"), "{second:?}");
     assert_eq!(files(), before);
+
+    // A fleet under the CA of one whose store is lost would be another that nobody meant.
+    let (store, aside) = (home.path().join("data/store"), home.path().join("aside"));
+    std::fs::rename(&store, &aside).expect("moved");
+    let lost = home.call(&["init"]);
+    assert_eq!(lost.status.code(), Some(1));
+    let told = text(&lost.stderr);
+    assert!(
+        told.contains("restore") && told.contains("data/pki"),
+        "{told}"
+    );
+    std::fs::remove_dir_all(&store).expect("removed");
+    std::fs::rename(&aside, &store).expect("moved");
     let another = text(&home.call(&["operator-token"]).stdout);
     assert!(
         another.starts_with(&format!("ca-sha256: {ca}\noperator-token: cfg-")),
