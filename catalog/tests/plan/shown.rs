@@ -146,6 +146,25 @@ fn narrow_and_hostile() {
 }
 
 #[test]
+fn line_ends_that_differ_are_seen() {
+    let document = document(Done {
+        changes: vec![
+            change("file:/etc/x", Action::Update)
+                .with_diff(Some("@@ -1,2 +1,2 @@\n-a\r\n-\r\n+a\n+\n".into())),
+        ],
+        ..Done::default()
+    });
+    let text = text(&document, Style::Plain, 80);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    assert!(
+        lines
+            .windows(4)
+            .any(|four| four == ["-a\\r", "-\\r", "+a", "+"]),
+        "{text}"
+    );
+}
+
+#[test]
 fn in_a_few_words() {
     let seen = |before: Value, after: Value, resource: &str, action| {
         let changes = vec![change(resource, action).showing(before, after)];

@@ -245,7 +245,8 @@ impl Page {
     }
 
     fn diff(&mut self, diff: &str) {
-        for line in diff.lines() {
+        // A carriage return at the end of a line may be all that differs.
+        for line in diff.split_terminator('\n') {
             let ink = match line.as_bytes().first() {
                 Some(b'+') => Some(Ink::Added),
                 Some(b'-') => Some(Ink::Removed),
