@@ -395,7 +395,7 @@ fn a_guard_in_a_directory_that_is_not_there_is_no_answer() {
     }
     // Where it may come before the command's turn, only the run can tell.
     let directory = "[directory.\"/srv/app\"]\n";
-    desk.write("roles/web/role.toml", &format!("{directory}{command}"));
+    desk.write("roles/web/role.toml", format!("{directory}{command}"));
     let (_, document) = desk.json(&format!("{call} --dry-run"));
     assert_eq!(document["failures"], serde_json::json!([]), "{document:#}");
 }

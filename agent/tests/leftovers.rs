@@ -344,7 +344,16 @@ fn a_leftover_is_explained() {
     apply(&desk, "web", &[]);
     desk.role("db", "");
     let explain = |name: &str, more: &[&str]| {
-        let words = ["explain", name, "--catalog", "roles", "--role", "db", "--root", "root"];
+        let words = [
+            "explain",
+            name,
+            "--catalog",
+            "roles",
+            "--role",
+            "db",
+            "--root",
+            "root",
+        ];
         let output = desk.command().args(words).args(more).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         (output.status.code(), said)
@@ -376,9 +385,9 @@ fn a_leftover_is_explained() {
 
 /// The record of a role that changes nothing is damaged, and cfg is made to believe that it has read it.
 fn damage_unread(desk: &Desk) {
-    let note = state(&desk).join("settled.json");
+    let note = state(desk).join("settled.json");
     let mut settled: Value = serde_json::from_slice(&std::fs::read(&note).unwrap()).unwrap();
-    std::fs::write(state(&desk).join("managed.json"), "{").unwrap();
+    std::fs::write(state(desk).join("managed.json"), "{").unwrap();
     settled["record"] = json!(cfg_catalog::digest::Digest::of(b"{"));
     std::fs::write(note, settled.to_string()).unwrap();
 }

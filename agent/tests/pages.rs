@@ -17,7 +17,9 @@ fn bash(script: &str, page: &Path) -> Command {
 
 /// What a shell prints that has nothing to complain of.
 fn printed(shell: &mut Command) -> String {
-    let output = shell.output().unwrap_or_else(|error| panic!("{shell:?}: {error}"));
+    let output = shell
+        .output()
+        .unwrap_or_else(|error| panic!("{shell:?}: {error}"));
     let quiet = output.status.success() && output.stderr.is_empty();
     assert!(quiet, "{shell:?}: {output:?}");
     String::from_utf8(output.stdout).unwrap()
@@ -75,7 +77,10 @@ fn fish_completes_calls_and_options() {
         fish.args(["--no-config", "-c", "source $argv[1]; complete -C $argv[2]"]);
         // What stands behind a word is its description.
         let text = printed(fish.arg(page).arg(line));
-        let words: Vec<&str> = text.lines().filter_map(|line| line.split('\t').next()).collect();
+        let words: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split('\t').next())
+            .collect();
         assert_eq!(words, offers, "{line}");
     }
 }
@@ -87,9 +92,12 @@ fn zsh_takes_the_completions() {
         (page("server/pages/_cfg-server"), "cfg-server"),
     ] {
         printed(Command::new("zsh").arg("-n").arg(&page));
-        let script = "autoload -Uz compinit; compinit -D -u; source $1; print $_comps[$2] $+functions[_$2]";
+        let script =
+            "autoload -Uz compinit; compinit -D -u; source $1; print $_comps[$2] $+functions[_$2]";
         let mut zsh = Command::new("zsh");
-        zsh.args(["-f", "-c", script, "zsh"]).arg(&page).arg(program);
+        zsh.args(["-f", "-c", script, "zsh"])
+            .arg(&page)
+            .arg(program);
         assert_eq!(printed(&mut zsh), format!("_{program} 1\n"));
     }
 }

@@ -175,7 +175,7 @@ fn the_canary_is_in_its_files_and_nowhere_else() {
         "roles/web/app.conf.j2",
         "{% macro key() %}{{ params.key }}{% endmacro %}[app]\nkey = {{ key() }}\n",
     );
-    desk.write("root/srv/app/key", &format!("{CANARY} of before\n"));
+    desk.write("root/srv/app/key", format!("{CANARY} of before\n"));
     let choice = "--catalog roles --role web --secrets secrets.toml";
     for (line, code) in [
         ("check roles".to_owned(), 0),
