@@ -175,7 +175,7 @@ fn one(
 ) {
     reader.begin();
     let before = reader.wrong.len();
-    let mut on = is_on(declared, item, reader);
+    let mut on = !reader.may_be_left_out(&declared.place) && is_on(declared, item, reader);
     let unknown = reader.incomplete.take();
     secret |= reader.secret;
     // No check hangs on what a secret is.
@@ -276,7 +276,9 @@ fn is_on(declared: &Declared, item: Option<&Seen>, reader: &mut Reader<'_>) -> b
     };
     let value = match &when.value {
         Value::String(text) => reader.expression(text, &when.place, item),
-        other => Some(other.clone()),
+        Value::Bool(_) => Some(when.value.clone()),
+        // What it is to say is not known.
+        other => Some(other.clone()).filter(|_| !reader.is_check()),
     };
     match value {
         Some(value) => is_true(&value),

@@ -134,6 +134,12 @@ impl<'a> Reader<'a> {
         self.doubt.is_check() && scan::expression(text).is_ok_and(|(uses, _)| uses.is_open())
     }
 
+    /// Whether what could not be understood of a resource that stands there may leave it out.
+    pub fn may_be_left_out(&self, at: &Place) -> bool {
+        let unclear = self.doubt.unclear;
+        unclear.is_some_and(|unclear| unclear.guards.contains(at))
+    }
+
     /// A bare expression's value.
     pub fn expression(
         &mut self,

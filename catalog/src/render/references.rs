@@ -247,7 +247,7 @@ impl Known<'_> {
                 let waits = self.waiting.named().map(|(id, _)| id);
                 let off = self.off.iter().chain(waits).any(|id| glob.matches(id));
                 let pattern = self.patterns.iter().any(|name| name.kind == glob.kind);
-                let unclear = self.unclear.is_some_and(|unclear| unclear.all);
+                let unclear = self.unclear.is_some_and(Unclear::has_resources);
                 if found.is_empty() && !off && !pattern && !unclear {
                     let message = format!("{text:?} matches no resource of the role");
                     wrong.push(Diagnostic::warning(place, message));

@@ -8,11 +8,15 @@ pub fn build(keys: &mut Keys<'_, '_>, name: &str) -> Option<Repository> {
     let mut field = |key: &str| keys.read(key, words);
     let uris = field("uris");
     let suites = field("suites");
-    let components = field("components").unwrap_or_default();
+    let components = field("components");
     let architectures = field("architectures").unwrap_or_default();
     let (uris, suites) = (uris?, suites?);
     let flat = suites.iter().all(|suite| suite.ends_with('/'));
-    if components.is_empty() != flat {
+    // Where they are written and wrong, that is noted.
+    let unknown = keys.declared.keys.contains_key("components") && components.is_none()
+        || keys.reader.may_have_keys(&keys.declared.place);
+    let components = components.unwrap_or_default();
+    if components.is_empty() != flat && !unknown {
         keys.wrong(
             if flat { "components" } else { "suites" },
             "a suite needs components, unless it is a path with `/` at its end, which has none",

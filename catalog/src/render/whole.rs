@@ -263,9 +263,12 @@ impl Sayings<'_> {
 
     fn missing(&self) -> Vec<String> {
         let has = |key: &str| self.get(key).is_some();
+        // A word that is none may be meant for this one.
+        let there = ["present", "mounted", "unmounted"];
+        let is_there = |state: &Value| state.as_str().is_some_and(|word| there.contains(&word));
         let absent = self
             .get("state")
-            .is_some_and(|said| said.value.as_ref().is_none_or(|state| state == "absent"));
+            .is_some_and(|said| !said.value.as_ref().is_some_and(is_there));
         let need = |key: &str| format!("{} needs `{key}`", self.kind.one());
         let mut missing = Vec::new();
         // Words are made only where something is missing.

@@ -56,6 +56,9 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
     for resource in role.resources.values() {
         check.resource(resource);
     }
+    // A resource that is wrong may be what reads members.
+    let clear =
+        check.said.is_empty() && check.expressions.said.is_empty() && role.unclear.is_clear();
     for (name, key) in &role.own.fleet {
         check.fleet_key(name, key);
     }
@@ -75,12 +78,12 @@ pub fn role(role: &MergedRole<'_>, roles: &Roles, files: &Files, wrong: &mut Dia
         wrong: found,
         ..
     } = check;
-    wrong.extend(found);
     said.extend(expressions.said);
+    wrong.extend(found);
     wrong.extend(expressions.wrong);
     let reads = expressions.reads;
     let wait_for = role.own.fleet.get("wait_for");
-    let reads_of = |name: &str| role.unclear.all || reads.contains(name);
+    let reads_of = |name: &str| !clear || reads.contains(name);
     let wait_for = wait_for.map(|key| cohort::wait_for(key, roles, &reads_of, wrong));
     if let Some(key) = role.own.fleet.get("join_last") {
         cohort::join_last(key, &role.own.name, &reads_of, wrong);
@@ -105,6 +108,8 @@ impl Check<'_> {
     fn resource(&mut self, resource: &Merged) {
         let each = resource.keys.get("each");
         let item = each.map(|each| self.expressions.each(each));
+        let guards = &self.role.unclear.guards;
+        let item = item.or(guards.contains(&resource.at.place).then_some(false));
         let name = Text {
             text: &resource.name,
             item,

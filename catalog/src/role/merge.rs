@@ -56,6 +56,7 @@ pub fn merge<'a>(
     let closure = includes.closure(&role.name);
     let members: Vec<&RoleText> = closure.iter().filter_map(|name| roles.get(name)).collect();
     let mut unclear = unclear(&members, closure);
+    unclear.all |= role.unclear.partial;
     let all = members.iter().flat_map(|member| &member.resources);
     let mut declared: Vec<((Kind, String), &ResourceText)> =
         all.map(|resource| (identity(resource), resource)).collect();
@@ -67,8 +68,10 @@ pub fn merge<'a>(
             let id = &same[0].0;
             let said: Vec<&ResourceText> = same.iter().map(|(_, said)| *said).collect();
             let merged = resource(id, &said, includes, files, wrong);
-            if said.iter().any(|one| unclear.keys.contains(&one.place())) {
-                unclear.keys.insert(merged.at.place.clone());
+            for places in [&mut unclear.keys, &mut unclear.guards] {
+                if said.iter().any(|one| places.contains(&one.place())) {
+                    places.insert(merged.at.place.clone());
+                }
             }
             (id.clone(), merged)
         })

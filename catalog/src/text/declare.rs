@@ -3,6 +3,7 @@
 use super::diagnostic::{Diagnostic, Diagnostics, Spot};
 use super::keys;
 use super::names;
+use super::near::nearest;
 use super::params;
 use super::source::Source;
 use super::tree::{self, Entry, Node, NodeValue};
@@ -188,7 +189,10 @@ impl Reading {
             },
             "partial" => match entry.node.value {
                 NodeValue::Boolean(partial) => self.role.partial = partial,
-                _ => self.expected("a boolean", &entry.node),
+                _ => {
+                    self.role.unclear.partial = true;
+                    self.expected("a boolean", &entry.node);
+                }
             },
             "leftovers" => self.leftovers(&entry.node),
             "include" => self.include(&entry.node),
@@ -210,7 +214,8 @@ impl Reading {
         }
         let kinds = Kind::ALL.map(Kind::word);
         let words = words::ROLE.iter().map(|row| row.name).chain(kinds);
-        match super::near::nearest(word, words.clone()) {
+        match nearest(word, words.clone()) {
+            Some("partial") => self.role.unclear.partial = true,
             Some("include") => self.role.unclear.all = true,
             Some("params" | "set") => self.role.unclear.any_param = true,
             Some("fleet") => self.role.unclear.fleet = true,
@@ -387,7 +392,7 @@ impl Reading {
         joins
             && keys::shape(kind, &key.key).is_none()
             && (known || named)
-            && super::near::nearest(&key.key, words).is_none()
+            && nearest(&key.key, words).is_none()
     }
 
     fn resource_key(&mut self, resource: &mut ResourceText, entry: Entry) {
@@ -399,7 +404,10 @@ impl Reading {
                 resource.keys.insert(entry.key, key);
             }
             None => {
-                let at = self.source.place(&resource.span);
+                let at = resource.place();
+                if let Some("when" | "each") = nearest(&entry.key, names_of(keys::of(kind))) {
+                    self.role.unclear.guards.insert(at.clone());
+                }
                 self.role.unclear.keys.insert(at);
                 let spot = self.source.spot(&entry.span);
                 let message = format!("unknown key `{}` of {one}", entry.key);
@@ -419,6 +427,8 @@ impl Reading {
         if !resource.is_template()
             && let Err(why) = names::canonical(resource.kind, &resource.name)
         {
+            let meant = [resource.name.clone(), names::straight(&resource.name)];
+            self.role.unclear.resources.extend(meant);
             self.error(&resource.span, why);
         }
         self.role.resources.push(resource);

@@ -53,7 +53,7 @@ fn path(kind: Kind, name: &str) -> Result<String, String> {
 }
 
 /// The absolute path that a name with dots may mean.
-fn straight(name: &str) -> String {
+pub fn straight(name: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in name.split('/') {
         match part {

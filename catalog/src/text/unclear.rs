@@ -19,8 +19,12 @@ pub struct Unclear {
     pub resources: BTreeSet<String>,
     /// Where resources stand that have keys which are none.
     pub keys: BTreeSet<Place>,
+    /// Where those of them stand whose `when` or `each` such a key may be.
+    pub guards: BTreeSet<Place>,
     /// Whether `[fleet]` has such a key.
     pub fleet: bool,
+    /// Whether the role may be partial; then what it is made of lies with those that include it.
+    pub partial: bool,
 }
 
 impl Unclear {
@@ -32,6 +36,7 @@ impl Unclear {
         self.values.extend(other.values.iter().cloned());
         self.resources.extend(other.resources.iter().cloned());
         self.keys.extend(other.keys.iter().cloned());
+        self.guards.extend(other.guards.iter().cloned());
     }
 
     /// Whether there may be a param of this name.
@@ -47,7 +52,21 @@ impl Unclear {
 
     /// Whether there may be this resource.
     pub fn has_resource(&self, id: &ResourceId) -> bool {
-        self.all || self.resources.contains(&*id.name)
+        let meant = |name: &String| match name.split_once("{{") {
+            Some((begins, _)) => id.name.starts_with(begins),
+            None => *name == *id.name,
+        };
+        self.all || self.resources.iter().any(meant)
+    }
+
+    /// Whether there may be any resources that are not known.
+    pub fn has_resources(&self) -> bool {
+        self.all || !self.resources.is_empty()
+    }
+
+    /// Whether nothing is unclear of what there is.
+    pub fn is_clear(&self) -> bool {
+        !self.has_resources() && self.keys.is_empty()
     }
 
     /// Whether a resource that stands there may have more keys.
