@@ -50,6 +50,7 @@ pub const FILTERS: [&str; 49] = [
     "trim",
     "unique",
     "upper",
+    "urlencode",
     "zip",
 ];
 
