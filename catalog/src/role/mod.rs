@@ -275,7 +275,7 @@ impl Texts {
         let role = self.roles.values().map(|role| &role.source);
         let known: Option<&Arc<Source>> = role
             .chain(&self.fleet.source)
-            .find(|source| source.file == *file);
+            .find(|source| source.file == *file && !source.text.is_empty());
         match (known, self.files.text(file)) {
             (Some(source), _) => source.filled(spot),
             (None, Some(text)) => {
