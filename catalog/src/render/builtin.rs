@@ -1,7 +1,7 @@
 //! The filters and tests that expressions know, by name: what may be meant by a word that is none.
 
 /// Filters, minijinja's and `sh`.
-pub const FILTERS: [&str; 49] = [
+pub const FILTERS: [&str; 50] = [
     "abs",
     "attr",
     "batch",
