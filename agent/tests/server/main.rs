@@ -8,6 +8,7 @@ mod role;
 mod slots;
 mod slots_script;
 mod watching;
+mod world;
 
 use cfg_agent::client::channel::Peer as Reached;
 use cfg_agent::client::enrol::{Terms, Who, enrol};

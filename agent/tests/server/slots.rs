@@ -1,8 +1,8 @@
 //! Slots: taken, kept and given back; and what the server hears of a machine's health meanwhile.
 
-use crate::daemon::{World, role_of, stop, until};
 use crate::peer::Peer;
 use crate::server;
+use crate::world::{World, role_of, stop, until};
 use cfg_agent::client::slot::Slots;
 use cfg_agent::run::StateDir;
 use cfg_agent::run::slot::{Accord as _, NoSlot};
