@@ -34,7 +34,9 @@ impl State {
     pub(super) fn unclaimed(&self, claim: Claim<'_>) -> Result<(), Refusal> {
         let place = self.holder(claim.role, claim.id);
         let taken = self.nodes.iter().find(|(other, node)| {
-            if *other == claim.name || Some(other.as_str()) == place {
+            // Ten thousand are asked each time one enrols, and nearly all have another.
+            let at = [&node.about, node.told()].map(|about| about.address == claim.address);
+            if at == [false; 2] || *other == claim.name || Some(other.as_str()) == place {
                 return false;
             }
             let waits = self.is_shut_out(other) && (node.role != claim.role || place.is_none());
@@ -61,9 +63,16 @@ impl State {
 
     /// A member of the machine's role, beside the one whose place it takes, that is told of at its address.
     pub(super) fn namesake(&self, node: &Node) -> Option<&str> {
-        let (place, members) = (self.has_place(node), self.member_names(&node.role).iter());
-        let mut others = members.map(String::as_str);
-        others.find(|other| Some(*other) != place && self.is_told_at(other, &node.about.address))
+        let address = &node.about.address;
+        let mut here = self
+            .nodes
+            .iter()
+            .filter(|(_, other)| other.told().address == *address);
+        let (other, _) = here.find(|(other, of)| {
+            let counts = of.role == node.role && self.is_told_at(other, address);
+            counts && self.has_place(node) != Some(other.as_str())
+        })?;
+        Some(other)
     }
 }
 

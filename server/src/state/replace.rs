@@ -27,9 +27,12 @@ impl State {
 
     /// The member of this role that has this id.
     pub(super) fn holder(&self, role: &str, id: u32) -> Option<&str> {
-        let of_id = |name: &&String| self.nodes.get(*name).is_some_and(|of| of.id == id);
-        let mut members = self.member_names(role).iter();
-        members.find(of_id).map(String::as_str)
+        let mut of_id = self
+            .nodes
+            .iter()
+            .filter(|(_, of)| of.id == id && of.role == role);
+        let (name, _) = of_id.find(|(name, _)| self.member_names(role).contains(*name))?;
+        Some(name)
     }
 
     /// Whether another may come in the place of one that is lost: two who know nothing could decide together, and what the others know
