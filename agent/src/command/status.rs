@@ -6,13 +6,17 @@ use crate::client::assignment::For;
 use crate::client::identity::{Identity, IdentityError};
 use crate::client::kept::Kept;
 use crate::client::record::{Record, Standing};
+use crate::client::report;
 use crate::client::session::of_identity;
 use crate::client::spool::Spool;
 use crate::clock;
 use crate::config::{Config, Mode};
 use crate::error::{Error, Exit};
+use crate::job::Document;
+use crate::run::StateDir;
 use cfg_catalog::chain;
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -33,7 +37,7 @@ impl Status {
         let document = match Identity::load(&config.identity) {
             Ok(identity) => enrolled(&config, &identity)?,
             Err(IdentityError::None(_)) => json!({
-                "version": 1, "enrolled": false, "mode": mode(&config), "last_run": last_run(&config)?.last,
+                "version": 1, "enrolled": false, "mode": mode(&config), "last_run": past(&config)?.last,
             }),
             Err(error) => return Err(of_identity(error)),
         };
@@ -61,10 +65,31 @@ fn mode(config: &Config) -> &'static str {
     }
 }
 
-fn last_run(config: &Config) -> Result<Record, Error> {
-    Record::load(&config.state).map_err(|error| {
+/// The record with the newest run of all: whoever made one in this folder kept its document, while the record is the
+/// daemon's, and that of runs with the server.
+fn past(config: &Config) -> Result<Record, Error> {
+    let mut record = Record::load(&config.state).map_err(|error| {
         Error::of_files(anyhow::Error::new(error).context(config.state.display().to_string()))
-    })
+    })?;
+    let state = StateDir::new(&config.state);
+    let known: Option<Timestamp> = record.last.as_ref().and_then(started);
+    let names = state.run_names().map_err(Error::of_files)?;
+    let newer: Vec<Document> = names
+        .iter()
+        .rev()
+        // A damaged one only tells nothing.
+        .filter_map(|name| state.run(name).ok())
+        .take_while(|run| run.started.parse().ok() > known)
+        .collect();
+    for run in newer.iter().rev() {
+        let value = report::value(run);
+        record.ran(started(&value).unwrap_or_default(), &value);
+    }
+    Ok(record)
+}
+
+fn started(run: &Value) -> Option<Timestamp> {
+    run["started"].as_str()?.parse().ok()
 }
 
 fn enrolled(config: &Config, identity: &Identity) -> Result<Value, Error> {
@@ -76,7 +101,7 @@ fn enrolled(config: &Config, identity: &Identity) -> Result<Value, Error> {
         Ok(kept) => (kept, None),
         Err(error) => (None, Some(chain(&error))),
     };
-    let record = last_run(config)?;
+    let record = past(config)?;
     let standing = record.contact.as_ref().map(|contact| contact.standing);
     let stated = identity
         .stated()
