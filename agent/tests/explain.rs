@@ -89,6 +89,14 @@ fn what_is_explained_steers_no_terminal() {
 #[test]
 fn what_cannot_be_explained_is_said() {
     let desk = layered();
+    let role = std::fs::read_to_string(desk.path("roles/app/role.toml")).unwrap();
+    desk.role(
+        "app",
+        &format!(
+            "{role}[directory.\"/srv/{{{{item}}}}\"]\neach = [\"a\", \"b\"]\n\n\
+             [link.\"/none/{{{{item}}}}\"]\neach = []\ntarget = \"x\"\n"
+        ),
+    );
     for (resource, says) in [
         (
             "file:/etc/app/ap.conf",
@@ -98,6 +106,18 @@ fn what_cannot_be_explained_is_said() {
             "file:/etc/off",
             "its `when` is false here (app/role.toml:12)",
         ),
+        (
+            "directory:/srv/{{item}}",
+            "is 2 of them on this machine, the first directory:/srv/a (app/role.toml:18)",
+        ),
+        (
+            "link:/none/{{item}}",
+            "its `each` is empty here (app/role.toml:21)",
+        ),
+        (
+            "directory:/srv",
+            "it is made where it is missing, since directory:/srv/a is to stand in it",
+        ),
         ("file:etc/off", "the path is not absolute"),
         ("/etc/app", "kind:name is wanted"),
     ] {
@@ -105,5 +125,75 @@ fn what_cannot_be_explained_is_said() {
         let (code, output) = desk.cfg(&call);
         assert_eq!(code, 64, "{output:?}");
         assert!(text(&output.stderr).contains(says), "{output:?}");
+    }
+}
+
+/// Also when the record has it: cfg made it.
+#[test]
+fn a_folder_that_leads_to_something_of_the_role_is_not_left_over() {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    desk.role("web", "[file.\"/srv/web/index\"]\ncontent = \"x\"\n");
+    let call = "--catalog roles --role web --root root";
+    assert_eq!(desk.cfg(&format!("apply {call}")).0, 0);
+    let (code, output) = desk.cfg(&format!("explain directory:/srv/web {call}"));
+    assert_eq!(code, 64, "{output:?}");
+    let says = text(&output.stderr);
+    assert!(
+        says.contains("file:/srv/web/index is to stand in it"),
+        "{says}"
+    );
+}
+
+#[test]
+fn what_waits_is_explained_as_it_is_written() {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    desk.role(
+        "web",
+        "[fleet]\nwait_for = { web = 2 }\n\
+         [file.\"/etc/web/peers\"]\ncontent = \"{{ fleet.peers() | length }}\"\n\
+         [file.\"/etc/web/own\"]\ncontent = \"x\"\n\
+         [service.web]\nstate = \"running\"\nrestart_on = [\"file:/etc/web/*\"]\n\
+         [directory.\"/srv/{{ item.name }}\"]\neach = \"fleet.peers()\"\n",
+    );
+    let state = desk.path("state");
+    desk.write(
+        "agent.toml",
+        format!("state = {state:?}\nnode = \"vm-1\"\n"),
+    );
+    desk.write(
+        "fleet.toml",
+        "[[roles.web]]\nid = 1\nname = \"vm-1\"\naddress = \"10.0.0.1\"\nos = \"debian\"\narch = \"amd64\"\n\
+         cpus = 1\nmemory_mb = 1024\n",
+    );
+    for (resource, says) in [
+        ("service:web", "restart_on = [\"file:/etc/web/*\"]"),
+        ("service:web", "held: waiting for web: 1 of 2"),
+        ("directory:/srv/{{ item.name }}", "each = \"fleet.peers()\""),
+        (
+            "directory:/srv/{{ item.name }}",
+            "held: waiting for web: 1 of 2",
+        ),
+    ] {
+        let call = [
+            "--catalog",
+            "roles",
+            "--role",
+            "web",
+            "--root",
+            "root",
+            "--fleet",
+            "fleet.toml",
+        ];
+        let mut command = desk.command();
+        let output = command
+            .arg("explain")
+            .arg(resource)
+            .args(call)
+            .output()
+            .unwrap();
+        assert!(
+            text(&output.stdout).contains(says),
+            "{resource}: {output:?}"
+        );
     }
 }

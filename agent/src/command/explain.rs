@@ -12,8 +12,9 @@ use crate::error::{Error, Exit};
 use crate::job::{Job, Role};
 use crate::run::StateDir;
 use crate::run::slot::Asks;
-use cfg_catalog::id::ResourceId;
+use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::document::DryRun;
+use cfg_catalog::release::part::Declared;
 use cfg_catalog::resource::Desired;
 use cfg_catalog::text::near::nearest;
 use clap::Args;
@@ -76,9 +77,8 @@ impl Explain {
         }
         let id = self.known(&job.role, &desired)?;
         let plan = job.dry_run()?;
-        let explained = Explained::of(&id, &desired, &job.role.part, plan);
-        let Some(explained) = explained else {
-            return Err(missing(&id, &desired));
+        let Some(explained) = Explained::of(&id, &desired, &job.role.part, plan) else {
+            return Err(Error::usage(format!("{id} {}", missing(&id, &desired))));
         };
         self.show(|| Ok(explained.json()), || explained.text())
     }
@@ -107,34 +107,60 @@ impl Explain {
             Err(_) if !is_root() => return Ok(None),
             Err(error) => return Err(Error::of_files(error)),
         };
-        Ok(managed.tell(&id).map(|told| Left::of(&id, told)))
+        Ok(managed.tell(&id, desired).map(|told| Left::of(&id, told)))
     }
 
     /// The resource, if the role has it on this machine.
     fn known(&self, role: &Role, desired: &Desired) -> Result<ResourceId, Error> {
         let id = self.resource.in_one_spelling().map_err(Error::usage)?;
-        if desired.get(&id).is_some() || desired.waiting.of(&id).is_some() {
+        let waiting = &desired.waiting;
+        if desired.get(&id).is_some() || waiting.all().any(|(other, _)| other == id) {
             return Ok(id);
         }
         let mut declared = role.part.resources.iter();
-        match declared.find(|declared| declares(declared, &id)) {
-            Some(declared) => Err(Error::usage(format!(
-                "{id} is not for this machine: its `when` is false here ({}:{})",
-                declared.place.file, declared.place.line
-            ))),
-            None => Err(missing(&id, desired)),
-        }
+        let declared = declared.find(|declared| declares(declared, &id));
+        let why = match declared {
+            Some(declared) => absent(declared, desired),
+            None => stands_for(&id, desired).unwrap_or_else(|| missing(&id, desired)),
+        };
+        Err(Error::usage(format!("{id} {why}")))
     }
 }
 
-fn missing(id: &ResourceId, desired: &Desired) -> Error {
+/// Why what is declared so is none of this machine's resources.
+fn absent(declared: &Declared, desired: &Desired) -> String {
+    let place = format!("({}:{})", declared.place.file, declared.place.line);
+    let of_it = desired.resources.iter();
+    let of_it = of_it.filter(|resource| resource.place == declared.place);
+    let names: Vec<String> = of_it.map(|resource| resource.id.to_string()).collect();
+    let (one, all) = (names.first(), names.len());
+    match (one, declared.keys.contains_key("when")) {
+        (Some(one), _) if all == 1 => format!("is {one} on this machine {place}"),
+        (Some(one), _) => format!("is {all} of them on this machine, the first {one} {place}"),
+        (None, true) => format!("is not for this machine: its `when` is false here {place}"),
+        (None, false) => format!("is nothing on this machine: its `each` is empty here {place}"),
+    }
+}
+
+/// What a folder is there for that no role names.
+fn stands_for(id: &ResourceId, desired: &Desired) -> Option<String> {
+    let below = format!("{}/", id.name);
+    let mut resources = desired.resources.iter().map(|resource| &resource.id);
+    let first = resources.find(|other| other.name.starts_with(&below))?;
+    let role = &desired.role;
+    (id.kind == Kind::Directory).then(|| {
+        format!("is not in the role {role}: it is made where it is missing, since {first} is to stand in it")
+    })
+}
+
+fn missing(id: &ResourceId, desired: &Desired) -> String {
     let names: Vec<String> = desired.resources.iter().map(|r| r.id.to_string()).collect();
     let near = nearest(&id.to_string(), names.iter().map(String::as_str));
     let meant = near.map_or(String::new(), |name| format!("; did you mean {name}?"));
-    Error::usage(format!(
-        "role {} has no {id} on this machine{meant}",
+    format!(
+        "is nothing that role {} has on this machine{meant}",
         desired.role
-    ))
+    )
 }
 
 /// The role that the server has for this machine, or that was kept.

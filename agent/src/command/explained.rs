@@ -11,9 +11,13 @@ use cfg_catalog::release::part::{Declared, Part};
 use cfg_catalog::resource::{Desired, Place};
 use cfg_catalog::text::date;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// So many lines of a text are shown.
 const LINES: usize = 20;
+
+/// Keys that name other resources.
+const NAMING: [&str; 4] = ["after", "on", "restart_on", "reload_on"];
 
 /// Before each line of a list.
 const INDENT: &str = "  ";
@@ -23,8 +27,8 @@ pub struct Explained {
     role: String,
     place: Place,
     keys: Vec<Key>,
-    /// Its values are templates still: it waits.
-    as_written: bool,
+    /// It waits: some of its values, or all, are as they are written.
+    waits: bool,
     ties: Ties,
     /// The plan, with nothing in it but what is about this resource.
     plan: Document,
@@ -34,6 +38,8 @@ pub struct Explained {
 struct Key {
     name: String,
     value: Value,
+    /// Not rendered, since that hangs on what is not known yet.
+    as_written: bool,
     /// Where it is written, under which name; none where it is nowhere but what holds without it.
     written: Option<(String, Place)>,
 }
@@ -49,11 +55,19 @@ impl Explained {
         });
         let place = resource.map(|resource| &resource.place);
         let place = place.or(declared.map(|declared| &declared.place))?;
-        let keys = match (resource, declared) {
-            (Some(resource), _) => shown::keys(resource),
-            (None, Some(declared)) => as_written(declared, part),
-            (None, None) => Map::new(),
-        };
+        let waits = resource.is_none() || desired.waiting.of(id).is_some();
+        let written_keys = || declared.map_or_else(Map::new, |it| as_written(it, part));
+        let mut keys = resource.map_or_else(written_keys, shown::keys);
+        let mut unrendered: BTreeSet<String> = BTreeSet::new();
+        if waits {
+            // Of what is rendered these may name what is not.
+            let open = |name: &str| resource.is_none() || NAMING.contains(&name);
+            let open = written_keys().into_iter().filter(|(name, _)| open(name));
+            for (name, value) in open {
+                unrendered.insert(name.clone());
+                keys.insert(name, value);
+            }
+        }
         let about = |other: &ResourceId| other == id;
         plan.changes.retain(|change| about(&change.resource));
         plan.held.retain(|held| about(&held.resource));
@@ -65,11 +79,12 @@ impl Explained {
             id: id.clone(),
             role: desired.role.clone(),
             place: place.clone(),
-            as_written: resource.is_none(),
+            waits,
             keys: keys
                 .into_iter()
                 .map(|(name, value)| Key {
                     written: declared.and_then(|declared| written(declared, &name)),
+                    as_written: unrendered.contains(&name),
                     name,
                     value,
                 })
@@ -89,7 +104,7 @@ impl Explained {
                 shown["key"] = name.as_str().into();
                 shown["place"] = place(at);
             }
-            if self.as_written {
+            if key.as_written {
                 shown["rendered"] = false.into();
             }
             (key.name.clone(), shown)
@@ -123,10 +138,13 @@ impl Explained {
             at(&self.place)
         );
         if !self.keys.is_empty() {
-            text.push_str(match self.as_written {
-                true => "\nIt waits, so that these are as they are written\n",
-                false => "\n",
-            });
+            text.push_str(
+                match (self.waits, self.keys.iter().all(|key| key.as_written)) {
+                    (true, true) => "\nIt waits, so that these are as they are written\n",
+                    (true, false) => "\nIt waits, so that what it names is as it is written\n",
+                    (false, _) => "\n",
+                },
+            );
         }
         for key in &self.keys {
             text.push_str(&key.text()?);

@@ -181,9 +181,7 @@ impl Managed {
         let mut found = Vec::new();
         for (id, entry) in &mut left {
             let claims = claims.get_or_insert_with(|| Claims::of(desired, &Snapshot::default()));
-            // What leads to something of the role stays anyway.
-            let leads = entry.parent && path_of(id).is_some_and(|path| claims.needs(&path));
-            if !leads {
+            if !entry.leads(id, claims) {
                 found.extend(stand_in(id, entry));
             }
         }
@@ -256,6 +254,11 @@ impl Entry {
             before: None,
             pending: false,
         }
+    }
+
+    /// Whether it is there only because it leads to something that is claimed: so it stays anyway.
+    fn leads(&self, id: &ResourceId, claims: &Claims) -> bool {
+        self.parent && path_of(id).is_some_and(|path| claims.needs(&path))
     }
 
     /// Of a resource of the role, with what is on record of it already and what is seen; none where nothing of it stays.

@@ -1,8 +1,9 @@
 //! What is on record of one leftover, in words.
 
 use super::before::{Before, Stood};
-use super::{Entry, Managed};
+use super::{Claims, Entry, Managed, Snapshot};
 use crate::id::ResourceId;
+use crate::resource::Desired;
 
 /// What a person is told of a leftover.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,9 +15,12 @@ pub struct Told {
 }
 
 impl Managed {
-    /// What is on record of this; none where nothing is.
-    pub fn tell(&self, id: &ResourceId) -> Option<Told> {
+    /// What is on record of what this role leaves over; none where nothing is, or where it leads to what the role names.
+    pub fn tell(&self, id: &ResourceId, desired: &Desired) -> Option<Told> {
         let entry = self.0.get(id)?;
+        if desired.names(id) || entry.leads(id, &Claims::of(desired, &Snapshot::default())) {
+            return None;
+        }
         Some(Told {
             role: entry.role.clone(),
             before: words(entry),
