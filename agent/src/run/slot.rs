@@ -293,14 +293,10 @@ impl Licence {
         let answer = ask_until(hand, health, health::timeout(health));
         if let Healthy::No(said) | Healthy::Unknown(said) = answer {
             let s = health.timeout_s;
-            done.failures.push(Failure {
-                resource: None,
-                message: format!(
-                    "the role is not healthy {s} s after it was disrupted{}",
-                    health::told(&said)
-                ),
-                skipped: Vec::new(),
-            });
+            done.failures.push(Failure::of_none(format!(
+                "the role is not healthy {s} s after it was disrupted{}",
+                health::told(&said)
+            )));
         }
     }
 

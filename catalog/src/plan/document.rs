@@ -1,6 +1,7 @@
 //! The one document of a plan or a run: printed by `--json`, shown as text, kept in the history, reported.
 
 use super::draft::Plan;
+use super::remedy::remedy;
 use super::{Action, Change};
 use crate::digest::Digest;
 use crate::id::ResourceId;
@@ -129,6 +130,9 @@ pub struct Failure {
     pub message: String,
     /// What was left alone on its account.
     pub skipped: Vec<ResourceId>,
+    /// What to do about it, where the message does not say so itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 impl Failure {
@@ -138,6 +142,17 @@ impl Failure {
             resource: Some(resource.clone()),
             message: message.into(),
             skipped: Vec::new(),
+            remedy: None,
+        }
+    }
+
+    /// One that is no resource's.
+    pub fn of_none(message: impl Into<String>) -> Self {
+        Self {
+            resource: None,
+            message: message.into(),
+            skipped: Vec::new(),
+            remedy: None,
         }
     }
 }
@@ -226,11 +241,7 @@ impl Document {
     /// Of an error before anything was looked at.
     pub fn of_error(head: Head, dry_run: DryRun, message: impl Into<String>) -> Self {
         let done = Done {
-            failures: vec![Failure {
-                resource: None,
-                message: message.into(),
-                skipped: Vec::new(),
-            }],
+            failures: vec![Failure::of_none(message)],
             ..Done::default()
         };
         Self {
@@ -239,7 +250,10 @@ impl Document {
         }
     }
 
-    fn of(head: Head, resources: BTreeSet<&ResourceId>, done: Done, changed: Outcome) -> Self {
+    fn of(head: Head, resources: BTreeSet<&ResourceId>, mut done: Done, changed: Outcome) -> Self {
+        for failure in &mut done.failures {
+            failure.remedy = remedy(failure);
+        }
         let counts = Counts::of(resources, &done);
         let result = result(&done, changed);
         Self {

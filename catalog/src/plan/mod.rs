@@ -23,6 +23,7 @@ mod edges;
 mod folders;
 mod listing;
 mod missing;
+mod remedy;
 mod texts;
 mod written;
 

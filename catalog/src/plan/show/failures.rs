@@ -1,6 +1,6 @@
 //! What failed, for a person: why, what was skipped because of it, and what to do. Many failures of one cause are one.
 
-use crate::id::{Kind, ResourceId};
+use crate::id::ResourceId;
 use crate::plan::document::{Document, Failure};
 
 /// So many names are listed; the rest is counted.
@@ -56,8 +56,8 @@ impl Group<'_> {
         if !self.skipped.is_empty() {
             words.push(format!("skipped because of it: {}", listed(&self.skipped)));
         }
-        if let Some(advice) = advice(self.first) {
-            words.push(format!("to do: {advice}"));
+        if let Some(remedy) = &self.first.remedy {
+            words.push(format!("to do: {remedy}"));
         }
         words
     }
@@ -68,96 +68,5 @@ fn listed(ids: &[&ResourceId]) -> String {
     match ids.len().saturating_sub(NAMES) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-/// Under these words in the message of this kind, this is to do.
-const ADVICE: &[(Kind, &str, &str)] = &[
-    (
-        Kind::Package,
-        "NO_PUBKEY",
-        "give the repository the key that it is signed with, as its `signed_by`",
-    ),
-    (
-        Kind::Package,
-        "the index could not be refreshed whole",
-        "see to the repository that apt could not read; if it has no such package, correct the name",
-    ),
-    (
-        Kind::Package,
-        "no repository has",
-        "correct the name, or declare the repository that has it",
-    ),
-    (
-        Kind::Package,
-        "no version of",
-        "ask for a version that there is, or declare the repository that has it",
-    ),
-    (
-        Kind::Package,
-        "another apt or dpkg is at work",
-        "run again once it has ended; `lock_timeout` in agent.toml is how long a run waits for it",
-    ),
-    (
-        Kind::Package,
-        "unmet dependencies",
-        "see the whole of it with apt-get -s install",
-    ),
-    (
-        Kind::Package,
-        "script subprocess",
-        "mend what its script wants; the next run configures it again",
-    ),
-    (
-        Kind::File,
-        "its validate command",
-        "correct what the role writes; what stood there is still in use",
-    ),
-    (
-        Kind::Service,
-        "there is no unit",
-        "correct the name, or declare what brings it: a package, or its own `unit`",
-    ),
-    (
-        Kind::Service,
-        "does not say masked = false",
-        "let the role say masked = false, or say nothing of the service",
-    ),
-    (
-        Kind::Service,
-        "it is to be masked, and",
-        "let the role say one of the two",
-    ),
-    (
-        Kind::Command,
-        "took too long",
-        "see what it waits for, or give it a longer `timeout`",
-    ),
-    (
-        Kind::Command,
-        "guard",
-        "let its guard tell that it is done, as by `creates`",
-    ),
-];
-
-/// What to do about it, where its message does not say so itself.
-fn advice(failure: &Failure) -> Option<String> {
-    let id = failure.resource.as_ref()?;
-    let message = failure.message.as_str();
-    let known = ADVICE
-        .iter()
-        .find(|(kind, words, _)| *kind == id.kind && message.contains(words));
-    if let Some((_, _, advice)) = known {
-        return Some((*advice).to_owned());
-    }
-    if message.contains("there is no user") || message.contains("there is no group") {
-        return Some("declare it in the role, or let a package bring it".to_owned());
-    }
-    if message.ends_with("stands there") {
-        return Some("move it away; cfg removes nothing that holds something".to_owned());
-    }
-    match id.kind {
-        Kind::Service => Some(format!("see what it said: journalctl -b -u {}", id.name)),
-        _ => None,
     }
 }
