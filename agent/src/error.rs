@@ -113,7 +113,7 @@ impl Exit {
         (Exit::Done, "converged, or all applied"),
         (
             Exit::Failed,
-            "a resource failed, or would (also in a dry run)",
+            "a resource failed, or would (also in a dry run); or the call was refused, or failed",
         ),
         (Exit::Changes, "a dry run found changes"),
         (

@@ -1,6 +1,7 @@
 //! Manual pages and completions of our programs: files of the repository, which tests hold against the definitions.
 
 use clap::Command;
+use clap::builder::StyledStr;
 use clap_complete::Shell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,8 +44,18 @@ fn made(command: &Command) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         clap_complete::generate_to(shell, &mut visible, &name, folder.path())?;
     }
-    clap_mangen::generate_to(visible, folder.path())?;
+    let ends = visible.get_after_help().cloned();
+    clap_mangen::generate_to(with_end(visible, ends.as_ref()), folder.path())?;
     read(folder.path())
+}
+
+/// Each page is read by itself: where it has no end of its own, it ends as the program's does, with the exit codes.
+fn with_end(command: Command, end: Option<&StyledStr>) -> Command {
+    let command = command.mut_subcommands(|sub| with_end(sub, end));
+    match (command.get_after_help(), end) {
+        (None, Some(end)) => command.after_help(end.clone()),
+        _ => command,
+    }
 }
 
 /// The command without what is hidden: words that are refused, and what the program calls itself with.
