@@ -36,6 +36,9 @@ const PLACES: &[Kind] = &[
     Kind::Archive,
 ];
 
+const NO_JUDGE: &str =
+    "correct the program's name, or let a package bring it that the file comes `after`";
+
 /// Of failures of these kinds with these words. The first that fits is taken.
 const REMEDIES: &[(&[Kind], Words, &str)] = &[
     (
@@ -72,6 +75,16 @@ const REMEDIES: &[(&[Kind], Words, &str)] = &[
         &[Kind::Package],
         Print("script subprocess"),
         "mend what its script wants; the next run configures it again",
+    ),
+    (
+        PLACES,
+        Have("its validate command could not be started"),
+        NO_JUDGE,
+    ),
+    (
+        PLACES,
+        Have("its validate command ended with exit code 127"),
+        NO_JUDGE,
     ),
     (
         PLACES,
