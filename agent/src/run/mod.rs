@@ -2,6 +2,7 @@
 
 mod engine;
 mod files;
+mod foreseen;
 mod former;
 pub mod health;
 mod host;

@@ -12,6 +12,7 @@ pub mod leftovers;
 pub mod nobody;
 pub mod order;
 pub mod places;
+pub mod refusals;
 pub mod settle;
 pub mod show;
 pub mod textdiff;
@@ -81,6 +82,8 @@ pub struct Host {
     pub nobody: nobody::Nobody,
     /// What the process that will enact may do.
     pub power: Power,
+    /// What of a plan the machine would refuse; found out once there is one.
+    pub refusals: refusals::Refusals,
     /// Contents of blobs of the role that are worth a diff (text of at most 1 MiB); for diffs alone.
     pub blobs: BTreeMap<Digest, Vec<u8>>,
 }
