@@ -1,5 +1,6 @@
 //! A run: one application of a plan to this machine; and the same plan without it.
 
+mod consequence;
 mod engine;
 mod files;
 mod foreseen;

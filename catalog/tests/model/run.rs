@@ -117,7 +117,8 @@ impl Run<'_> {
             match due.standing {
                 Standing::Planned(planned) => self.done.changes.push(planned),
                 Standing::Tidying => {}
-                Standing::Unforeseen => {
+                // No command of the model writes where something comes after it.
+                Standing::Unforeseen | Standing::Consequence(_) => {
                     self.done.unforeseen.push(Unforeseen {
                         resource: due.change.resource.clone(),
                         action: due.change.action,
