@@ -147,3 +147,59 @@ fn what_is_roots_below_an_ordinary_users_root() {
     );
     assert_eq!(run(&["--dry-run"]).0, 3);
 }
+
+/// An effect whose agent was killed, with how it ended.
+fn effect(desk: &Desk, ended: Option<&str>) {
+    let state = desk.path("state");
+    let folder = format!("root{}/effects/cfg-effect-x", state.display());
+    let task = serde_json::json!({
+        "what": "command:c", "argv": ["true"], "env": {}, "user": null, "cwd": "/", "root": "/", "timeout_s": 60,
+        "settles": { "command": "command:c", "inputs": {} }
+    });
+    desk.write(&format!("{folder}/task.json"), task.to_string());
+    if let Some(ended) = ended {
+        desk.write(&format!("{folder}/outcome.json"), ended);
+    }
+}
+
+#[test]
+fn what_may_be_under_way_still() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let desk = desk();
+    fs::create_dir(desk.path("root/etc")).unwrap();
+    desk.role(
+        "web",
+        "[file.'/etc/a']\ncontent = \"\"\n[command.c]\nrun = \"true\"\non = ['file:/etc/none*']\n",
+    );
+    let dry = || {
+        let (code, output) = desk.apply("web", &["--dry-run", "--json"]);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let changes = document["changes"].as_array().unwrap().iter();
+        let words = changes.map(|change| {
+            let word = |key: &str| change[key].as_str().unwrap().to_owned();
+            format!("{} {}", word("resource"), word("certainty"))
+        });
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let told = told.contains("a run would wait for command:c of an earlier run first");
+        (code, words.collect::<Vec<_>>(), told)
+    };
+    let (_, changes, told) = dry();
+    assert_eq!(changes, ["file:/etc/a certain", "command:c certain"]);
+    assert!(!told);
+    effect(&desk, None);
+    let (code, changes, told) = dry();
+    assert_eq!(code, 2);
+    assert_eq!(changes, ["file:/etc/a assumed", "command:c assumed"]);
+    assert!(told);
+    // It has ended well, and so it is not run again.
+    effect(&desk, Some("{\"exited\":0}"));
+    let (_, changes, told) = dry();
+    assert_eq!(
+        (changes, told),
+        (vec!["file:/etc/a certain".to_owned()], false)
+    );
+    effect(&desk, Some("{\"exited\":1}"));
+    assert_eq!(dry().1, ["file:/etc/a certain", "command:c certain"]);
+}

@@ -5,10 +5,10 @@ use super::services::Services;
 use super::site::{Hand, Look, Stage, Trouble};
 use super::slot::Licence;
 use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::plan::Fate;
 use cfg_catalog::plan::ahead::Ahead;
 use cfg_catalog::plan::claims::Claims;
 use cfg_catalog::plan::document::{Done, Failure, Held, Unforeseen, Why};
-use cfg_catalog::plan::draft::Fate;
 use cfg_catalog::plan::inputs::{self, Inputs};
 use cfg_catalog::plan::{
     Action, Change, Due, Ledger, Phase, Plan, PlannedStep, Snapshot, Standing, Step, Turn, Verdict,

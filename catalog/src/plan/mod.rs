@@ -12,6 +12,7 @@ pub mod leftovers;
 pub mod nobody;
 pub mod order;
 pub mod places;
+pub mod planned;
 pub mod refusals;
 pub mod settle;
 pub mod show;
@@ -27,11 +28,12 @@ mod missing;
 mod texts;
 mod written;
 
-pub use draft::{Plan, PlannedStep, plan, plan_within};
+pub use draft::{plan, plan_within};
 pub use edges::Why;
 pub use ledger::{Ledger, begin};
 pub use order::{Cycle, Phase, Step, order};
 pub use places::Places;
+pub use planned::{Fate, Plan, PlannedStep};
 pub use settle::{Due, Settled, Standing, settle};
 pub use turn::{Turn, Verdict, turn};
 
