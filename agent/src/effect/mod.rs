@@ -265,6 +265,20 @@ impl Effects {
             .collect())
     }
 
+    /// What earlier runs left, with how it ended; no end where it may be under way still. Waits for nothing, and writes nothing.
+    ///
+    /// # Errors
+    /// Where the folders cannot be read.
+    pub fn seen(&self) -> anyhow::Result<Vec<(Task, Option<Outcome>)>> {
+        let folders = self.folders()?;
+        let seen = folders.iter().filter_map(|folder| {
+            // An end that comes meanwhile is one that was not seen.
+            let ended = ended(folder);
+            Some((task_in(folder)?, ended))
+        });
+        Ok(seen.collect())
+    }
+
     fn folders(&self) -> anyhow::Result<Vec<PathBuf>> {
         let listing = match std::fs::read_dir(&self.folder) {
             Ok(listing) => listing,
@@ -361,10 +375,13 @@ fn try_lock(folder: &Path) -> anyhow::Result<Option<File>> {
 }
 
 fn outcome(folder: &Path) -> Outcome {
-    std::fs::read(folder.join(OUTCOME))
-        .ok()
-        .and_then(|text| serde_json::from_slice(&text).ok())
-        .unwrap_or(Outcome::Lost)
+    ended(folder).unwrap_or(Outcome::Lost)
+}
+
+/// None where nobody has written down that it ended.
+fn ended(folder: &Path) -> Option<Outcome> {
+    let text = std::fs::read(folder.join(OUTCOME)).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 /// How long something killed softly may take to end.

@@ -5,18 +5,19 @@ use super::Wanted;
 use super::attributes::{Numbers, Origin, chown};
 use super::directory::in_the_way;
 use super::error::{EnactError, SysError};
-use super::hands::{Hands, Spot};
+use super::hands::{BlobSource, Hands, Spot};
 use super::read::ReadError;
 use super::temporary::{Over, Temporary};
 use super::trees::holds_no_mount;
-use super::unpack::{self, Unpack};
+use super::unpack::{Ground, Imagined, MOST_MADE, Packed, Real, Unpack};
 use super::walk::What;
+use cfg_catalog::digest::Digest;
 use cfg_catalog::resource::archive::{Archive, ArchiveState, MARKER};
-use cfg_catalog::resource::file::File;
+use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::{PathState, Presence};
 use rustix::fs::{Mode, OFlags, openat, syncfs};
 use std::cell::Cell;
-use std::io::{Seek as _, Write as _};
+use std::io::{Cursor, Read as _, Seek as _, Write as _};
 
 /// No marker is longer.
 const MOST_MARKER: u64 = 4096;
@@ -37,6 +38,34 @@ impl Machine {
             marker: marker.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         })
     }
+
+    /// Unpacks an archive in mind, where it is at hand: what is not is taken for good.
+    ///
+    /// # Errors
+    /// Where it holds what it must not, or cannot be unpacked.
+    pub(crate) fn walk_archive(
+        &self,
+        archive: &Archive,
+        blobs: &dyn BlobSource,
+    ) -> Result<(), EnactError> {
+        let bytes = match &archive.content {
+            Some(Content::Text(bytes)) => bytes.clone(),
+            Some(Content::Blob { digest, size }) => match at_hand(blobs, digest, *size) {
+                Some(bytes) => bytes,
+                None => return Ok(()),
+            },
+            Some(Content::Url { .. }) | None => return Ok(()),
+        };
+        unpack(archive, Imagined::default(), &mut Cursor::new(bytes))
+    }
+}
+
+/// A content, whole; none where it cannot be read.
+fn at_hand(blobs: &dyn BlobSource, digest: &Digest, size: u64) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let blob = blobs.open(digest).ok()?;
+    blob.take(size).read_to_end(&mut bytes).ok()?;
+    (Digest::of(&bytes) == *digest).then_some(bytes)
 }
 
 impl Hands<'_> {
@@ -72,16 +101,11 @@ impl Hands<'_> {
         let top = spot
             .folder
             .below(self.machine().root(), temporary.name(), entry);
-        let unpacked = Unpack {
+        let ground = Real {
             top: &top,
-            strip: archive.strip as usize,
             numbers: &numbers,
-            room: Cell::new(unpack::MOST_MADE),
         };
-        unpacked.all(out).map_err(|why| EnactError::Archive {
-            path: shown.into(),
-            why,
-        })?;
+        unpack(archive, ground, &mut out)?;
         drop(packed);
         mark(&top, &marker, &numbers, shown)?;
         let at = |doing| SysError::at(doing, shown);
@@ -128,6 +152,23 @@ impl Hands<'_> {
             Some(what) => Err(in_the_way(spot, what.words())),
         }
     }
+}
+
+/// Unpacks an archive onto the ground where it is to lie, or onto one that stands for it.
+fn unpack(
+    archive: &Archive,
+    ground: impl Ground,
+    packed: &mut dyn Packed,
+) -> Result<(), EnactError> {
+    let unpack = Unpack {
+        ground,
+        strip: archive.strip as usize,
+        room: Cell::new(MOST_MADE),
+    };
+    unpack.all(packed).map_err(|why| EnactError::Archive {
+        path: archive.path.to_string(),
+        why,
+    })
 }
 
 fn mark(

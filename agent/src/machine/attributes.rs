@@ -18,6 +18,14 @@ pub(crate) struct Numbers {
     pub(crate) mode: u32,
 }
 
+/// What something that stands there is to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Amends {
+    pub(crate) uid: Option<u32>,
+    pub(crate) gid: Option<u32>,
+    pub(crate) mode: Option<u32>,
+}
+
 /// What a new thing takes its unwritten attributes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Origin<'a> {
@@ -88,7 +96,7 @@ impl Machine {
     }
 
     /// Whether this caller can put something in the place of another's without its becoming the caller's.
-    fn may_replace(&self, shown: &str, old: &Stat) -> Result<(), EnactError> {
+    pub(crate) fn may_replace(&self, shown: &str, old: &Stat) -> Result<(), EnactError> {
         let Caller::Ordinary { uid: own, .. } = self.root().caller() else {
             return Ok(());
         };
@@ -104,7 +112,7 @@ impl Machine {
         )))
     }
 
-    fn spell_user(&self, uid: u32) -> String {
+    pub(crate) fn spell_user(&self, uid: u32) -> String {
         self.names()
             .user_name(uid)
             .unwrap_or_else(|_| uid.to_string())
@@ -125,22 +133,32 @@ impl Machine {
         wanted: &Attributes,
     ) -> Result<(), EnactError> {
         let shown = folder.shown(name);
-        let uid = self.wanted_uid(&shown, wanted)?;
-        let gid = self.wanted_gid(&shown, wanted)?;
+        let Amends { uid, gid, mode } = self.amends(&shown, entry, wanted)?;
+        if uid.is_some() || gid.is_some() {
+            chown(&entry.fd, uid, gid, &shown)?;
+        }
+        if let Some(mode) = mode {
+            set_mode(folder, name, entry, mode)?;
+        }
+        Ok(())
+    }
+
+    /// What of the attributes that are managed something that stands there has not.
+    pub(crate) fn amends(
+        &self,
+        shown: &str,
+        entry: &Entry,
+        wanted: &Attributes,
+    ) -> Result<Amends, EnactError> {
+        let uid = self.wanted_uid(shown, wanted)?;
+        let gid = self.wanted_gid(shown, wanted)?;
         let uid = uid.filter(|uid| *uid != entry.stat.st_uid);
         let gid = gid.filter(|gid| *gid != entry.stat.st_gid);
         let owned = uid.is_some() || gid.is_some();
-        if owned {
-            chown(&entry.fd, uid, gid, &shown)?;
-        }
         // A new owner takes setuid and setgid away, and so the mode is set after it.
-        match wanted.mode {
-            Some(mode) if owned || mode.0 != entry.stat.st_mode & 0o7777 => {
-                set_mode(folder, name, entry, mode.0)?;
-            }
-            _ => {}
-        }
-        Ok(())
+        let due = |mode: &u32| owned || *mode != entry.stat.st_mode & 0o7777;
+        let mode = wanted.mode.map(|mode| mode.0).filter(due);
+        Ok(Amends { uid, gid, mode })
     }
 }
 

@@ -128,7 +128,7 @@ impl Hands<'_> {
         spot: &'s Spot,
     ) -> Result<Option<Draft<'s>>, EnactError> {
         if let Some(entry) = spot.entry.as_ref().filter(|entry| entry.what == What::File)
-            && self.only_attributes(file, spot, entry)?
+            && only_attributes(file, &spot.folder, &spot.name, entry)?
         {
             let attributes = &file.attributes;
             let amended = self
@@ -138,28 +138,6 @@ impl Hands<'_> {
         }
         let content = file.content.as_ref().ok_or_else(|| no_content(file))?;
         self.write(file, content, spot).map(Some)
-    }
-
-    /// Whether a regular file that stands there keeps its content.
-    fn only_attributes(&self, file: &File, spot: &Spot, entry: &Entry) -> Result<bool, EnactError> {
-        let others_write = spot.folder.trust() != Trust::Closed;
-        let content = match &file.content {
-            Some(content) if !file.create_only => content,
-            _ => {
-                // In a folder of somebody else it may be a second name of a file that is not his at all.
-                if others_write && entry.stat.st_nlink > 1 {
-                    let path = file.path.to_string();
-                    return Err(EnactError::ManyNames { path });
-                }
-                return Ok(true);
-            }
-        };
-        if others_write {
-            // A new file under the name is surely the one that gets the attributes.
-            return Ok(false);
-        }
-        let held = spot.folder.held(&spot.name, entry)?;
-        Ok(held.is_some_and(|held| held.digest == content.digest()))
     }
 
     /// Writes a new file beside its place.
@@ -267,6 +245,33 @@ impl Hands<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a regular file that stands there keeps its content.
+pub(crate) fn only_attributes(
+    file: &File,
+    folder: &Folder,
+    name: &OsStr,
+    entry: &Entry,
+) -> Result<bool, EnactError> {
+    let others_write = folder.trust() != Trust::Closed;
+    let content = match &file.content {
+        Some(content) if !file.create_only => content,
+        _ => {
+            // In a folder of somebody else it may be a second name of a file that is not his at all.
+            if others_write && entry.stat.st_nlink > 1 {
+                let path = file.path.to_string();
+                return Err(EnactError::ManyNames { path });
+            }
+            return Ok(true);
+        }
+    };
+    if others_write {
+        // A new file under the name is surely the one that gets the attributes.
+        return Ok(false);
+    }
+    let held = folder.held(name, entry)?;
+    Ok(held.is_some_and(|held| held.digest == content.digest()))
 }
 
 /// Streams what is at a URL, and knows at the end that it was the right thing.

@@ -18,6 +18,7 @@ mod link;
 mod mount;
 mod observe;
 mod read;
+mod refusal;
 mod remove;
 mod repository;
 mod resource;

@@ -13,16 +13,24 @@ impl Hands<'_> {
     /// # Errors
     /// Where one could not be written.
     pub fn repository(&self, repository: &Repository) -> Result<(), EnactError> {
-        if let Some((path, key)) = repository.key_path().zip(repository.key.as_ref()) {
-            let content = Content::Blob {
-                digest: key.digest,
-                size: key.size,
-            };
-            self.file(&for_everybody(&path, content)?)?;
-        }
-        let content = Content::Text(repository.sources.clone());
-        self.file(&for_everybody(&repository.sources_path(), content)?)
+        let files = files_of(repository)?;
+        files.iter().try_for_each(|file| self.file(file))
     }
+}
+
+/// A source's files, in the order in which they come.
+pub(crate) fn files_of(repository: &Repository) -> Result<Vec<File>, EnactError> {
+    let mut files = Vec::new();
+    if let Some((path, key)) = repository.key_path().zip(repository.key.as_ref()) {
+        let content = Content::Blob {
+            digest: key.digest,
+            size: key.size,
+        };
+        files.push(for_everybody(&path, content)?);
+    }
+    let content = Content::Text(repository.sources.clone());
+    files.push(for_everybody(&repository.sources_path(), content)?);
+    Ok(files)
 }
 
 /// A file of root's that all may read: apt reads its sources as another user.

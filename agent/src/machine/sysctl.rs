@@ -6,7 +6,8 @@ use super::hands::Hands;
 use super::repository::for_everybody;
 use super::walk::What;
 use cfg_catalog::digest::Digest;
-use cfg_catalog::resource::file::Content;
+use cfg_catalog::path::AbsPath;
+use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::sysctl::{KernelValue, Sysctl, SysctlState, plain};
 use cfg_catalog::resource::{Obstacle, PathState, Presence};
 use std::io::Write as _;
@@ -61,12 +62,20 @@ impl Hands<'_> {
                 _ => set(sysctl, value)?,
             }
         }
-        if sysctl.state == Presence::Absent || sysctl.value.is_none() {
-            return self.remove(&path, What::File);
+        match file_of(sysctl, &path)? {
+            Some(file) => self.file(&file),
+            None => self.remove(&path, What::File),
         }
-        let content = Content::Text(sysctl.line());
-        self.file(&for_everybody(path.as_str(), content)?)
     }
+}
+
+/// A setting's file; none where there must be none.
+pub(crate) fn file_of(sysctl: &Sysctl, path: &AbsPath) -> Result<Option<File>, EnactError> {
+    if sysctl.state == Presence::Absent || sysctl.value.is_none() {
+        return Ok(None);
+    }
+    let content = Content::Text(sysctl.line());
+    for_everybody(path.as_str(), content).map(Some)
 }
 
 fn set(sysctl: &Sysctl, value: &str) -> Result<(), EnactError> {

@@ -5,10 +5,10 @@ use super::services::Services;
 use super::site::{Hand, Look, Stage, Trouble};
 use super::slot::Licence;
 use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::plan::Fate;
 use cfg_catalog::plan::ahead::Ahead;
 use cfg_catalog::plan::claims::Claims;
 use cfg_catalog::plan::document::{Done, Failure, Held, Unforeseen, Why};
-use cfg_catalog::plan::draft::Fate;
 use cfg_catalog::plan::inputs::{self, Inputs};
 use cfg_catalog::plan::{
     Action, Change, Due, Ledger, Phase, Plan, PlannedStep, Snapshot, Standing, Step, Turn, Verdict,
@@ -214,7 +214,8 @@ impl<'a, H: Hand> Engine<'a, H> {
             self.withhold(&step.resource, why);
             return None;
         }
-        let settled = settle(&planned.changes, needed, self.begun);
+        let mut settled = settle(&planned.changes, needed, self.begun);
+        self.ascribe(step, &mut settled.due);
         if planned.fate == Fate::Goes {
             self.done.changes.extend(settled.already);
         }
@@ -332,6 +333,10 @@ impl<'a, H: Hand> Engine<'a, H> {
             match standing {
                 Standing::Planned(planned) => self.done.changes.push(planned.clone()),
                 Standing::Tidying => {}
+                Standing::Consequence(causes) => {
+                    let change = change.clone().because_of(causes.clone());
+                    self.done.changes.push(change);
+                }
                 Standing::Unforeseen => {
                     let word = change.action.word();
                     tracing::warn!("{}: {word} was not in the plan", change.resource);

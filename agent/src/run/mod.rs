@@ -1,7 +1,9 @@
 //! A run: one application of a plan to this machine; and the same plan without it.
 
+mod consequence;
 mod engine;
 mod files;
+mod foreseen;
 mod former;
 pub mod health;
 mod host;
@@ -18,12 +20,13 @@ pub mod slot;
 mod state;
 #[cfg(test)]
 mod tests;
+mod unsettled;
 
 pub use services::SETTLE;
 pub use state::{Lock, StateDir};
 
 use crate::apt;
-use crate::effect::{Effects, Leftover};
+use crate::effect::Effects;
 use crate::machine::{BlobSource, Caller, Machine, Root};
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
@@ -111,10 +114,14 @@ pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     let record = readable(context, Record::of(context).map(Some))?;
     let nothing = Managed::default();
     let managed = record.as_ref().map_or(&nothing, Record::managed);
-    let ledger = readable(context, context.state.ledger())?;
+    let mut ledger = readable(context, context.state.ledger())?;
+    let under_way = readable(context, unsettled::foresee(context, &mut ledger))?;
     let mut snapshot = look(context, &mut eyes, managed)?;
     let mut aim = Aim::of(context, &mut eyes, managed, &mut snapshot)?;
-    let plan = aim.draft(context, &mut snapshot, &ledger, managed)?;
+    let mut plan = aim.draft(context, &mut snapshot, &ledger, managed)?;
+    if under_way {
+        plan.assume();
+    }
     Ok(Document::of_plan(clock.head(context, None), &plan))
 }
 
@@ -138,7 +145,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     let _lock = context.state.lock()?.ok_or(RunError::Busy)?;
     let run = name_of_run()?;
     let effects = Effects::new(context.state.effects());
-    let known = settle_leftovers(context, &effects)?;
+    let known = unsettled::settle(context, &effects)?;
     let former = former(context, context.state.health()?);
     let mut whole = Whole::new(
         context,
@@ -199,37 +206,6 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         context.state.keep_health(&health.command)?;
     }
     Ok(document)
-}
-
-/// The ledger, with what has come to its end since the run that began it was killed.
-fn settle_leftovers(context: &Context<'_>, effects: &Effects) -> anyhow::Result<Ledger> {
-    let mut known = context.state.ledger()?;
-    let leftovers = effects.leftovers(&mut |text| (context.told)(text))?;
-    for leftover in &leftovers {
-        settle_leftover(&mut known, leftover);
-    }
-    context.state.keep_ledger(&known)?;
-    for leftover in leftovers {
-        leftover.traces.remove()?;
-    }
-    Ok(known)
-}
-
-/// A command that ended well after its agent was killed owes nothing more.
-fn settle_leftover(ledger: &mut Ledger, leftover: &Leftover) {
-    tracing::info!(
-        "{} of an earlier run has ended: {}",
-        leftover.task.what,
-        leftover.outcome
-    );
-    if let Some(settles) = leftover
-        .task
-        .settles
-        .as_ref()
-        .filter(|_| leftover.outcome.is_success())
-    {
-        ledger.settled(&settles.command, settles.inputs.clone());
-    }
 }
 
 /// How the role's health was asked before this one came, where that is another way.

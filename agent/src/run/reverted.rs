@@ -1,7 +1,7 @@
 //! What leaves the role is planned beside it, where leftovers are brought back to what was there before cfg.
 
 use super::site::{Look, Site, Stage};
-use super::{Context, refused, unasked};
+use super::{Context, foreseen, refused, unasked};
 use crate::machine::Machine;
 use anyhow::Context as _;
 use cfg_catalog::id::{Kind, ResourceId};
@@ -129,14 +129,17 @@ impl<'a> Aim<'a> {
         }
     }
 
-    /// What apt says against it belongs to what was seen, and is heard only once it is known what moves.
+    /// What the machine and apt say against it belongs to what was seen, and is heard only once it is known what changes.
     fn heard(
         &self,
         context: &Context<'_>,
         snapshot: &mut Snapshot,
         ledger: &Ledger,
     ) -> Result<Plan, Cycle> {
-        let plan = unasked(context, &self.desired, snapshot, ledger)?;
+        let mut plan = unasked(context, &self.desired, snapshot, ledger)?;
+        if foreseen::hear(context, &self.desired, &plan, snapshot) {
+            plan = unasked(context, &self.desired, snapshot, ledger)?;
+        }
         match refused::hear(context, &self.desired, &plan, snapshot) {
             true => unasked(context, &self.desired, snapshot, ledger),
             false => Ok(plan),

@@ -29,6 +29,7 @@ pub struct Ahead {
     versions: bool,
     units: bool,
     commands: bool,
+    mounts: bool,
     /// Packages that are unpacked, and commands that are run.
     acting: BTreeSet<ResourceId>,
     paths: BTreeSet<AbsPath>,
@@ -75,7 +76,11 @@ impl Ahead {
                 }
             }
             // What is in it nobody can tell.
-            Kind::Mount | Kind::Archive => self.brings = true,
+            Kind::Mount => {
+                self.brings = true;
+                self.mounts = true;
+            }
+            Kind::Archive => self.brings = true,
             Kind::Service if matches!(change.action, Action::Create | Action::Update) => {
                 self.unit_files.insert(change.resource.clone());
             }
@@ -168,6 +173,16 @@ impl Ahead {
                 .paths
                 .iter()
                 .any(|changed| changed.is_within(path) || path.is_within(changed))
+    }
+
+    /// Whether what is refused at this path may be granted by then: a command or a mount may have changed anything, and
+    /// what changes above it may lead elsewhere.
+    pub(crate) fn may_unblock(&self, path: Option<&AbsPath>) -> bool {
+        let above = |path: &AbsPath| {
+            let mut paths = self.paths.iter();
+            paths.any(|changed| changed != path && path.is_within(changed))
+        };
+        self.commands || self.mounts || path.is_some_and(above)
     }
 
     /// Whether users and groups may come that the role does not make.

@@ -4,7 +4,7 @@
 //! ran with.
 
 use super::claims::{own_path, path_of};
-use super::draft::{Plan, PlannedStep};
+use super::planned::{Plan, PlannedStep};
 use super::{Action, Change, inputs, written};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;

@@ -1,6 +1,6 @@
 //! The one document of a plan or a run: printed by `--json`, shown as text, kept in the history, reported.
 
-use super::draft::Plan;
+use super::planned::Plan;
 use super::remedy::remedy;
 use super::{Action, Change};
 use crate::digest::Digest;

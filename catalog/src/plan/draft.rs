@@ -4,12 +4,13 @@ mod moves;
 
 use super::ahead::Ahead;
 use super::claims::{Claims, by_path, own_path, path_of, presence};
-use super::document::{Failure, Held, Leftover, Why};
+use super::document::{Failure, Held, Why};
 use super::folders::Folders;
 use super::inputs::{self, Inputs};
 use super::ledger::{Ledger, begin};
 use super::missing::{missing, nothing};
 use super::order::{Cycle, Phase, Step, turns};
+use super::planned::{Fate, Plan, PlannedStep};
 use super::texts::Texts;
 use super::turn::{Turn, Verdict, turn};
 use super::written;
@@ -20,71 +21,6 @@ use crate::resource::directory::Directory;
 use crate::resource::mount;
 use crate::resource::{Attributes, Body, Desired, Observed, PathState, Presence, Resource};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The changes that would bring a machine to its role.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Plan {
-    /// Every turn, those with nothing to do as well.
-    pub steps: Vec<PlannedStep>,
-    /// The folders that nobody declares and something needs, as resources of their own.
-    pub parents: BTreeMap<ResourceId, Resource>,
-    /// What would be changed and may not be.
-    pub held: Vec<Held>,
-    /// What cannot be brought about, and what that skips.
-    pub failures: Vec<Failure>,
-    /// What the role names no more; none where only some of it is applied. See [`super::leftovers`].
-    pub leftovers: Vec<Leftover>,
-}
-
-/// One turn with what is planned for it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlannedStep {
-    /// Whose, which, and what it needs.
-    pub step: Step,
-    /// In order; also of what a purge removes. None where it fails or is skipped.
-    pub changes: Vec<Change>,
-    /// Whether it can go on.
-    pub fate: Fate,
-}
-
-/// Whether a planned turn can be taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It can.
-    Goes,
-    /// It fails: see the plan's failures.
-    Fails,
-    /// It is skipped on account of this one's failure.
-    Skipped(ResourceId),
-    /// It waits for members of a role, or needs what does.
-    Waits,
-}
-
-impl Plan {
-    /// The resource of a turn, be it declared or a folder that something needs.
-    pub fn resource<'a>(&'a self, desired: &'a Desired, id: &ResourceId) -> Option<&'a Resource> {
-        desired.get(id).or_else(|| self.parents.get(id))
-    }
-
-    /// Whether it says nothing at all: nothing differs, nothing is held, and nothing is left over.
-    pub fn is_idle(&self) -> bool {
-        self.changes().next().is_none()
-            && self.held.is_empty()
-            && self.failures.is_empty()
-            && self.leftovers.is_empty()
-    }
-
-    /// All changes, in order.
-    pub fn changes(&self) -> impl Iterator<Item = &Change> {
-        self.steps.iter().flat_map(|step| &step.changes)
-    }
-
-    /// Every resource that the plan speaks of: declared ones, needed folders, victims of a purge.
-    pub fn resources(&self) -> BTreeSet<&ResourceId> {
-        let turns = self.steps.iter().map(|step| &step.step.resource);
-        turns.chain(self.changes().map(|c| &c.resource)).collect()
-    }
-}
 
 /// The plan for a whole role.
 ///

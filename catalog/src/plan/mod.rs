@@ -12,6 +12,8 @@ pub mod leftovers;
 pub mod nobody;
 pub mod order;
 pub mod places;
+pub mod planned;
+pub mod refusals;
 pub mod settle;
 pub mod show;
 pub mod textdiff;
@@ -27,11 +29,12 @@ mod remedy;
 mod texts;
 mod written;
 
-pub use draft::{Plan, PlannedStep, plan, plan_within};
+pub use draft::{plan, plan_within};
 pub use edges::Why;
 pub use ledger::{Ledger, begin};
 pub use order::{Cycle, Phase, Step, order};
 pub use places::Places;
+pub use planned::{Fate, Plan, PlannedStep};
 pub use settle::{Due, Settled, Standing, settle};
 pub use turn::{Turn, Verdict, turn};
 
@@ -82,6 +85,8 @@ pub struct Host {
     pub nobody: nobody::Nobody,
     /// What the process that will enact may do.
     pub power: Power,
+    /// What of a plan the machine would refuse; found out once there is one.
+    pub refusals: refusals::Refusals,
     /// Contents of blobs of the role that are worth a diff (text of at most 1 MiB); for diffs alone.
     pub blobs: BTreeMap<Digest, Vec<u8>>,
 }

@@ -34,6 +34,8 @@ pub enum Standing {
     Planned(Change),
     /// It removes what was not there when the run began, so that there is no change by the plan's naming.
     Tidying,
+    /// What was done before it has made it necessary, as no plan can know: commands.
+    Consequence(Vec<ResourceId>),
     /// The plan should have had it, and had not.
     Unforeseen,
 }

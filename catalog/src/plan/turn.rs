@@ -9,6 +9,7 @@ use super::inputs::Inputs;
 use super::ledger::Ledger;
 use super::nobody::wanting;
 use super::order::Phase;
+use super::refusals::heed;
 use super::{Action, Change, Host, Power};
 use crate::id::ResourceId;
 use crate::resource::service::Load;
@@ -122,6 +123,7 @@ pub fn turn(
             ..Verdict::default()
         };
     }
+    let verdict = heed(resource, verdict, turn);
     match turn.host.power {
         Power::Root => verdict,
         // A mask is a link, and needs no unit.

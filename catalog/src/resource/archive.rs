@@ -4,7 +4,7 @@ use super::file::{Content, in_the_way};
 use super::{Attributes, Obstacle, PathState, Presence, Resource};
 use crate::path::AbsPath;
 use crate::plan::turn::Found;
-use crate::plan::{Action, Change};
+use crate::plan::{Action, Certainty, Change};
 use serde_json::{Map, Value};
 
 /// An archive and where it must lie unpacked.
@@ -84,7 +84,13 @@ pub(crate) fn diff(
         _ => shown(state.marker.as_deref(), resource.sensitive),
     };
     let after = shown(wanted.as_deref(), resource.sensitive);
-    Ok(vec![Change::new(&resource.id, action).showing(before, after)].into())
+    // Whether it can be unpacked shows only once it is here.
+    let sure = match &archive.content {
+        Some(Content::Url { .. }) => Certainty::Assumed,
+        _ => Certainty::Certain,
+    };
+    let change = Change::new(&resource.id, action).at_most(sure);
+    Ok(vec![change.showing(before, after)].into())
 }
 
 /// The marker's words, as shown.

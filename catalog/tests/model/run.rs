@@ -1,9 +1,9 @@
 //! A run over the machine in memory, as the agent's engine has it.
 
 use super::machine::Machine;
+use cfg_catalog::plan::Fate;
 use cfg_catalog::plan::claims::Claims;
 use cfg_catalog::plan::document::{Document, Done, Failure, Head, Unforeseen};
-use cfg_catalog::plan::draft::Fate;
 use cfg_catalog::plan::inputs::inputs;
 use cfg_catalog::plan::{
     Action, Change, Ledger, Plan, PlannedStep, Snapshot, Standing, Turn, Verdict, ahead::Ahead,
@@ -117,7 +117,8 @@ impl Run<'_> {
             match due.standing {
                 Standing::Planned(planned) => self.done.changes.push(planned),
                 Standing::Tidying => {}
-                Standing::Unforeseen => {
+                // No command of the model writes where something comes after it.
+                Standing::Unforeseen | Standing::Consequence(_) => {
                     self.done.unforeseen.push(Unforeseen {
                         resource: due.change.resource.clone(),
                         action: due.change.action,

@@ -154,7 +154,7 @@ fn a_read_only_file_system_says_so() -> Result<()> {
         host.sh("mount -o remount,ro /srv/disk")?;
         let more = "[user.app]\nsystem = true\n[link.'/srv/disk/link']\ntarget = \"x\"\n";
         local.write("app/role.toml", role("new ", more))?;
-        let failed = Failed::any(&local, &host, "app")?;
+        let failed = Failed::foretold(&local, &host, "app")?;
         for resource in [
             "file:/srv/disk/large",
             "file:/srv/disk/conf",

@@ -50,6 +50,17 @@ impl Failed {
         })
     }
 
+    /// The same, where the dry run before it foretells just this.
+    pub fn foretold(local: &Local<'_>, host: &Host, role: &str) -> Result<Failed> {
+        let dry = local.dry_run(role)?.expect(1)?.document;
+        let it = Failed::any(local, host, role)?;
+        for key in ["changes", "failures", "counts"] {
+            let (told, met) = (&dry[key], &it.run.document[key]);
+            ensure!(told == met, "{key}: foretold {told:#}, not {met:#}");
+        }
+        Ok(it)
+    }
+
     /// What is said of a resource has all of these words, and so has what a person is told.
     pub fn says(&self, resource: &str, words: &[&str]) -> Result<&Self> {
         let failure = failures(&self.run).find(|failure| failure["resource"] == resource);

@@ -78,7 +78,7 @@ fn what_is_immutable_says_so_and_stays() -> Result<()> {
             "file:/srv/folder/below",
             "edit:/srv/fixed.env",
         ];
-        let failed = Failed::of(&local, &host, "app", &fixed)?;
+        let failed = Failed::foretold(&local, &host, "app")?;
         failed.says(
             fixed[0],
             &[

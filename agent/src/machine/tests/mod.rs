@@ -15,6 +15,7 @@ mod ordinary;
 mod packings;
 mod paths;
 mod races;
+mod refusals;
 mod sysctls;
 
 use super::{BlobSource, EnactError, Hands, Machine, Root, Wanted};

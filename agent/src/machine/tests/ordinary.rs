@@ -2,6 +2,9 @@
 
 use super::super::WalkError;
 use super::*;
+use cfg_catalog::plan::refusals::Refusal;
+use cfg_catalog::plan::{Action, Change};
+use cfg_catalog::resource::Body;
 use cfg_catalog::resource::account::{Group, User};
 use std::process::Command;
 
@@ -59,6 +62,12 @@ fn foreign(scratch: &std::path::Path) {
     fs::write(etc.join("secret"), "s").unwrap();
     fs::set_permissions(etc.join("secret"), PermissionsExt::from_mode(0o600)).unwrap();
     std::os::unix::fs::symlink("/etc", scratch.join("given/strange")).unwrap();
+    fs::create_dir(etc.join("roots.d")).unwrap();
+    fs::create_dir(etc.join("tmp")).unwrap();
+    fs::set_permissions(etc.join("tmp"), PermissionsExt::from_mode(0o1777)).unwrap();
+    for name in ["roots.d/old", "tmp/roots"] {
+        fs::write(etc.join(name), "root's").unwrap();
+    }
     std::os::unix::fs::lchown(scratch.join("given/strange"), Some(STRANGER), None).unwrap();
     for name in ["given", "given/etc"] {
         std::os::unix::fs::chown(scratch.join(name), Some(ORDINARY), Some(ORDINARY)).unwrap();
@@ -143,6 +152,60 @@ fn what_is_roots_is_not_taken_from_him() {
             panic!("it is gone");
         };
         assert_eq!(seen.digest, Some(Digest::of(b"root's")));
+    });
+}
+
+/// What he tries of it fails, and so it is not tried.
+#[test]
+fn what_is_not_his_to_change_is_held() {
+    as_ordinary("what_is_not_his_to_change_is_held", || {
+        let Some(machine) = given() else { return };
+        let blobs = Kept::default();
+        let mut bare = text_file("/etc/roots", "");
+        (bare.content, bare.attributes.mode) = (None, Some(Mode(0o600)));
+        let gone = |name| File {
+            state: Presence::Absent,
+            content: None,
+            ..text_file(name, "")
+        };
+        for (file, told) in [
+            (
+                text_file("/etc/roots", "mine"),
+                "only root can write it anew",
+            ),
+            (
+                bare,
+                "/etc/roots belongs to user root, and only root can change it",
+            ),
+            (
+                text_file("/etc/roots.d/new", "x"),
+                "this user may not write in /etc/roots.d",
+            ),
+            (
+                text_file("/etc/roots.d/a/b", "x"),
+                "this user may not write in /etc/roots.d",
+            ),
+            (
+                gone("/etc/roots.d/old"),
+                "this user may not write in /etc/roots.d",
+            ),
+            (gone("/etc/tmp/roots"), "only root can take it away"),
+            (gone("/etc/roots"), ""),
+            (text_file("/etc/new", "x"), ""),
+        ] {
+            let name = file.path.as_str().to_owned();
+            let resource = super::refusals::resource(&name, Body::File(file));
+            let change = Change::new(&resource.id, Action::Update);
+            let refusal = machine.refusal(&resource, &change, &blobs);
+            let done = Hands::new(&machine, &blobs).enact(&resource, &[change]);
+            match (refusal, done) {
+                (Some(Refusal::Held(why)), Err(_)) if !told.is_empty() => {
+                    assert!(why.contains(told), "{why}");
+                }
+                (None, Ok(())) if told.is_empty() => {}
+                (refusal, done) => panic!("{name}: {refusal:?}, {done:?}"),
+            }
+        }
     });
 }
 

@@ -2,24 +2,28 @@
 //!
 //! Everything is made through folders that are held open, and no link is followed, so that nothing in an archive can
 //! lead out of the folder that it is unpacked into. Links that would lead out are refused, since others would follow them.
+//! A plan unpacks what is at hand too, by the same code, onto a ground that only remembers what there would be.
 
 mod bounded;
+mod ground;
+mod imagined;
+mod real;
 mod tar;
 mod zip;
 mod zstd;
 
-use super::attributes::{Numbers, chown};
-use super::walk::{DEEPEST, Folder};
+pub(crate) use ground::Ground;
+pub(crate) use imagined::Imagined;
+pub(crate) use real::Real;
+
+use super::walk::DEEPEST;
 use cfg_catalog::resource::archive::MARKER;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, linkat, mkdirat, openat, symlinkat};
 use rustix::io::Errno;
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read, Seek as _, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use zstd::Frames;
 
@@ -42,6 +46,11 @@ const FREE: u64 = 64 << 20;
 /// KiB that an xz may want in memory: `xz -9`, the most of its presets, makes what wants 65 MiB.
 const MOST_MEMORY: u32 = 96 << 10;
 
+/// An archive's bytes.
+pub(crate) trait Packed: Read + Seek {}
+
+impl<P: Read + Seek> Packed for P {}
+
 /// Where something in an archive lies: its folders and its name.
 type Place = Vec<OsString>;
 
@@ -60,13 +69,11 @@ enum Thing<'t> {
 }
 
 /// An archive on its way into a folder that nobody else can write in.
-pub(crate) struct Unpack<'a> {
-    /// The folder.
-    pub(crate) top: &'a Folder,
+pub(crate) struct Unpack<G> {
+    /// The folder, or what stands for it.
+    pub(crate) ground: G,
     /// Components left out at the beginning of each name.
     pub(crate) strip: usize,
-    /// Whose everything is to be.
-    pub(crate) numbers: &'a Numbers,
     /// So many folders and files may still be made, those too that it only implies.
     pub(crate) room: Cell<usize>,
 }
@@ -92,26 +99,30 @@ fn told_of(name: &[u8]) -> String {
     told
 }
 
-impl Unpack<'_> {
+impl<G: Ground> Unpack<G> {
     /// Unpacks all that is in it: a zip, or a tar, which may be packed itself.
     ///
     /// # Errors
     /// What is wrong with it, for a person.
-    pub(crate) fn all(&self, mut packed: File) -> Result<(), String> {
+    pub(crate) fn all(&self, packed: &mut dyn Packed) -> Result<(), String> {
         let broken = |error: std::io::Error| format!("it cannot be read: {error}");
-        let size = packed.metadata().map_err(broken)?.len();
+        let size = packed.seek(SeekFrom::End(0)).map_err(broken)?;
+        packed.rewind().map_err(broken)?;
         let mut magic = [0; 6];
         let count = packed.read(&mut magic).map_err(broken)?;
         packed.rewind().map_err(broken)?;
         let most = MOST_BYTES.min(FREE.max(size.saturating_mul(MOST_RATIO)));
         let packed = BufReader::with_capacity(64 * 1024, packed);
         match &magic[..count] {
-            [0x1f, 0x8b, ..] => self.tar(MultiGzDecoder::new(packed), most),
-            b"\xfd7zXZ\0" => self.tar(XzReader::new_mem_limit(packed, true, MOST_MEMORY), most),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => self.tar(Frames::new(packed), most),
+            [0x1f, 0x8b, ..] => self.tar(&mut MultiGzDecoder::new(packed), most),
+            b"\xfd7zXZ\0" => {
+                let mut unpacked = XzReader::new_mem_limit(packed, true, MOST_MEMORY);
+                self.tar(&mut unpacked, most)
+            }
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => self.tar(&mut Frames::new(packed), most),
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => self.zip(packed, most),
             [b'B', b'Z', b'h', ..] => Err("bzip2 is not in this version".into()),
-            _ => self.tar(packed, most),
+            _ => self.tar(&mut { packed }, most),
         }
     }
 
@@ -150,24 +161,21 @@ impl Unpack<'_> {
     }
 
     /// The folder at a place, made with all above it where it is missing.
-    fn folder(&self, place: &[OsString]) -> Result<OwnedFd, String> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut folder =
-            openat(self.top, ".", flags, Mode::empty()).map_err(told("opening", place))?;
+    fn folder(&self, place: &[OsString]) -> Result<G::Folder, String> {
+        let ground = &self.ground;
+        let mut folder = ground.top().map_err(told("opening", place))?;
         for (at, name) in place.iter().enumerate() {
             let so_far = &place[..=at];
-            match mkdirat(&folder, name, Mode::from_raw_mode(0o755)) {
+            match ground.make(&folder, name) {
                 Ok(()) => {
                     self.count()?;
-                    let made = openat(&folder, name, flags, Mode::empty());
-                    let made = made.map_err(told("making", so_far))?;
-                    self.give(&made, so_far)?;
-                    folder = made;
+                    let made = ground.enter(&folder, name);
+                    folder = made.map_err(told("making", so_far))?;
+                    ground.give(&folder, so_far)?;
                 }
                 // A link that it holds itself is no folder to put something in.
                 Err(Errno::EXIST) => {
-                    let there = openat(&folder, name, flags, Mode::empty());
-                    folder = there.map_err(|_| {
+                    folder = ground.enter(&folder, name).map_err(|_| {
                         format!("{} is twice in it, and once no folder", shown(so_far))
                     })?;
                 }
@@ -178,7 +186,7 @@ impl Unpack<'_> {
     }
 
     /// The folder that a place lies in, and its name there.
-    fn parent<'p>(&self, place: &'p [OsString]) -> Result<(OwnedFd, &'p OsStr), String> {
+    fn parent<'p>(&self, place: &'p [OsString]) -> Result<(G::Folder, &'p OsStr), String> {
         let (name, above) = place.split_last().ok_or("a name is empty")?;
         Ok((self.folder(above)?, name))
     }
@@ -186,10 +194,7 @@ impl Unpack<'_> {
     fn file(&self, place: &Place, content: &mut dyn Read, mode: u32) -> Result<(), String> {
         self.count()?;
         let (folder, name) = self.parent(place)?;
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let made = openat(&folder, name, flags, Mode::RUSR | Mode::WUSR).map_err(twice(place))?;
-        let mut file = File::from(made);
+        let mut file = self.ground.file(&folder, name).map_err(twice(place))?;
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let count = match content.read(&mut buffer) {
@@ -201,9 +206,7 @@ impl Unpack<'_> {
             let written = file.write_all(&buffer[..count]);
             written.map_err(|error| format!("writing {}: {error}", shown(place)))?;
         }
-        self.give(&file, place)?;
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))
-            .map_err(told("changing the mode of", place))
+        self.ground.finish(file, mode, place)
     }
 
     fn symlink(&self, place: &Place, target: &[u8]) -> Result<(), String> {
@@ -216,12 +219,10 @@ impl Unpack<'_> {
         }
         self.count()?;
         let (folder, name) = self.parent(place)?;
-        symlinkat(OsStr::from_bytes(target), &folder, name).map_err(twice(place))?;
-        let (uid, gid) = (self.numbers.uid, self.numbers.gid);
-        let uid = uid.map(rustix::fs::Uid::from_raw);
-        let gid = gid.map(rustix::fs::Gid::from_raw);
-        rustix::fs::chownat(&folder, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(told("changing the owner of", place))
+        let target = OsStr::from_bytes(target);
+        let made = self.ground.symlink(&folder, name, target);
+        made.map_err(twice(place))?;
+        self.ground.give_link(&folder, name, place)
     }
 
     /// Another name of a file that came before.
@@ -229,20 +230,14 @@ impl Unpack<'_> {
         let bad = || format!("{} is another name of what is not in it", shown(place));
         let target = self.stripped(target).ok_or_else(bad)?;
         let (from, old) = self.parent(&target)?;
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let seen = openat(&from, old, flags, Mode::empty()).map_err(|_| bad())?;
-        let stat = fstat(&seen).map_err(told("looking at", &target))?;
-        if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
+        let what = self.ground.what(&from, old).map_err(|_| bad())?;
+        if !what.is_file() {
             return Err(bad());
         }
         self.count()?;
         let (to, name) = self.parent(place)?;
-        linkat(&from, old, &to, name, AtFlags::empty()).map_err(twice(place))
-    }
-
-    fn give(&self, fd: impl AsFd, place: &[OsString]) -> Result<(), String> {
-        chown(fd, self.numbers.uid, self.numbers.gid, &shown(place))
-            .map_err(|error| error.to_string())
+        let made = self.ground.link((&from, old), (&to, name));
+        made.map_err(twice(place))
     }
 }
 

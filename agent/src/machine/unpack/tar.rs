@@ -1,14 +1,15 @@
 //! A tar, thing by thing.
 
 use super::bounded::Bounded;
+use super::ground::Ground;
 use super::{MOST_ENTRIES, MOST_HEAD, Thing, Unpack, told_of};
 use std::cell::Cell;
 use std::io::Read;
 use tar::{Entry, EntryType};
 
-impl Unpack<'_> {
+impl<G: Ground> Unpack<G> {
     /// Unpacks a tar of which no more than so many bytes may come.
-    pub(super) fn tar(&self, packed: impl Read, most: u64) -> Result<(), String> {
+    pub(super) fn tar(&self, packed: &mut dyn Read, most: u64) -> Result<(), String> {
         let (left, head) = (Cell::new(most), Cell::new(Some(MOST_HEAD)));
         let mut archive = tar::Archive::new(Bounded {
             packed,

@@ -1,6 +1,7 @@
 //! A zip, by the list at its end.
 
 use super::bounded::Bounded;
+use super::ground::Ground;
 use super::{MOST_ENTRIES, MOST_NAME, Thing, Unpack};
 use rustix::fs::FileType;
 use std::cell::Cell;
@@ -9,7 +10,7 @@ use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
 
-impl Unpack<'_> {
+impl<G: Ground> Unpack<G> {
     /// Unpacks a zip of which no more than so many bytes may come.
     pub(super) fn zip(&self, packed: impl Read + Seek, most: u64) -> Result<(), String> {
         let mut archive = ZipArchive::new(packed).map_err(broken)?;

@@ -45,6 +45,8 @@ pub struct Fake {
     pub starts: BTreeMap<String, usize>,
     /// What fails, with its words.
     pub failing: BTreeMap<ResourceId, String>,
+    /// What commands write, and where.
+    pub spoils: BTreeMap<String, (String, String)>,
     /// What their journals say.
     pub told: BTreeMap<ResourceId, String>,
     /// What dies soon after its start.
@@ -367,6 +369,9 @@ impl Hand for Fake {
         self.refuse(&resource.id)?;
         self.effect(|fake| {
             fake.commands.push(resource.id.name.to_string());
+            if let Some((path, content)) = fake.spoils.get(&*resource.id.name).cloned() {
+                fake.write(&path, &content);
+            }
             fake.ended = Some((resource.clone(), inputs.clone()));
         })
     }

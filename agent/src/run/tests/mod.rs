@@ -1,5 +1,6 @@
 //! Runs on a machine in memory: killed at every moment, failing everywhere.
 
+mod consequences;
 mod crash;
 mod declared;
 mod failing;

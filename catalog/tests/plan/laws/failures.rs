@@ -3,7 +3,7 @@
 use super::world::{machines, roles};
 use crate::running::dry;
 use cfg_catalog::id::ResourceId;
-use cfg_catalog::plan::draft::Fate;
+use cfg_catalog::plan::Fate;
 use cfg_catalog::plan::{Ledger, plan};
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ use crate::build::path;
 use crate::model::machine::{Machine, Node, Unit, What};
 use crate::model::run::words;
 use crate::running::{dry, run};
-use cfg_catalog::id::Kind;
+use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Certainty, Ledger};
 use cfg_catalog::resource::account::Present;
 use cfg_catalog::resource::fstab::{self, Entry, FSTAB};
@@ -83,9 +83,11 @@ impl Row {
             return Some("nothing drifted".into());
         }
         let plan = dry(&machine, desired, ledger);
-        // Whatever changes, a guard behind it may give another answer.
+        // Whatever changes, a guard behind it may give another answer. What is fetched shows what it is only then.
+        let fetched = |id: &ResourceId| id.kind == Kind::Archive && id.to_string() == self.found;
         let certain = plan.changes.iter();
-        let certain = certain.filter(|change| change.certainty == Certainty::Certain);
+        let certain = certain
+            .filter(|change| change.certainty == Certainty::Certain || fetched(&change.resource));
         let found: BTreeSet<String> = certain.map(|change| change.resource.to_string()).collect();
         if found != BTreeSet::from([self.found.to_owned()]) || !plan.failures.is_empty() {
             return Some(format!("found {found:?}, {:?}", plan.failures));

@@ -3,8 +3,9 @@
 use super::{absent, folder, judge, leads, only, stands, unreadable, words};
 use crate::build::*;
 use crate::model::machine::owned;
-use cfg_catalog::plan::Host;
+use cfg_catalog::plan::{Certainty, Host};
 use cfg_catalog::resource::archive::ArchiveState;
+use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::{Body, Observed, PathState, Resource};
 use serde_json::json;
 
@@ -48,6 +49,25 @@ fn an_archive_is_what_its_marker_says() {
         let verdict = judge(resource, seen(path, marker.cloned()), &Host::default());
         assert_eq!(words(&verdict), wanted, "{marker:?}");
     }
+}
+
+#[test]
+fn what_is_fetched_is_assumed_until_it_is_here() {
+    let fetched = archive("/p", "x");
+    let mut at_hand = fetched.clone();
+    if let Body::Archive(archive) = &mut at_hand.body {
+        archive.content = Some(Content::Text(b"x".to_vec()));
+    }
+    for (resource, sure) in [(fetched, Certainty::Assumed), (at_hand, Certainty::Certain)] {
+        let verdict = judge(&resource, seen(absent(), None), &Host::default());
+        assert_eq!(only(verdict).certainty, sure);
+    }
+    let gone = judge(
+        &no_archive("/p"),
+        seen(folder(None), None),
+        &Host::default(),
+    );
+    assert_eq!(only(gone).certainty, Certainty::Certain);
 }
 
 #[test]

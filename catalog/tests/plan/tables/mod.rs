@@ -6,6 +6,7 @@ mod edits;
 mod mounts;
 mod packages;
 mod paths;
+mod refusals;
 mod services;
 mod sysctls;
 

@@ -1,0 +1,86 @@
+//! What a machine would refuse of what is planned. It is found out before the run, which could only fail there, or may not
+//! do it.
+
+use super::claims::path_of;
+use super::turn::{Turn, Verdict};
+use super::{Action, Certainty, Change};
+use crate::id::ResourceId;
+use crate::path::AbsPath;
+use crate::resource::Resource;
+use std::collections::BTreeMap;
+
+/// Why a change of a resource will not come about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is not this process's to make: it is held.
+    Held(String),
+    /// It can only fail.
+    Fails(String),
+    /// It can only fail, unless something before it makes way.
+    Blocked(String),
+}
+
+/// By what would be changed: resources, and victims of a purge.
+pub type Refusals = BTreeMap<ResourceId, Refusal>;
+
+/// The judgement with what the machine would refuse of it. In a run the effect itself tells what cannot be done.
+pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -> Verdict {
+    let refusals = &turn.host.refusals;
+    if refusals.is_empty() {
+        return verdict;
+    }
+    let mut left = Vec::new();
+    let mut stays: Vec<AbsPath> = Vec::new();
+    for change in std::mem::take(&mut verdict.changes) {
+        if holds(&change, &stays) {
+            continue;
+        }
+        match refusals.get(&change.resource) {
+            Some(Refusal::Held(why)) => {
+                let word = change.action.word();
+                verdict.held.push(format!("{word}: {why}"));
+                stays.extend(path_of(&change.resource));
+            }
+            Some(Refusal::Blocked(_)) if is_open(&change, turn) => {
+                verdict.changes.push(change.at_most(Certainty::Assumed));
+            }
+            Some(Refusal::Fails(why) | Refusal::Blocked(why)) if turn.ahead.is_ahead() => {
+                if change.resource == resource.id {
+                    return Verdict {
+                        obstacle: Some(why.clone()),
+                        ..Verdict::default()
+                    };
+                }
+                left.push(why.as_str());
+                stays.extend(path_of(&change.resource));
+            }
+            _ => verdict.changes.push(change),
+        }
+    }
+    let missed = match left.as_slice() {
+        [] => return verdict,
+        [one] => (*one).to_owned(),
+        many => format!("not all could be removed: {}", many.join("; ")),
+    };
+    verdict.missed = Some(match verdict.missed {
+        Some(others) => format!("{others}; {missed}"),
+        None => missed,
+    });
+    verdict
+}
+
+/// Whether a folder is to go that something stays in: it stays with that, which is said of the one alone.
+fn holds(change: &Change, stays: &[AbsPath]) -> bool {
+    let path = path_of(&change.resource).filter(|_| change.action == Action::Remove);
+    path.is_some_and(|path| {
+        stays
+            .iter()
+            .any(|stays| stays.is_within(&path) && *stays != path)
+    })
+}
+
+/// Whether what comes before it may make way.
+fn is_open(change: &Change, turn: &Turn<'_>) -> bool {
+    let path = path_of(&change.resource);
+    turn.ahead.may_unblock(path.as_ref())
+}
