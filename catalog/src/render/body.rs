@@ -16,9 +16,9 @@ use crate::resource::service::{Activity, Service, UnitFile};
 use crate::resource::sysctl::Sysctl;
 use crate::resource::{Attributes, Body, Place, Presence, Shell};
 use crate::text::diagnostic::Diagnostic;
+use crate::text::given::Given;
 use crate::text::names;
 use crate::text::secrets::Stand;
-use crate::text::shape::Given;
 use std::collections::BTreeMap;
 
 /// How long a command may take if nobody says.

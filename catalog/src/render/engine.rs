@@ -2,7 +2,7 @@
 
 use super::scan;
 use crate::text::diagnostic::Spot;
-use crate::text::shape::Given;
+use crate::text::given::Given;
 use crate::text::source::Source;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};

@@ -156,7 +156,7 @@ fn items(each: &Value, place: &Place, reader: &mut Reader<'_>) -> Vec<Seen> {
             Vec::new()
         }
         Some(other) => {
-            let found = crate::text::shape::kind_of(&other);
+            let found = crate::text::given::kind_of(&other);
             let message = format!("`each` is an array, not {found}");
             reader.wrong.push(Diagnostic::error(place, message));
             Vec::new()

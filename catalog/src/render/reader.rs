@@ -10,8 +10,8 @@ use crate::resource::Place;
 use crate::text::MAX_TEXT;
 use crate::text::declare::is_template;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::given::Given;
 use crate::text::secrets::Stand;
-use crate::text::shape::Given;
 use minijinja::value::{Serde, Value};
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use super::reader::Keys;
 use crate::resource::repository::{Key, Repository};
-use crate::text::shape::Given;
+use crate::text::given::Given;
 
 pub fn build(keys: &mut Keys<'_, '_>, name: &str) -> Option<Repository> {
     let mut field = |key: &str| keys.read(key, words);

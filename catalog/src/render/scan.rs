@@ -2,6 +2,7 @@
 //! whatever branch it stands in, and so that the server knows whose members a role reads.
 
 pub mod guard;
+mod tree;
 mod visit;
 
 use minijinja::Error;

@@ -390,7 +390,7 @@ pub fn slot(kind: Kind, key: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::shape::Given;
+    use crate::text::given::Given;
     use crate::text::tree;
 
     #[test]

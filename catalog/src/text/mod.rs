@@ -8,6 +8,7 @@ pub(crate) mod declare;
 pub mod diagnostic;
 pub(crate) mod edits;
 pub(crate) mod fleet;
+pub(crate) mod given;
 pub mod keys;
 mod limit;
 pub(crate) mod literal;

@@ -51,7 +51,7 @@ fn boolean(value: &NodeValue) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::shape::Given;
+    use crate::text::given::Given;
     use crate::text::tree;
 
     #[test]
