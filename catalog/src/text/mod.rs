@@ -24,6 +24,7 @@ pub(crate) mod shape;
 pub(crate) mod source;
 pub(crate) mod tree;
 pub(crate) mod unclear;
+mod uris;
 pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};

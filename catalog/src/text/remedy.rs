@@ -9,7 +9,7 @@ pub fn of(shape: Shape, node: &Node, written: &str) -> Option<String> {
     match (shape, &node.value) {
         (Shape::Boolean, value) => boolean(value).map(|yes| format!("write {yes}, without quotes")),
         (
-            Shape::References | Shape::Accounts | Shape::Lines | Shape::LoginKeys,
+            Shape::References | Shape::Accounts | Shape::Lines | Shape::LoginKeys | Shape::Uris,
             NodeValue::String(text),
         ) => Some(format!("write an array: [{text:?}]")),
         (Shape::Number, NodeValue::String(text)) if text.parse::<u32>().is_ok() => {

@@ -203,6 +203,7 @@ fn shape(shape: Shape) -> Value {
         Shape::Mode => text("^0?[0-7]{1,4}$"),
         Shape::Lines => lines(&line),
         Shape::LoginKeys => lines(&text(r"^\s*[^#\s]")),
+        Shape::Uris => lines(&text("^[a-z0-9+]+:")),
         Shape::Shell => {
             json!({ "anyOf": [line, { "type": "array", "items": { "type": "string" }, "minItems": 1 }] })
         }

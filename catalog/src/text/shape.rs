@@ -31,6 +31,8 @@ pub enum Shape {
     Lines,
     /// An array of keys for logins.
     LoginKeys,
+    /// An array of addresses that apt knows how to fetch from.
+    Uris,
     /// A list is argv, a string is for the shell.
     Shell,
     /// An absolute path.
@@ -84,6 +86,7 @@ impl Shape {
             Shape::Mode => given.mode().map(drop),
             Shape::Lines => given.lines().map(drop),
             Shape::LoginKeys => given.login_keys().map(drop),
+            Shape::Uris => given.uris().map(drop),
             Shape::Shell => given.shell().map(drop),
             Shape::Path => given.path().map(drop),
             Shape::Template | Shape::File | Shape::Tree => given.role_path().map(drop),
