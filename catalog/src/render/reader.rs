@@ -86,7 +86,13 @@ impl<'a> Reader<'a> {
 
     /// Notes what went wrong, unless only a machine can know better, or nobody before the members are all there. Of what
     /// read a secret no value is said.
-    fn trouble(&mut self, trouble: Trouble, place: &Place, open: bool, secret: bool) {
+    fn trouble(
+        &mut self,
+        trouble: Trouble,
+        text: &str,
+        place: &Place,
+        (open, secret): (bool, bool),
+    ) {
         if self.incomplete.is_some() {
             return;
         }
@@ -103,6 +109,7 @@ impl<'a> Reader<'a> {
             None => Diagnostic::error(place, message),
         };
         diagnostic.help = trouble.help;
+        diagnostic.within = trouble.range.map(|range| (text.to_owned(), range));
         self.wrong.push(diagnostic);
     }
 
@@ -157,7 +164,7 @@ impl<'a> Reader<'a> {
             (Ok(value), _) => Some(value),
             (Err(trouble), secret) => {
                 let open = scan::expression(text).is_ok_and(|(uses, _)| uses.is_open());
-                self.trouble(trouble, place, open, secret);
+                self.trouble(trouble, text, place, (open, secret));
                 None
             }
         }
@@ -192,7 +199,7 @@ impl<'a> Reader<'a> {
             (Ok(given), secret) => Some((given, secret)),
             (Err(trouble), secret) => {
                 let open = scan::template(text, "").is_ok_and(|uses| uses.is_open());
-                self.trouble(trouble, place, open, secret);
+                self.trouble(trouble, text, place, (open, secret));
                 None
             }
         }
@@ -297,7 +304,7 @@ impl<'a> Reader<'a> {
             (Ok(text), _) => Some(text.into_bytes()),
             (Err(trouble), secret) => {
                 let open = in_file(part, blobs, name, &|uses| uses.is_open());
-                self.trouble(trouble, place, open, secret);
+                self.trouble(trouble, name, place, (open, secret));
                 None
             }
         }
@@ -434,6 +441,7 @@ impl Keys<'_, '_> {
         let place = self.place(key);
         let trouble = Trouble {
             file: None,
+            range: None,
             message: why,
             reserved: format!(
                 "what `{key}` comes to does not fit; it read a secret, so it is not shown"
@@ -441,7 +449,7 @@ impl Keys<'_, '_> {
             help: None,
         };
         let secret = self.reader.secret;
-        self.reader.trouble(trouble, &place, open, secret);
+        self.reader.trouble(trouble, text, &place, (open, secret));
     }
 
     /// The path in the catalog of a file that a key names.
