@@ -133,8 +133,9 @@ impl Check<'_> {
         let Some(row) = keys::FLEET.iter().find(|row| row.name == name) else {
             return;
         };
-        let is_plain = matches!(row.shape, Shape::Duration | Shape::Limit);
-        if is_plain && key.node.text().is_some_and(is_template) {
+        // What is not of its form at all is told as that.
+        let counts_for_all = matches!(row.shape, Shape::Duration | Shape::Limit);
+        if counts_for_all && key.node.text().is_some_and(is_template) {
             let message =
                 format!("`{name}` takes no template: it counts for all machines of the role");
             let wrong = Diagnostic::error(key.value_spot(), message);
@@ -198,11 +199,7 @@ impl Check<'_> {
                 self.part(key, Shape::Line, part);
             }
         }
-        let whole = key
-            .node
-            .text()
-            .is_some_and(|text| scan::whole(text).is_some());
-        if !templated || (!whole && is_never_text(shape) && key.node.text().is_some()) {
+        if !templated || is_never(shape, &key.node) {
             let given = Given {
                 value: key.node.json(),
                 computed: false,
@@ -462,20 +459,22 @@ fn parts(key: &KeyText, shape: Shape) -> Vec<Part<'_>> {
     }
 }
 
-/// A string that is not wholly one expression can never be one of these.
-fn is_never_text(shape: Shape) -> bool {
-    matches!(
+/// Whether a value with templates in it can never be of this shape, whatever these give.
+fn is_never(shape: Shape, node: &Node) -> bool {
+    use Shape::{Accounts, Lines, LoginKeys, References, Removals, Shell, Uris, WantedLines};
+    use Shape::{Boolean, Debconf, Environment, Number, Settings};
+    let array = matches!(
         shape,
-        Shape::References
-            | Shape::Boolean
-            | Shape::Number
-            | Shape::Accounts
-            | Shape::Lines
-            | Shape::LoginKeys
-            | Shape::Environment
-            | Shape::Settings
-            | Shape::Removals
-            | Shape::WantedLines
-            | Shape::Debconf
-    )
+        Accounts | Lines | LoginKeys | References | Removals | Uris | WantedLines
+    );
+    let table = matches!(shape, Debconf | Environment | Settings);
+    match &node.value {
+        // A string that is wholly one expression keeps the type of what that gives.
+        NodeValue::String(text) => {
+            (array || table || matches!(shape, Boolean | Number)) && scan::whole(text).is_none()
+        }
+        NodeValue::Array(_) => !array && shape != Shell,
+        NodeValue::Table(_) => !table,
+        _ => false,
+    }
 }

@@ -177,7 +177,7 @@ fn point(diagnostic: &mut Diagnostic, role: &MergedRole<'_>) {
         return;
     };
     let resources = role.resources.values().flat_map(|r| r.keys.values());
-    let mut keys = resources;
+    let mut keys = resources.chain(role.own.fleet.values());
     let Some(key) = keys.find(|key| key.value_place() == at.place) else {
         return;
     };
