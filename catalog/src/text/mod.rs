@@ -6,6 +6,7 @@ mod answers;
 pub mod date;
 pub(crate) mod declare;
 pub mod diagnostic;
+mod dotted;
 pub(crate) mod edits;
 pub(crate) mod fleet;
 pub(crate) mod given;
