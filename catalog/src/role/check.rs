@@ -310,16 +310,18 @@ impl Check<'_> {
     fn no_file(&mut self, key: &KeyText, text: &str, shape: Shape) {
         let role = key.role().to_owned();
         let below = self.files.below(&role);
-        let names: Vec<&str> = below
-            .filter_map(|(path, _)| path.strip_prefix(&role)?.strip_prefix('/'))
-            .collect();
+        let paths = below.filter_map(|(path, _)| path.strip_prefix(&role)?.strip_prefix('/'));
+        let names: BTreeSet<&str> = match shape {
+            Shape::Tree => paths.flat_map(folders).collect(),
+            _ => paths.collect(),
+        };
         let message = match shape {
             Shape::Tree => {
                 format!("no folder {text:?} with files in it beside role.toml of {role}")
             }
             _ => format!("no file {text:?} beside role.toml of {role}"),
         };
-        let mut diagnostic = Diagnostic::error(key.value_spot(), message).near(text, names);
+        let mut diagnostic = Diagnostic::error(key.value_spot(), message).near_path(text, names);
         if diagnostic.help.is_none() {
             let elsewhere = |member: &&String| {
                 let path = format!("{member}/{}", text.trim_end_matches('/'));
@@ -421,6 +423,11 @@ impl Check<'_> {
         };
         sayings.check(&mut self.wrong);
     }
+}
+
+/// The folders that lead to a file.
+fn folders(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at])
 }
 
 /// Where a part of a value stands that is wrong, what it is, and why.
