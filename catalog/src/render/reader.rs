@@ -9,7 +9,7 @@ use crate::release::part::{Blob, Declared, Part};
 use crate::resource::Place;
 use crate::text::MAX_TEXT;
 use crate::text::declare::is_template;
-use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Fault};
 use crate::text::given::Given;
 use crate::text::secrets::Stand;
 use minijinja::value::{Serde, Value};
@@ -29,6 +29,8 @@ pub struct Reader<'a> {
     pub secret: bool,
     /// Members were read since this was last cleared, and some of them are waited for.
     pub incomplete: Option<Incomplete>,
+    /// Whose fault it is that what was evaluated last read something that is not there.
+    fault: Option<Fault>,
     /// Something was evaluated: what the role comes to may hang on it.
     pub evaluated: bool,
 }
@@ -52,6 +54,7 @@ impl<'a> Reader<'a> {
             open: false,
             secret: false,
             incomplete: None,
+            fault: None,
             evaluated: false,
         }
     }
@@ -81,6 +84,7 @@ impl<'a> Reader<'a> {
         let read = self.watch.take();
         self.secret |= read.secret;
         self.incomplete = self.incomplete.take().or(read.incomplete);
+        self.fault = read.fault;
         (result, read.secret)
     }
 
@@ -109,6 +113,7 @@ impl<'a> Reader<'a> {
             None => Diagnostic::error(place, message),
         };
         diagnostic.help = trouble.help;
+        diagnostic.fault = self.fault.unwrap_or(diagnostic.fault);
         diagnostic.within = trouble.range.map(|range| (text.to_owned(), range));
         self.wrong.push(diagnostic);
     }
@@ -449,6 +454,7 @@ impl Keys<'_, '_> {
             help: None,
         };
         let secret = self.reader.secret;
+        self.reader.fault = None;
         self.reader.trouble(trouble, text, &place, (open, secret));
     }
 

@@ -146,6 +146,7 @@ fn try_out(
         facts: &facts,
         fleet: &fleet,
         me: Some(&me),
+        node: &me.name,
         leaf: leaf.as_deref(),
         set: &set,
         secrets: &Secrets::default(),
