@@ -122,7 +122,7 @@ impl Exit {
         ),
         (
             Exit::Usage,
-            "wrong usage, or something that is not in this version",
+            "wrong usage, also a file or folder that cannot be read, or a --fleet that is missing; or not in this version",
         ),
         (Exit::Catalog, "bad catalog"),
         (
@@ -133,7 +133,7 @@ impl Exit {
         (Exit::NeedsRoot, "needs root"),
         (
             Exit::Config,
-            "bad configuration, or a desk that is no operator's",
+            "bad configuration, also what stands in --fleet or --secrets; or a desk that is no operator's",
         ),
     ];
 

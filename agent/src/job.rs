@@ -34,6 +34,8 @@ pub struct Role {
     pub fleet: FleetView,
     /// Which of them this is.
     pub me: Option<Me>,
+    /// What this machine is called among them.
+    pub node: String,
     /// What the agent found out about this machine.
     pub facts: Facts,
     /// `--set`.
@@ -159,6 +161,7 @@ impl Role {
             part: assignment.part,
             leaf: assignment.leaf,
             fleet: assignment.view,
+            node: assignment.me.name.clone(),
             me: Some(assignment.me),
             facts,
             set: BTreeMap::new(),
@@ -197,6 +200,7 @@ impl Role {
             facts: &self.facts,
             fleet: &self.fleet,
             me: self.me.as_ref(),
+            node: &self.node,
             leaf: self.leaf.as_deref(),
             set: &self.set,
             secrets: &self.secrets,

@@ -4,7 +4,7 @@ use crate::error::Error;
 use anyhow::{Context as _, bail, ensure};
 use cfg_catalog::Secrets;
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -15,17 +15,27 @@ const MOST: u64 = 1 << 20;
 /// The secrets of this file.
 ///
 /// # Errors
-/// [`Error::Config`] where others may read it, or it is not names and texts.
+/// [`Error::Usage`] where there is no such file to be read, [`Error::Config`] where others may read it too, or it is not names and texts.
 pub fn read(path: &Path) -> Result<Secrets, Error> {
     let source = format!("--secrets {}", path.display());
-    let values = values(path).with_context(|| source.clone());
+    let file = open(path).with_context(|| source.clone());
+    let (file, metadata) = file.map_err(Error::Usage)?;
+    let values = values(path, file, &metadata).with_context(|| source.clone());
     Ok(Secrets::new(source, values.map_err(Error::Config)?))
 }
 
-fn values(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+fn open(path: &Path) -> anyhow::Result<(File, Metadata)> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     ensure!(!metadata.is_dir(), "it is a directory");
+    Ok((file, metadata))
+}
+
+fn values(
+    path: &Path,
+    file: File,
+    metadata: &Metadata,
+) -> anyhow::Result<BTreeMap<String, String>> {
     let mode = metadata.mode() & 0o7777;
     ensure!(
         mode & 0o077 == 0,
@@ -112,7 +122,9 @@ mod tests {
             assert!(error.contains(told), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
-        let error = read(Path::new("/nonexistent")).unwrap_err();
-        assert_eq!(error.exit() as u8, 78, "{error}");
+        for none in ["/nonexistent", "/"] {
+            let error = read(Path::new(none)).unwrap_err();
+            assert_eq!(error.exit() as u8, 64, "{error}");
+        }
     }
 }

@@ -26,10 +26,31 @@ fn the_exit_codes_of_the_contract() {
         "[params]\nn = { type = \"integer\", max = 9 }\n[file.\"/etc/n\"]\ncontent = \"{{ params.n }}\"\n",
     );
     desk.write("bad.toml", "intervall = \"5m\"");
+    desk.write(
+        "one/web/role.toml",
+        "[file.\"/etc/id\"]\ncontent = \"{{ member.id }}\"\n",
+    );
+    desk.write(
+        "others.toml",
+        "[[roles.web]]\nid = 1\nname = \"nobody\"\naddress = \"10.0.0.1\"\nos = \"debian\"\narch = \"amd64\"\n\
+         cpus = 1\nmemory_mb = 1\n",
+    );
     let cases = [
         ("check roles", 0),
         ("check bad", 65),
-        ("check none", 65),
+        ("check none", 64),
+        ("check bad.toml", 64),
+        ("render --catalog one --role web", 64),
+        ("render --catalog one --role web --fleet none.toml", 64),
+        ("render --catalog one --role web --fleet roles", 64),
+        ("render --catalog one --role web --fleet bad.toml", 78),
+        ("render --catalog one --role web --fleet others.toml", 78),
+        ("render --catalog roles --role web --secrets none.toml", 64),
+        ("render --catalog roles --role web --secrets roles", 64),
+        (
+            "render --catalog roles --role web --secrets others.toml",
+            78,
+        ),
         ("apply --catalog roles --role web --root root --dry-run", 2),
         ("apply --catalog roles --role db --root root", 64),
         ("apply --catalog bad --role web --root root", 65),
@@ -115,6 +136,25 @@ fn a_broken_file_of_facts_is_bad_configuration() {
 }
 
 #[test]
+fn with_json_a_check_tells_its_warnings() {
+    let desk = desk();
+    desk.write(
+        "odd/web/role.toml",
+        "[service.web]\nrestart_on = [\"file:/etc/w*\"]\n",
+    );
+    let (ended, document) = desk.json("check odd --json");
+    assert_eq!((ended, &document["result"]), (0, &"ok".into()));
+    let warnings = document["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1);
+    let message = warnings[0]["message"].as_str().unwrap();
+    for word in ["warning:", "matches no resource", "web/role.toml:2:15"] {
+        assert!(message.contains(word), "{message}");
+    }
+    let (_, document) = desk.json("check roles --json");
+    assert_eq!(document["warnings"], serde_json::json!([]));
+}
+
+#[test]
 fn with_json_an_error_is_one_document_too() {
     let desk = desk();
     for (line, code, word) in [
@@ -129,8 +169,8 @@ fn with_json_an_error_is_one_document_too() {
             64,
             "not in this version",
         ),
-        ("apply --json --dry-run --catalog none --role r", 65, "none"),
-        ("check none --json", 65, "none"),
+        ("apply --json --dry-run --catalog none --role r", 64, "none"),
+        ("check none --json", 64, "none"),
     ] {
         let (ended, document) = desk.json(line);
         assert_eq!(ended, code, "{line}");

@@ -101,7 +101,7 @@ fn what_is_wrong_with_secrets_is_said_before_anything_is_touched() {
             &format!("{apply} --secrets none.toml"),
             &good,
             0o600,
-            78,
+            64,
             &["none.toml"],
         ),
         (

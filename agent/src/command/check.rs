@@ -2,6 +2,8 @@
 
 use super::{local, output};
 use crate::error::{Error, Exit};
+use cfg_catalog::plan::document::Failure;
+use cfg_catalog::{Diagnostic, Diagnostics};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -15,12 +17,24 @@ pub struct Check {
     json: bool,
 }
 
+/// As errors are told: the whole text, with its place.
+fn warning(warning: Diagnostic) -> Failure {
+    Failure {
+        resource: None,
+        message: Diagnostics::from(warning).to_string(),
+        skipped: Vec::new(),
+    }
+}
+
 impl Check {
     pub fn run(self) -> Result<Exit, Error> {
-        let catalog = local::load(&self.catalog, &Default::default())?;
+        let (catalog, warnings) = local::checked(&self.catalog, &Default::default())?;
         let roles = local::roles(&catalog);
         if self.json {
-            output::print_json(&serde_json::json!({"version": 1, "result": "ok", "roles": roles}))?;
+            let warnings: Vec<Failure> = warnings.into_iter().map(warning).collect();
+            output::print_json(&serde_json::json!({
+                "version": 1, "result": "ok", "roles": roles, "warnings": warnings,
+            }))?;
         } else {
             let plural = if roles.len() == 1 { "role" } else { "roles" };
             output::print(&format!("{} {plural}: {}\n", roles.len(), roles.join(", ")))?;

@@ -14,7 +14,7 @@ use cfg_catalog::facts::Facts;
 use cfg_catalog::fleet::{FleetView, Me};
 use cfg_catalog::release::part::Part;
 use cfg_catalog::resource::Desired;
-use cfg_catalog::{Catalog, Secrets};
+use cfg_catalog::{Catalog, Diagnostics, Secrets};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -108,6 +108,7 @@ impl Choice {
         });
         let role = Role {
             me,
+            node,
             part: read.part,
             leaf: read.leaf,
             fleet,
@@ -171,7 +172,7 @@ impl Choice {
             contents: Contents::read(folder, taken.files),
             desired: taken.desired,
             // What is warned of is to be said each time.
-            keep: place.filter(|_| !warned),
+            keep: place.filter(|_| warned.is_empty()),
         })
     }
 }
@@ -181,14 +182,17 @@ pub fn load(folder: &Path, set: &BTreeMap<String, String>) -> Result<Catalog, Er
     checked(folder, set).map(|(catalog, _)| catalog)
 }
 
-/// The same, and whether there were any.
-fn checked(folder: &Path, set: &BTreeMap<String, String>) -> Result<(Catalog, bool), Error> {
-    let files = read_catalog(folder).map_err(|wrong| Error::Catalog(wrong.into()))?;
+/// The same with these warnings.
+pub fn checked(
+    folder: &Path,
+    set: &BTreeMap<String, String>,
+) -> Result<(Catalog, Diagnostics), Error> {
+    let files = read_catalog(folder).map_err(Error::of_diagnostics)?;
     let (catalog, warnings) = Catalog::load_with(files, set).map_err(Error::of_diagnostics)?;
     if !warnings.is_empty() {
         output::note(warnings.coloured().trim_end());
     }
-    Ok((catalog, !warnings.is_empty()))
+    Ok((catalog, warnings))
 }
 
 /// The names of the roles that machines can have.

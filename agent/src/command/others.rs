@@ -12,18 +12,18 @@ use std::path::Path;
 /// The members of each role, sorted by id.
 ///
 /// # Errors
-/// [`Error::Usage`] where it cannot be read, or no server would say so.
+/// [`Error::Usage`] where it cannot be read, [`Error::Config`] where no server would say so.
 pub fn read(path: &Path) -> Result<FleetView, Error> {
     let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("--fleet {shown}"))
-        .map_err(Error::Usage)?;
+    let bytes = std::fs::read(path).with_context(|| format!("--fleet {shown}"));
+    let text = String::from_utf8(bytes.map_err(Error::Usage)?)
+        .map_err(|_| Error::config(format!("--fleet {shown}: it is not UTF-8")))?;
     let written: Result<Written, String> = match text.trim_start().starts_with('{') {
         true => serde_json::from_str(&text).map_err(|error| error.to_string()),
         false => toml::from_str(&text).map_err(|error| error.to_string()),
     };
     let written =
-        written.map_err(|why| Error::usage(format!("--fleet {shown}: {}", why.trim_end())))?;
+        written.map_err(|why| Error::config(format!("--fleet {shown}: {}", why.trim_end())))?;
     let roles = written.roles.into_iter();
     Ok(FleetView {
         number: written.number,
@@ -199,9 +199,10 @@ mod tests {
         ] {
             std::fs::write(&file, &text).unwrap();
             let error = read(file.path()).unwrap_err();
-            assert_eq!(error.exit() as u8, 64, "{text}: {error}");
+            assert_eq!(error.exit() as u8, 78, "{text}: {error}");
             assert!(error.to_string().contains(said), "{text}: {error}");
         }
-        assert!(read(Path::new("/nonexistent")).is_err());
+        let error = read(Path::new("/nonexistent")).unwrap_err();
+        assert_eq!(error.exit() as u8, 64, "{error}");
     }
 }

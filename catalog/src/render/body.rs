@@ -16,9 +16,9 @@ use crate::resource::service::{Activity, Service, UnitFile};
 use crate::resource::sysctl::Sysctl;
 use crate::resource::{Attributes, Body, Place, Presence, Shell};
 use crate::text::diagnostic::Diagnostic;
+use crate::text::given::Given;
 use crate::text::names;
 use crate::text::secrets::Stand;
-use crate::text::shape::Given;
 use std::collections::BTreeMap;
 
 /// How long a command may take if nobody says.
@@ -232,12 +232,12 @@ fn validate(keys: &mut Keys<'_, '_>) -> Option<Shell> {
 
 fn mount(keys: &mut Keys<'_, '_>, point: AbsPath) -> Mount {
     let states = |given: &Given| given.word(&["mounted", "present", "unmounted", "absent"]);
-    let device = keys.read("device", Given::line);
-    let fstype = keys.read("fstype", |given| match given.line()? {
+    let device = keys.read("device", argument);
+    let fstype = keys.read("fstype", |given| match argument(given)? {
         swap if swap == "swap" => Err("swap has no mount point, and is not in this version".into()),
         fstype => Ok(fstype),
     });
-    let options = keys.read("options", Given::line);
+    let options = keys.read("options", argument);
     let (dump, pass) = (
         keys.read("dump", Given::number),
         keys.read("pass", Given::number),
@@ -257,6 +257,17 @@ fn mount(keys: &mut Keys<'_, '_>, point: AbsPath) -> Mount {
             dump: dump.unwrap_or_default(),
             pass: pass.unwrap_or_default(),
         }),
+    }
+}
+
+/// A line that mount(8) is given.
+fn argument(given: &Given) -> Result<String, String> {
+    let line = given.line()?;
+    match line.starts_with('-') {
+        true => Err(format!(
+            "mount would take {line:?} for an option of its own: no `-` at the beginning"
+        )),
+        false => Ok(line),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::resource::edit::FileEdit;
 use crate::resource::{Body, Presence};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::edits::Removal;
-use crate::text::shape::Given;
+use crate::text::given::Given;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub fn build(keys: &mut Keys<'_, '_>, name: &str) -> Option<FileEdit> {

@@ -2,13 +2,14 @@
 
 use super::scan;
 use crate::text::diagnostic::Spot;
-use crate::text::shape::Given;
+use crate::text::given::Given;
 use crate::text::source::Source;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use std::collections::BTreeMap;
 use std::error::Error as _;
+use std::ops::Range;
 
 /// Work that one string or template file may do; one unit is about one instruction or 64 bytes of output.
 const FUEL: u64 = 1_000_000;
@@ -21,6 +22,8 @@ pub type TextOf<'t> = &'t dyn Fn(&str) -> Result<Option<String>, String>;
 pub struct Trouble {
     /// In the template file where it happened.
     pub file: Option<Box<Spot>>,
+    /// Else which bytes of the string.
+    pub range: Option<Range<usize>>,
     /// What happened.
     pub message: String,
     /// What to do about it.
@@ -35,10 +38,19 @@ impl Trouble {
         let message = message.into();
         Self {
             file: None,
+            range: None,
             reserved: message.clone(),
             message,
             help: None,
         }
+    }
+
+    /// The same in a string in which so much comes before.
+    fn behind(mut self, start: usize) -> Self {
+        self.range = self
+            .range
+            .map(|range| range.start + start..range.end + start);
+        self
     }
 }
 
@@ -91,7 +103,12 @@ impl Engine {
         let compiled = self.env.compile_expression(text).map_err(explain)?;
         let value = compiled.eval(context.clone()).map_err(explain)?;
         if value.is_undefined() {
-            return Err(undefined(text.trim()));
+            let start = text.len() - text.trim_start().len();
+            let range = Some(start..text.trim_end().len());
+            return Err(Trouble {
+                range,
+                ..undefined(text.trim())
+            });
         }
         json(&value)
     }
@@ -102,11 +119,15 @@ impl Engine {
     /// Where the template is wrong, or what it reads is not there.
     pub fn string(&self, text: &str, context: &Value) -> Result<Given, Trouble> {
         scan::guard::check(text, false).map_err(|error| self.explain(&error, text))?;
-        if let Some(expression) = scan::whole(text) {
-            return Ok(Given {
-                value: self.expression(expression, context)?,
-                computed: true,
-            });
+        if let Some((expression, start)) = scan::whole(text) {
+            let value = self.expression(expression, context);
+            return match value {
+                Ok(value) => Ok(Given {
+                    value,
+                    computed: true,
+                }),
+                Err(trouble) => Err(trouble.behind(start)),
+            };
         }
         let rendered = self
             .env
@@ -165,6 +186,7 @@ impl Engine {
             source.spot(&range.clone().unwrap_or(line))
         };
         Trouble {
+            range: range.clone().filter(|_| file.is_none()),
             file: file.map(spot).map(Box::new),
             ..trouble
         }

@@ -8,8 +8,8 @@ use crate::id::{Kind, ResourceId};
 use crate::release::part::{Key, Part};
 use crate::resource::{Health, Place, Shell, Slots};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::given::Given;
 use crate::text::secrets::Stand;
-use crate::text::shape::Given;
 use crate::text::unclear::Unclear;
 
 /// `[fleet]`, rendered.

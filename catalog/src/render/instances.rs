@@ -2,11 +2,12 @@
 
 use super::body;
 use super::reader::Reader;
-use super::scan;
+use super::scan::{self, Uses};
 use super::watch::Seen;
 use super::whole;
 use crate::fleet::Incomplete;
 use crate::id::{Kind, ResourceId};
+use crate::release::nodes;
 use crate::release::part::{Declared, Part};
 use crate::resource::{Body, Place, Resource};
 use crate::text::declare::is_template;
@@ -54,6 +55,8 @@ pub struct Instances {
     pub named: Vec<(ResourceId, Place)>,
     /// Names that depend on the machine: any of them may be off here.
     pub patterns: Vec<NamePattern>,
+    /// Those of them that may come to more on another machine, or to something where they are nothing here.
+    pub open: Vec<NamePattern>,
     /// What reads members of whom some are waited for; what names such a thing is among `on` too.
     pub waiting: Waiting,
 }
@@ -61,36 +64,63 @@ pub struct Instances {
 pub fn all(part: &Part, reader: &mut Reader<'_>) -> Instances {
     let mut instances = Instances::default();
     for declared in &part.resources {
-        instances.patterns.extend(pattern(declared));
-        match declared.keys.get("each") {
-            None => one(declared, None, false, reader, &mut instances),
-            Some(each) => {
-                reader.begin();
-                let before = reader.wrong.len();
-                let items = items(&each.value, &each.place, reader);
-                let secret = reader.secret;
-                if let Some(incomplete) = reader.incomplete.take() {
-                    reader.wrong.truncate(before);
-                    waits(declared, None, incomplete, &mut instances.waiting);
-                    continue;
-                }
-                for item in items {
-                    if instances.on.len() > MOST {
-                        break;
-                    }
-                    one(declared, Some(&item), secret, reader, &mut instances);
-                }
+        let before = instances.on.len() + instances.off.len();
+        each(declared, reader, &mut instances);
+        if let Some(pattern) = pattern(declared) {
+            let none = instances.on.len() + instances.off.len() == before;
+            if none || !is_settled(declared, part) {
+                instances.open.push(pattern.clone());
             }
+            instances.patterns.push(pattern);
         }
         if instances.on.len() > MOST {
             let message = format!("more than {MOST} resources");
+            let wrong = Diagnostic::error(&declared.place, message);
             reader
                 .wrong
-                .push(Diagnostic::error(&declared.place, message));
+                .push(wrong.help("so many are the most that a machine may have"));
             break;
         }
     }
     instances
+}
+
+/// What a declared resource comes to.
+fn each(declared: &Declared, reader: &mut Reader<'_>, instances: &mut Instances) {
+    let Some(each) = declared.keys.get("each") else {
+        return one(declared, None, false, reader, instances);
+    };
+    reader.begin();
+    let before = reader.wrong.len();
+    let items = items(&each.value, &each.place, reader);
+    let secret = reader.secret;
+    if let Some(incomplete) = reader.incomplete.take() {
+        reader.wrong.truncate(before);
+        return waits(declared, None, incomplete, &mut instances.waiting);
+    }
+    for item in items {
+        if instances.on.len() > MOST {
+            break;
+        }
+        one(declared, Some(&item), secret, reader, instances);
+    }
+}
+
+/// Whether a resource has the same names on every machine of the role, as far as expressions say.
+fn is_settled(declared: &Declared, part: &Part) -> bool {
+    let same = |uses: &Uses| {
+        let params = uses.all_params || !uses.params.is_empty();
+        let machine = !uses.facts.is_empty() || !uses.member.is_empty();
+        let fleet = !uses.members.is_empty() || !uses.peers.is_empty();
+        !machine && !fleet && !(params && part.nodes != nodes::root(&BTreeMap::new()))
+    };
+    let template = |text: &str| scan::template(text, "").is_ok_and(|uses| same(&uses));
+    let each = match declared.keys.get("each").map(|each| &each.value) {
+        Some(Value::String(text)) => scan::expression(text).is_ok_and(|(uses, _)| same(&uses)),
+        Some(array) => template(&array.to_string()),
+        None => true,
+    };
+    each && template(&declared.name)
 }
 
 /// What the names of a declared resource are like, where an expression gives them.
@@ -156,7 +186,7 @@ fn items(each: &Value, place: &Place, reader: &mut Reader<'_>) -> Vec<Seen> {
             Vec::new()
         }
         Some(other) => {
-            let found = crate::text::shape::kind_of(&other);
+            let found = crate::text::given::kind_of(&other);
             let message = format!("`each` is an array, not {found}");
             reader.wrong.push(Diagnostic::error(place, message));
             Vec::new()

@@ -53,6 +53,8 @@ pub struct Inputs<'a> {
     pub fleet: &'a FleetView,
     /// Which of them this is.
     pub me: Option<&'a Me>,
+    /// What this machine is called among them, whether it is there or not.
+    pub node: &'a str,
     /// The node's own layer: `{"node": NAME, "params": {…}}`.
     pub leaf: Option<&'a [u8]>,
     /// `--set`: param to text.

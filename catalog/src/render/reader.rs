@@ -9,9 +9,9 @@ use crate::release::part::{Blob, Declared, Part};
 use crate::resource::Place;
 use crate::text::MAX_TEXT;
 use crate::text::declare::is_template;
-use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Fault};
+use crate::text::given::Given;
 use crate::text::secrets::Stand;
-use crate::text::shape::Given;
 use minijinja::value::{Serde, Value};
 use std::collections::BTreeMap;
 
@@ -29,6 +29,8 @@ pub struct Reader<'a> {
     pub secret: bool,
     /// Members were read since this was last cleared, and some of them are waited for.
     pub incomplete: Option<Incomplete>,
+    /// Whose fault it is that what was evaluated last read something that is not there.
+    fault: Option<Fault>,
     /// Something was evaluated: what the role comes to may hang on it.
     pub evaluated: bool,
 }
@@ -52,6 +54,7 @@ impl<'a> Reader<'a> {
             open: false,
             secret: false,
             incomplete: None,
+            fault: None,
             evaluated: false,
         }
     }
@@ -81,12 +84,19 @@ impl<'a> Reader<'a> {
         let read = self.watch.take();
         self.secret |= read.secret;
         self.incomplete = self.incomplete.take().or(read.incomplete);
+        self.fault = read.fault;
         (result, read.secret)
     }
 
     /// Notes what went wrong, unless only a machine can know better, or nobody before the members are all there. Of what
     /// read a secret no value is said.
-    fn trouble(&mut self, trouble: Trouble, place: &Place, open: bool, secret: bool) {
+    fn trouble(
+        &mut self,
+        trouble: Trouble,
+        text: &str,
+        place: &Place,
+        (open, secret): (bool, bool),
+    ) {
         if self.incomplete.is_some() {
             return;
         }
@@ -103,6 +113,8 @@ impl<'a> Reader<'a> {
             None => Diagnostic::error(place, message),
         };
         diagnostic.help = trouble.help;
+        diagnostic.fault = self.fault.unwrap_or(diagnostic.fault);
+        diagnostic.within = trouble.range.map(|range| (text.to_owned(), range));
         self.wrong.push(diagnostic);
     }
 
@@ -157,7 +169,7 @@ impl<'a> Reader<'a> {
             (Ok(value), _) => Some(value),
             (Err(trouble), secret) => {
                 let open = scan::expression(text).is_ok_and(|(uses, _)| uses.is_open());
-                self.trouble(trouble, place, open, secret);
+                self.trouble(trouble, text, place, (open, secret));
                 None
             }
         }
@@ -192,7 +204,7 @@ impl<'a> Reader<'a> {
             (Ok(given), secret) => Some((given, secret)),
             (Err(trouble), secret) => {
                 let open = scan::template(text, "").is_ok_and(|uses| uses.is_open());
-                self.trouble(trouble, place, open, secret);
+                self.trouble(trouble, text, place, (open, secret));
                 None
             }
         }
@@ -297,7 +309,7 @@ impl<'a> Reader<'a> {
             (Ok(text), _) => Some(text.into_bytes()),
             (Err(trouble), secret) => {
                 let open = in_file(part, blobs, name, &|uses| uses.is_open());
-                self.trouble(trouble, place, open, secret);
+                self.trouble(trouble, name, place, (open, secret));
                 None
             }
         }
@@ -434,6 +446,7 @@ impl Keys<'_, '_> {
         let place = self.place(key);
         let trouble = Trouble {
             file: None,
+            range: None,
             message: why,
             reserved: format!(
                 "what `{key}` comes to does not fit; it read a secret, so it is not shown"
@@ -441,7 +454,8 @@ impl Keys<'_, '_> {
             help: None,
         };
         let secret = self.reader.secret;
-        self.reader.trouble(trouble, &place, open, secret);
+        self.reader.fault = None;
+        self.reader.trouble(trouble, text, &place, (open, secret));
     }
 
     /// The path in the catalog of a file that a key names.

@@ -155,6 +155,7 @@ pub fn resolve(instances: &mut Instances, unclear: Option<&Unclear>, wrong: &mut
         on: &on,
         off: &instances.off,
         patterns: &instances.patterns,
+        open: &instances.open,
         waiting: &instances.waiting,
         unclear,
     };
@@ -199,6 +200,7 @@ pub fn named(
         on: &on,
         off: &instances.off,
         patterns: &instances.patterns,
+        open: &instances.open,
         waiting: &instances.waiting,
         unclear,
     };
@@ -209,6 +211,7 @@ struct Known<'a> {
     on: &'a BTreeSet<ResourceId>,
     off: &'a BTreeSet<ResourceId>,
     patterns: &'a [NamePattern],
+    open: &'a [NamePattern],
     waiting: &'a Waiting,
     unclear: Option<&'a Unclear>,
 }
@@ -246,7 +249,7 @@ impl Known<'_> {
                 let found: Vec<ResourceId> = found.cloned().collect();
                 let waits = self.waiting.named().map(|(id, _)| id);
                 let off = self.off.iter().chain(waits).any(|id| glob.matches(id));
-                let pattern = self.patterns.iter().any(|name| name.kind == glob.kind);
+                let pattern = self.open.iter().any(|name| glob.may_match(name));
                 let unclear = self.unclear.is_some_and(Unclear::has_resources);
                 if found.is_empty() && !off && !pattern && !unclear {
                     let message = format!("{text:?} matches no resource of the role");

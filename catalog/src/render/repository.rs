@@ -2,11 +2,11 @@
 
 use super::reader::Keys;
 use crate::resource::repository::{Key, Repository};
-use crate::text::shape::Given;
+use crate::text::given::Given;
 
 pub fn build(keys: &mut Keys<'_, '_>, name: &str) -> Option<Repository> {
+    let uris = keys.read("uris", Given::uris);
     let mut field = |key: &str| keys.read(key, words);
-    let uris = field("uris");
     let suites = field("suites");
     let components = field("components");
     let architectures = field("architectures").unwrap_or_default();

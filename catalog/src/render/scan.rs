@@ -2,6 +2,7 @@
 //! whatever branch it stands in, and so that the server knows whose members a role reads.
 
 pub mod guard;
+mod tree;
 mod visit;
 
 use minijinja::Error;
@@ -166,20 +167,22 @@ pub fn whole_range(text: &str, range: Range<usize>) -> Range<usize> {
         .unwrap_or(range)
 }
 
-/// The expression of a text that is wholly one `{{ … }}`.
-pub fn whole(text: &str) -> Option<&str> {
+/// The expression of a text that is wholly one `{{ … }}`, and at which byte of it that begins.
+pub fn whole(text: &str) -> Option<(&str, usize)> {
     let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
     let tree = tree(text)?;
     let ast::Stmt::Template(template) = &tree else {
         return None;
     };
-    match template.children.as_slice() {
-        [ast::Stmt::EmitExpr(_)] => {
-            let inner = inner.strip_prefix(['-', '+']).unwrap_or(inner);
-            Some(inner.strip_suffix(['-', '+']).unwrap_or(inner))
-        }
-        _ => None,
-    }
+    let [ast::Stmt::EmitExpr(_)] = template.children.as_slice() else {
+        return None;
+    };
+    let start = 2 + usize::from(inner.starts_with(['-', '+']));
+    let expression = &text[start..text.len() - 2];
+    Some((
+        expression.strip_suffix(['-', '+']).unwrap_or(expression),
+        start,
+    ))
 }
 
 fn tree(text: &str) -> Option<ast::Stmt<'_>> {

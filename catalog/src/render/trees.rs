@@ -70,16 +70,33 @@ pub fn expand(
         None => true,
     });
     if instances.on.len() + added.len() > super::instances::MOST {
-        let message = format!(
-            "{}: more than {} resources",
-            part.role,
-            super::instances::MOST
-        );
-        wrong.push(Diagnostic::bare(message));
+        wrong.push(too_many(part, instances));
         return;
     }
     instances.on.extend(added);
     without_content(instances, unclear, wrong);
+}
+
+/// It is told of the largest tree.
+fn too_many(part: &Part, instances: &Instances) -> Diagnostic {
+    let most = super::instances::MOST;
+    let message = format!("with this tree the role has more than {most} resources");
+    let size = |instance: &&Instance| match &instance.resource.body {
+        Body::Directory(tree) => tree.source.len(),
+        _ => 0,
+    };
+    let largest = instances.on.iter().max_by_key(size);
+    let place = largest.map(|instance| instance.resource.place.clone());
+    let key = part.resources.iter().find_map(|declared| {
+        let here = Some(&declared.place) == place.as_ref();
+        declared.keys.get("source").filter(|_| here)
+    });
+    let at = key.map(|key| key.place.clone()).or(place);
+    let wrong = match &at {
+        Some(at) => Diagnostic::error(at, message),
+        None => Diagnostic::bare(message),
+    };
+    wrong.help("an archive is one resource, however much it holds: [archive.\"/PATH\"] with source")
 }
 
 /// The folders that lie in trees and that the role does not declare. Those that it does are completed here, before

@@ -6,7 +6,7 @@ use crate::facts::Facts;
 use crate::fleet::{FleetView, Incomplete};
 use crate::release::part::{Param, Part};
 use crate::secrets::Secrets;
-use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::diagnostic::{Diagnostic, Diagnostics, Fault};
 use crate::text::near;
 use crate::text::params;
 use crate::text::unclear::Unclear;
@@ -161,17 +161,22 @@ pub fn context(
     params: BTreeMap<String, serde_json::Value>,
     watch: &Watch,
 ) -> BTreeMap<String, Seen> {
+    let alone = inputs.me.is_none() && inputs.fleet.roles.is_empty();
     let fleet = Fleet {
         view: inputs.fleet.clone(),
         role: part.role.clone(),
         wait_for: part.wait_for.clone(),
         admitted: inputs.me.is_none_or(|me| me.admitted),
-        alone: inputs.me.is_none() && inputs.fleet.roles.is_empty(),
+        alone,
         watch: watch.clone(),
     };
     let member = Membership {
         id: inputs.me.map(|me| me.id),
         joining: inputs.me.is_some_and(|me| me.joining),
+        node: inputs.node.to_owned(),
+        role: part.role.clone(),
+        alone,
+        watch: watch.clone(),
     };
     let params = params.into_iter().map(|(name, value)| {
         let secret = part.params.get(&name).is_some_and(|param| param.secret);
@@ -206,6 +211,7 @@ impl Fleet {
     fn members(&self, role: &str) -> Result<Value, Error> {
         let bad = |message: String| Error::new(ErrorKind::InvalidOperation, message);
         if self.alone {
+            self.watch.note_fault(Fault::Call);
             return Err(bad("the fleet is not known here: give --fleet FILE".into()));
         }
         let not_yet = (role == self.role && !self.admitted).then(|| Incomplete::NotYet {
@@ -250,6 +256,33 @@ impl Object for Fleet {
 struct Membership {
     id: Option<u32>,
     joining: bool,
+    node: String,
+    role: String,
+    /// Nobody said what the fleet is.
+    alone: bool,
+    watch: Watch,
+}
+
+impl Membership {
+    fn none(&self) -> Error {
+        let (node, role) = (&self.node, &self.role);
+        let (fault, message) = match self.alone {
+            true => (
+                Fault::Call,
+                format!(
+                    "this machine has no id in its role: give --fleet FILE, with {node} in it as a member of {role}"
+                ),
+            ),
+            false => (
+                Fault::Setup,
+                format!(
+                    "this machine has no id in its role: in --fleet no member of {role} is called {node}"
+                ),
+            ),
+        };
+        self.watch.note_fault(fault);
+        Error::new(ErrorKind::InvalidOperation, message)
+    }
 }
 
 impl Object for Membership {
@@ -257,10 +290,7 @@ impl Object for Membership {
         match (key.as_str()?, self.id) {
             ("joining", _) => Some(Value::from(self.joining)),
             ("id", Some(id)) => Some(Value::from(id)),
-            ("id", None) => Some(Value::from(Error::new(
-                ErrorKind::InvalidOperation,
-                "this machine has no id in its role: give --fleet FILE with this machine in it",
-            ))),
+            ("id", None) => Some(Value::from(self.none())),
             _ => None,
         }
     }

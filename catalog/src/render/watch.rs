@@ -2,6 +2,7 @@
 //! reads the members of a role that are not all there yet.
 
 use crate::fleet::Incomplete;
+use crate::text::diagnostic::Fault;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +19,8 @@ pub struct Read {
     pub secret: bool,
     /// Members of a role, of whom some are waited for; the first such role.
     pub incomplete: Option<Incomplete>,
+    /// What the call did not give, or gave without this machine in it: whose fault that is.
+    pub fault: Option<Fault>,
 }
 
 impl Watch {
@@ -34,6 +37,11 @@ impl Watch {
         self.with(|read| {
             read.incomplete.get_or_insert(incomplete);
         });
+    }
+
+    /// Notes that something was read that is not there, and whose fault that is.
+    pub fn note_fault(&self, fault: Fault) {
+        self.with(|read| read.fault = Some(fault));
     }
 
     /// What was read since this was asked last.

@@ -12,10 +12,11 @@ use crate::render::whole::{At, Said, Sayings};
 use crate::resource::Place;
 use crate::text::declare::{KeyText, is_template};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::given::Given;
 use crate::text::keys;
 use crate::text::remedy;
 use crate::text::secrets::Stand;
-use crate::text::shape::{Given, Shape};
+use crate::text::shape::Shape;
 use crate::text::tree::{Node, NodeValue};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,8 +133,9 @@ impl Check<'_> {
         let Some(row) = keys::FLEET.iter().find(|row| row.name == name) else {
             return;
         };
-        let is_plain = matches!(row.shape, Shape::Duration | Shape::Limit);
-        if is_plain && key.node.text().is_some_and(is_template) {
+        // What is not of its form at all is told as that.
+        let counts_for_all = matches!(row.shape, Shape::Duration | Shape::Limit);
+        if counts_for_all && key.node.text().is_some_and(is_template) {
             let message =
                 format!("`{name}` takes no template: it counts for all machines of the role");
             let wrong = Diagnostic::error(key.value_spot(), message);
@@ -197,11 +199,7 @@ impl Check<'_> {
                 self.part(key, Shape::Line, part);
             }
         }
-        let whole = key
-            .node
-            .text()
-            .is_some_and(|text| scan::whole(text).is_some());
-        if !templated || (!whole && is_never_text(shape) && key.node.text().is_some()) {
+        if !templated || is_never(shape, &key.node) {
             let given = Given {
                 value: key.node.json(),
                 computed: false,
@@ -312,16 +310,18 @@ impl Check<'_> {
     fn no_file(&mut self, key: &KeyText, text: &str, shape: Shape) {
         let role = key.role().to_owned();
         let below = self.files.below(&role);
-        let names: Vec<&str> = below
-            .filter_map(|(path, _)| path.strip_prefix(&role)?.strip_prefix('/'))
-            .collect();
+        let paths = below.filter_map(|(path, _)| path.strip_prefix(&role)?.strip_prefix('/'));
+        let names: BTreeSet<&str> = match shape {
+            Shape::Tree => paths.flat_map(folders).collect(),
+            _ => paths.collect(),
+        };
         let message = match shape {
             Shape::Tree => {
                 format!("no folder {text:?} with files in it beside role.toml of {role}")
             }
             _ => format!("no file {text:?} beside role.toml of {role}"),
         };
-        let mut diagnostic = Diagnostic::error(key.value_spot(), message).near(text, names);
+        let mut diagnostic = Diagnostic::error(key.value_spot(), message).near_path(text, names);
         if diagnostic.help.is_none() {
             let elsewhere = |member: &&String| {
                 let path = format!("{member}/{}", text.trim_end_matches('/'));
@@ -425,6 +425,11 @@ impl Check<'_> {
     }
 }
 
+/// The folders that lead to a file.
+fn folders(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at])
+}
+
 /// Where a part of a value stands that is wrong, what it is, and why.
 type Part<'t> = (&'t Range<usize>, &'t Node, String);
 
@@ -461,20 +466,22 @@ fn parts(key: &KeyText, shape: Shape) -> Vec<Part<'_>> {
     }
 }
 
-/// A string that is not wholly one expression can never be one of these.
-fn is_never_text(shape: Shape) -> bool {
-    matches!(
+/// Whether a value with templates in it can never be of this shape, whatever these give.
+fn is_never(shape: Shape, node: &Node) -> bool {
+    use Shape::{Accounts, Lines, LoginKeys, References, Removals, Shell, Uris, WantedLines};
+    use Shape::{Boolean, Debconf, Environment, Number, Settings};
+    let array = matches!(
         shape,
-        Shape::References
-            | Shape::Boolean
-            | Shape::Number
-            | Shape::Accounts
-            | Shape::Lines
-            | Shape::LoginKeys
-            | Shape::Environment
-            | Shape::Settings
-            | Shape::Removals
-            | Shape::WantedLines
-            | Shape::Debconf
-    )
+        Accounts | Lines | LoginKeys | References | Removals | Uris | WantedLines
+    );
+    let table = matches!(shape, Debconf | Environment | Settings);
+    match &node.value {
+        // A string that is wholly one expression keeps the type of what that gives.
+        NodeValue::String(text) => {
+            (array || table || matches!(shape, Boolean | Number)) && scan::whole(text).is_none()
+        }
+        NodeValue::Array(_) => !array && shape != Shell,
+        NodeValue::Table(_) => !table,
+        _ => false,
+    }
 }

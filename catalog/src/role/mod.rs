@@ -211,7 +211,6 @@ impl Texts {
                 Diagnostic::error(&start, format!("{name:?} cannot be the name of a role"))
                     .help("letters, digits, `-` and `_`"),
             );
-            return;
         }
         match tree::text_of(name, path, bytes) {
             Ok(source) => {

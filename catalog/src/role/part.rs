@@ -13,8 +13,8 @@ use crate::resource::Desired;
 use crate::secrets::Secrets;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
+use crate::text::given::Given;
 use crate::text::params;
-use crate::text::shape::Given;
 use crate::text::tree::{Entry, Node, NodeValue};
 use crate::text::unclear::Unclear;
 use serde_json::Value;
@@ -141,10 +141,12 @@ fn try_out(
         .map(|(name, text)| (name.clone(), text.clone()))
         .collect();
     let leaf = sample_leaf(part, leaves);
+    let me = sample::me(&role.own.name);
     let inputs = Inputs {
         facts: &facts,
         fleet: &fleet,
-        me: Some(&sample::me(&role.own.name)),
+        me: Some(&me),
+        node: &me.name,
         leaf: leaf.as_deref(),
         set: &set,
         secrets: &Secrets::default(),
@@ -170,15 +172,41 @@ fn try_out(
     constant
 }
 
-/// Rendering knows where a key's value begins; where it is an array or a table, what is wrong is a part of it.
+/// Rendering knows where a key's value begins; what is wrong is an expression in a text, or a part of an array or a table.
 fn point(diagnostic: &mut Diagnostic, role: &MergedRole<'_>) {
     let Some(at) = &mut diagnostic.at else {
         return;
     };
-    let mut keys = role.resources.values().flat_map(|r| r.keys.values());
+    let resources = role.resources.values().flat_map(|r| r.keys.values());
+    let mut keys = resources.chain(role.own.fleet.values());
     let Some(key) = keys.find(|key| key.value_place() == at.place) else {
         return;
     };
+    if let Some((text, range)) = &diagnostic.within {
+        let mut written = None;
+        key.node.strings(&mut |string, node| {
+            if string == text {
+                written.get_or_insert(&node.span);
+            }
+        });
+        if let Some(span) = written {
+            *at = key.source.spot_within(span, range);
+        }
+        return;
+    }
+    let item = |items: &[Node]| {
+        let rest = diagnostic.message.strip_prefix("item ")?;
+        let (number, why) = rest.split_once(": ")?;
+        let at = number.parse::<usize>().ok()?.checked_sub(1)?;
+        Some((items.get(at)?.span.clone(), why.to_owned()))
+    };
+    if let NodeValue::Array(items) = &key.node.value
+        && let Some((span, why)) = item(items)
+    {
+        *at = key.source.spot(&span);
+        diagnostic.message = why;
+        return;
+    }
     let message = &diagnostic.message;
     let named = |item: &&Node| {
         let text = item.text();

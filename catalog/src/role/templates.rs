@@ -162,6 +162,6 @@ impl Expressions<'_> {
             source.role
         );
         self.wrong
-            .push(Diagnostic::error(at, message).near(name, there));
+            .push(Diagnostic::error(at, message).near_path(name, there));
     }
 }

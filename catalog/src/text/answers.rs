@@ -1,6 +1,6 @@
 //! Answers to debconf's questions, as roles write them.
 
-use super::shape::{Given, unlike};
+use super::given::{Given, unlike};
 use crate::resource::debconf::Answer;
 use serde_json::Value;
 

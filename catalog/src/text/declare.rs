@@ -1,6 +1,7 @@
 //! role.toml: what one role says, before includes are followed.
 
 use super::diagnostic::{Diagnostic, Diagnostics, Spot};
+use super::dotted::{is_of_name, is_plain, short, whole_name};
 use super::keys;
 use super::names;
 use super::near::nearest;
@@ -149,7 +150,10 @@ pub fn role(name: &str, source: Source, wrong: &mut Diagnostics) -> RoleText {
         wrong: Diagnostics::new(),
     };
     match tree::document(&reading.source, &mut reading.wrong) {
-        Some(entries) => entries.into_iter().for_each(|entry| reading.top(entry)),
+        Some((entries, whole)) => {
+            reading.role.unclear.all = !whole;
+            entries.into_iter().for_each(|entry| reading.top(entry));
+        }
         None => reading.role.unclear.all = true,
     }
     wrong.extend(reading.wrong);
@@ -362,19 +366,45 @@ impl Reading {
             self.role.unclear.resources.insert(resource.name);
             return;
         };
-        let mut joined = 0;
+        let mut other = 0;
         for mut key in keys {
             if !inline && self.continues(kind, &key) {
-                joined += 1;
+                other += 1;
                 key.key = format!("{}.{}", resource.name, key.key);
                 self.resource(kind, key);
-                continue;
+            } else if !inline && self.splits(kind, &key) {
+                other += 1;
+                self.unquoted(&resource, &key);
+            } else {
+                self.resource_key(&mut resource, key);
             }
-            self.resource_key(&mut resource, key);
         }
-        if joined == 0 || !resource.keys.is_empty() {
+        if other == 0 || !resource.keys.is_empty() {
             self.named(resource);
         }
+    }
+
+    /// A table where a key wants none: a name with dots, without its quotes.
+    fn unquoted(&mut self, resource: &ResourceText, entry: &Entry) {
+        let (word, one) = (resource.kind.word(), resource.kind.one());
+        let at = resource.place();
+        self.role.unclear.keys.insert(at);
+        let message = match keys::shape(resource.kind, &entry.key) {
+            Some(_) => format!("`{}` of {one} takes no table", entry.key),
+            None => format!("unknown key `{}` of {one}", entry.key),
+        };
+        let whole = whole_name(resource.kind, &resource.name, entry);
+        let spot = self.source.spot(&entry.span);
+        let help = format!("if {whole:?} is the name, quote it: [{word}.{whole:?}]");
+        self.wrong.push(Diagnostic::error(spot, message).help(help));
+        let names = [resource.name.clone(), whole];
+        self.role.unclear.resources.extend(names);
+    }
+
+    /// Whether dots in a name have made tables of it: what is written as a value is rather a key that is wrong, or wrongly spelled.
+    fn splits(&self, kind: Kind, key: &Entry) -> bool {
+        let near = nearest(&key.key, names_of(keys::of(kind)));
+        is_of_name(kind, key) && (near.is_none() || !self.is_inline(&key.node))
     }
 
     fn is_inline(&self, node: &Node) -> bool {
@@ -397,7 +427,7 @@ impl Reading {
 
     fn resource_key(&mut self, resource: &mut ResourceText, entry: Entry) {
         let kind = resource.kind;
-        let (word, one) = (kind.word(), kind.one());
+        let one = kind.one();
         match keys::shape(kind, &entry.key) {
             Some(_) => {
                 let key = self.key(entry.span, entry.node);
@@ -412,13 +442,8 @@ impl Reading {
                 let spot = self.source.spot(&entry.span);
                 let message = format!("unknown key `{}` of {one}", entry.key);
                 let diagnostic = Diagnostic::error(spot, message);
-                let whole = format!("{}.{}", resource.name, entry.key);
-                self.wrong.push(match entry.node.entries() {
-                    Some(_) => diagnostic.help(format!(
-                        "if {whole:?} is the name, quote it: [{word}.{whole:?}]"
-                    )),
-                    None => diagnostic.among(&entry.key, names_of(keys::of(kind))),
-                });
+                let words = names_of(keys::of(kind));
+                self.wrong.push(diagnostic.among(&entry.key, words));
             }
         }
     }
@@ -433,21 +458,6 @@ impl Reading {
         }
         self.role.resources.push(resource);
     }
-}
-
-/// The key that a value stands for where a kind's resource is written without a table.
-fn short(kind: Kind, node: &Node) -> Option<&'static str> {
-    match (kind, &node.value) {
-        (Kind::Package, NodeValue::String(_)) => Some("version"),
-        (Kind::Sysctl, NodeValue::String(_) | NodeValue::Integer(_)) => Some("value"),
-        _ => None,
-    }
-}
-
-/// Whether TOML takes a key without quotes.
-fn is_plain(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    !name.is_empty() && name.chars().all(plain)
 }
 
 fn names_of<'a>(rows: impl Iterator<Item = &'a keys::Key>) -> impl Iterator<Item = &'a str> {

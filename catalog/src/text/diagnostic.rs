@@ -1,9 +1,11 @@
 //! What is wrong with a catalog, shown with its place, its source line and the word that was meant.
 
+use crate::plan::show::escape;
 use crate::resource::Place;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +63,8 @@ pub struct Diagnostic {
     pub notes: Vec<(Spot, String)>,
     /// What to do about it.
     pub help: Option<String>,
+    /// Which bytes of which string are meant, where `at` is but where a value begins.
+    pub(crate) within: Option<(String, Range<usize>)>,
 }
 
 impl Diagnostic {
@@ -73,6 +77,7 @@ impl Diagnostic {
             at: Some(at.into()),
             notes: Vec::new(),
             help: None,
+            within: None,
         }
     }
 
@@ -85,6 +90,7 @@ impl Diagnostic {
             at: None,
             notes: Vec::new(),
             help: None,
+            within: None,
         }
     }
 
@@ -123,6 +129,17 @@ impl Diagnostic {
         match super::near::nearest(written, words) {
             Some(word) => self.help(format!("did you mean `{word}`?")),
             None => self,
+        }
+    }
+
+    /// The same for a path: one of that name in another folder is meant before one that is spelled alike.
+    pub fn near_path<'a>(self, written: &str, paths: impl IntoIterator<Item = &'a str>) -> Self {
+        let paths: Vec<&str> = paths.into_iter().collect();
+        let last = |path: &'a str| path.rsplit('/').next();
+        let name = written.trim_end_matches('/').rsplit('/').next();
+        match paths.iter().find(|path| last(path) == name) {
+            Some(path) => self.help(format!("did you mean `{path}`?")),
+            None => self.near(written, paths),
         }
     }
 
@@ -182,7 +199,7 @@ impl Spot {
         label: Option<&'a str>,
     ) -> Vec<annotate_snippets::Element<'a>> {
         let Some(line) = &self.line else {
-            let origin = Origin::path(&*self.place.file)
+            let origin = Origin::path(escape(&self.place.file))
                 .line(self.place.line as usize)
                 .char_column(self.place.column as usize);
             let mut elements = vec![origin.into()];
@@ -201,7 +218,7 @@ impl Spot {
         vec![
             Snippet::source(line.as_str())
                 .line_start(self.place.line as usize)
-                .path(&*self.place.file)
+                .path(escape(&self.place.file))
                 .annotation(kind.span(start..end).label(label))
                 .into(),
         ]
@@ -215,8 +232,8 @@ const MOST_LISTED: usize = 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
-/// So many are shown; the rest is counted.
-const MOST_SHOWN: usize = 100;
+/// So many are shown, more than anybody mends at once; the rest is counted.
+const MOST_SHOWN: usize = 1000;
 
 impl Diagnostics {
     /// Nothing wrong so far.

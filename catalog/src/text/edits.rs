@@ -1,6 +1,6 @@
 //! The forms of what an edit sets and removes.
 
-use super::shape::{Given, unlike};
+use super::given::{Given, unlike};
 use serde_json::{Map, Value};
 
 /// Something that must not be there.

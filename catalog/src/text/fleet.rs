@@ -34,7 +34,8 @@ pub fn fleet(source: Source, wrong: &mut Diagnostics) -> FleetText {
         ..FleetText::default()
     };
     let before = wrong.len();
-    for entry in tree::document(&source, wrong).unwrap_or_default() {
+    let read = tree::document(&source, wrong);
+    for entry in read.map(|(entries, _)| entries).unwrap_or_default() {
         match entry.key.as_str() {
             "params" => fleet.params = layer(&source, &entry, wrong),
             "role" => fleet.roles = layers(&source, &entry, wrong),

@@ -71,7 +71,8 @@ const PACKAGE: &[Key] = &[
 ];
 
 const REPOSITORY: &[Key] = &[
-    key("uris", Shape::Lines, NEEDED).is("where it is"),
+    key("uris", Shape::Uris, NEEDED)
+        .is("where it is, by a method of apt: `https://…`, `file:/…`, `mirror+http://…`"),
     key("suites", Shape::Lines, NEEDED)
         .is("`[\"stable\"]`; one that ends in `/` is a path and has no components"),
     key("components", Shape::Lines, NONE).is("`[\"main\"]`"),
@@ -306,7 +307,7 @@ impl Shape {
             Shape::Account => "account".into(),
             Shape::Accounts => "array of groups".into(),
             Shape::Mode => "mode".into(),
-            Shape::Lines | Shape::LoginKeys => "array of lines".into(),
+            Shape::Lines | Shape::LoginKeys | Shape::Uris => "array of lines".into(),
             Shape::Shell => "shell".into(),
             Shape::Path => "path".into(),
             Shape::Template => "template".into(),
@@ -390,7 +391,7 @@ pub fn slot(kind: Kind, key: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::shape::Given;
+    use crate::text::given::Given;
     use crate::text::tree;
 
     #[test]

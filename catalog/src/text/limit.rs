@@ -1,6 +1,6 @@
 //! `max_unavailable`: a number of members, or a part of them.
 
-use super::shape::{Given, unlike};
+use super::given::{Given, unlike};
 use crate::fleet::{Limit, MOST_MEMBERS};
 use serde_json::Value;
 

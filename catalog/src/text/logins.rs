@@ -1,6 +1,6 @@
 //! Keys that a user logs in with.
 
-use super::shape::Given;
+use super::given::Given;
 
 impl Given {
     /// Without the blanks around each, which sshd passes over.

@@ -6,8 +6,10 @@ mod answers;
 pub mod date;
 pub(crate) mod declare;
 pub mod diagnostic;
+mod dotted;
 pub(crate) mod edits;
 pub(crate) mod fleet;
+pub(crate) mod given;
 pub mod keys;
 mod limit;
 pub(crate) mod literal;
@@ -23,6 +25,7 @@ pub(crate) mod shape;
 pub(crate) mod source;
 pub(crate) mod tree;
 pub(crate) mod unclear;
+mod uris;
 pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,8 +1,8 @@
 //! Params: how a role declares them, and which values they take.
 
 use super::diagnostic::{Diagnostic, Diagnostics, Spot};
+use super::given::kind_of;
 use super::names;
-use super::shape::kind_of;
 use super::source::Source;
 use super::tree::{self, Entry, Node, NodeValue};
 use crate::release::part::{Param, ParamType};

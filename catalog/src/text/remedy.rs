@@ -9,7 +9,7 @@ pub fn of(shape: Shape, node: &Node, written: &str) -> Option<String> {
     match (shape, &node.value) {
         (Shape::Boolean, value) => boolean(value).map(|yes| format!("write {yes}, without quotes")),
         (
-            Shape::References | Shape::Accounts | Shape::Lines | Shape::LoginKeys,
+            Shape::References | Shape::Accounts | Shape::Lines | Shape::LoginKeys | Shape::Uris,
             NodeValue::String(text),
         ) => Some(format!("write an array: [{text:?}]")),
         (Shape::Number, NodeValue::String(text)) if text.parse::<u32>().is_ok() => {
@@ -51,7 +51,7 @@ fn boolean(value: &NodeValue) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::shape::Given;
+    use crate::text::given::Given;
     use crate::text::tree;
 
     #[test]

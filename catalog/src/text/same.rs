@@ -1,6 +1,7 @@
 //! Whether two values say the same, though they may be written differently.
 
-use super::shape::{Given, Shape};
+use super::given::Given;
+use super::shape::Shape;
 use serde_json::Value;
 
 impl Shape {

@@ -7,6 +7,7 @@ use super::keys::{self, Key, Shape};
 use super::words::{self, Word};
 use crate::fleet::MOST_MEMBERS;
 use crate::id::Kind;
+use crate::render::references::allowed;
 use crate::resource::Leftovers;
 use serde_json::{Map, Value, json};
 
@@ -97,30 +98,52 @@ fn table(rows: impl Iterator<Item = (&'static str, Value)>) -> Value {
 }
 
 fn rows<'a>(rows: impl Iterator<Item = &'a Key>) -> Value {
-    table(rows.map(|row| {
-        (
-            row.name,
-            described(shape(row.shape), row.meaning, row.default),
-        )
-    }))
+    table(rows.map(|row| (row.name, described(form(row), row.meaning, row.default))))
+}
+
+fn form(row: &Key) -> Value {
+    match row.shape {
+        Shape::References => references(row.name),
+        of_whichever_key => shape(of_whichever_key),
+    }
 }
 
 fn resource(kind: Kind) -> Value {
     let mut keys = rows(keys::of(kind));
-    match kind {
-        Kind::Package => {}
-        Kind::Sysctl => {
-            // `net.ipv4.ip_forward = 1` is tables in one another.
-            let deeper =
-                json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/sysctl" } });
-            return json!({ "anyOf": [shape(Shape::Setting), keys, deeper] });
-        }
+    let short = match kind {
+        Kind::Package => json!({ "type": "string", "minLength": 1 }),
+        Kind::Sysctl => shape(Shape::Setting),
         _ => return keys,
+    };
+    // The rest of a dotted name, `net.ipv4.ip_forward = 1`: what is nearly a key is one that is spelled wrongly.
+    let names: Vec<&str> = keys::of(kind).map(|row| row.name).collect();
+    keys["patternProperties"] = json!({ slips(&names): false });
+    keys["additionalProperties"] = json!({ "$ref": format!("#/$defs/{}", kind.word()) });
+    json!({ "anyOf": [short, keys] })
+}
+
+/// A pattern of what one slip makes of these words: a character too few, another one, one too many, or two that change places.
+fn slips(words: &[&str]) -> String {
+    let mut slips = Vec::new();
+    for word in words {
+        for at in 0..word.len() {
+            let (before, from) = word.split_at(at);
+            let (one, after) = from.split_at(1);
+            slips.push(format!("{before}[^{one}]?{after}"));
+            slips.push(format!("{before}.{from}"));
+            if let Some(next) = after.get(..1) {
+                slips.push(format!("{before}{next}{one}{}", &after[1..]));
+            }
+        }
+        slips.push(format!("{word}."));
     }
-    // The rest of a dotted name: `python3.11 = "*"`.
-    keys["patternProperties"] = json!({ "^[0-9]": { "$ref": "#/$defs/package" } });
-    let version = json!({ "type": "string", "minLength": 1 });
-    json!({ "anyOf": [version, keys] })
+    format!("^({})$", slips.join("|"))
+}
+
+/// Names or globs of the kinds that a key takes.
+fn references(key: &str) -> Value {
+    let kinds: Vec<&str> = allowed(key).iter().map(|kind| kind.word()).collect();
+    lines(&text(&format!("^({}):.", kinds.join("|"))))
 }
 
 fn top(row: &Word) -> Value {
@@ -173,36 +196,39 @@ fn param() -> Value {
     param
 }
 
+/// A string that is wholly one expression keeps the type of what that gives.
+fn or_computed(value: Value) -> Value {
+    json!({ "anyOf": [value, { "type": "string", "pattern": r"^\{\{(.|\n)*\}\}$" }] })
+}
+
+fn text(pattern: &str) -> Value {
+    json!({ "type": "string", "pattern": format!("{pattern}|{TEMPLATE}") })
+}
+
+fn lines(item: &Value) -> Value {
+    or_computed(json!({ "type": "array", "items": item }))
+}
+
 fn shape(shape: Shape) -> Value {
-    // A string that is wholly one expression keeps the type of what that gives.
-    let or_computed = |value: Value| json!({ "anyOf": [value, { "type": "string", "pattern": r"^\{\{(.|\n)*\}\}$" }] });
-    let text =
-        |pattern: &str| json!({ "type": "string", "pattern": format!("{pattern}|{TEMPLATE}") });
     let line = json!({ "type": "string", "minLength": 1 });
-    let lines = |item: &Value| or_computed(json!({ "type": "array", "items": item }));
+    let number = json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX - 1 });
     match shape {
         Shape::Expression => json!({ "type": ["string", "boolean"] }),
         Shape::Each => json!({ "type": ["array", "string"] }),
-        Shape::References => {
-            let kinds = Kind::ALL.map(Kind::word).join("|");
-            lines(&text(&format!("^({kinds}):.")))
-        }
+        Shape::References => references("after"),
         Shape::Line => line,
         Shape::Text => json!({ "type": "string" }),
         Shape::Words(words) => {
             json!({ "anyOf": [{ "enum": words }, { "type": "string", "pattern": TEMPLATE }] })
         }
         Shape::Boolean => or_computed(json!({ "type": "boolean" })),
-        Shape::Number => {
-            or_computed(json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX - 1 }))
-        }
-        Shape::Account => {
-            json!({ "anyOf": [text("^[A-Za-z_0-9]"), { "type": "integer", "minimum": 0 }] })
-        }
+        Shape::Number => or_computed(number),
+        Shape::Account => json!({ "anyOf": [text("^[A-Za-z_0-9]"), number] }),
         Shape::Accounts => lines(&text("^[A-Za-z_]")),
         Shape::Mode => text("^0?[0-7]{1,4}$"),
         Shape::Lines => lines(&line),
         Shape::LoginKeys => lines(&text(r"^\s*[^#\s]")),
+        Shape::Uris => lines(&text("^[a-z0-9+]+:")),
         Shape::Shell => {
             json!({ "anyOf": [line, { "type": "array", "items": { "type": "string" }, "minItems": 1 }] })
         }
@@ -235,7 +261,7 @@ fn shape(shape: Shape) -> Value {
         Shape::Sha256 => text("^[0-9A-Fa-f]{64}$"),
         Shape::Setting => json!({ "type": ["string", "integer"], "minLength": 1 }),
         Shape::Debconf => {
-            let answer = json!({ "type": ["string", "boolean", "integer"] });
+            let answer = json!({ "type": ["string", "boolean", "number"] });
             let typed = json!({
                 "type": "object",
                 "properties": { "type": { "type": "string" }, "value": answer },
@@ -261,6 +287,8 @@ fn shape(shape: Shape) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::references;
+    use crate::text::given::Given;
 
     #[test]
     fn every_type_of_the_tables_around_resources_has_a_form() {
@@ -287,5 +315,131 @@ mod tests {
                 .get("url")
                 .is_none_or(|url| url.is_object())
         );
+    }
+    /// Whatever a key takes, its form lets pass.
+    #[test]
+    fn no_form_is_narrower_than_the_check() {
+        let texts = [
+            "",
+            " ",
+            "*",
+            "0644",
+            "01777",
+            "/",
+            "//x/",
+            "x",
+            "x/y/",
+            "root",
+            "_a.b-c$",
+            "4294967294",
+            "0",
+            "file:/x",
+            "service:x",
+            "package:a*",
+            "90s",
+            "00001d",
+            "100%",
+            "10%",
+            "https://h",
+            "mirror+file:/x",
+            "http://h:1/x?y#z",
+            "1 2\t3",
+            "ssh-rsa A",
+            "present",
+            "running",
+            "mounted",
+            "lines",
+            "\ttrue",
+            "a\nb",
+            "é",
+            "{{ 1 }}",
+            "{{ 'a' }}b",
+        ];
+        let texts = texts.map(Value::from);
+        let numbers = [
+            json!(0),
+            json!(1),
+            json!(-1),
+            json!(10_000),
+            json!(u32::MAX - 1),
+            json!(i64::MAX),
+            json!(1.5),
+        ];
+        let plain = [json!(true), json!("x".repeat(300)), json!("aB".repeat(32))];
+        let single: Vec<Value> = texts.into_iter().chain(numbers).chain(plain).collect();
+        let lists = single.iter().map(|one| json!([one]));
+        let nested = [
+            json!([]),
+            json!({}),
+            json!([["a", "b.c"]]),
+            json!([{ "match": "x" }]),
+        ];
+        let wanted = [
+            json!([{ "line": "\tx", "match": "y" }]),
+            json!([{ "line": "x" }]),
+        ];
+        let names = ["a/b", "A_1", "x.y"];
+        let tables = names.iter().flat_map(|name| {
+            let typed = json!({ *name: { "type": "boolean", "value": true } });
+            single
+                .iter()
+                .map(move |one| json!({ *name: one }))
+                .chain([typed])
+        });
+        let all: Vec<Value> = lists
+            .chain(nested)
+            .chain(wanted)
+            .chain(tables)
+            .chain(single.clone())
+            .collect();
+        let rows = Kind::ALL.into_iter().flat_map(keys::of).chain(keys::FLEET);
+        for row in rows {
+            // What these take is an expression, or has roles in it.
+            if matches!(row.shape, Shape::Expression | Shape::Each | Shape::Cohorts) {
+                continue;
+            }
+            let form = jsonschema::draft202012::new(&form(row)).unwrap();
+            let mut taken = 0;
+            for value in &all {
+                let given = Given {
+                    value: value.clone(),
+                    computed: false,
+                };
+                let fits = match (row.shape, value.as_array()) {
+                    // Which kinds a key takes is looked at with the role.
+                    (Shape::References, Some(items)) => items.iter().all(|item| {
+                        item.as_str()
+                            .is_some_and(|text| references::parse(row.name, text, |_| true).is_ok())
+                    }),
+                    _ => row.shape.check(&given).is_ok(),
+                };
+                taken += u32::from(fits);
+                assert!(!fits || form.is_valid(value), "{}: {value}", row.name);
+            }
+            assert!(taken > 0, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_slip_is_near_the_word() {
+        let words: Vec<&str> = keys::of(Kind::Package).map(|row| row.name).collect();
+        let form = jsonschema::draft202012::new(&json!({ "pattern": slips(&words) })).unwrap();
+        for slip in [
+            "verson", "versoin", "versionn", "vversion", "Version", "hodl", "tate", "whe", "xeach",
+            "aftre",
+        ] {
+            assert!(form.is_valid(&json!(slip)), "{slip}");
+            assert!(
+                crate::text::near::nearest(slip, words.iter().copied()).is_some(),
+                "{slip}"
+            );
+        }
+        for word in words
+            .iter()
+            .copied()
+            .chain(["interface", "11", "12", "utf8"])
+        {
+            assert!(!form.is_valid(&json!(word)), "{word}");
+        }
     }
 }

@@ -4,7 +4,9 @@ use super::MAX_TEXT;
 use super::date;
 use super::diagnostic::{Diagnostic, Diagnostics, Spot};
 use super::source::Source;
+use crate::id::Kind;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeInteger, DeTable, DeValue, Error};
 use toml::value::Datetime;
@@ -164,9 +166,10 @@ pub fn text_of(role: &str, file: &str, bytes: &[u8]) -> Result<Source, Diagnosti
     }
 }
 
-/// The document as a table; none where its syntax is wrong, which is then among the diagnostics.
-pub fn document(source: &Source, wrong: &mut Diagnostics) -> Option<Vec<Entry>> {
+/// The document as a table, and whether it is whole; none where its syntax is wrong. What is wrong is among the diagnostics.
+pub fn document(source: &Source, wrong: &mut Diagnostics) -> Option<(Vec<Entry>, bool)> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
+    let mut unquoted = BTreeSet::new();
     for error in &errors {
         let spot = source.spot(&error.span().unwrap_or(0..0));
         if error.message().contains("recursion") {
@@ -174,9 +177,29 @@ pub fn document(source: &Source, wrong: &mut Diagnostics) -> Option<Vec<Entry>> 
             wrong.push(Diagnostic::error(spot, "nested too deeply"));
             return None;
         }
-        wrong.push(syntax(source, table.get_ref(), spot, error));
+        // Of a name without its quotes each sign may be an error.
+        if !error.message().starts_with(UNQUOTED) || unquoted.insert(spot.place.line) {
+            wrong.push(syntax(source, table.get_ref(), spot, error));
+        }
     }
-    errors.is_empty().then(|| entries(table.get_ref()))
+    // Beside what stands there twice, all has its place.
+    let twice = |error: &Error| {
+        let message = error.message();
+        message == "duplicate key" || message.starts_with("cannot extend value")
+    };
+    let read = errors.iter().all(twice);
+    read.then(|| (entries(table.get_ref()), errors.is_empty()))
+}
+
+/// How the parser begins to say that a key wants quotes.
+const UNQUOTED: &str = "invalid unquoted key";
+
+/// The line of a table or key, with the name in quotes.
+fn quoted(line: &str) -> Option<String> {
+    let header = line.trim_start().strip_prefix('[')?;
+    let (kind, name) = header.split(']').next()?.split_once('.')?;
+    let known = Kind::of_word(kind.trim()).is_some() && !name.contains(['"', '\'']);
+    known.then(|| format!("[{}.{:?}]", kind.trim(), name.trim()))
 }
 
 /// An error of the syntax; where the parser's words leave something open, in better ones.
@@ -212,6 +235,12 @@ fn syntax(source: &Source, table: &DeTable<'_>, spot: Spot, error: &Error) -> Di
             line if line.starts_with('#') => Diagnostic::error(spot, "the value is missing"),
             _ => Diagnostic::error(spot, "this is no value").help("text stands in quotes: \"…\""),
         },
+        message if message.starts_with(UNQUOTED) => {
+            let line = source.line(spot.place.line as usize - 1);
+            let as_it_is = || "a name with other signs stands in quotes: \"…\"".to_owned();
+            let help = quoted(line).map(|line| format!("quote the name: {line}"));
+            Diagnostic::error(spot, message).help(help.unwrap_or_else(as_it_is))
+        }
         message => Diagnostic::error(spot, message),
     }
 }

@@ -166,6 +166,7 @@ fn desired(files: &CatalogFiles, secrets: &Secrets) -> Result<Desired, String> {
         facts: &facts(),
         fleet: &FleetView::default(),
         me: None,
+        node: "vm-3",
         leaf: None,
         set: &BTreeMap::new(),
         secrets,

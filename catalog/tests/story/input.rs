@@ -124,6 +124,7 @@ impl Setting {
             facts: &self.facts,
             fleet: &self.fleet,
             me: me.as_ref(),
+            node: "vm-3",
             leaf: None,
             set: &BTreeMap::new(),
             secrets: &Secrets::default(),

@@ -1,5 +1,6 @@
 //! Text that is made to exhaust something is refused, and ends nothing else.
 
+use crate::common::files;
 use cfg_catalog::{Catalog, CatalogFiles};
 
 fn load(role: String) -> Result<(), String> {
@@ -92,6 +93,19 @@ fn work() {
 fn size() {
     let large = format!("# {}", "x".repeat(2 << 20));
     assert!(load(large).unwrap_err().contains("larger than 1024 KiB"));
+}
+
+#[test]
+fn a_tree_of_too_many_files_is_named() {
+    let role = "[directory.'/a']\nsource = 'few'\n[directory.'/b']\nsource = 'many'";
+    let mut files = files(&[("web/role.toml", role), ("web/few/x", "")]);
+    for at in 0..20_000 {
+        files.bytes.insert(format!("web/many/{at}"), Vec::new());
+    }
+    let wrong = Catalog::load(&files).unwrap_err().to_string();
+    assert!(wrong.contains("more than 20000 resources"), "{wrong}");
+    assert!(wrong.contains("web/role.toml:4:10"), "{wrong}");
+    assert!(wrong.contains("[archive.\"/PATH\"]"), "{wrong}");
 }
 
 #[test]

@@ -115,6 +115,7 @@ fn rendered(
         facts: &facts(),
         fleet: &fleet,
         me: Some(&me),
+        node: "vm-3",
         leaf: leaf.map(str::as_bytes),
         set: &set
             .iter()

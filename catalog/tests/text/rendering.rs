@@ -1,13 +1,14 @@
 //! What a role becomes on one machine.
 
 use crate::common::{
-    catalog, command, facts, file, files, ids, on_machine, package, repository, role, service, text,
+    catalog, command, facts, file, files, ids, member, on_machine, package, repository, role,
+    service, text,
 };
 use cfg_catalog::facts::Facts;
 use cfg_catalog::fleet::FleetView;
 use cfg_catalog::resource::Shell;
 use cfg_catalog::resource::package::Wanted;
-use cfg_catalog::{Catalog, Inputs, Secrets, render};
+use cfg_catalog::{Catalog, Fault, Inputs, Secrets, render};
 use std::collections::BTreeMap;
 
 #[test]
@@ -241,7 +242,7 @@ fn without_a_fleet_what_reads_it_says_so() {
     for (content, why) in [
         (
             "{{ member.id }}",
-            "this machine has no id in its role: give --fleet FILE",
+            "this machine has no id in its role: give --fleet FILE, with vm-3 in it as a member of web",
         ),
         (
             "{{ fleet.peers() | length }}",
@@ -254,15 +255,40 @@ fn without_a_fleet_what_reads_it_says_so() {
             facts: &facts(),
             fleet: &FleetView::default(),
             me: None,
+            node: "vm-3",
             leaf: None,
             set: &BTreeMap::new(),
             secrets: &Secrets::default(),
         };
         let wrong = render(catalog.part("web").unwrap(), &inputs, catalog.files()).unwrap_err();
+        assert_eq!(wrong.fault(), Fault::Call, "{wrong}");
         let wrong = wrong.to_string();
         assert!(wrong.contains(why), "{wrong}");
         assert!(wrong.contains("web/role.toml:3:11"), "{wrong}");
     }
+}
+
+#[test]
+fn a_fleet_without_this_machine_is_told_whom_it_lacks() {
+    let text = "\n[file.'/x']\ncontent = '{{ member.id }}'";
+    let catalog = catalog(&[("web/role.toml", text)]);
+    let fleet = FleetView {
+        roles: BTreeMap::from([("web".into(), vec![member(1, "web")])]),
+        ..FleetView::default()
+    };
+    let inputs = Inputs {
+        facts: &facts(),
+        fleet: &fleet,
+        me: None,
+        node: "vm-3",
+        leaf: None,
+        set: &BTreeMap::new(),
+        secrets: &Secrets::default(),
+    };
+    let wrong = render(catalog.part("web").unwrap(), &inputs, catalog.files()).unwrap_err();
+    assert_eq!(wrong.fault(), Fault::Setup, "{wrong}");
+    let why = "in --fleet no member of web is called vm-3";
+    assert!(wrong.to_string().contains(why), "{wrong}");
 }
 
 #[test]
@@ -303,6 +329,7 @@ fn who_reads_a_fact_that_could_not_be_had_is_told_why() {
             facts: &unanswered,
             fleet: &FleetView::default(),
             me: None,
+            node: "vm-3",
             leaf: None,
             set: &BTreeMap::new(),
             secrets: &Secrets::default(),

@@ -87,6 +87,19 @@ fn each_form_of_a_key_is_let_pass() {
         [package]
         python3.11 = "*"
         gcc.12 = { hold = true }
+        python3-zope.interface = "*"
+        libjs-jquery.event.drag.version = "1.*"
+        [package.node-color.js]
+        state = "absent"
+        [sysctl]
+        net.ipv4.conf."eth0.1".forwarding = 1
+        [sysctl.kernel]
+        printk = "4 4 1 7"
+        sysrq = { value = 0, when = true }
+        [sysctl.dev.raid]
+        value = "1"
+        when = "params.raid"
+        speed_limit_min = 100
         nginx = { version = "{{ params.v }}", hold = "{{ params.hold }}", when = true }
         [file."/etc/a"]
         content = ""
@@ -98,6 +111,7 @@ fn each_form_of_a_key_is_let_pass() {
         after = ["package:nginx", "{{ item }}"]
         [user.joe]
         uid = "{{ facts.local.uid }}"
+        gid = 4294967294
         groups = "{{ params.groups }}"
         [command.x]
         run = "x"
@@ -219,6 +233,12 @@ fn what_is_bad_in_itself_is_not_let_pass() {
         "[directory.'/srv']\npurge = 1",
         "[service.x]\nrestart_on = 'file:/etc/a'",
         "[service.x]\nrestart_on = ['fle:/etc/a']",
+        "[service.x]\nrestart_on = ['user:a']",
+        "[service.x]\nreload_on = ['link:/etc/a']",
+        "[command.x]\nrun = 'x'\non = ['service:a']",
+        "[user.x]\ngid = 4294967295",
+        "[file.'/x']\nowner = 4294967295",
+        "[sysctl]\nvm.valeu = 1",
         "[service.x]\nstate = true",
         "[user.joe]\nuid = -1",
         "[user.joe]\nshell = 'bash'",

@@ -60,6 +60,7 @@ pub fn rendered(catalog: &Catalog, role: &str, ids: &[u32], set: &[(&str, &str)]
         facts: &facts(),
         fleet: &fleet(ids),
         me: Some(&me),
+        node: "vm-3",
         leaf: None,
         set: &set,
         secrets: &Secrets::default(),

@@ -24,7 +24,7 @@ pub(super) fn edit(format: &str, set: &str, remove: &[&str]) -> Edit {
 /// Values as a role has them.
 pub(super) fn table(text: &str) -> Map<String, Value> {
     let mut wrong = Diagnostics::new();
-    let entries = document(&Source::new("r", "r/role.toml", text), &mut wrong).unwrap();
+    let (entries, _) = document(&Source::new("r", "r/role.toml", text), &mut wrong).unwrap();
     let entries = entries.iter();
     entries
         .map(|entry| (entry.key.clone(), entry.node.json()))

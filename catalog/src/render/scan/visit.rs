@@ -1,13 +1,11 @@
 //! One walk over a template's syntax tree.
 
-use super::{Constant, Include, Unquoted, Use, Uses, range};
+mod taint;
+
+use super::tree::{argument, bodies, children, extent, path_of};
+use super::{Constant, Include, Use, Uses, range};
 use minijinja::machinery::ast::{self, CallArg, CallType, Expr, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Filters whose result can hold nothing that a shell would read as more than a word.
-const HARMLESS: [&str; 8] = [
-    "sh", "length", "count", "int", "float", "bool", "abs", "round",
-];
 
 /// Variables that minijinja brings, and those of loops and macros.
 const BUILT_IN: [&str; 8] = [
@@ -131,7 +129,7 @@ impl Visit {
             Stmt::EmitExpr(node) => {
                 self.expression(&node.expr);
                 if !self.is_quoted(&node.expr) {
-                    self.uses.unquoted.push(unquoted(&node.expr));
+                    self.uses.unquoted.push(taint::unquoted(&node.expr));
                 }
             }
             Stmt::ForLoop(node) => {
@@ -311,58 +309,6 @@ impl Visit {
             });
         }
     }
-
-    /// Whether text from facts or fleet may be in the value.
-    pub fn is_tainted(&self, expr: &Expr<'_>) -> bool {
-        match expr {
-            Expr::Var(var) => match self.locals.get(var.id) {
-                Some(tainted) => *tainted,
-                None => match var.id {
-                    "facts" | "fleet" => true,
-                    "item" => self.item_tainted,
-                    _ => false,
-                },
-            },
-            Expr::Const(_) | Expr::Test(_) | Expr::Compare(_) => false,
-            Expr::BinOp(node) if is_comparison(&node.op) => false,
-            Expr::Filter(node) if HARMLESS[1..].contains(&node.name) => false,
-            Expr::Call(call) => {
-                let object = match call.identify_call() {
-                    CallType::Method(object, _) | CallType::Object(object) => {
-                        self.is_tainted(object)
-                    }
-                    _ => false,
-                };
-                object || call.args.iter().any(|arg| self.is_tainted(argument(arg)))
-            }
-            Expr::Filter(node) => {
-                node.expr.iter().any(|e| self.is_tainted(e))
-                    || node.args.iter().any(|arg| self.is_tainted(argument(arg)))
-            }
-            other => children(other).into_iter().any(|e| self.is_tainted(e)),
-        }
-    }
-
-    /// Whether what an expression puts into a command line is safe there: nothing from facts or
-    /// fleet, or quoted last of all.
-    fn is_quoted(&self, expr: &Expr<'_>) -> bool {
-        match expr {
-            Expr::Filter(node) if HARMLESS.contains(&node.name) => true,
-            Expr::IfExpr(node) => {
-                self.is_quoted(&node.true_expr) && node.false_expr.iter().all(|e| self.is_quoted(e))
-            }
-            Expr::BinOp(node) if matches!(node.op, ast::BinOpKind::Concat) => {
-                self.is_quoted(&node.left) && self.is_quoted(&node.right)
-            }
-            Expr::Call(call) if self.is_macro(call) => true,
-            other => !self.is_tainted(other),
-        }
-    }
-
-    /// A macro of the same template: what it puts out is judged where it stands.
-    fn is_macro(&self, call: &ast::Call<'_>) -> bool {
-        matches!(call.identify_call(), CallType::Function(name) if self.locals.contains_key(name))
-    }
 }
 
 /// The name of a variable that stands alone and may not be there.
@@ -384,147 +330,5 @@ fn names(written: &Expr<'_>) -> Option<Vec<String>> {
             .ok()?
             .map(|value| name(&value))
             .collect(),
-    }
-}
-
-/// What is to be done about an expression that is not quoted.
-fn unquoted(expr: &Expr<'_>) -> Unquoted {
-    let span = extent(expr);
-    if let Some(list) = each_quoted(expr) {
-        return Unquoted {
-            span,
-            inner: extent(list),
-            open: is_open(list),
-            list: true,
-        };
-    }
-    let last = match expr {
-        Expr::BinOp(node) => Some(&node.right),
-        Expr::IfExpr(node) => node.false_expr.as_ref(),
-        _ => None,
-    };
-    let misplaced = match last {
-        Some(Expr::Filter(filter)) if filter.name == "sh" => filter.expr.as_ref(),
-        _ => None,
-    };
-    let end = misplaced.map_or(span.end, |operand| extent(operand).end);
-    Unquoted {
-        inner: span.start..end,
-        span,
-        open: is_open(expr),
-        list: false,
-    }
-}
-
-/// The list in `list | map('sh') | …`.
-fn each_quoted<'t, 'a>(expr: &'t Expr<'a>) -> Option<&'t Expr<'a>> {
-    let Expr::Filter(node) = expr else {
-        return None;
-    };
-    let sh = |arg: &CallArg<'_>| {
-        argument(arg)
-            .as_const()
-            .is_some_and(|name| name.as_str() == Some("sh"))
-    };
-    match node.name {
-        "map" if node.args.first().is_some_and(sh) => node.expr.as_ref(),
-        _ => each_quoted(node.expr.as_ref()?),
-    }
-}
-
-/// Whether a filter behind an expression would take but the end of it.
-fn is_open(expr: &Expr<'_>) -> bool {
-    matches!(
-        expr,
-        Expr::BinOp(_) | Expr::Compare(_) | Expr::IfExpr(_) | Expr::UnaryOp(_) | Expr::Test(_)
-    )
-}
-
-fn is_comparison(op: &ast::BinOpKind) -> bool {
-    use ast::BinOpKind::{Eq, Gt, Gte, In, Lt, Lte, Ne};
-    matches!(op, Eq | Ne | Lt | Lte | Gt | Gte | In)
-}
-
-/// From where an expression begins, not only from its last operator, to its end.
-fn extent(expr: &Expr<'_>) -> std::ops::Range<usize> {
-    let own = range(expr.span());
-    let first = match expr {
-        Expr::Filter(node) => node.expr.as_ref(),
-        Expr::Test(node) => Some(&node.expr),
-        Expr::Call(node) => Some(&node.expr),
-        Expr::IfExpr(node) => Some(&node.true_expr),
-        Expr::UnaryOp(_) | Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => None,
-        other => children(other).into_iter().next(),
-    };
-    first.map_or(own.start, |first| extent(first).start)..own.end
-}
-
-fn argument<'t, 'a>(arg: &'t CallArg<'a>) -> &'t Expr<'a> {
-    match arg {
-        CallArg::Pos(e) | CallArg::Kwarg(_, e) | CallArg::PosSplat(e) | CallArg::KwargSplat(e) => e,
-    }
-}
-
-/// The variable and the constant attributes of `a.b["c"]`.
-fn path_of<'t, 'a>(expr: &'t Expr<'a>) -> Option<(&'a str, Vec<&'t str>)> {
-    match expr {
-        Expr::Var(var) => Some((var.id, Vec::new())),
-        Expr::GetAttr(node) => {
-            let (root, mut path) = path_of(&node.expr)?;
-            path.push(node.name);
-            Some((root, path))
-        }
-        Expr::GetItem(node) => {
-            let (root, mut path) = path_of(&node.expr)?;
-            let Expr::Const(key) = &node.subscript_expr else {
-                return None;
-            };
-            path.push(key.value.as_str()?);
-            Some((root, path))
-        }
-        _ => None,
-    }
-}
-
-fn children<'t, 'a>(expr: &'t Expr<'a>) -> Vec<&'t Expr<'a>> {
-    match expr {
-        Expr::Var(_) | Expr::Const(_) | Expr::Filter(_) | Expr::Test(_) | Expr::Call(_) => vec![],
-        Expr::Slice(node) => {
-            let ends = [&node.start, &node.stop, &node.step];
-            std::iter::once(&node.expr)
-                .chain(ends.into_iter().flatten())
-                .collect()
-        }
-        Expr::UnaryOp(node) => vec![&node.expr],
-        Expr::BinOp(node) => vec![&node.left, &node.right],
-        Expr::Compare(node) => {
-            let ops = node.ops.iter().map(|op| &op.expr);
-            std::iter::once(&node.expr).chain(ops).collect()
-        }
-        Expr::IfExpr(node) => [&node.test_expr, &node.true_expr]
-            .into_iter()
-            .chain(&node.false_expr)
-            .collect(),
-        Expr::GetAttr(node) => vec![&node.expr],
-        Expr::GetItem(node) => vec![&node.expr, &node.subscript_expr],
-        Expr::List(node) => node.items.iter().collect(),
-        Expr::Tuple(node) => node.items.iter().collect(),
-        Expr::Map(node) => node.keys.iter().chain(&node.values).collect(),
-    }
-}
-
-fn bodies<'t, 'a>(statement: &'t Stmt<'a>) -> Vec<&'t [Stmt<'a>]> {
-    match statement {
-        Stmt::Template(node) => vec![&node.children],
-        Stmt::ForLoop(node) => vec![&node.body, &node.else_body],
-        Stmt::IfCond(node) => vec![&node.true_body, &node.false_body],
-        Stmt::WithBlock(node) => vec![&node.body],
-        Stmt::SetBlock(node) => vec![&node.body],
-        Stmt::AutoEscape(node) => vec![&node.body],
-        Stmt::FilterBlock(node) => vec![&node.body],
-        Stmt::Block(node) => vec![&node.body],
-        Stmt::Macro(node) => vec![&node.body],
-        Stmt::CallBlock(node) => vec![&node.macro_decl.body],
-        _ => vec![],
     }
 }

@@ -394,6 +394,7 @@ fn world() -> (Desired, Machine) {
         facts: &serde_json::from_value(facts).unwrap(),
         fleet: &Default::default(),
         me: None,
+        node: "vm-3",
         leaf: None,
         set: &BTreeMap::new(),
         secrets: &Secrets::default(),
