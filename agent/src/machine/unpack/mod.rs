@@ -13,7 +13,9 @@ use super::walk::{DEEPEST, Folder};
 use cfg_catalog::resource::archive::MARKER;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, linkat, mkdirat, openat, symlinkat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, fstat, linkat, mkdirat, openat, readlinkat, symlinkat,
+};
 use rustix::io::Errno;
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
@@ -53,7 +55,7 @@ enum Thing<'t> {
         content: &'t mut dyn Read,
     },
     Symlink(&'t [u8]),
-    /// Another name of a file that came before.
+    /// Another name of a file or a link that came before.
     HardLink(&'t [u8]),
     /// What nobody may have from an archive: "a device".
     Other(&'static str),
@@ -207,13 +209,7 @@ impl Unpack<'_> {
     }
 
     fn symlink(&self, place: &Place, target: &[u8]) -> Result<(), String> {
-        if !stays_inside(place, target) {
-            return Err(format!(
-                "{} is a link to {}, which may lead out",
-                shown(place),
-                told_of(target)
-            ));
-        }
+        may_lead(place, target)?;
         self.count()?;
         let (folder, name) = self.parent(place)?;
         symlinkat(OsStr::from_bytes(target), &folder, name).map_err(twice(place))?;
@@ -224,7 +220,8 @@ impl Unpack<'_> {
             .map_err(told("changing the owner of", place))
     }
 
-    /// Another name of a file that came before.
+    /// Another name of a file that came before, or of a link: of itself, not of what it leads to, and it must not lead out
+    /// from here either.
     fn hard_link(&self, place: &Place, target: Place) -> Result<(), String> {
         let bad = || format!("{} is another name of what is not in it", shown(place));
         let target = self.stripped(target).ok_or_else(bad)?;
@@ -232,8 +229,13 @@ impl Unpack<'_> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let seen = openat(&from, old, flags, Mode::empty()).map_err(|_| bad())?;
         let stat = fstat(&seen).map_err(told("looking at", &target))?;
-        if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
-            return Err(bad());
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {}
+            FileType::Symlink => {
+                let leads = readlinkat(&from, old, Vec::new()).map_err(told("reading", &target))?;
+                may_lead(place, leads.as_bytes())?;
+            }
+            _ => return Err(bad()),
         }
         self.count()?;
         let (to, name) = self.parent(place)?;
@@ -276,6 +278,18 @@ fn place(path: &[u8], what: &str) -> Result<Place, String> {
         }
     }
     Ok(place)
+}
+
+/// Refuses a link that may lead out.
+fn may_lead(place: &Place, target: &[u8]) -> Result<(), String> {
+    match stays_inside(place, target) {
+        true => Ok(()),
+        false => Err(format!(
+            "{} is a link to {}, which may lead out",
+            shown(place),
+            told_of(target)
+        )),
+    }
 }
 
 /// Whether a link leads to something within: first up, not further than it lies deep, and then only down. What lies
