@@ -149,6 +149,11 @@ fn lived_in() -> Desk {
         ("app.conf", "old\n"),
         ("only-mode", "theirs\n"),
         ("app.ini", "[s]\na = 1 ; why\nb = 2\n"),
+        ("app.json", "{\n  \"a\": { }, \"n\": [1, 1e400]\n}\n"),
+        (
+            "old.ini",
+            "[s]\na = 1\n\n# of t\n[t]\nb = 2\n; why\nb = 3\n",
+        ),
         ("lines", "one\ntwo\n"),
         ("unwanted", "dear\n"),
     ] {
@@ -156,7 +161,11 @@ fn lived_in() -> Desk {
     }
     let secret = desk.path("root/etc/app.conf");
     std::fs::set_permissions(secret, PermissionsExt::from_mode(0o640)).unwrap();
-    std::fs::create_dir_all(desk.path("root/srv/theirs")).unwrap();
+    for (empty, mode) in [("theirs", 0o755), ("file", 0o700), ("link", 0o750)] {
+        let empty = desk.path(&format!("root/srv/{empty}"));
+        std::fs::create_dir_all(&empty).unwrap();
+        std::fs::set_permissions(empty, PermissionsExt::from_mode(mode)).unwrap();
+    }
     symlink("elsewhere", desk.path("root/etc/resolv.conf")).unwrap();
     symlink("old", desk.path("root/srv/current")).unwrap();
     desk
@@ -174,6 +183,10 @@ content = "nameserver 10.0.0.1\n"
 state = "absent"
 [file."/srv/deep/er/f"]
 content = "f\n"
+[file."/srv/file"]
+content = "f\n"
+[link."/srv/link"]
+target = "app"
 [directory."/srv/theirs"]
 mode = "0700"
 [directory."/srv/own"]
@@ -188,6 +201,13 @@ target = "app"
 format = "ini"
 set = { s = { a = 3, c = 4 } }
 remove = ["s.b"]
+[edit."/etc/app.json"]
+format = "json"
+set = { a = { b = { c = 1 } }, d = { e = 2 }, n = 1 }
+[edit."/etc/old.ini"]
+format = "ini"
+set = { u = { c = 1 } }
+remove = ["[t]"]
 [edit.lines]
 path = "/etc/lines"
 format = "lines"
@@ -222,7 +242,7 @@ fn what_leaves_a_role_is_brought_back_to_what_was_there_before() {
         assert_eq!(ran["result"], "applied", "{ran:#}");
         assert_eq!(ran["changes"], promised["changes"]);
         assert_eq!(ran["unforeseen"], Value::Null);
-        similar(&before, &tree(&desk));
+        assert_eq!(before, tree(&desk));
         let again = document(&desk, "web", more);
         assert_eq!(again["result"], "converged", "{again:#}");
         assert_eq!(again["leftovers"], json!([]));
@@ -231,19 +251,32 @@ fn what_leaves_a_role_is_brought_back_to_what_was_there_before() {
     }
 }
 
-/// But for where in a file a line comes back to.
-fn similar(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) {
-    let sorted = |tree: &BTreeMap<String, String>| -> BTreeMap<String, Vec<String>> {
-        let files = tree.iter().map(|(path, text)| {
-            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            if path == "/etc/app.ini" {
-                lines.sort();
-            }
-            (path.clone(), lines)
-        });
-        files.collect()
-    };
-    assert_eq!(sorted(before), sorted(after));
+#[test]
+fn an_edit_is_brought_back_beside_what_somebody_else_has_changed_since() {
+    let desk = lived_in();
+    desk.role("web", ALL);
+    apply(&desk, "web", &[]);
+    desk.write("root/etc/app.ini", "[s]\na = 3\nc = 4\nx = 5\n");
+    desk.role("web", "");
+    assert_eq!(leftovers(&desk, "web", &["--prune"]), json!([]));
+    let after = tree(&desk);
+    let mut lines: Vec<&str> = after["/etc/app.ini"].lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["644 [s]", "a = 1 ; why", "b = 2", "x = 5"]);
+}
+
+#[test]
+fn an_edit_that_came_to_say_something_else_is_brought_back_whole() {
+    let desk = lived_in();
+    let before = tree(&desk);
+    for set in ["{ s = { a = 3 } }", "{ s = { c = 4 }, v = { d = 5 } }"] {
+        let edit = format!("[edit.\"/etc/old.ini\"]\nformat = \"ini\"\nset = {set}\n");
+        desk.role("web", &edit);
+        apply(&desk, "web", &[]);
+    }
+    desk.role("web", "");
+    assert_eq!(leftovers(&desk, "web", &["--prune"]), json!([]));
+    assert_eq!(tree(&desk), before);
 }
 
 #[test]

@@ -6,6 +6,9 @@ use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result};
 /// More than any head has.
 const MOST_HEAD: u64 = 64 * 1024;
 
+/// More than anybody says before an answer.
+const MOST_INTERIM: usize = 16;
+
 /// An answer whose head has been read.
 pub struct Answer {
     status: String,
@@ -17,7 +20,7 @@ pub struct Answer {
 impl Answer {
     /// Reads the head.
     pub fn read(mut stream: BufReader<Stream>) -> Result<Self> {
-        let head = Head::read(&mut stream)?;
+        let head = Head::last(&mut stream)?;
         let body = Body {
             stream,
             rest: match (head.chunked, head.length) {
@@ -65,11 +68,22 @@ struct Head {
     chunked: bool,
 }
 
-fn bad(why: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidData, why)
+fn bad(why: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidData, why.into())
 }
 
 impl Head {
+    /// The head of the answer itself: others, which say only that it is on its way, may come before it.
+    fn last(stream: &mut impl BufRead) -> Result<Self> {
+        for _interim in 0..MOST_INTERIM {
+            let head = Self::read(stream)?;
+            if !(100..200).contains(&head.code) {
+                return Ok(head);
+            }
+        }
+        Err(bad("its answer does not come"))
+    }
+
     fn read(stream: &mut impl BufRead) -> Result<Self> {
         let mut lines = stream.take(MOST_HEAD);
         let status = line(&mut lines)?;
@@ -94,8 +108,14 @@ impl Head {
             match name.to_ascii_lowercase().as_str() {
                 "location" => head.location = Some(value.to_owned()),
                 "content-length" => {
-                    let length = value.parse().map_err(|_| bad("its length is no number"))?;
-                    head.length = Some(length);
+                    let length = number(value, 10).ok_or_else(|| bad("its length is no number"))?;
+                    if head
+                        .length
+                        .replace(length)
+                        .is_some_and(|said| said != length)
+                    {
+                        return Err(bad("it says two lengths"));
+                    }
                 }
                 "transfer-encoding" if value.eq_ignore_ascii_case("chunked") => {
                     head.chunked = true;
@@ -105,6 +125,12 @@ impl Head {
             }
         }
     }
+}
+
+/// A number of digits alone.
+fn number(digits: &str, radix: u32) -> Option<u64> {
+    let plain = digits.chars().all(|c| c.is_digit(radix));
+    u64::from_str_radix(digits, radix).ok().filter(|_| plain)
 }
 
 /// A line without its end; the end of the head's bound is none.
@@ -144,7 +170,7 @@ impl<S: BufRead> Body<S> {
     fn chunk(&mut self) -> Result<u64> {
         let size = line(&mut (&mut self.stream).take(MOST_HEAD))?;
         let size = size.split(';').next().unwrap_or_default().trim();
-        u64::from_str_radix(size, 16).map_err(|_| bad("a chunk's size is no number"))
+        number(size, 16).ok_or_else(|| bad("a chunk's size is no number"))
     }
 }
 
@@ -172,7 +198,10 @@ impl<S: BufRead> Read for Body<S> {
         let left = left.saturating_sub(count as u64);
         match &mut self.rest {
             Rest::UntilClosed => {}
-            _ if count == 0 && most > 0 => return Err(bad("there is less than was said")),
+            _ if count == 0 && most > 0 => {
+                let missing = format!("{left} bytes that it announced did not come");
+                return Err(bad(missing));
+            }
             Rest::Bytes(rest) => *rest = left,
             Rest::Chunk(rest) if left > 0 => *rest = left,
             _ => {
@@ -204,14 +233,20 @@ mod tests {
     fn bodies() {
         assert_eq!(body(Rest::Bytes(3), "abcdef").unwrap(), "abc");
         assert_eq!(body(Rest::UntilClosed, "abcdef").unwrap(), "abcdef");
-        let chunks = "3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n";
-        assert_eq!(body(Rest::Chunks, chunks).unwrap(), "abc0123456789");
+        let chunks = "3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\n";
+        for end in ["\r\n", "Expires: never\r\nX: y\r\n\r\n"] {
+            let read = body(Rest::Chunks, &format!("{chunks}{end}"));
+            assert_eq!(read.unwrap(), "abc0123456789");
+        }
+        let short = body(Rest::Bytes(9), "abc").unwrap_err().to_string();
+        assert_eq!(short, "6 bytes that it announced did not come");
         for (rest, broken) in [
             (Rest::Bytes(9), "abc"),
             (Rest::Chunks, "3\r\nab"),
             (Rest::Chunks, "3\r\nabcd\r\n"),
             (Rest::Chunks, "3\r\nabc\r\n"),
             (Rest::Chunks, "x\r\nabc\r\n0\r\n\r\n"),
+            (Rest::Chunks, "+3\r\nabc\r\n0\r\n\r\n"),
             (Rest::Chunks, ""),
         ] {
             assert!(body(rest, broken).is_err(), "{broken:?}");
@@ -230,6 +265,8 @@ mod tests {
                 .unwrap()
                 .chunked
         );
+        let twice = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Length: 7\r\n\r\n";
+        assert_eq!(read(twice).unwrap().length, Some(7));
         let endless = format!("HTTP/1.1 200 OK\r\n{}", "x: y\r\n".repeat(20_000));
         for broken in [
             "",
@@ -238,10 +275,28 @@ mod tests {
             "HTTP/1.1 what\r\n\r\n",
             "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: +7\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nContent-Length: 8\r\n\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
             &endless,
         ] {
             assert!(read(broken).is_err(), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn what_comes_before_an_answer_is_none() {
+        let read = |text: &str| Head::last(&mut text.as_bytes());
+        let early = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
+        let head = read(&format!(
+            "{early}HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n"
+        ));
+        let head = head.unwrap();
+        assert_eq!((head.code, head.length), (200, Some(7)));
+        for none in [early.to_owned(), early.repeat(MOST_INTERIM)] {
+            assert!(read(&none).is_err());
         }
     }
 }

@@ -28,6 +28,7 @@ impl Hands<'_> {
             }
             None => Over::Rename,
             Some((What::Link, _)) => Over::Exchange,
+            Some((What::File, _)) if directory.over_file => Over::File,
             Some((what @ (What::File | What::Special), _)) => {
                 return Err(in_the_way(&spot, what.words()));
             }

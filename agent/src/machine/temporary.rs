@@ -36,6 +36,8 @@ pub(crate) enum Over {
     Rename,
     /// A link or an empty directory that the kernel would not replace by a thing of this type.
     Exchange,
+    /// A file to which a directory gave way once, and which now gives way to that.
+    File,
     /// A directory that goes with all that is in it.
     Tree,
 }
@@ -120,9 +122,9 @@ impl<'a> Temporary<'a> {
                     tracing::warn!("{error}");
                 }
             }
-            Over::Exchange => {
+            Over::Exchange | Over::File => {
                 self.exchange(name).map_err(at("replacing"))?;
-                if let Err(errno) = self.discard() {
+                if let Err(errno) = self.discard(over) {
                     // Somebody filled or exchanged what was to go: it gets its name back.
                     self.exchange(name).map_err(at("bringing back"))?;
                     return Err(EnactError::Sys(at("removing what stood at")(errno)));
@@ -154,11 +156,12 @@ impl<'a> Temporary<'a> {
     }
 
     /// Removes what an exchange brought under the hidden name, if it still is a link or an empty directory.
-    fn discard(&mut self) -> Result<(), Errno> {
+    fn discard(&mut self, over: Over) -> Result<(), Errno> {
         let entry = self.folder.entry(&self.name).map_err(|error| error.errno)?;
         let flags = match entry.map(|entry| entry.what) {
             Some(What::Directory) => AtFlags::REMOVEDIR,
             Some(What::Link) => AtFlags::empty(),
+            Some(What::File) if over == Over::File => AtFlags::empty(),
             Some(What::File | What::Special) => return Err(Errno::EXIST),
             None => AtFlags::empty(),
         };

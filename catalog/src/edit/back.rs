@@ -8,14 +8,14 @@ use super::shell::literal;
 use super::toml::Toml;
 use super::tree::Tree;
 use super::yaml::Yaml;
-use super::{Document, Edit, Format, KeyPath, Setting, apply, readable};
+use super::{Document, Edit, Format, KeyPath, Setting, apply, marked, readable};
 use serde_json::Value;
 
 /// What brings back all that `edit` changes in this text; none where that cannot be said, as of comments, of a whole
 /// section, or of lines that stood there twice.
 pub fn back(bytes: &[u8], edit: &Edit) -> Option<Edit> {
-    let text = readable(bytes).ok()?;
-    let edited = apply(bytes, edit).ok()?;
+    let (_, text) = marked(readable(bytes).ok()?);
+    let edited = apply(text.as_bytes(), edit).ok()?;
     let edited = std::str::from_utf8(&edited).ok()?;
     let back = match edit.format {
         Format::Lines => Some(of_lines(text, edited, edit)),

@@ -2,7 +2,7 @@
 
 use super::Document;
 use super::error::EditError;
-use super::shell::{Assignment, assignments, literal, word};
+use super::shell::{Assignment, Script, literal, script, word};
 use super::text::Text;
 use super::tree::Tree;
 use super::wanted::plain;
@@ -11,13 +11,14 @@ use serde_json::Value;
 /// Assignments and their text.
 pub struct Env {
     text: String,
-    found: Vec<Assignment>,
+    script: Script,
 }
 
 impl Env {
     /// All assignments of a key, which must be such that the last one counts.
     fn of(&self, key: &str) -> Result<Vec<&Assignment>, EditError> {
-        let all: Vec<&Assignment> = self.found.iter().filter(|a| a.key == key).collect();
+        let all = self.script.assignments.iter();
+        let all: Vec<&Assignment> = all.filter(|a| a.key == key).collect();
         match all.iter().find(|a| !a.plain) {
             None => Ok(all),
             Some(other) => Err(EditError::at(
@@ -25,15 +26,35 @@ impl Env {
                 other.at,
                 format!("`{key}` is set here under a condition, or together with something else"),
             )
-            .help("only a script could tell what it comes to: write the whole file")),
+            .help(SCRIPT)),
+        }
+    }
+
+    /// Refuses where a reader does not surely have in the end what is set here.
+    fn lasts(&self, key: &str, at: usize) -> Result<(), EditError> {
+        let mut unset = self.script.unset.iter();
+        if let Some((_, place)) = unset.find(|(name, place)| name == key && *place > at) {
+            let why = format!("`{key}` is taken away again here");
+            return Err(EditError::at(&self.text, *place, why)
+                .help("remove that line, or write the whole file"));
+        }
+        let mut ends = self.script.ends.iter();
+        match ends.find(|end| end.surely || end.at < at) {
+            None => Ok(()),
+            Some(end) => {
+                let why = format!("whoever reads this may stop here, and then has no `{key}`");
+                Err(EditError::at(&self.text, end.at, why).help(SCRIPT))
+            }
         }
     }
 }
 
+const SCRIPT: &str = "only a script could tell what it comes to: write the whole file";
+
 impl Document for Env {
     fn read(text: &str) -> Result<Self, EditError> {
         Ok(Self {
-            found: assignments(text)?,
+            script: script(text)?,
             text: text.to_owned(),
         })
     }
@@ -42,7 +63,9 @@ impl Document for Env {
     fn set(&self, path: &[String], value: &Value) -> Result<Option<String>, EditError> {
         let key = &path[path.len() - 1];
         let value = plain(value);
-        let Some(last) = self.of(key)?.pop() else {
+        let last = self.of(key)?.pop();
+        self.lasts(key, last.map_or(self.text.len(), |last| last.at))?;
+        let Some(last) = last else {
             let read = Text::read(&self.text);
             let line = format!("{key}={}", word(&value, ""));
             let end = read.lines.len();
@@ -81,6 +104,6 @@ impl Document for Env {
             let word = &self.text[a.word.clone()];
             (a.key.clone(), Tree::Leaf(word.to_owned()))
         };
-        Tree::Table(self.found.iter().map(entry).collect())
+        Tree::Table(self.script.assignments.iter().map(entry).collect())
     }
 }

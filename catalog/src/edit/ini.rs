@@ -131,21 +131,39 @@ impl Ini {
                     .help("indent it as the keys above, or write the whole file"));
             }
         }
+        self.alike(section, name)?;
         let all = sections.iter().flat_map(|section| &section.keys);
-        let found: Vec<&Key> = all.clone().filter(|key| key.name == name).collect();
-        let mut all = all;
-        let alike = all.find(|key| key.name.eq_ignore_ascii_case(name));
-        match alike.filter(|_| found.is_empty()) {
-            None => Ok(found),
-            Some(alike) => {
-                let why = format!(
-                    "many readers take `{}` for the same as `{name}`",
-                    alike.name
-                );
-                Err(EditError::at(&self.text, at(alike.lines.start), why)
-                    .help("write the key as the file does"))
+        Ok(all.filter(|key| key.name == name).collect())
+    }
+
+    /// Refuses a name that another in the file differs from only in case: git reads both as one, configparser keys
+    /// alone, systemd neither.
+    fn alike(&self, section: Option<&str>, name: &str) -> Result<(), EditError> {
+        let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+        let there = !self.named(section).is_empty();
+        let refused = |line: usize, what: &str, one: &str, other: &str| {
+            let at = Text::read(&self.text).start(line);
+            let why = format!("many readers take `{one}` for the same as `{other}`");
+            Err(EditError::at(&self.text, at, why)
+                .help(format!("write the {what} as the file does")))
+        };
+        for one in &self.sections {
+            let (opened, wanted) = match (&one.name, section) {
+                (None, None) => ("", ""),
+                (Some(opened), Some(wanted)) if same(opened, wanted) => (&**opened, wanted),
+                _ => continue,
+            };
+            let mut keys = one.keys.iter().filter(|key| same(&key.name, name));
+            if opened != wanted {
+                if !there || keys.next().is_some() {
+                    let (one_name, other) = (format!("[{opened}]"), format!("[{wanted}]"));
+                    return refused(one.start - 1, "section", &one_name, &other);
+                }
+            } else if let Some(key) = keys.find(|key| key.name != name) {
+                return refused(key.lines.start, "key", &key.name, name);
             }
         }
+        Ok(())
     }
 
     /// Where a new key goes, and how it is written.
@@ -300,6 +318,7 @@ impl Document for Ini {
     fn remove(&self, path: &[String]) -> Result<Option<String>, EditError> {
         let (section, name) = taken(path);
         if let (None, Some(name)) = (section, section_name(name)) {
+            self.alike(Some(name), "")?;
             return Ok(self.without_section(name));
         }
         let all = self.of(section, name)?;

@@ -45,13 +45,13 @@ pub fn apply(bytes: &[u8], edit: &Edit) -> Result<Vec<u8>, EditError> {
     if bytes.len() > MOST {
         return Err(too_large("has"));
     }
-    let whole = readable(bytes)?;
-    let (mark, text) = match whole.strip_prefix(BOM) {
-        Some(text) => (BOM, text),
-        None => ("", whole),
-    };
+    let (mark, text) = marked(readable(bytes)?);
     let edited = match edit.format {
-        Format::Lines => Ok(lines::edit(text, &edit.lines, &edit.drop)),
+        Format::Lines => of_lines(mark, text, edit),
+        Format::Env if !mark.is_empty() => Err(EditError::whole(
+            "a byte order mark stands at its beginning, which a shell takes for a part of the first word",
+        )
+        .help("remove the mark, or write the whole file")),
         Format::Env => keyed::<env::Env>(text, edit),
         Format::Ini => keyed::<ini::Ini>(text, edit),
         Format::Json => keyed::<json::Json>(text, edit),
@@ -62,6 +62,29 @@ pub fn apply(bytes: &[u8], edit: &Edit) -> Result<Vec<u8>, EditError> {
     match edited.len() > MOST && edited != bytes {
         true => Err(too_large("would have")),
         false => Ok(edited),
+    }
+}
+
+/// The mark of a text, and what comes after it.
+fn marked(whole: &str) -> (&str, &str) {
+    let text = whole.strip_prefix(BOM).unwrap_or(whole);
+    whole.split_at(whole.len() - text.len())
+}
+
+/// A mark may be a part of the first line, or none: who reads lines is not known.
+fn of_lines(mark: &str, text: &str, edit: &Edit) -> Result<String, EditError> {
+    let edited = lines::edit(text, &edit.lines, &edit.drop);
+    let whole = format!("{mark}{text}");
+    match mark.is_empty()
+        || lines::edit(&whole, &edit.lines, &edit.drop) == format!("{mark}{edited}")
+    {
+        true => Ok(edited),
+        false => Err(EditError::at(
+            text,
+            0,
+            "a byte order mark stands before this line, and for some readers it is a part of it",
+        )
+        .help("remove the mark, or write the whole file")),
     }
 }
 

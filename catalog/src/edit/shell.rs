@@ -1,4 +1,5 @@
-//! Assignments in a text that a shell might read: where each stands, and whether a reader surely comes by.
+//! Assignments in a text that a shell might read: where each stands, whether a reader surely comes by, and what ends
+//! them again.
 //!
 //! Nothing is expanded. What goes beyond assignments (conditions, loops, functions, pipes, here-documents) is walked
 //! over so that nothing inside is taken for an assignment.
@@ -42,20 +43,39 @@ const PREFIXES: [&str; 10] = [
 ];
 const DECLARERS: [&str; 4] = ["export", "readonly", "declare", "typeset"];
 
-/// All assignments of a text, in order.
-pub fn assignments(text: &str) -> Result<Vec<Assignment>, EditError> {
+/// What a text does with variables.
+#[derive(Default)]
+pub struct Script {
+    /// All assignments, in order.
+    pub assignments: Vec<Assignment>,
+    /// Keys that are taken away again, with where.
+    pub unset: Vec<(String, usize)>,
+    /// Where a reader stops, or may.
+    pub ends: Vec<End>,
+}
+
+/// `exit` or `return`.
+pub struct End {
+    pub at: usize,
+    /// Nobody reads on after it, nor has what stands before it: `exit`, under no condition.
+    pub surely: bool,
+}
+
+/// What a text does, walked over to its end.
+pub fn script(text: &str) -> Result<Script, EditError> {
     let mut shell = Shell {
         text,
         at: 0,
-        found: Vec::new(),
+        script: Script::default(),
         words: Vec::new(),
         under: 0,
+        braces: 0,
         parens: 0,
         joined: false,
         here: Vec::new(),
     };
     shell.text()?;
-    Ok(shell.found)
+    Ok(shell.script)
 }
 
 /// The key of a word that assigns, and where its value begins; `key+=` gives no value.
@@ -82,11 +102,13 @@ pub fn is_key(key: &str) -> bool {
 struct Shell<'t> {
     text: &'t str,
     at: usize,
-    found: Vec<Assignment>,
+    script: Script,
     /// Of the present command.
     words: Vec<Range<usize>>,
     /// Compound commands that are open.
     under: usize,
+    /// Those of them that may be bodies of functions.
+    braces: usize,
     /// Parentheses that are open.
     parens: usize,
     /// The present command is joined to the one before, which may keep it from running.
@@ -299,6 +321,11 @@ impl Shell<'_> {
                 self.under += 1;
             }
             closes += usize::from(CLOSERS.contains(&first));
+            match first {
+                "{" => self.braces += 1,
+                "}" => self.braces = self.braces.saturating_sub(1),
+                _ => {}
+            }
             if !PREFIXES.contains(&first) {
                 break;
             }
@@ -306,6 +333,7 @@ impl Shell<'_> {
         }
         let surely = self.under == 0 && self.parens == 0 && !joined && !joins;
         self.under = self.under.saturating_sub(closes);
+        self.ends_or_unsets(rest, surely && rest.len() == words.len());
         let exports = rest.first().map(|word| &self.text[word.clone()]);
         let exports = exports.is_some_and(|word| DECLARERS.contains(&word));
         let plain = surely && rest.len() == words.len() && {
@@ -329,7 +357,35 @@ impl Shell<'_> {
                 word: word.start + value.unwrap_or(key.len() + 1)..word.end,
                 plain: value.is_some(),
             };
-            self.found.push(assignment);
+            self.script.assignments.push(assignment);
+        }
+    }
+
+    /// Notes what takes variables away again, and what ends the reading.
+    fn ends_or_unsets(&mut self, words: &[Range<usize>], surely: bool) {
+        let Some((first, rest)) = words.split_first() else {
+            return;
+        };
+        let at = first.start;
+        match &self.text[first.clone()] {
+            "unset" => {
+                let text = self.text;
+                let keys = rest.iter().map(|word| &text[word.clone()]);
+                // Functions are others.
+                if keys.clone().all(|word| word != "-f") {
+                    let keys = keys.map(|word| word.trim_matches(['"', '\'']));
+                    let keys = keys.filter(|word| is_key(word));
+                    self.script
+                        .unset
+                        .extend(keys.map(|key| (key.to_owned(), at)));
+                }
+            }
+            // In parentheses only these end, and a function ends when it is called.
+            word @ ("exit" | "return") if self.parens == 0 && self.braces == 0 => {
+                let surely = surely && word == "exit";
+                self.script.ends.push(End { at, surely });
+            }
+            _ => {}
         }
     }
 }

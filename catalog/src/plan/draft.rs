@@ -324,6 +324,7 @@ impl<'a> Draft<'a> {
                 attributes: Attributes::default(),
                 purge: false,
                 source: Vec::new(),
+                over_file: false,
             }),
         };
         let absent = nothing();

@@ -177,6 +177,7 @@ fn directory(keys: &mut Keys<'_, '_>, path: AbsPath) -> Directory {
         attributes: attributes(keys),
         purge: flag(keys, "purge"),
         source: super::trees::files(keys),
+        over_file: false,
     }
 }
 

@@ -155,6 +155,7 @@ impl Directory {
             attributes: self.attributes.clone(),
             purge: false,
             source: Vec::new(),
+            over_file: false,
         };
         paths.into_iter().map(folder).collect()
     }

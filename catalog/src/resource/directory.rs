@@ -29,6 +29,8 @@ pub struct Directory {
     /// A tree of the role, sorted by path. It becomes `file:` and `directory:` resources at rendering, so this is kept
     /// only to know that `below` must be observed.
     pub source: Vec<TreeFile>,
+    /// A file of cfg's own gives way to it: before that, the directory stood there.
+    pub over_file: bool,
 }
 
 /// A file of a tree of the role.
@@ -125,6 +127,10 @@ fn presence(
         }
         PathState::Link(old) => {
             changes.push(change(Action::Update).showing(json!({ "target": old.target }), after));
+        }
+        PathState::File(old) if directory.over_file => {
+            let before = attributes::shown(&old.ownership, &[("type", "file".into())]);
+            changes.push(change(Action::Update).showing(before, after));
         }
         _ => return Err(in_the_way(state)),
     }

@@ -1,5 +1,6 @@
 //! The forms of what an edit sets and removes.
 
+use super::date;
 use super::given::{Given, unlike};
 use serde_json::{Map, Value};
 
@@ -25,7 +26,7 @@ impl Given {
     pub fn settings(&self) -> Result<Map<String, Value>, String> {
         match &self.value {
             Value::Object(table) if table.is_empty() => Err("an empty table sets nothing".into()),
-            Value::Object(table) => Ok(table.clone()),
+            Value::Object(table) if date::of(&self.value).is_none() => Ok(table.clone()),
             other => Err(unlike("a table", other)),
         }
     }
@@ -101,6 +102,13 @@ mod tests {
             value,
             computed: false,
         }
+    }
+
+    #[test]
+    fn a_date_is_no_table() {
+        let date = date::value(&"1979-05-27".parse().unwrap());
+        let told = given(date).settings().unwrap_err();
+        assert_eq!(told, "expected a table, found a date");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Values on their way into resources: read from JSON after rendering, or before where no template is in them.
 
-use super::names;
 use super::shape::or;
+use super::{date, names};
 use crate::digest::Digest;
 use crate::path::{AbsPath, BadPath};
 use crate::render::engine;
@@ -27,6 +27,7 @@ pub fn kind_of(value: &Value) -> &'static str {
         Value::Number(_) => "an integer",
         Value::String(_) => "a string",
         Value::Array(_) => "an array",
+        Value::Object(_) if date::of(value).is_some() => "a date",
         Value::Object(_) => "a table",
     }
 }

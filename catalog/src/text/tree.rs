@@ -288,6 +288,9 @@ fn node(value: &DeValue<'_>, span: Range<usize>) -> Node {
         DeValue::Integer(number) => integer(number),
         DeValue::Float(number) => match number.as_str().parse::<f64>() {
             Ok(number) if number.is_finite() => NodeValue::Float(number),
+            _ if number.as_str().contains(|c: char| c.is_ascii_digit()) => {
+                NodeValue::Other("a number beyond 64 bits")
+            }
             _ => NodeValue::Other("a number without a value"),
         },
         DeValue::Boolean(yes) => NodeValue::Boolean(*yes),

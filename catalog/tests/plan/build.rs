@@ -116,6 +116,7 @@ pub fn directory_with(name: &str, change: impl FnOnce(&mut Directory)) -> Resour
         attributes: Attributes::default(),
         purge: false,
         source: Vec::new(),
+        over_file: false,
     };
     change(&mut directory);
     resource(Kind::Directory, name, Body::Directory(directory))

@@ -166,7 +166,17 @@ fn a_hostile_archive_is_refused_and_leaves_nothing() {
         (&[("a", EntryType::Link, "../../etc/victim")], "leads out"),
         (&[("a", EntryType::Link, "missing")], "not in it"),
         (
-            &[("l", EntryType::Symlink, "d"), ("a", EntryType::Link, "l")],
+            &[
+                ("d/l", EntryType::Symlink, "../x"),
+                ("a", EntryType::Link, "d/l"),
+            ],
+            "lead out",
+        ),
+        (
+            &[
+                ("d/", EntryType::Directory, ""),
+                ("a", EntryType::Link, "d"),
+            ],
             "not in it",
         ),
         (&[twice, twice], "twice"),
@@ -187,6 +197,23 @@ fn a_hostile_archive_is_refused_and_leaves_nothing() {
         refused(&mut tree, bytes, told);
     }
     assert_eq!(tree.read("/etc/victim"), "precious");
+}
+
+/// GNU tar packs so what has several names, be it a link.
+#[test]
+fn another_name_of_a_link_is_a_name_of_the_link_itself() {
+    let mut tree = Tree::new();
+    let archive = tree.packed(tar(&[
+        ("d/l", EntryType::Symlink, "file"),
+        ("a", EntryType::Link, "d/l"),
+        ("file", EntryType::Regular, "x"),
+        ("d/file", EntryType::Regular, "y"),
+    ]));
+    tree.unpack(&archive).unwrap();
+    let inode = |name: &str| fs::symlink_metadata(tree.at(name)).unwrap().ino();
+    assert_eq!(inode("/opt/app/a"), inode("/opt/app/d/l"));
+    assert_eq!(tree.read("/opt/app/a"), "x");
+    assert_eq!(tree.read("/opt/app/d/l"), "y");
 }
 
 /// The end of a gzip, which says whether it is whole, comes after the end of the tar.

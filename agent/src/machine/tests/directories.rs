@@ -14,6 +14,7 @@ fn directory(name: &str) -> Directory {
         attributes: Attributes::default(),
         purge: false,
         source: vec![],
+        over_file: false,
     }
 }
 
@@ -128,6 +129,30 @@ fn a_file_gives_way_to_the_link_that_stood_there_before() {
         ..link("/etc/full", "x")
     };
     assert!(tree.hands().link(&folder).is_err());
+}
+
+#[test]
+fn a_file_gives_way_to_the_directory_that_stood_there_before() {
+    let tree = Tree::new();
+    tree.text("/etc/conf", "of cfg");
+    let beside = tree.names("/etc");
+    let was = Directory {
+        attributes: Attributes {
+            mode: Some(Mode(0o700)),
+            ..Attributes::default()
+        },
+        ..directory("/etc/conf")
+    };
+    let error = tree.hands().directory(&was).unwrap_err();
+    assert!(matches!(error, EnactError::InTheWay { .. }), "{error}");
+    let back = Directory {
+        over_file: true,
+        ..was
+    };
+    tree.hands().directory(&back).unwrap();
+    assert_eq!(tree.owned("/etc/conf").2, 0o700);
+    assert!(tree.names("/etc/conf").is_empty());
+    assert_eq!(tree.names("/etc"), beside);
 }
 
 #[test]

@@ -44,6 +44,9 @@ pub(crate) trait Ground {
     /// What has this name.
     fn what(&self, folder: &Self::Folder, name: &OsStr) -> Result<FileType, Errno>;
 
+    /// What a symbolic link says.
+    fn leads(&self, folder: &Self::Folder, name: &OsStr) -> Result<OsString, Errno>;
+
     /// Gives what has a name another one.
     fn link(&self, from: (&Self::Folder, &OsStr), to: (&Self::Folder, &OsStr))
     -> Result<(), Errno>;

@@ -21,19 +21,20 @@ pub(crate) struct Imagined {
 
 type Names = BTreeMap<OsString, Node>;
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Node {
     /// With its number.
     Folder(usize),
     File,
-    Link,
+    /// With what it says.
+    Link(OsString),
 }
 
 impl Imagined {
     fn get(&self, folder: usize, name: &OsStr) -> Result<Node, Errno> {
         let folders = self.folders.borrow();
         let names = folders.get(folder).ok_or(Errno::NOENT)?;
-        names.get(name).copied().ok_or(Errno::NOENT)
+        names.get(name).cloned().ok_or(Errno::NOENT)
     }
 
     fn add(&self, folder: usize, name: &OsStr, node: Node) -> Result<(), Errno> {
@@ -45,8 +46,9 @@ impl Imagined {
         if names.contains_key(name) {
             return Err(Errno::EXIST);
         }
+        let is_folder = matches!(node, Node::Folder(_));
         names.insert(name.to_owned(), node);
-        if let Node::Folder(_) = node {
+        if is_folder {
             folders.push(Names::new());
         }
         Ok(())
@@ -73,7 +75,7 @@ impl Ground for Imagined {
     fn enter(&self, above: &usize, name: &OsStr) -> Result<usize, Errno> {
         match self.get(*above, name)? {
             Node::Folder(number) => Ok(number),
-            Node::File | Node::Link => Err(Errno::NOTDIR),
+            Node::File | Node::Link(_) => Err(Errno::NOTDIR),
         }
     }
 
@@ -90,8 +92,8 @@ impl Ground for Imagined {
         Ok(())
     }
 
-    fn symlink(&self, folder: &usize, name: &OsStr, _target: &OsStr) -> Result<(), Errno> {
-        self.add(*folder, name, Node::Link)
+    fn symlink(&self, folder: &usize, name: &OsStr, target: &OsStr) -> Result<(), Errno> {
+        self.add(*folder, name, Node::Link(target.to_owned()))
     }
 
     fn give_link(&self, _folder: &usize, _name: &OsStr, _place: &[OsString]) -> Result<(), String> {
@@ -102,8 +104,15 @@ impl Ground for Imagined {
         Ok(match self.get(*folder, name)? {
             Node::Folder(_) => FileType::Directory,
             Node::File => FileType::RegularFile,
-            Node::Link => FileType::Symlink,
+            Node::Link(_) => FileType::Symlink,
         })
+    }
+
+    fn leads(&self, folder: &usize, name: &OsStr) -> Result<OsString, Errno> {
+        match self.get(*folder, name)? {
+            Node::Link(target) => Ok(target),
+            Node::Folder(_) | Node::File => Err(Errno::INVAL),
+        }
     }
 
     fn link(&self, from: (&usize, &OsStr), to: (&usize, &OsStr)) -> Result<(), Errno> {

@@ -20,6 +20,7 @@ use super::walk::DEEPEST;
 use cfg_catalog::resource::archive::MARKER;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
@@ -62,7 +63,7 @@ enum Thing<'t> {
         content: &'t mut dyn Read,
     },
     Symlink(&'t [u8]),
-    /// Another name of a file that came before.
+    /// Another name of a file or a link that came before.
     HardLink(&'t [u8]),
     /// What nobody may have from an archive: "a device".
     Other(&'static str),
@@ -210,13 +211,7 @@ impl<G: Ground> Unpack<G> {
     }
 
     fn symlink(&self, place: &Place, target: &[u8]) -> Result<(), String> {
-        if !stays_inside(place, target) {
-            return Err(format!(
-                "{} is a link to {}, which may lead out",
-                shown(place),
-                told_of(target)
-            ));
-        }
+        may_lead(place, target)?;
         self.count()?;
         let (folder, name) = self.parent(place)?;
         let target = OsStr::from_bytes(target);
@@ -225,14 +220,22 @@ impl<G: Ground> Unpack<G> {
         self.ground.give_link(&folder, name, place)
     }
 
-    /// Another name of a file that came before.
+    /// Another name of a file that came before, or of a link: of itself, not of what it leads to, and it must not lead out
+    /// from here either.
     fn hard_link(&self, place: &Place, target: Place) -> Result<(), String> {
         let bad = || format!("{} is another name of what is not in it", shown(place));
         let target = self.stripped(target).ok_or_else(bad)?;
         let (from, old) = self.parent(&target)?;
-        let what = self.ground.what(&from, old).map_err(|_| bad())?;
-        if !what.is_file() {
-            return Err(bad());
+        match self.ground.what(&from, old).map_err(|_| bad())? {
+            FileType::RegularFile => {}
+            FileType::Symlink => {
+                let leads = self
+                    .ground
+                    .leads(&from, old)
+                    .map_err(told("reading", &target))?;
+                may_lead(place, leads.as_bytes())?;
+            }
+            _ => return Err(bad()),
         }
         self.count()?;
         let (to, name) = self.parent(place)?;
@@ -271,6 +274,18 @@ fn place(path: &[u8], what: &str) -> Result<Place, String> {
         }
     }
     Ok(place)
+}
+
+/// Refuses a link that may lead out.
+fn may_lead(place: &Place, target: &[u8]) -> Result<(), String> {
+    match stays_inside(place, target) {
+        true => Ok(()),
+        false => Err(format!(
+            "{} is a link to {}, which may lead out",
+            shown(place),
+            told_of(target)
+        )),
+    }
 }
 
 /// Whether a link leads to something within: first up, not further than it lies deep, and then only down. What lies

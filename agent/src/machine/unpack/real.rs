@@ -6,12 +6,13 @@ use crate::machine::attributes::{Numbers, chown};
 use crate::machine::walk::Folder;
 use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, fchmod, fstat, linkat, mkdirat, openat,
-    symlinkat,
+    readlinkat, symlinkat,
 };
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
 
 /// A folder that nobody else can write in.
 pub(crate) struct Real<'a> {
@@ -79,6 +80,11 @@ impl Ground for Real<'_> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let seen = fstat(openat(folder, name, flags, Mode::empty())?)?;
         Ok(FileType::from_raw_mode(seen.st_mode))
+    }
+
+    fn leads(&self, folder: &OwnedFd, name: &OsStr) -> Result<OsString, Errno> {
+        let target = readlinkat(folder, name, Vec::new())?;
+        Ok(OsString::from_vec(target.into_bytes()))
     }
 
     fn link(&self, from: (&OwnedFd, &OsStr), to: (&OwnedFd, &OsStr)) -> Result<(), Errno> {

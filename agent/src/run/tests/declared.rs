@@ -61,6 +61,7 @@ pub fn purged(path: &str) -> Resource {
         attributes: Attributes::default(),
         purge: true,
         source: Vec::new(),
+        over_file: false,
     });
     resource(body, &[])
 }

@@ -1,3 +1,4 @@
+use super::super::apply;
 use super::{edit, lines, same};
 
 #[test]
@@ -63,6 +64,18 @@ fn env_keeps_what_it_does_not_set() {
             "if true; then\n  B=1\nfi\nA=x\n",
         ),
         ("A = \"it's\"", "", "", "A=\"it's\"\n"),
+        ("A = 'x'", "", "unset A\nB=1\n", "unset A\nB=1\nA=x\n"),
+        ("A = 'x'", "", "A=1\nunset -f A\n", "A=x\nunset -f A\n"),
+        ("A = 'x'", "", "A=1\nreturn\n", "A=x\nreturn\n"),
+        ("A = 'x'", "", "A=1\nb || exit 1\n", "A=x\nb || exit 1\n"),
+        ("A = 'x'", "", "(exit 1)\nA=1\n", "(exit 1)\nA=x\n"),
+        (
+            "A = 'x'",
+            "",
+            "f() {\n  if b; then exit 1; fi\n}\nA=1\n",
+            "f() {\n  if b; then exit 1; fi\n}\nA=x\n",
+        ),
+        ("", "A", "A=1\nunset A\n", "unset A\n"),
         ("", "A", "A=1\nB=2\nA=\"x\ny\"\n", "B=2\n"),
         ("", "A", "  A=1 # c\nB=2", "B=2"),
         ("", "A", "B=2\n", "B=2\n"),
@@ -146,6 +159,8 @@ fn json_keeps_its_layout() {
     for (set, remove, before, after) in [
         ("a = 1", "", "{}", "{\n  \"a\": 1\n}"),
         ("a = 1", "", "", "{\n  \"a\": 1\n}\n"),
+        ("a = 1", "", "{\"b\":1e400}", "{\"b\":1e400, \"a\":1}"),
+        ("a = 1", "", "{\"a\":1e400}", "{\"a\":1}"),
         ("a = 1", "", "{\"b\":2}", "{\"b\":2, \"a\":1}"),
         (
             "a = 1",
@@ -379,4 +394,13 @@ fn a_mark_at_the_beginning_stays() {
         "\u{feff}{\"a\": 1}",
     );
     same(&lines(&["b"], &[]), "\u{feff}a\n", "\u{feff}a\nb\n");
+    same(&lines(&["b"], &["~^b"]), "\u{feff}a\nb\n", "\u{feff}a\nb\n");
+    for (wanted, unwanted) in [(&["a"][..], &[][..]), (&["^a => b"], &[]), (&[], &["a"])] {
+        let told = apply("\u{feff}a\n".as_bytes(), &lines(wanted, unwanted)).unwrap_err();
+        assert!(
+            told.to_string()
+                .contains("a byte order mark stands before this line"),
+            "{told}"
+        );
+    }
 }

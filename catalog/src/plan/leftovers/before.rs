@@ -9,7 +9,7 @@ use crate::resource::mount::Live;
 use crate::resource::package::DpkgState;
 use crate::resource::service::{Active, Enabled, Load};
 use crate::resource::sysctl::KernelValue;
-use crate::resource::{Body, Observed, Ownership, PathState, Resource};
+use crate::resource::{Body, FileState, Observed, Ownership, PathState, Resource};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -76,12 +76,26 @@ pub enum Before {
         /// In a file that was there; none where it was not, or where nothing brings it back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         back: Option<Edit>,
+        /// The whole file; none where the edit changed nothing in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        whole: Option<Whole>,
         /// Whether there was such a file.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         there: bool,
     },
     /// Of what is not brought back.
     Nothing,
+}
+
+/// A file as it was before an edit: it comes back byte for byte as long as nobody else has changed it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Whole {
+    /// Its content's digest; the content is kept.
+    pub was: Digest,
+    /// Bytes of it.
+    pub size: u64,
+    /// The digest of what the edit made of it.
+    pub made: Digest,
 }
 
 /// What stood at a path.
@@ -120,7 +134,7 @@ impl Before {
     pub fn of(resource: &Resource, seen: &Observed, keep: &mut Contents) -> Self {
         match seen {
             Observed::Path(state) => match &resource.body {
-                Body::Edit(edit) => of_edit(edit, state),
+                Body::Edit(edit) => of_edit(edit, state, keep),
                 _ => Before::Path(Stood::of(state, keep)),
             },
             Observed::Package(state) => Before::Package {
@@ -191,6 +205,10 @@ impl Before {
 
     /// The contents that it counts on.
     pub fn contents(&self) -> impl Iterator<Item = Digest> {
+        let of_edit = match self {
+            Before::Edit { whole, .. } => whole.as_ref().map(|whole| whole.was),
+            _ => None,
+        };
         let stood = match self {
             Before::Path(stood) => [Some(stood), None],
             Before::Service { unit, .. } => [unit.as_ref(), None],
@@ -203,7 +221,7 @@ impl Before {
             }) => *sha256,
             _ => None,
         });
-        kept.into_iter().flatten()
+        kept.into_iter().flatten().chain(of_edit)
     }
 }
 
@@ -231,13 +249,35 @@ impl Stood {
     }
 }
 
-fn of_edit(edit: &FileEdit, state: &PathState) -> Before {
-    let back = match state {
+fn of_edit(edit: &FileEdit, state: &PathState, keep: &mut Contents) -> Before {
+    let content = match state {
         PathState::File(file) => file.content.as_ref(),
         _ => None,
     };
     Before::Edit {
-        back: back.and_then(|content| edit::back(content, &edit.edit)),
+        back: content.and_then(|content| edit::back(content, &edit.edit)),
+        whole: content.and_then(|content| {
+            let made = edit::apply(content, &edit.edit).ok()?;
+            (made != *content).then(|| {
+                let was = Digest::of(content);
+                keep.insert(was, content.clone());
+                Whole {
+                    was,
+                    size: content.len() as u64,
+                    made: Digest::of(&made),
+                }
+            })
+        }),
         there: !matches!(state, PathState::Absent { .. }),
+    }
+}
+
+impl Whole {
+    /// The same after another edit of it; none where somebody else had changed it by then.
+    pub(super) fn then(self, edit: &Edit, seen: &FileState) -> Option<Self> {
+        let content = seen.content.as_ref();
+        let content = content.filter(|_| seen.digest == Some(self.made))?;
+        let made = Digest::of(&edit::apply(content, edit).ok()?);
+        Some(Self { made, ..self })
     }
 }

@@ -7,7 +7,7 @@ mod stamp;
 mod stand_in;
 mod told;
 
-pub use before::{Before, Contents, Stood};
+pub use before::{Before, Contents, Stood, Whole};
 pub use made::Made;
 pub use revert::{Around, Reverts};
 pub use stamp::stamp;
@@ -310,7 +310,11 @@ impl Entry {
         let (
             Some(Made::Edit { edit: old, .. }),
             Made::Edit { edit, .. },
-            Some(Before::Edit { back, there: true }),
+            Some(Before::Edit {
+                back,
+                whole: former,
+                there: true,
+            }),
             Observed::Path(PathState::File(file)),
         ) = (
             known.and_then(|known| known.made.as_ref()),
@@ -324,6 +328,7 @@ impl Entry {
         if old == edit || self.pending {
             return;
         }
+        *former = former.take().and_then(|whole| whole.then(edit, file));
         let more = file.content.as_ref();
         let more = more.and_then(|content| crate::edit::back(content, &edit.beside(old)));
         let whole = match (back.as_mut(), more) {

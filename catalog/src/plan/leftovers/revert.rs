@@ -226,7 +226,7 @@ fn edits<'a>(
 ) -> BTreeMap<AbsPath, Vec<Edited<'a>>> {
     let mut edits: BTreeMap<AbsPath, Vec<Edited<'a>>> = BTreeMap::new();
     for (id, entry) in open {
-        if let (Some(Made::Edit { path, edit }), Some(Before::Edit { back, there })) =
+        if let (Some(Made::Edit { path, edit }), Some(Before::Edit { back, there, .. })) =
             (&entry.made, &entry.before)
         {
             edits.entry(path.clone()).or_default().push(Edited {
@@ -294,8 +294,8 @@ impl Judge<'_> {
             (Before::Path(before), _, Observed::Path(seen)) => {
                 self.path(id, entry, (made, before, seen), changed)
             }
-            (Before::Edit { back, there }, Made::Edit { path, edit }, Observed::Path(seen)) => {
-                self.edit(id, entry, (path, edit, seen), (back.as_ref(), *there), changed)
+            (Before::Edit { .. }, Made::Edit { path, edit }, Observed::Path(seen)) => {
+                self.edit(id, entry, (path, edit, seen), before, changed)
             }
             (Before::Package { .. }, _, Observed::Package(seen)) => {
                 self.package(id, entry, before, seen)

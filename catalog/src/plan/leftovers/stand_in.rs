@@ -135,6 +135,7 @@ pub(super) fn directory(path: AbsPath) -> Directory {
         attributes: Attributes::default(),
         purge: false,
         source: Vec::new(),
+        over_file: false,
     }
 }
 

@@ -78,6 +78,11 @@ fn words(entry: &Entry) -> String {
         }
         Before::Repository { sources, .. } => of_path(sources),
         Before::Edit { there: false, .. } => "no such file".into(),
+        Before::Edit {
+            back: None,
+            whole: Some(whole),
+            ..
+        } => format!("a file of {} bytes, which are kept", whole.size),
         Before::Edit { back: None, .. } => "not known in its parts".into(),
         Before::Edit {
             back: Some(back), ..

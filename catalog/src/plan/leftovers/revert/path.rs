@@ -1,6 +1,6 @@
 //! Files, directories, links, and edits of files.
 
-use super::super::before::Stood;
+use super::super::before::{Before, Stood, Whole};
 use super::super::made::Made;
 use super::super::stand_in::{directory, file, file_of, link, path_of, resource};
 use super::{CHANGED, Entry, Fate, Judge, UNKNOWN, lost};
@@ -89,9 +89,10 @@ impl Judge<'_> {
             (Made::Gone, Stood::Directory(ownership)) => {
                 Body::Directory(as_was(directory(path), ownership))
             }
-            (Made::File { .. }, Stood::Directory(_)) => {
-                return Fate::Stays("an empty directory stood there before".into());
-            }
+            (Made::File { .. }, Stood::Directory(ownership)) => Body::Directory(Directory {
+                over_file: true,
+                ..as_was(directory(path), ownership)
+            }),
             _ => return Fate::Stays(UNKNOWN.into()),
         };
         Fate::back(resource(id, &entry.role, body))
@@ -211,14 +212,29 @@ impl Judge<'_> {
         bare.is_some() && bare == apply(b"", began.made).ok()
     }
 
+    /// A file as it was before the one edit of it that is left over, which alone has changed it.
+    fn whole(&self, path: &AbsPath, former: &Whole, now: &FileState) -> Option<File> {
+        let one = self.edits.get(path).is_some_and(|edits| edits.len() == 1);
+        let same = one && now.digest == Some(former.made);
+        same.then(|| file_of(path.clone(), former.was, former.size))
+    }
+
     pub(super) fn edit(
         &self,
         id: &ResourceId,
         entry: &Entry,
         (path, edit, seen): (&AbsPath, &Edit, &PathState),
-        (back, there): (Option<&Edit>, bool),
+        before: &Before,
         changed: bool,
     ) -> Fate {
+        let Before::Edit {
+            back,
+            whole: former,
+            there,
+        } = before
+        else {
+            return Fate::Stays(UNKNOWN.into());
+        };
         let whole = ResourceId::new(Kind::File, path.as_str());
         let PathState::File(now) = seen else {
             return Fate::Back(Vec::new(), None);
@@ -244,7 +260,7 @@ impl Judge<'_> {
             return Fate::With((*begun).clone());
         }
         if others.is_empty() && said.is_none() && self.is_all_of_edits(path, now) {
-            if there {
+            if *there {
                 return Fate::With(whole);
             }
             let body = Body::File(File {
@@ -253,10 +269,15 @@ impl Judge<'_> {
             });
             return Fate::back(resource(&whole, &entry.role, body));
         }
+        let alone = others.is_empty() && said.is_none() && begun.is_none();
+        let whole_again = former.as_ref().filter(|_| alone);
+        if let Some(body) = whole_again.and_then(|former| self.whole(path, former, now)) {
+            return Fate::back(resource(&whole, &entry.role, Body::File(body)));
+        }
         let made_alone;
         let back = match back {
             Some(back) => back,
-            None if there => return Fate::Stays("what it changed is not known".into()),
+            None if *there => return Fate::Stays("what it changed is not known".into()),
             None => {
                 made_alone = crate::edit::back(b"", edit);
                 match &made_alone {
