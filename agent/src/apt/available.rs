@@ -1,19 +1,19 @@
 //! Which versions the index offers.
 
 use anyhow::{Context as _, bail};
+use cfg_catalog::resource::package::Offered;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The versions that the index of this root has of each package: apt's candidate first, then the others, newest first.
-/// A package it does not know gets an empty list.
+/// What the index of this root has of each package, and which of it apt would take. Of a package it does not know it has nothing.
 ///
 /// # Errors
 /// Where apt-cache cannot be run or fails.
-pub fn versions(root: &Path, packages: &[&str]) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+pub fn versions(root: &Path, packages: &[&str]) -> anyhow::Result<BTreeMap<String, Offered>> {
     let mut found: BTreeMap<_, _> = packages
         .iter()
-        .map(|name| ((*name).to_owned(), Vec::new()))
+        .map(|name| ((*name).to_owned(), Offered::default()))
         .collect();
     if packages.is_empty() {
         return Ok(found);
@@ -31,9 +31,9 @@ pub fn versions(root: &Path, packages: &[&str]) -> anyhow::Result<BTreeMap<Strin
         let told = String::from_utf8_lossy(&output.stderr);
         bail!("apt-cache policy: {}", told.trim());
     }
-    for (name, versions) in parse(&String::from_utf8_lossy(&output.stdout)) {
+    for (name, offered) in parse(&String::from_utf8_lossy(&output.stdout)) {
         // apt-cache adds the architecture where it is a foreign one, as the role wrote it too.
-        found.insert(name, versions);
+        found.insert(name, offered);
     }
     Ok(found)
 }
@@ -61,7 +61,7 @@ pub(super) fn options(root: &Path) -> Vec<String> {
 }
 
 /// Reads `apt-cache policy`.
-fn parse(text: &str) -> BTreeMap<String, Vec<String>> {
+fn parse(text: &str) -> BTreeMap<String, Offered> {
     let mut all = BTreeMap::new();
     let mut current: Option<Table> = None;
     for line in text.lines() {
@@ -76,9 +76,9 @@ fn parse(text: &str) -> BTreeMap<String, Vec<String>> {
     all
 }
 
-fn finish(all: &mut BTreeMap<String, Vec<String>>, table: Option<Table>) {
+fn finish(all: &mut BTreeMap<String, Offered>, table: Option<Table>) {
     if let Some(table) = table {
-        all.insert(table.package.clone(), table.versions());
+        all.insert(table.package.clone(), table.offered());
     }
 }
 
@@ -120,20 +120,16 @@ impl Table {
         }
     }
 
-    fn versions(self) -> Vec<String> {
-        let Table {
-            candidate, rows, ..
-        } = self;
-        // A negative pin forbids a version.
-        let mut versions: Vec<String> = rows
+    fn offered(self) -> Offered {
+        // A negative pin forbids a version, and apt chooses none of priority 0.
+        let offered = self
+            .rows
             .into_iter()
-            .filter(|(_, pin, offered)| *offered && *pin >= 0)
-            .map(|(version, ..)| version)
-            .collect();
-        if let Some(at) = versions.iter().position(|version| *version == candidate) {
-            versions[..=at].rotate_right(1);
+            .filter(|(_, pin, offered)| *offered && *pin > 0);
+        Offered {
+            candidate: Some(self.candidate).filter(|version| version != "(none)"),
+            versions: offered.map(|(version, ..)| version).collect(),
         }
-        versions
     }
 }
 
@@ -171,12 +167,19 @@ virtual:
   Version table:
 ",
         );
-        assert_eq!(all["bash"], ["5.2.15-2+b13"]);
+        let offered = |candidate: Option<&str>, versions: &[&str]| Offered {
+            candidate: candidate.map(str::to_owned),
+            versions: versions.iter().map(|v| (*v).to_owned()).collect(),
+        };
+        assert_eq!(
+            all["bash"],
+            offered(Some("5.2.15-2+b13"), &["5.2.15-2+b13"])
+        );
         assert_eq!(
             all["pinned"],
-            ["2:1.0", "2:2.0"],
-            "the candidate first, what a pin forbids never"
+            offered(Some("2:1.0"), &["2:2.0", "2:1.0"]),
+            "what a pin forbids never"
         );
-        assert!(all["virtual"].is_empty());
+        assert_eq!(all["virtual"], offered(None, &[]));
     }
 }

@@ -1,6 +1,7 @@
 //! How apt and dpkg are called: never asking, never overwriting a conffile, never removing what nobody listed.
 
-use std::collections::BTreeMap;
+use cfg_catalog::resource::package::Wanted;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One version of one package, or whichever apt's policy prefers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub struct Install {
 }
 
 impl Install {
-    fn argument(&self) -> String {
+    pub(super) fn argument(&self) -> String {
         match &self.version {
             Some(version) => format!("{}={version}", self.name),
             None => self.name.clone(),
@@ -32,6 +33,8 @@ pub struct Transaction {
     /// What is as it should be and is to stay so whatever comes, in apt's words: `NAME-` of what is not there,
     /// `NAME=VERSION` of what is.
     pub beside: Vec<String>,
+    /// Versions that the role names: no package of these goes to another one.
+    pub pinned: BTreeMap<String, Wanted>,
     /// Some of `install` go to an older version.
     pub downgrades: Downgrades,
 }
@@ -69,10 +72,34 @@ impl Transaction {
         if self.beside.is_empty() {
             self.beside.clone_from(&other.beside);
         }
+        if self.pinned.is_empty() {
+            self.pinned.clone_from(&other.pinned);
+        }
         if other.downgrades == Downgrades::Listed {
             self.downgrades = Downgrades::Listed;
         }
         self
+    }
+
+    /// The same without these packages.
+    #[must_use]
+    pub fn without(mut self, packages: &BTreeSet<&str>) -> Self {
+        let stays = |name: &String| !packages.contains(name.as_str());
+        self.install.retain(|install| stays(&install.name));
+        self.remove.retain(stays);
+        self.purge.retain(stays);
+        self
+    }
+
+    /// Whether apt is not told itself of all versions that the role names, so that only a simulation tells what comes of them.
+    pub fn leaves_pins_to_apt(&self) -> bool {
+        let told = |name: &str| {
+            let mut beside = self.beside.iter().filter_map(|word| word.split_once('='));
+            let mut coming = self.install.iter();
+            beside.any(|(beside, _)| beside == name)
+                || coming.any(|coming| coming.name == name && coming.version.is_some())
+        };
+        !self.install.is_empty() && !self.pinned.keys().all(|name| told(name))
     }
 
     /// The same, a package at a time.
@@ -82,6 +109,7 @@ impl Transaction {
             singles.push(Transaction {
                 install: vec![install.clone()],
                 beside: self.beside.clone(),
+                pinned: self.pinned.clone(),
                 downgrades: self.downgrades,
                 ..Self::default()
             });
@@ -309,6 +337,7 @@ mod tests {
             remove: vec!["c".into()],
             purge: vec!["d".into()],
             beside: vec!["e-".into()],
+            pinned: [("f".to_owned(), Wanted::Glob("1*".into()))].into(),
             downgrades: Downgrades::Refused,
         };
         let singles = whole.one_by_one();

@@ -1,5 +1,6 @@
 //! Debian packages: what dpkg has, what the index offers, and changes through as few calls of apt-get as can be.
 
+pub mod along;
 pub mod available;
 pub mod debconf;
 pub mod get;

@@ -18,57 +18,69 @@ pub struct Question<'a> {
     pub held: &'a BTreeSet<String>,
 }
 
-impl Question<'_> {
+/// What apt says of a transaction.
+#[derive(Debug, Default)]
+pub struct Answer {
     /// What would not come about, by package. The rest would, without it.
+    pub failed: Failed,
+    /// The rest, a package at a time.
+    pub(super) taken: Vec<Transaction>,
+    /// What apt would do for the rest, in its own words.
+    pub(super) simulation: String,
+}
+
+impl Question<'_> {
+    /// What would come of a transaction.
     ///
     /// # Errors
     /// Where apt-get cannot be run.
-    pub fn refused(&self, transaction: &Transaction) -> anyhow::Result<Failed> {
-        let mut failed = Failed::new();
-        let mut taken = Transaction::default();
-        self.divide(&mut taken, &transaction.one_by_one(), &mut failed)?;
-        Ok(failed)
+    pub fn ask(&self, transaction: &Transaction) -> anyhow::Result<Answer> {
+        let mut answer = Answer::default();
+        self.divide(&transaction.one_by_one(), &mut answer)?;
+        Ok(answer)
     }
 
     /// Adds to what is `taken` all of these that go with it, and halves them where they do not.
-    fn divide(
-        &self,
-        taken: &mut Transaction,
-        singles: &[Transaction],
-        failed: &mut Failed,
-    ) -> anyhow::Result<()> {
+    fn divide(&self, singles: &[Transaction], answer: &mut Answer) -> anyhow::Result<()> {
+        if singles.is_empty() {
+            return Ok(());
+        }
+        let taken = together(&answer.taken);
         let whole = singles.iter().fold(taken.clone(), Transaction::and);
-        match (singles, self.refusal(&whole, singles)?) {
-            ([], _) => {}
-            (_, None) => *taken = whole,
-            ([single], Some(why)) => {
-                let why = explained(self.root, single, taken, why);
-                failed.extend(all(single, &why));
+        match (singles, self.simulate(&whole, singles)?) {
+            (_, Ok(simulation)) => {
+                answer.taken.extend_from_slice(singles);
+                answer.simulation = simulation;
             }
-            (_, Some(_)) => {
+            ([single], Err(why)) => {
+                let why = explained(self.root, single, &taken, why);
+                answer.failed.extend(all(single, &why));
+            }
+            (_, Err(_)) => {
                 let (first, second) = singles.split_at(singles.len() / 2);
-                self.divide(taken, first, failed)?;
-                self.divide(taken, second, failed)?;
+                self.divide(first, answer)?;
+                self.divide(second, answer)?;
             }
         }
         Ok(())
     }
 
-    fn refusal(
+    /// What apt would do, in its own words; or why it would not, about what was `added`.
+    pub(super) fn simulate(
         &self,
         whole: &Transaction,
         added: &[Transaction],
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<Result<String, String>> {
         // What is purged is removed in the first call.
         let Some(call) = whole.calls().into_iter().next() else {
-            return Ok(None);
+            return Ok(Ok(String::new()));
         };
         let mut call = get::simulated(&call);
         if whole.packages().any(|package| self.held.contains(package)) {
             call = get::past_holds(call);
         }
         let [program, arguments @ ..] = call.as_slice() else {
-            return Ok(None);
+            return Ok(Ok(String::new()));
         };
         let output = Command::new(program)
             .args(available::options(self.root))
@@ -89,10 +101,20 @@ impl Question<'_> {
                 Some(code) => Outcome::Exited(code),
                 None => Outcome::Signal(output.status.signal().unwrap_or_default()),
             };
-            return Ok(Some(complaint(asked, &told, &outcome)));
+            return Ok(Err(complaint(asked, &told, &outcome)));
         }
-        Ok(unlisted(whole, asked, &told))
+        Ok(match unlisted(whole, asked, &told) {
+            Some(why) => Err(why),
+            None => Ok(told),
+        })
     }
+}
+
+/// All of these as one.
+pub(super) fn together(singles: &[Transaction]) -> Transaction {
+    singles
+        .iter()
+        .fold(Transaction::default(), Transaction::and)
 }
 
 /// Each package of a transaction with this complaint.
@@ -103,7 +125,8 @@ pub(super) fn all(transaction: &Transaction, complaint: &str) -> Failed {
         .collect()
 }
 
-/// Why a simulation is a refusal: it removes what nobody listed. `asked` is what the answer is about.
+/// Why a simulation is a refusal: it removes what nobody listed, or takes a package to another version than the role
+/// names. `asked` is what the answer is about.
 pub(super) fn unlisted(
     whole: &Transaction,
     asked: &Transaction,
@@ -114,7 +137,18 @@ pub(super) fn unlisted(
         .into_iter()
         .filter(|name| !listed.contains(name.as_str()))
         .collect();
-    (!also.is_empty()).then(|| refusal(asked, &also))
+    if !also.is_empty() {
+        return Some(refusal(asked, &also));
+    }
+    let coming = |name: &str| whole.install.iter().any(|install| install.name == name);
+    let mut moved = words::unpacked(simulation).filter(|one| !coming(one.name));
+    moved.find_map(|one| {
+        let wanted = whole.pinned.get(one.name)?;
+        let (name, to, wanted_text) = (one.name, one.to, wanted.text());
+        (!wanted.matches(to)).then(|| {
+            format!("apt would also bring {name} to {to}, and the role wants {name} {wanted_text}")
+        })
+    })
 }
 
 /// Why one package may not go, where that is what was asked: apt's resolver, once it finds no way, often names others.
@@ -167,6 +201,7 @@ fn refusal(asked: &Transaction, also: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::apt::get::{Downgrades, Install};
+    use cfg_catalog::resource::package::Wanted;
 
     /// A root where `app` needs `lib` or what provides `other`, and where the index has some more.
     fn root() -> tempfile::TempDir {
@@ -207,6 +242,8 @@ mod tests {
             offered("Package: part"),
             offered("Package: part").replace("Version: 1", "Version: 2"),
             offered("Package: unwanted"),
+            offered("Package: pinned"),
+            offered("Package: taker\nDepends: pinned"),
             offered("Package: bringer\nDepends: unwanted"),
             offered("Package: chooser\nDepends: unwanted | good"),
         ];
@@ -227,6 +264,7 @@ mod tests {
             install: install.collect(),
             remove: remove.iter().map(|name| (*name).to_owned()).collect(),
             beside: vec!["unwanted-".into(), "fixed=1".into()],
+            pinned: [("pinned".to_owned(), Wanted::Glob("3*".into()))].into(),
             downgrades: Downgrades::Listed,
             ..Transaction::default()
         }
@@ -284,9 +322,18 @@ mod tests {
                 &[("whole", "Depends: part (>= 2)")],
             ),
             (&["whole", "part"], &[], &[("part", "Depends: part (>= 2)")]),
+            // The role wants another version of it than there is.
+            (
+                &["taker", "good"],
+                &[],
+                &[(
+                    "taker",
+                    "apt would also bring pinned to 1, and the role wants pinned 3*",
+                )],
+            ),
         ] {
             let asked = transaction(install, remove);
-            let refused = question.refused(&asked).unwrap();
+            let refused = question.ask(&asked).unwrap().failed;
             let names: BTreeSet<&str> = refused.keys().map(String::as_str).collect();
             let expected: BTreeSet<&str> = wanted.iter().map(|(name, _)| *name).collect();
             assert_eq!(names, expected, "{asked:?}: {refused:?}");

@@ -1,7 +1,7 @@
 //! One transaction, retried package by package where it fails before dpkg is touched.
 
-use super::get::{self, Transaction};
-use super::refused::{all, complaint, explained, unlisted};
+use super::get::{self, Install, Transaction};
+use super::refused::{Question, all, complaint, explained, unlisted};
 use super::status::Status;
 use super::{Apt, unheld, words};
 use anyhow::Context as _;
@@ -90,7 +90,7 @@ impl Apt<'_> {
             .collect();
         unheld::remember(&self.state, &stay)?;
         self.mark("unhold", &listed)?;
-        let failed = self.attempt(transaction);
+        let failed = self.attempt(transaction, held);
         let again = self.hold_again();
         let mut failed = failed?;
         again?;
@@ -110,8 +110,16 @@ impl Apt<'_> {
         unheld::forget(&self.state)
     }
 
-    /// The complaint of a call goes to all packages in it.
-    fn attempt(&self, transaction: &Transaction) -> anyhow::Result<Failed> {
+    /// The complaint of a call goes to all packages in it. What apt refuses by itself is left out, as a plan has it; what fails
+    /// in another way before dpkg has begun is tried package by package.
+    fn attempt(
+        &self,
+        transaction: &Transaction,
+        held: &BTreeSet<String>,
+    ) -> anyhow::Result<Failed> {
+        if transaction.is_empty() {
+            return Ok(Failed::new());
+        }
         let before = self.database()?;
         let Some(complaint) = self.once(transaction)? else {
             return Ok(Failed::new());
@@ -132,11 +140,24 @@ impl Apt<'_> {
         if singles.len() < 2 || words::is_of_lock(&complaint) {
             return Ok(told(transaction, complaint));
         }
-        tracing::warn!("apt refuses the whole, now package by package: {complaint}");
+        let root = &self.root;
+        let refused = Question { root, held }.ask(transaction)?.failed;
+        if !refused.is_empty() {
+            tracing::warn!("apt refuses the whole, now without what it refuses: {complaint}");
+            let out = refused.keys().map(String::as_str).collect();
+            let mut failed = self.attempt(&transaction.clone().without(&out), held)?;
+            failed.extend(refused);
+            return Ok(failed);
+        }
+        tracing::warn!("apt fails over the whole, now package by package: {complaint}");
         let mut failed = Failed::new();
-        for single in singles {
-            if let Some(complaint) = self.once(&single)? {
-                failed.extend(told(&single, complaint));
+        let mut came = Vec::new();
+        for mut single in singles {
+            single.beside.extend_from_slice(&came);
+            match self.once(&single)? {
+                Some(complaint) => failed.extend(told(&single, complaint)),
+                // None of the next moves it again.
+                None => came.extend(single.install.iter().map(Install::argument)),
             }
         }
         Ok(failed)
@@ -145,7 +166,7 @@ impl Apt<'_> {
     /// Gives apt's complaint where it failed.
     fn once(&self, transaction: &Transaction) -> anyhow::Result<Option<String>> {
         for call in transaction.calls() {
-            if let Some(refusal) = self.unlisted_removals(transaction, &call)? {
+            if let Some(refusal) = self.unlisted(transaction, &call)? {
                 return Ok(Some(refusal));
             }
             let ended = self.call(call)?;
@@ -156,13 +177,15 @@ impl Apt<'_> {
         Ok(None)
     }
 
-    /// Nothing is removed that the plan does not list: apt sees to that where it lists nothing, else a simulation tells.
-    fn unlisted_removals(
+    /// Nothing is removed that the plan does not list, and no package goes to another version than the role names: apt sees to
+    /// that where nothing is listed and it knows all these versions, else a simulation tells.
+    fn unlisted(
         &self,
         transaction: &Transaction,
         call: &[String],
     ) -> anyhow::Result<Option<String>> {
-        if transaction.remove.is_empty() && transaction.purge.is_empty() {
+        let removes = !transaction.remove.is_empty() || !transaction.purge.is_empty();
+        if !removes && !transaction.leaves_pins_to_apt() {
             return Ok(None);
         }
         let ended = self.call(get::simulated(call))?;
@@ -197,7 +220,6 @@ fn spare(failed: &mut Failed, transaction: &Transaction, status: &Status) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apt::get::Install;
 
     #[test]
     fn the_complaint_about_one_package_is_not_of_those_that_came() {

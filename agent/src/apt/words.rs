@@ -132,6 +132,31 @@ pub fn removals(simulation: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// A package that a simulation would unpack.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unpacked<'a> {
+    /// Its name, with its architecture where that is a foreign one.
+    pub name: &'a str,
+    /// The version that is there.
+    pub from: Option<&'a str>,
+    /// The version that comes.
+    pub to: &'a str,
+}
+
+/// What a simulation would unpack: `Inst NAME [OLD] (NEW SOURCE [ARCH])`.
+pub fn unpacked(simulation: &str) -> impl Iterator<Item = Unpacked<'_>> {
+    simulation.lines().filter_map(|line| {
+        let (name, rest) = line.strip_prefix("Inst ")?.split_once(' ')?;
+        let (old, new) = rest.split_once('(')?;
+        let old = old.trim().strip_prefix('[');
+        Some(Unpacked {
+            name,
+            from: old.and_then(|old| old.strip_suffix(']')),
+            to: new.split_ascii_whitespace().next()?,
+        })
+    })
+}
+
 /// What `--no-remove` kept apt from removing, from its own list.
 pub fn would_remove(output: &str) -> BTreeSet<String> {
     output
@@ -185,6 +210,13 @@ mod tests {
         assert_eq!(
             removals(simulation).into_iter().collect::<Vec<_>>(),
             ["b", "c"]
+        );
+        let simulation =
+            "Inst a [1] (2 repo:x, y [all]) []\nInst b:i386 (1:3-1 z [i386])\nConf a (2 r)\n";
+        let row = |name, from, to| Unpacked { name, from, to };
+        assert_eq!(
+            unpacked(simulation).collect::<Vec<_>>(),
+            [row("a", Some("1"), "2"), row("b:i386", None, "1:3-1")]
         );
         let refused = "The following packages will be REMOVED:\n  exim4 mutt*\nThe following NEW packages will be installed:\n  x\nE: Packages need to be removed but remove is disabled.\n";
         assert_eq!(

@@ -1,5 +1,6 @@
 //! Packages: what dpkg and apt say of them, and their changes as one transaction.
 
+use crate::apt::along::Along;
 use crate::apt::get::{Downgrades, Install, Transaction};
 use crate::apt::refused::Question;
 use crate::apt::status::{Entry, Status};
@@ -8,7 +9,9 @@ use crate::run::site::{PackageMove, Stage};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Change};
 use cfg_catalog::resource::debconf::{Answer, Answers};
-use cfg_catalog::resource::package::{DpkgState, Package, PackagePresence, PackageState, Wanted};
+use cfg_catalog::resource::package::{
+    DpkgState, Offered, Package, PackagePresence, PackageState, Wanted,
+};
 use cfg_catalog::resource::{Body, Desired};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -52,9 +55,8 @@ pub fn observe(
     for package in packages {
         let offered = versions.get(&package.name);
         // What is not in the index now may be after the refresh that a run begins with.
-        let known = |versions: &&Vec<String>| {
-            stage == Stage::Turn || versions.iter().any(|v| package.version.matches(v))
-        };
+        let known =
+            |offered: &&Offered| stage == Stage::Turn || offered.best(&package.version).is_some();
         if let Some(state) = states.get_mut(&package.name) {
             state.available = offered.filter(known).cloned();
         }
@@ -80,6 +82,8 @@ fn state(
         available: None,
         debconf: Answers::default(),
         refusal: None,
+        drawn: None,
+        unsure: false,
     }
 }
 
@@ -217,31 +221,47 @@ fn beside(
     }
     // apt fails on a name that it has never heard.
     let known = available::versions(root, &unwanted)?;
-    let known = known.iter().filter(|(_, versions)| !versions.is_empty());
+    let known = known
+        .iter()
+        .filter(|(_, offered)| !offered.versions.is_empty());
     kept.extend(known.map(|(name, _)| format!("{name}-")));
     Ok(kept)
 }
 
-/// What apt says against these moves of a role's; nothing where dpkg was interrupted, since a run ends that first.
+/// What apt says of moves.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// What it would not make, and why.
+    pub refused: BTreeMap<ResourceId, String>,
+    /// What else of the role goes to another version with the rest.
+    pub along: BTreeMap<ResourceId, Along>,
+}
+
+/// What apt says of these moves of a role's; nothing where dpkg was interrupted, since a run ends that first.
 ///
 /// # Errors
 /// Where dpkg's database cannot be read or apt cannot be asked.
-pub fn refused(
-    root: &Path,
-    desired: &Desired,
-    moves: &[PackageMove<'_>],
-) -> anyhow::Result<BTreeMap<ResourceId, String>> {
+pub fn heard(root: &Path, desired: &Desired, moves: &[PackageMove<'_>]) -> anyhow::Result<Heard> {
     let status = Status::read(root)?;
     if status.is_interrupted() {
-        return Ok(BTreeMap::new());
+        return Ok(Heard::default());
     }
     let transaction = whole(root, desired, &status, moves)?;
     let held = held(moves);
     let question = Question { root, held: &held };
-    Ok(by_id(question.refused(&transaction)?))
+    let answer = question.ask(&transaction)?;
+    let named = desired.resources.iter().filter_map(|resource| {
+        matches!(&resource.body, Body::Package(package) if package.state == PackagePresence::Present)
+            .then_some(&*resource.id.name)
+    });
+    let along = question.along(&answer, &named.collect())?;
+    Ok(Heard {
+        refused: by_id(answer.failed),
+        along: by_id(along),
+    })
 }
 
-fn by_id(told: BTreeMap<String, String>) -> BTreeMap<ResourceId, String> {
+fn by_id<T>(told: BTreeMap<String, T>) -> BTreeMap<ResourceId, T> {
     told.into_iter()
         .map(|(name, told)| (ResourceId::new(Kind::Package, name), told))
         .collect()
@@ -287,7 +307,25 @@ fn whole(
 ) -> anyhow::Result<Transaction> {
     let mut transaction = transaction(moves);
     transaction.beside = beside(root, desired, status, &transaction)?;
+    transaction.pinned = pinned(desired);
     Ok(transaction)
+}
+
+/// The versions that a role names.
+fn pinned(desired: &Desired) -> BTreeMap<String, Wanted> {
+    let named = desired
+        .resources
+        .iter()
+        .filter_map(|resource| match &resource.body {
+            Body::Package(package)
+                if package.state == PackagePresence::Present
+                    && matches!(package.version, Wanted::Glob(_)) =>
+            {
+                Some((package.name.clone(), package.version.clone()))
+            }
+            _ => None,
+        });
+    named.collect()
 }
 
 /// The moves as one transaction. A version that the role names comes before what apt may choose: where both do not go,

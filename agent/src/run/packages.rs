@@ -69,7 +69,7 @@ impl<'a, H: Hand> Engine<'a, H> {
 
     /// Looks at these packages, with an index that is new enough where one of them must move.
     fn refreshed(&mut self, resources: &[&Resource]) -> Result<Option<String>, Trouble> {
-        self.look_again(resources, Stage::Plan);
+        self.look_at_packages(resources, Stage::Plan);
         let moving: Vec<&&Resource> = resources
             .iter()
             .filter(|resource| moves(&self.judge(Phase::Main, resource)))
@@ -90,8 +90,27 @@ impl<'a, H: Hand> Engine<'a, H> {
             Err(Trouble::Failed(why)) => Some(why),
             Err(stop) => return Err(stop),
         };
-        self.look_again(resources, Stage::Turn);
+        self.look_at_packages(resources, Stage::Turn);
         Ok(complaint)
+    }
+
+    /// Looks at these packages. What others take to another version by the plan is still to go there as long as it has not moved.
+    fn look_at_packages(&mut self, resources: &[&Resource], stage: Stage) {
+        self.look_again(resources, stage);
+        let begun = self.begun;
+        for resource in resources {
+            let Some(Observed::Package(before)) = begun.observed.get(&resource.id) else {
+                continue;
+            };
+            if before.drawn.is_none() {
+                continue;
+            }
+            if let Some(Observed::Package(now)) = self.now.to_mut().observed.get_mut(&resource.id)
+                && now.dpkg == before.dpkg
+            {
+                now.drawn.clone_from(&before.drawn);
+            }
+        }
     }
 
     fn move_packages(&mut self, tasks: &[Task<'a>]) -> Result<(), Trouble> {
@@ -108,7 +127,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         };
         self.services.units_read();
         let resources: Vec<&Resource> = tasks.iter().map(|task| task.resource).collect();
-        self.look_again(&resources, Stage::Turn);
+        self.look_at_packages(&resources, Stage::Turn);
         for task in tasks {
             let left = self.judge(task.phase, task.resource);
             // What dpkg has decides; an exit status may tell of another package.

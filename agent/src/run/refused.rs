@@ -1,18 +1,18 @@
-//! What apt would refuse of the packages that a plan moves. It is asked before anything is done, so that a dry run tells
-//! of a failure that the run could only meet.
+//! What apt would refuse of the packages that a plan moves, and what else it would move with them. It is asked before
+//! anything is done, so that a dry run tells of what the run could only meet.
 
 use super::Context;
 use super::site::PackageMove;
 use crate::apt::index::Index;
-use crate::resource::package;
+use crate::resource::package::{self, Heard};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Certainty, Change, Plan, Snapshot};
-use cfg_catalog::resource::package::Refusal;
+use cfg_catalog::resource::package::{Drawn, Refusal};
 use cfg_catalog::resource::{Desired, Observed};
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-/// Adds apt's refusals to what was seen. Says whether there are any.
+/// Adds to what was seen what apt says of the plan. Says whether that is anything.
 pub(super) fn hear(
     context: &Context<'_>,
     desired: &Desired,
@@ -27,8 +27,8 @@ pub(super) fn hear(
     if moving.known.is_empty() {
         return false;
     }
-    let refused = match package::refused(context.root.path(), desired, &moving.known) {
-        Ok(refused) => refused,
+    let heard = match package::heard(context.root.path(), desired, &moving.known) {
+        Ok(heard) => heard,
         Err(error) => {
             // There is no apt to ask. A run fails for that too, and says so.
             tracing::debug!("{error:#}");
@@ -36,6 +36,7 @@ pub(super) fn hear(
         }
     };
     let fresh = !moving.sources && is_fresh(context);
+    let Heard { refused, along } = heard;
     let some_come_not = refused.keys().any(|id| moving.coming.contains(id));
     for (id, why) in &refused {
         let same_index = fresh || !moving.coming.contains(id);
@@ -52,7 +53,23 @@ pub(super) fn hear(
             });
         }
     }
-    !refused.is_empty()
+    let sure = fresh && !moving.unknown && moving.after_commands.is_empty();
+    for (id, along) in &along {
+        let by = along.by.iter();
+        if let Some(Observed::Package(state)) = snapshot.observed.get_mut(id) {
+            state.drawn = Some(Drawn {
+                version: along.version.clone(),
+                by: by
+                    .map(|name| ResourceId::new(Kind::Package, name.as_str()))
+                    .collect(),
+                certainty: match sure {
+                    true => Certainty::Certain,
+                    false => Certainty::Assumed,
+                },
+            });
+        }
+    }
+    !refused.is_empty() || !along.is_empty()
 }
 
 /// Whether a run would not refresh the index first.

@@ -208,6 +208,8 @@ fn forget_refusals(snapshot: &mut Snapshot) {
     for seen in snapshot.observed.values_mut() {
         if let Observed::Package(state) = seen {
             state.refusal = None;
+            state.drawn = None;
+            state.unsure = false;
         }
     }
 }

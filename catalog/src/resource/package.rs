@@ -4,6 +4,7 @@ use super::debconf::{self, Answer, Answers};
 use super::version::compare;
 use super::{Obstacle, Resource};
 use crate::glob::Glob;
+use crate::id::ResourceId;
 use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Certainty, Change};
 use serde_json::{Value, json};
@@ -41,9 +42,9 @@ pub enum PackagePresence {
 /// Which versions of a package do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Wanted {
-    /// `*`: whichever is there; the newest when it is not.
+    /// `*`: whichever is there; apt's candidate when it is not.
     Any,
-    /// `latest`: the newest that the index has.
+    /// `latest`: apt's candidate.
     Latest,
     /// A glob over the full Debian version; an epoch not written is ignored. Without `*?[` it is exact.
     Glob(String),
@@ -58,12 +59,40 @@ pub struct PackageState {
     pub held: bool,
     /// Marked as installed only for others.
     pub auto: bool,
-    /// The versions the index offers, newest first; asked only where dpkg's does not do, else none.
-    pub available: Option<Vec<String>>,
+    /// What the index offers; asked only where dpkg's does not do, else none.
+    pub available: Option<Offered>,
     /// What debconf has of the questions that the role answers.
     pub debconf: Answers,
     /// What apt says against the move that is due; asked only for plans, once it is known what else moves.
     pub refusal: Option<Refusal>,
+    /// What others that move take it to, as apt says; asked as a refusal is.
+    pub drawn: Option<Drawn>,
+    /// Where it comes from is to change before, and it comes from nowhere else.
+    pub unsure: bool,
+}
+
+/// What the index has of a package.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offered {
+    /// apt's own choice, by its preferences; it may be what is installed, though no index has that.
+    pub candidate: Option<String>,
+    /// The versions that an index has and no preference forbids.
+    pub versions: Vec<String>,
+}
+
+impl Offered {
+    /// The version that comes nearest to what is wanted: apt's choice where the role leaves it to apt, else the newest that
+    /// does, wherever it comes from.
+    pub fn best(&self, wanted: &Wanted) -> Option<&str> {
+        match wanted {
+            Wanted::Any | Wanted::Latest => self.candidate.as_deref(),
+            Wanted::Glob(_) => {
+                let versions = self.versions.iter().map(String::as_str);
+                let fit = versions.filter(|version| wanted.matches(version));
+                fit.max_by(|a, b| compare(a, b))
+            }
+        }
+    }
 }
 
 /// That apt would not make a move.
@@ -72,6 +101,17 @@ pub struct Refusal {
     /// Its word, for a person.
     pub why: String,
     /// Assumed where a run may hear another word, since it refreshes the index first.
+    pub certainty: Certainty,
+}
+
+/// That a package which would stay as it is goes to another version along with others, which need that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    /// To this one.
+    pub version: String,
+    /// These need it.
+    pub by: Vec<ResourceId>,
+    /// Assumed where a run may hear another word, as of a refusal.
     pub certainty: Certainty,
 }
 
@@ -149,6 +189,11 @@ pub(crate) fn diff(
             change.certainty = Certainty::Assumed;
         }
     }
+    if state.unsure {
+        for change in found.changes.iter_mut().filter(|c| c.action.moves()) {
+            change.certainty = Certainty::Assumed;
+        }
+    }
     Ok(found)
 }
 
@@ -181,7 +226,11 @@ fn presence(
     let change = |action| Change::new(&resource.id, action);
     let mut changes = Vec::new();
     let moved = moved(package, state, turn)?;
-    let kept = moved.is_none() && installed(&state.dpkg).is_some();
+    let drawn = match moved {
+        None => drawn(resource, state),
+        Some(_) => None,
+    };
+    let kept = moved.is_none() && drawn.is_none() && installed(&state.dpkg).is_some();
     if package.hold == Some(false) && state.held {
         changes.push(change(Action::Unhold).showing(json!({"held": true}), json!({"held": false})));
     }
@@ -199,6 +248,7 @@ fn presence(
         }
         changes.push(change(action).at_most(sure).showing(shown(state), after));
     }
+    changes.extend(drawn);
     if let Some((before, after)) = amended(resource, package, state, kept)? {
         changes.push(change(Action::Update).showing(before, after));
     }
@@ -206,6 +256,23 @@ fn presence(
         changes.push(change(Action::Hold).showing(json!({"held": false}), json!({"held": true})));
     }
     Ok(changes.into())
+}
+
+/// The change of version that others bring about.
+fn drawn(resource: &Resource, state: &PackageState) -> Option<Change> {
+    let drawn = state.drawn.as_ref()?;
+    let action = match compare(installed(&state.dpkg)?, &drawn.version) {
+        Ordering::Less => Action::Upgrade,
+        Ordering::Equal => return None,
+        Ordering::Greater => Action::Downgrade,
+    };
+    let after = json!({ "version": drawn.version });
+    let change = Change::new(&resource.id, action).at_most(drawn.certainty);
+    Some(
+        change
+            .showing(shown(state), after)
+            .because_of(drawn.by.clone()),
+    )
 }
 
 /// What is to be changed of a package beside its version.
@@ -241,7 +308,8 @@ fn moved(
     turn: &Turn<'_>,
 ) -> Result<Option<(Action, String)>, Obstacle> {
     let wanted = &package.version;
-    let best = best(wanted, state.available.as_deref());
+    let offered = state.available.as_ref();
+    let best = offered.and_then(|offered| offered.best(wanted));
     let current = match &state.dpkg {
         DpkgState::Absent | DpkgState::ConfigFiles => {
             return Ok(Some((Action::Install, found(package, state, best, turn)?)));
@@ -250,8 +318,7 @@ fn moved(
             let newer = best.filter(|_| *wanted == Wanted::Latest);
             let newer = newer.filter(|best| compare(best, version) == Ordering::Greater);
             // What lacks files must be unpacked again, and of a version that no index has any more there is nothing to.
-            let offered = state.available.as_ref();
-            let gone = offered.is_some_and(|offered| !offered.contains(version));
+            let gone = offered.is_some_and(|offered| !offered.versions.contains(version));
             let other = best.filter(|_| gone && lacks_files(status));
             let target = newer.or(other).unwrap_or(version);
             return Ok(Some((Action::Install, target.to_owned())));
@@ -261,14 +328,15 @@ fn moved(
         }
         DpkgState::Installed { version, .. } => version,
     };
-    if *wanted == Wanted::Latest {
-        let newer = best.filter(|best| compare(best, current) == Ordering::Greater);
-        return Ok(newer.map(|best| (Action::Upgrade, best.to_owned())));
-    }
-    if wanted.matches(current) {
-        return Ok(None);
-    }
-    let target = found(package, state, best, turn)?;
+    let target = match wanted {
+        // apt chooses an older one only where its preferences force that.
+        Wanted::Latest => match best.filter(|best| best != current) {
+            Some(best) => best.to_owned(),
+            None => return Ok(None),
+        },
+        _ if wanted.matches(current) => return Ok(None),
+        _ => found(package, state, best, turn)?,
+    };
     let action = match direction(current, &target) {
         Ordering::Less => Action::Upgrade,
         Ordering::Equal | Ordering::Greater => Action::Downgrade,
@@ -288,14 +356,14 @@ fn found(
         (Some(best), _) => Ok(best.to_owned()),
         (None, None) => Ok(wanted.to_owned()),
         (None, Some(_)) if turn.ahead.may_bring_versions() => Ok(wanted.to_owned()),
-        (None, Some(versions)) if versions.is_empty() => Err(Obstacle(format!(
+        (None, Some(offered)) if offered.versions.is_empty() => Err(Obstacle(format!(
             "no repository has a package {}",
             package.name
         ))),
-        (None, Some(versions)) => Err(Obstacle(format!(
+        (None, Some(offered)) => Err(Obstacle(format!(
             "no version of {} is {wanted}; the repositories have {}",
             package.name,
-            some_of(versions)
+            some_of(&offered.versions)
         ))),
     }
 }
@@ -312,22 +380,10 @@ fn some_of(versions: &[String]) -> String {
 
 /// Whether there is this very version: in the index, or on the machine and only to be configured.
 fn lies_ready(version: &str, state: &PackageState) -> bool {
-    let offered = state
-        .available
-        .iter()
-        .flatten()
-        .any(|offered| offered == version);
-    offered
+    let mut offered = state.available.iter().flat_map(|index| &index.versions);
+    offered.any(|offered| offered == version)
         || matches!(&state.dpkg, DpkgState::Broken { version: there, status }
             if there == version && !lacks_files(status))
-}
-
-fn best<'a>(wanted: &Wanted, available: Option<&'a [String]>) -> Option<&'a str> {
-    available?
-        .iter()
-        .map(String::as_str)
-        .filter(|version| wanted.matches(version))
-        .max_by(|a, b| compare(a, b))
 }
 
 /// Which way it goes: by the version, or by what a glob begins with.

@@ -60,8 +60,9 @@ pub const COMMON: &[Key] = &[
 
 const PACKAGE: &[Key] = &[
     key("version", Shape::Line, "`\"*\"`").is(
-        "`\"*\"` whichever is there, else the newest; `\"latest\"`; an exact version; a glob over the full Debian \
-         version (`\"3.8.*\"`). An epoch that is not written is ignored",
+        "`\"*\"` whichever is there, else apt's candidate; `\"latest\"`, apt's candidate; an exact version; a glob over the \
+         full Debian version (`\"3.8.*\"`), whose newest may come from any repository. No other package moves it from a version \
+         that is written. An epoch that is not written is ignored",
     ),
     key("state", Shape::Words(&["present", "absent", "purged"]), "`\"present\"`")
         .is("`absent` leaves configuration files, `purged` does not"),

@@ -11,7 +11,7 @@ use cfg_catalog::resource::command::{Command, CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
 use cfg_catalog::resource::fstab::{self, Entry, FSTAB};
 use cfg_catalog::resource::mount::{Live, Mount, MountState};
-use cfg_catalog::resource::package::{DpkgState, Package, PackageState, Wanted};
+use cfg_catalog::resource::package::{DpkgState, Offered, Package, PackageState, Wanted};
 use cfg_catalog::resource::service::{
     Active, Enabled, Load, Service, ServiceState, Start, Trigger, template_of,
 };
@@ -330,7 +330,11 @@ impl Machine {
 
     fn package(&self, package: &Package) -> PackageState {
         let deb = self.debs.get(&package.name);
-        let available = Some(deb.map(|deb| deb.versions.clone()).unwrap_or_default());
+        let offered = deb.map(|deb| Offered {
+            candidate: deb.versions.first().cloned(),
+            versions: deb.versions.clone(),
+        });
+        let available = Some(offered.unwrap_or_default());
         match self.dpkg.get(&package.name) {
             Some(installed) => PackageState {
                 dpkg: installed.dpkg.clone(),
@@ -339,6 +343,8 @@ impl Machine {
                 available,
                 debconf: Answers::Known(self.debconf.clone()),
                 refusal: None,
+                drawn: None,
+                unsure: false,
             },
             None => PackageState {
                 dpkg: DpkgState::Absent,
@@ -347,6 +353,8 @@ impl Machine {
                 available,
                 debconf: Answers::Known(self.debconf.clone()),
                 refusal: None,
+                drawn: None,
+                unsure: false,
             },
         }
     }

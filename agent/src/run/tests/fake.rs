@@ -11,7 +11,7 @@ use cfg_catalog::plan::{Action, Change, Ledger, Plan, Snapshot, begin, plan};
 use cfg_catalog::resource::command::{CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
 use cfg_catalog::resource::file::Content;
-use cfg_catalog::resource::package::{DpkgState, PackageState};
+use cfg_catalog::resource::package::{DpkgState, Offered, PackageState};
 use cfg_catalog::resource::service::{Active, Enabled, Load, ServiceState, Start};
 use cfg_catalog::resource::{
     Below, BelowKind, Body, Desired, DirectoryState, FileState, Health, Mode, Observed, Ownership,
@@ -312,9 +312,14 @@ impl Site for Fake {
                 },
                 held: false,
                 auto: false,
-                available: Some(self.offered.clone()),
+                available: Some(Offered {
+                    candidate: self.offered.last().cloned(),
+                    versions: self.offered.clone(),
+                }),
                 debconf: Answers::default(),
                 refusal: None,
+                drawn: None,
+                unsure: false,
             }),
             Body::Service(_) => Observed::Service(self.service_state(&resource.id.name)),
             Body::Command(_) => Observed::Command(CommandState {

@@ -3,9 +3,11 @@
 use super::{judge, judge_ahead, only};
 use crate::build::*;
 use cfg_catalog::plan::ahead::Ahead;
-use cfg_catalog::plan::{Action, Change, Host, Verdict};
+use cfg_catalog::plan::{Action, Certainty, Change, Host, Verdict};
 use cfg_catalog::resource::debconf::{Answer, Answers};
-use cfg_catalog::resource::package::{DpkgState, PackagePresence, PackageState, Refusal, Wanted};
+use cfg_catalog::resource::package::{
+    DpkgState, Drawn, Offered, PackagePresence, PackageState, Refusal, Wanted,
+};
 use cfg_catalog::resource::{Observed, Resource};
 use serde_json::json;
 
@@ -18,9 +20,14 @@ pub fn dpkg(version: &str) -> PackageState {
         },
         held: false,
         auto: false,
-        available: Some(available.map(String::from).into()),
+        available: Some(Offered {
+            candidate: Some(available[0].into()),
+            versions: available.map(String::from).into(),
+        }),
         debconf: Answers::default(),
         refusal: None,
+        drawn: None,
+        unsure: false,
     }
 }
 
@@ -131,9 +138,115 @@ fn versions() {
         ),
         (package("p", "latest"), dpkg("3.9-1"), "upgrade 2:1.0"),
         (package("p", "latest"), dpkg("2:1.0"), ""),
-        (package("p", "latest"), dpkg("3:0"), ""),
+        (package("p", "latest"), choosing("3:0", dpkg("3:0")), ""),
         (package("p", "latest"), blind(dpkg("1")), ""),
     ]);
+}
+
+/// apt's choice is this, by its preferences.
+fn choosing(candidate: &str, state: PackageState) -> PackageState {
+    let available = state.available.map(|offered| Offered {
+        candidate: Some(candidate.into()),
+        ..offered
+    });
+    PackageState { available, ..state }
+}
+
+#[test]
+fn what_is_left_to_apt_is_its_candidate() {
+    let stable = |state| choosing("3.8-2", state);
+    check(&[
+        (package("p", "*"), stable(absent()), "install 3.8-2"),
+        (package("p", "latest"), stable(absent()), "install 3.8-2"),
+        (
+            package("p", "latest"),
+            stable(dpkg("3.8-1")),
+            "upgrade 3.8-2",
+        ),
+        (package("p", "latest"), stable(dpkg("3.8-2")), ""),
+        // A preference of 1000 or more forces that.
+        (
+            package("p", "latest"),
+            stable(dpkg("3.9-1")),
+            "downgrade 3.8-2",
+        ),
+        (package("p", "*"), stable(torn("3.0-1")), "install 3.8-2"),
+        // What the role names itself may come from anywhere.
+        (package("p", "3.9*"), stable(absent()), "install 3.9-1"),
+        (package("p", "3.*"), stable(absent()), "install 3.9-1"),
+    ]);
+}
+
+#[test]
+fn what_others_take_along_is_a_change_for_their_sake() {
+    let taken = |to: &str, certainty, state: PackageState| PackageState {
+        available: None,
+        drawn: Some(Drawn {
+            version: to.into(),
+            by: vec![id("package:q")],
+            certainty,
+        }),
+        ..state
+    };
+    for (state, wanted) in [
+        (
+            taken("2", Certainty::Certain, dpkg("1")),
+            "upgrade 2 Certain",
+        ),
+        (
+            taken("2", Certainty::Assumed, dpkg("1")),
+            "upgrade 2 Assumed",
+        ),
+        (
+            taken("1", Certainty::Certain, dpkg("2")),
+            "downgrade 1 Certain",
+        ),
+        // Moving it marks it as well.
+        (
+            taken("2", Certainty::Certain, auto(dpkg("1"))),
+            "upgrade 2 Certain",
+        ),
+    ] {
+        let change = only(judge(
+            &package("p", "*"),
+            Observed::Package(state),
+            &Host::default(),
+        ));
+        let version = change.after["version"].as_str().unwrap_or_default();
+        let told = format!("{} {version} {:?}", change.action.word(), change.certainty);
+        assert_eq!(told, wanted);
+        assert_eq!(change.causes, [id("package:q")]);
+    }
+    check(&[
+        (
+            package("p", "*"),
+            taken("1", Certainty::Certain, dpkg("1")),
+            "",
+        ),
+        // Its own move comes first.
+        (
+            package("p", "3.9-1"),
+            PackageState {
+                drawn: taken("4", Certainty::Certain, dpkg("1")).drawn,
+                ..dpkg("1")
+            },
+            "upgrade 3.9-1",
+        ),
+    ]);
+}
+
+#[test]
+fn what_comes_from_a_source_that_changes_is_only_assumed() {
+    let unsure = PackageState {
+        unsure: true,
+        ..absent()
+    };
+    let change = only(judge(
+        &package("p", "*"),
+        Observed::Package(unsure),
+        &Host::default(),
+    ));
+    assert_eq!(change.certainty, Certainty::Assumed);
 }
 
 #[test]
@@ -183,7 +296,7 @@ fn removals() {
 #[test]
 fn what_no_index_has() {
     let none = PackageState {
-        available: Some(Vec::new()),
+        available: Some(Offered::default()),
         refusal: None,
         ..absent()
     };

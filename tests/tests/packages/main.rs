@@ -5,6 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use cfg_tests::{Host, Local, Sandbox, becomes, eventually};
 
+mod choices;
+mod made;
+
 /// The role of these tests: the probe daemon with its configuration.
 fn probe(version: &str, value: &str) -> String {
     format!(
