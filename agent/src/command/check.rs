@@ -19,11 +19,7 @@ pub struct Check {
 
 /// As errors are told: the whole text, with its place.
 fn warning(warning: Diagnostic) -> Failure {
-    Failure {
-        resource: None,
-        message: Diagnostics::from(warning).to_string(),
-        skipped: Vec::new(),
-    }
+    Failure::of_none(Diagnostics::from(warning).to_string())
 }
 
 impl Check {

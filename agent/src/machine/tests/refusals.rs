@@ -52,6 +52,7 @@ fn directory(name: &str, mode: u32) -> Resource {
         },
         purge: false,
         source: Vec::new(),
+        over_file: false,
     };
     resource(name, Body::Directory(directory))
 }
