@@ -237,11 +237,7 @@ impl Job {
     fn with(&self, act: fn(&Context<'_>) -> Result<Document, RunError>) -> Result<Document, Error> {
         let desired = self.desired()?;
         let only = self.chosen(&desired)?;
-        let root = Root::open(&self.root).map_err(|error| {
-            Error::of_files(
-                anyhow::Error::new(error).context("--root takes a folder that is there"),
-            )
-        })?;
+        let root = Root::open(&self.root).map_err(|error| Error::of_files(error.into()))?;
         let context = Context {
             root: &root,
             state: &StateDir::new(&self.state),

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where a run takes place.
@@ -24,8 +25,13 @@ impl Place {
                 is_machine: true,
             });
         };
-        let root = std::fs::canonicalize(root)
-            .map_err(|error| Error::usage(format!("--root {}: {error}", root.display())))?;
+        let root = std::fs::canonicalize(root).map_err(|error| {
+            let remedy = match error.kind() {
+                io::ErrorKind::NotFound => "; make that folder first",
+                _ => "",
+            };
+            Error::usage(format!("--root {}: {error}{remedy}", root.display()))
+        })?;
         if !root.is_dir() {
             return Err(Error::usage(format!(
                 "--root {}: not a folder",
@@ -59,6 +65,9 @@ mod tests {
         assert!(machine.is_machine);
         assert_eq!(machine.state, config.state);
         let missing = Place::of(&config, Some(&root.join("none")));
-        assert!(matches!(missing, Err(Error::Usage(_))));
+        let Err(Error::Usage(missing)) = missing else {
+            panic!("it is not there");
+        };
+        assert!(missing.to_string().ends_with("; make that folder first"));
     }
 }
