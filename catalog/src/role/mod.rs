@@ -4,6 +4,7 @@ mod check;
 mod cohort;
 mod expressions;
 pub mod files;
+mod forms;
 mod include;
 mod layers;
 mod merge;
