@@ -110,9 +110,10 @@ fn each(declared: &Declared, reader: &mut Reader<'_>, instances: &mut Instances)
 fn is_settled(declared: &Declared, part: &Part) -> bool {
     let same = |uses: &Uses| {
         let params = uses.all_params || !uses.params.is_empty();
+        let node = params && part.nodes != nodes::root(&BTreeMap::new());
         let machine = !uses.facts.is_empty() || !uses.member.is_empty();
         let fleet = !uses.members.is_empty() || !uses.peers.is_empty();
-        !machine && !fleet && !(params && part.nodes != nodes::root(&BTreeMap::new()))
+        !(node || machine || fleet)
     };
     let template = |text: &str| scan::template(text, "").is_ok_and(|uses| same(&uses));
     let each = match declared.keys.get("each").map(|each| &each.value) {
