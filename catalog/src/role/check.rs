@@ -3,7 +3,7 @@
 use super::cohort;
 use super::expressions::{Expressions, Text};
 use super::files::Files;
-use super::forms::{Part, is_never, parts, template_keys};
+use super::forms::{Part, is_never, of_part, parts, template_keys};
 use super::include::Roles;
 use super::merge::{Merged, MergedRole};
 use crate::id::{Kind, ResourceId};
@@ -205,7 +205,7 @@ impl Check<'_> {
         if templated {
             self.templates(key, shape, stand, item);
             for part in parts(key, shape) {
-                self.part(key, Shape::Line, part);
+                self.part(key, of_part(shape), part);
             }
         }
         if !templated || is_never(shape, &key.node) {
@@ -238,7 +238,7 @@ impl Check<'_> {
             self.wrong.push(Diagnostic::error(spot, message));
         }
         for part in parts(key, shape) {
-            self.part(key, Shape::Line, part);
+            self.part(key, of_part(shape), part);
         }
     }
 
@@ -249,7 +249,7 @@ impl Check<'_> {
             return self.part(key, shape, (&key.node.span, &key.node, why));
         }
         for part in parts {
-            self.part(key, Shape::Line, part);
+            self.part(key, of_part(shape), part);
         }
     }
 

@@ -44,6 +44,15 @@ pub fn parts(key: &KeyText, shape: Shape) -> Vec<Part<'_>> {
     }
 }
 
+/// Of which form a part of a value is, as far as advice goes.
+pub fn of_part(shape: Shape) -> Shape {
+    match shape {
+        // Its answers may be numbers.
+        Shape::Debconf => shape,
+        _ => Shape::Line,
+    }
+}
+
 /// Whether a value with templates in it can never be of this shape, whatever these give.
 pub fn is_never(shape: Shape, node: &Node) -> bool {
     use Shape::{Accounts, Lines, LoginKeys, References, Removals, Shell, Uris, WantedLines};
