@@ -113,7 +113,7 @@ fn is_settled(declared: &Declared, part: &Part) -> bool {
         let node = params && part.nodes != nodes::root(&BTreeMap::new());
         let machine = !uses.facts.is_empty() || !uses.member.is_empty();
         let fleet = !uses.members.is_empty() || !uses.peers.is_empty();
-        !(machine || fleet || node)
+        !(node || machine || fleet)
     };
     let template = |text: &str| scan::template(text, "").is_ok_and(|uses| same(&uses));
     let each = match declared.keys.get("each").map(|each| &each.value) {

@@ -233,7 +233,7 @@ impl Known<'_> {
                 Vec::new()
             }
             Ok(Reference::Exact(id)) if Some(&id) == own => {
-                let message = format!("`{key}` of {id} names itself");
+                let message = format!("`{key}` of {id} names itself: {text:?}");
                 wrong.push(Diagnostic::error(place, message));
                 Vec::new()
             }

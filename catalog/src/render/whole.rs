@@ -196,15 +196,30 @@ impl Sayings<'_> {
         for message in missing.into_iter().flatten() {
             wrong.push(Diagnostic::error(self.at.spot(), message));
         }
-        if self.kind == Kind::Directory
-            && PRECIOUS.contains(&self.name)
-            && let Some(purge) = self.get("purge").filter(|said| Test::Yes.holds(said))
-        {
-            let message = format!("`purge` is refused on {}", self.name);
-            wrong.push(
-                Diagnostic::error(purge.at.spot(), message)
-                    .help("too much lies there that is no role's: purge a folder below it"),
-            );
+        self.precious(wrong);
+    }
+
+    /// What no machine can be without.
+    fn precious(&self, wrong: &mut Diagnostics) {
+        let (key, test, help) = match self.kind {
+            Kind::Directory if PRECIOUS.contains(&self.name) => (
+                "purge",
+                Test::Yes,
+                "too much lies there that is no role's: purge a folder below it",
+            ),
+            Kind::User | Kind::Group if self.name == "root" => (
+                "state",
+                Test::Word("absent"),
+                "no machine starts without root: `shell` or `password_hash` keep people from logging in",
+            ),
+            _ => return,
+        };
+        if let Some(said) = self.get(key).filter(|said| test.holds(said)) {
+            let what = match self.kind {
+                Kind::Directory => format!("`purge` is refused on {}", self.name),
+                kind => format!("`state = \"absent\"` is refused on {}:root", kind.word()),
+            };
+            wrong.push(Diagnostic::error(said.at.spot(), what).help(help));
         }
     }
 

@@ -3,6 +3,7 @@
 use super::cohort;
 use super::expressions::{Expressions, Text};
 use super::files::Files;
+use super::forms::{Part, is_never, of_part, parts, template_keys};
 use super::include::Roles;
 use super::merge::{Merged, MergedRole};
 use crate::id::{Kind, ResourceId};
@@ -190,13 +191,21 @@ impl Check<'_> {
             Shape::Each | Shape::Cohorts => return,
             _ => {}
         }
+        for entry in template_keys(&key.node) {
+            let at = key.source.spot(&entry.span);
+            let warning = Diagnostic::warning(
+                at,
+                "a key is taken as it stands: no template is rendered in it",
+            );
+            self.wrong.push(warning);
+        }
         let mut templated = false;
         key.node
             .strings(&mut |text, _| templated |= is_template(text));
         if templated {
             self.templates(key, shape, stand, item);
             for part in parts(key, shape) {
-                self.part(key, Shape::Line, part);
+                self.part(key, of_part(shape), part);
             }
         }
         if !templated || is_never(shape, &key.node) {
@@ -229,7 +238,7 @@ impl Check<'_> {
             self.wrong.push(Diagnostic::error(spot, message));
         }
         for part in parts(key, shape) {
-            self.part(key, Shape::Line, part);
+            self.part(key, of_part(shape), part);
         }
     }
 
@@ -240,7 +249,7 @@ impl Check<'_> {
             return self.part(key, shape, (&key.node.span, &key.node, why));
         }
         for part in parts {
-            self.part(key, Shape::Line, part);
+            self.part(key, of_part(shape), part);
         }
     }
 
@@ -301,7 +310,9 @@ impl Check<'_> {
                     Stand::Key(Kind::File, _) => Stand::Key(Kind::File, "content"),
                     _ => Stand::Unit,
                 };
-                self.expressions.file(&path, item.is_some(), stand, &place);
+                // Of files that may be meant, each may belong to whoever has an item.
+                let item = item.is_some() || is_template(text);
+                self.expressions.file(&path, item, stand, &place);
             }
             self.expressions.files.insert(path);
         }
@@ -428,60 +439,4 @@ impl Check<'_> {
 /// The folders that lead to a file.
 fn folders(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at])
-}
-
-/// Where a part of a value stands that is wrong, what it is, and why.
-type Part<'t> = (&'t Range<usize>, &'t Node, String);
-
-/// What is wrong with each item of an array, or entry of a table, by itself; what is a template is judged when it is rendered.
-fn parts(key: &KeyText, shape: Shape) -> Vec<Part<'_>> {
-    let alone = |value: Value| {
-        let computed = false;
-        shape.check(&Given { value, computed }).err()
-    };
-    let whole = |node: &Node| {
-        let mut template = false;
-        node.strings(&mut |text, _| template |= is_template(text));
-        !template && node.unusable().is_none()
-    };
-    match &key.node.value {
-        NodeValue::Array(items) => {
-            let wrong = items.iter().filter(|item| whole(item)).filter_map(|item| {
-                let why = alone(Value::Array(vec![item.json()]))?;
-                let why = why.strip_prefix("item 1: ")?.to_owned();
-                Some((&item.span, item, why))
-            });
-            wrong.collect()
-        }
-        NodeValue::Table(entries) if matches!(shape, Shape::Environment | Shape::Debconf) => {
-            let wrong = entries.iter().filter(|entry| whole(&entry.node));
-            let wrong = wrong.filter_map(|entry| {
-                let table = [(entry.key.clone(), entry.node.json())];
-                let why = alone(Value::Object(table.into_iter().collect()))?;
-                Some((&entry.span, &entry.node, why))
-            });
-            wrong.collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Whether a value with templates in it can never be of this shape, whatever these give.
-fn is_never(shape: Shape, node: &Node) -> bool {
-    use Shape::{Accounts, Lines, LoginKeys, References, Removals, Shell, Uris, WantedLines};
-    use Shape::{Boolean, Debconf, Environment, Number, Settings};
-    let array = matches!(
-        shape,
-        Accounts | Lines | LoginKeys | References | Removals | Uris | WantedLines
-    );
-    let table = matches!(shape, Debconf | Environment | Settings);
-    match &node.value {
-        // A string that is wholly one expression keeps the type of what that gives.
-        NodeValue::String(text) => {
-            (array || table || matches!(shape, Boolean | Number)) && scan::whole(text).is_none()
-        }
-        NodeValue::Array(_) => !array && shape != Shell,
-        NodeValue::Table(_) => !table,
-        _ => false,
-    }
 }

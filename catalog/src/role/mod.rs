@@ -4,6 +4,7 @@ mod check;
 mod cohort;
 mod expressions;
 pub mod files;
+mod forms;
 mod include;
 mod layers;
 mod merge;
@@ -74,6 +75,9 @@ impl Catalog {
         let mut merged = texts.merge(&includes, &mut wrong);
         layers::check_names(&texts.fleet, &mut merged, &mut wrong);
         idle(&merged, &includes, &mut wrong);
+        for role in merged.values().filter(|role| role.own.partial) {
+            counts_nowhere(role, &mut wrong);
+        }
         let mut catalog = Catalog {
             parts: BTreeMap::new(),
             leaves: BTreeMap::new(),
@@ -167,6 +171,15 @@ fn idle(merged: &BTreeMap<String, MergedRole<'_>>, includes: &Includes, wrong: &
             let message = format!("no role includes the partial role {name}: it is not checked");
             wrong.push(Diagnostic::warning(&start, message));
         }
+    }
+}
+
+/// `[fleet]` is that of a machine's own role, which a partial one never is.
+fn counts_nowhere(role: &MergedRole<'_>, wrong: &mut Diagnostics) {
+    for (name, key) in &role.own.fleet {
+        let message = format!("`{name}` counts nowhere: no machine has a partial role as its own");
+        let warning = Diagnostic::warning(key.name_spot(), message);
+        wrong.push(warning.help("write it into [fleet] of the roles that include this one"));
     }
 }
 

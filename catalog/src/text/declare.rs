@@ -323,8 +323,15 @@ impl Reading {
 
     fn kind(&mut self, kind: Kind, node: Node) {
         let NodeValue::Table(entries) = node.value else {
-            let wanted = format!("a table of {}s by name", kind.word());
-            return self.expected(&wanted, &node);
+            let word = kind.word();
+            let message = format!("expected a table of {word}s by name, found {}", node.kind());
+            let wrong = Diagnostic::error(self.source.spot(&node.span), message);
+            let several = self.source.text[node.span.start..].starts_with("[[");
+            self.wrong.push(match several {
+                true => wrong.help(format!("write [{word}] or [{word}.NAME], with one bracket")),
+                false => wrong,
+            });
+            return;
         };
         for entry in entries {
             self.resource(kind, entry);

@@ -198,7 +198,10 @@ impl Spot {
         kind: AnnotationKind,
         label: Option<&'a str>,
     ) -> Vec<annotate_snippets::Element<'a>> {
-        let Some(line) = &self.line else {
+        // Of a line too long to be shown whole, only the beginning is at hand.
+        let reached =
+            |line: &&String| line.chars().count() >= self.place.column.saturating_sub(1) as usize;
+        let Some(line) = self.line.as_ref().filter(reached) else {
             let origin = Origin::path(escape(&self.place.file))
                 .line(self.place.line as usize)
                 .char_column(self.place.column as usize);

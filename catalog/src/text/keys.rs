@@ -199,7 +199,7 @@ const USER: &[Key] = &[
     key("authorized_keys", Shape::LoginKeys, NOT_MANAGED)
         .is("exactly these keys, one a line, in `.ssh/authorized_keys`; blanks around a key do not count"),
     key("password_hash", Shape::Line, NOT_MANAGED).is("as in `/etc/shadow`; never shown"),
-    STATE.is("a home is never removed"),
+    STATE.is("a home is never removed, and root neither"),
 ];
 
 const GROUP: &[Key] = &[

@@ -10,8 +10,14 @@ pub fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> O
         .filter(|word| !word.is_empty())
         .map(|word| (strsim::damerau_levenshtein(written, word), word))
         .filter(|(distance, word)| *distance <= word.len().max(written.len()).max(3) / 3)
+        // Nothing in common is nothing meant.
+        .filter(|(distance, word)| *distance < length(word).max(length(written)))
         .min_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(b.1)))
         .map(|(_, word)| word)
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
 }
 
 #[cfg(test)]
@@ -20,7 +26,15 @@ mod tests {
 
     #[test]
     fn meant() {
-        let words = ["restart_on", "reload_on", "mode", "owner", "state", "home"];
+        let words = [
+            "x",
+            "restart_on",
+            "reload_on",
+            "mode",
+            "owner",
+            "state",
+            "home",
+        ];
         for (written, meant) in [
             ("restart_no", Some("restart_on")),
             ("restarton", Some("restart_on")),
@@ -30,6 +44,8 @@ mod tests {
             ("colour", None),
             ("doe", None),
             ("", None),
+            ("q", None),
+            ("é", None),
         ] {
             assert_eq!(nearest(written, words), meant, "{written}");
         }

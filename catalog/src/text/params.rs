@@ -75,6 +75,7 @@ pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Optio
         secret,
         place: source.place(&entry.span),
     };
+    apart(source, &mut param, find("max"), wrong);
     if secret {
         fits_secret(source, ty, keys, wrong);
     }
@@ -84,6 +85,18 @@ pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Optio
         param.default = self::value(source, &entry.key, &param, node, wrong);
     }
     (!unclear).then_some(param)
+}
+
+/// Between its bounds there is room for a value.
+fn apart(source: &Source, param: &mut Param, max: Option<&Node>, wrong: &mut Diagnostics) {
+    let (Some(least), Some(most), Some(node)) = (&param.min, &param.max, max) else {
+        return;
+    };
+    if compare(least, most) == Some(Ordering::Greater) {
+        let message = format!("no value would do: {most} is less than {least}, the least");
+        wrong.push(Diagnostic::error(source.spot(&node.span), message));
+        (param.min, param.max) = (None, None);
+    }
 }
 
 fn unknown(source: &Source, key: &Entry, wrong: &mut Diagnostics) {

@@ -99,10 +99,10 @@ impl Source {
 
     /// The same spot with its line, and the width of the word that stands there.
     pub fn filled(&self, spot: &Spot) -> Spot {
-        let line = self.line(spot.place.line as usize - 1);
+        let line = self.line((spot.place.line as usize).saturating_sub(1));
         let from = line
             .chars()
-            .skip(spot.place.column as usize - 1)
+            .skip((spot.place.column as usize).saturating_sub(1))
             .collect::<Vec<_>>();
         Spot {
             place: spot.place.clone(),
