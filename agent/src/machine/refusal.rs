@@ -10,11 +10,13 @@ use super::hands::BlobSource;
 use super::repository::files_of;
 use super::root::Caller;
 use super::sysctl::file_of;
+use super::trees::holds_no_mount;
 use super::walk::{Entry, Folder, ITSELF, Reached, Trust, What};
 use cfg_catalog::id::Kind;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::plan::{Action, Change};
+use cfg_catalog::resource::archive::Archive;
 use cfg_catalog::resource::file::File;
 use cfg_catalog::resource::{Attributes, Body, Presence, Resource};
 use rustix::fs::{
@@ -127,13 +129,7 @@ impl Machine {
             }
             Body::Link(link) => self.removal(&link.path, "removing"),
             Body::Edit(edit) => self.making(&self.spot_seen(&edit.path)?, "making a file in"),
-            Body::Archive(archive) if change.action == Action::Remove => {
-                self.removal(&archive.path, "moving away")
-            }
-            Body::Archive(archive) => match self.walk_archive(archive, blobs) {
-                Err(error) => Some(Refusal::Fails(error.to_string())),
-                Ok(()) => self.making(&self.spot_seen(&archive.path)?, "making a file in"),
-            },
+            Body::Archive(archive) => self.of_archive(archive, change.action, blobs),
             Body::Repository(repository) => {
                 let files = files_of(repository).ok()?;
                 files.iter().find_map(|file| self.of_file(file))
@@ -172,6 +168,31 @@ impl Machine {
             }
         }
         self.making(&spot, "making a file in")
+    }
+
+    fn of_archive(
+        &self,
+        archive: &Archive,
+        action: Action,
+        blobs: &dyn BlobSource,
+    ) -> Option<Refusal> {
+        let removes = action == Action::Remove;
+        if !removes && let Err(error) = self.walk_archive(archive, blobs) {
+            return Some(Refusal::Fails(error.to_string()));
+        }
+        let spot = self.spot_seen(&archive.path)?;
+        let refusal = match removes {
+            true => self.removal(&archive.path, "moving away"),
+            false => self.making(&spot, "making a file in"),
+        };
+        // It goes with all that is in it.
+        refusal.or_else(|| {
+            spot.entry
+                .as_ref()
+                .filter(|old| old.what == What::Directory)?;
+            let error = holds_no_mount(spot.folder(), &spot.name).err()?;
+            (error.errno == Errno::BUSY).then(|| Refusal::Blocked(error.to_string()))
+        })
     }
 
     /// Why the tools that know accounts cannot write them anew. Whose keys or groups change may be no matter of these files.
