@@ -100,13 +100,15 @@ fn what_is_roots_below_an_ordinary_users_root() {
     desk.write("root/srv/roots/gone", "");
     desk.write("root/srv/purged/roots/x", "");
     desk.write("root/srv/purged/own", "");
+    desk.write("root/etc/secret", "");
+    fs::set_permissions(desk.path("root/etc/secret"), Permissions::from_mode(0o600)).unwrap();
     for folder in ["", "root", "root/etc", "root/srv", "root/srv/purged"] {
         chown(desk.path(folder), Some(NOBODY), Some(NOBODY)).unwrap();
     }
     desk.role(
         "web",
         "[file.'/etc/roots']\ncontent = \"new\"\n[file.'/etc/mode']\nmode = \"0600\"\n\
-         [file.'/etc/own']\ncontent = \"\"\n[file.'/srv/roots/new']\ncontent = \"\"\n\
+         [file.'/etc/secret']\ncontent = \"x\"\n[file.'/etc/own']\ncontent = \"\"\n[file.'/srv/roots/new']\ncontent = \"\"\n\
          [file.'/srv/roots/gone']\nstate = \"absent\"\n[directory.'/srv/roots']\nmode = \"0700\"\n\
          [edit.'/etc/edited']\nformat = \"lines\"\nlines = [{ line = \"x\" }]\n\
          [link.'/srv/roots/a/link']\ntarget = \"x\"\n[directory.'/srv/purged']\npurge = true\n",
@@ -139,6 +141,7 @@ fn what_is_roots_below_an_ordinary_users_root() {
             "directory:/srv/roots",
             "file:/etc/mode",
             "file:/etc/roots",
+            "file:/etc/secret",
             "file:/srv/roots/gone",
             "file:/srv/roots/new",
             "link:/srv/roots/a/link",

@@ -3,15 +3,15 @@
 use super::Machine;
 use super::attributes::{Numbers, Origin, chown, set_mode};
 use super::error::{EnactError, SysError};
-use super::mount::path_of_table;
+use super::mount::file_of_table;
 use super::temporary::{Over, Temporary, sweep};
 use super::walk::{Entry, Folder, Reached, What};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::Kind;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::{Action, Change};
-use cfg_catalog::resource::file::{Content, File};
-use cfg_catalog::resource::{Attributes, Body, Presence, Resource};
+use cfg_catalog::resource::file::File;
+use cfg_catalog::resource::{Attributes, Body, Resource};
 use rustix::io::Errno;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -120,15 +120,7 @@ impl<'a> Hands<'a> {
     /// # Errors
     /// Where it could not be written.
     pub fn fstab(&self, table: String) -> Result<(), EnactError> {
-        self.file(&File {
-            path: path_of_table(),
-            state: Presence::Present,
-            content: Some(Content::Text(table.into_bytes())),
-            attributes: Attributes::default(),
-            validate: None,
-            sensitive: false,
-            create_only: false,
-        })
+        self.file(&file_of_table(table))
     }
 
     /// The spot that a path means, its folders made where they are missing and swept of leftovers.

@@ -6,8 +6,10 @@ use super::error::{EnactError, SysError};
 use super::read::ReadError;
 use super::walk::{Trust, What};
 use cfg_catalog::path::AbsPath;
+use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::fstab::{self, FSTAB};
 use cfg_catalog::resource::mount::{Live, Mount, MountState};
+use cfg_catalog::resource::{Attributes, Presence};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -93,6 +95,19 @@ impl Machine {
 /// Where the table is.
 pub(crate) fn path_of_table() -> AbsPath {
     FSTAB.parse().expect("a literal path")
+}
+
+/// The table with this in it; owner and mode stay as they are.
+pub(crate) fn file_of_table(table: String) -> File {
+    File {
+        path: path_of_table(),
+        state: Presence::Present,
+        content: Some(Content::Text(table.into_bytes())),
+        attributes: Attributes::default(),
+        validate: None,
+        sensitive: false,
+        create_only: false,
+    }
 }
 
 fn mounts() -> Result<String, SysError> {

@@ -10,10 +10,13 @@ use super::hands::BlobSource;
 use super::repository::files_of;
 use super::root::Caller;
 use super::sysctl::file_of;
-use super::walk::{Entry, Folder, ITSELF, Reached, What};
+use super::trees::holds_no_mount;
+use super::walk::{Entry, Folder, ITSELF, Reached, Trust, What};
+use cfg_catalog::id::Kind;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::plan::{Action, Change};
+use cfg_catalog::resource::archive::Archive;
 use cfg_catalog::resource::file::File;
 use cfg_catalog::resource::{Attributes, Body, Presence, Resource};
 use rustix::fs::{
@@ -43,6 +46,14 @@ impl Spot {
 
     fn at(&self) -> String {
         self.folder().at.display().to_string()
+    }
+
+    /// Whether root can do here what it will.
+    fn is_free(&self) -> bool {
+        let folder = Fixed::of(self.folder());
+        let entry = self.entry.as_ref().map(|entry| Fixed::of(&entry.fd));
+        let fixed = folder.firmly().or(entry.and_then(Fixed::firmly));
+        fixed.is_none() && self.folder().trust() == Trust::Closed
     }
 }
 
@@ -118,17 +129,13 @@ impl Machine {
             }
             Body::Link(link) => self.removal(&link.path, "removing"),
             Body::Edit(edit) => self.making(&self.spot_seen(&edit.path)?, "making a file in"),
-            Body::Archive(archive) if change.action == Action::Remove => {
-                self.removal(&archive.path, "moving away")
-            }
-            Body::Archive(archive) => match self.walk_archive(archive, blobs) {
-                Err(error) => Some(Refusal::Fails(error.to_string())),
-                Ok(()) => self.making(&self.spot_seen(&archive.path)?, "making a file in"),
-            },
+            Body::Archive(archive) => self.of_archive(archive, change.action, blobs),
             Body::Repository(repository) => {
                 let files = files_of(repository).ok()?;
                 files.iter().find_map(|file| self.of_file(file))
             }
+            Body::User(_) => self.of_tables(["/etc/passwd", "/etc/shadow"], change),
+            Body::Group(_) => self.of_tables(["/etc/group", "/etc/gshadow"], change),
             Body::Sysctl(sysctl) => {
                 let path = sysctl.file().ok()?;
                 match file_of(sysctl, &path).ok()? {
@@ -140,11 +147,15 @@ impl Machine {
         }
     }
 
-    fn of_file(&self, file: &File) -> Option<Refusal> {
+    /// Why a file will not come to what it must be.
+    pub(crate) fn of_file(&self, file: &File) -> Option<Refusal> {
         if file.state == Presence::Absent {
             return self.removal(&file.path, "removing");
         }
         let spot = self.spot_seen(&file.path)?;
+        if self.bound().is_none() && spot.is_free() {
+            return None;
+        }
         let old = spot
             .entry
             .as_ref()
@@ -157,6 +168,52 @@ impl Machine {
             }
         }
         self.making(&spot, "making a file in")
+    }
+
+    fn of_archive(
+        &self,
+        archive: &Archive,
+        action: Action,
+        blobs: &dyn BlobSource,
+    ) -> Option<Refusal> {
+        let removes = action == Action::Remove;
+        if !removes && let Err(error) = self.walk_archive(archive, blobs) {
+            return Some(Refusal::Fails(error.to_string()));
+        }
+        let spot = self.spot_seen(&archive.path)?;
+        let refusal = match removes {
+            true => self.removal(&archive.path, "moving away"),
+            false => self.making(&spot, "making a file in"),
+        };
+        // It goes with all that is in it.
+        refusal.or_else(|| {
+            spot.entry
+                .as_ref()
+                .filter(|old| old.what == What::Directory)?;
+            let error = holds_no_mount(spot.folder(), &spot.name).err()?;
+            (error.errno == Errno::BUSY).then(|| Refusal::Blocked(error.to_string()))
+        })
+    }
+
+    /// Why the tools that know accounts cannot write them anew. Whose keys or groups change may be no matter of these files.
+    fn of_tables(&self, tables: [&str; 2], change: &Change) -> Option<Refusal> {
+        let update = change.action == Action::Update && change.resource.kind == Kind::User;
+        if update || self.bound().is_some() {
+            return None;
+        }
+        tables.iter().find_map(|table| {
+            let spot = self.spot_seen(&table.parse().ok()?)?;
+            self.making(&spot, "making a file in")
+        })
+    }
+
+    /// Why no link can come to a folder or go: its file system is read-only.
+    pub(crate) fn of_links(&self, folder: &AbsPath) -> Option<Refusal> {
+        let reached = self.reach(folder).ok()?;
+        let at = reached.folder.at.display().to_string();
+        let errno = Fixed::of(&reached.folder).itself;
+        let errno = errno.filter(|errno| *errno == Errno::ROFS)?;
+        Some(blocked("changing the links in", at, errno))
     }
 
     fn spot_seen(&self, path: &AbsPath) -> Option<Spot> {

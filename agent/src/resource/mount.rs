@@ -2,10 +2,11 @@
 
 use crate::effect::{Effects, Task};
 use crate::guard;
-use crate::machine::{Hands, Machine};
+use crate::machine::{Hands, Machine, file_of_table};
 use crate::resource::command::last_lines;
 use anyhow::{Context as _, bail};
 use cfg_catalog::path::AbsPath;
+use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::resource::fstab;
 use cfg_catalog::resource::mount::{Live, Mount, MountPresence, Step, step};
 use std::path::Path;
@@ -60,6 +61,24 @@ pub fn enact(
         hands.fstab(fstab::with(&table, &mount.point, mount.line()))?;
     }
     Ok(())
+}
+
+/// Why a file system, or its line, will not come to be what it must; none also where that cannot be seen.
+pub fn refusal(machine: &Machine, mount: &Mount) -> Option<Refusal> {
+    let state = machine.mount(mount).ok()?;
+    let moves = mount.state != MountPresence::Absent || step(mount, &state).is_some();
+    if moves && let Err(error) = machine.stands_fast(mount) {
+        return Some(Refusal::Blocked(error.to_string()));
+    }
+    if state.entries.first() == mount.line() {
+        return None;
+    }
+    let table = machine.fstab().ok()?;
+    machine.of_file(&file_of_table(fstab::with(
+        &table,
+        &mount.point,
+        mount.line(),
+    )))
 }
 
 struct Tools<'a> {

@@ -5,9 +5,11 @@ use crate::systemd::{Boot, Job, Systemd};
 use anyhow::{Context as _, bail};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::path::AbsPath;
+use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::plan::{Action, Change};
 use cfg_catalog::resource::file::{Content, File};
-use cfg_catalog::resource::service::{Active, Load, Service, ServiceState};
+use cfg_catalog::resource::service::{Active, Load, Service, ServiceState, UNITS, UnitFile};
 use cfg_catalog::resource::{Attributes, Body, Mode, PathState, Presence, Resource};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -149,32 +151,58 @@ fn write_unit(
     let (Some(file), Some(path)) = (&service.unit_file, service.unit_path()) else {
         bail!("the role brings no unit file");
     };
-    let as_root = machine.root().caller() == crate::machine::Caller::Superuser;
     let unit = Resource {
         id: ResourceId::new(Kind::File, path.as_str()),
         place: resource.place.clone(),
         after: Vec::new(),
         sensitive: resource.sensitive,
-        body: Body::File(File {
-            path: path.clone(),
-            state: Presence::Present,
-            content: Some(Content::Text(file.content.clone())),
-            attributes: if as_root {
-                attributes()
-            } else {
-                // Below --root an ordinary user's files are his own.
-                Attributes {
-                    owner: None,
-                    group: None,
-                    ..attributes()
-                }
-            },
-            validate: None,
-            sensitive: resource.sensitive,
-            create_only: false,
-        }),
+        body: Body::File(as_file(machine, resource, file, &path)),
     };
     Hands::new(machine, blobs)
         .enact(&unit, &[])
         .with_context(|| format!("cannot write {path}"))
+}
+
+fn as_file(machine: &Machine, resource: &Resource, unit: &UnitFile, path: &AbsPath) -> File {
+    let as_root = machine.root().caller() == crate::machine::Caller::Superuser;
+    File {
+        path: path.clone(),
+        state: Presence::Present,
+        content: Some(Content::Text(unit.content.clone())),
+        attributes: if as_root {
+            attributes()
+        } else {
+            // Below --root an ordinary user's files are his own.
+            Attributes {
+                owner: None,
+                group: None,
+                ..attributes()
+            }
+        },
+        validate: None,
+        sensitive: resource.sensitive,
+        create_only: false,
+    }
+}
+
+/// Why a planned change of a unit's file, or of its links, will not come about; none also where that cannot be seen.
+pub fn refusal(machine: &Machine, resource: &Resource, change: &Change) -> Option<Refusal> {
+    let Body::Service(service) = &resource.body else {
+        return None;
+    };
+    match change.action {
+        Action::Create | Action::Update => {
+            let path = service.unit_path()?;
+            let file = as_file(machine, resource, service.unit_file.as_ref()?, &path);
+            let refusal = machine.of_file(&file)?;
+            Some(match refusal {
+                Refusal::Blocked(why) => Refusal::Blocked(format!("cannot write {path}: {why}")),
+                other => other,
+            })
+        }
+        Action::Enable | Action::Disable | Action::Mask | Action::Unmask => {
+            machine.of_links(&UNITS.parse().ok()?)
+        }
+        _ => None,
+    }
 }

@@ -2,7 +2,7 @@
 //! do it.
 
 use super::claims::path_of;
-use super::turn::{Turn, Verdict};
+use super::turn::{Found, Turn, Verdict};
 use super::{Action, Certainty, Change};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
@@ -67,6 +67,17 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
         None => missed,
     });
     verdict
+}
+
+/// What is held of a resource that this process can neither read nor change.
+pub(crate) fn held(resource: &Resource, turn: &Turn<'_>) -> Option<Found> {
+    match turn.host.refusals.get(&resource.id)? {
+        Refusal::Held(why) => Some(Found {
+            held: vec![why.clone()],
+            ..Found::default()
+        }),
+        _ => None,
+    }
 }
 
 /// Whether a folder is to go that something stays in: it stays with that, which is said of the one alone.

@@ -6,6 +6,7 @@ use crate::digest::Digest;
 use crate::edit::{Edit, MOST, apply};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::plan::refusals::held;
 use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Certainty, Change, textdiff};
 use serde_json::Value;
@@ -121,6 +122,11 @@ fn rewritten(
         let after = attributes::shown(&old.ownership, &[]);
         let change = change.at_most(Certainty::Assumed).showing(before, after);
         return Ok(vec![change].into());
+    }
+    if old.digest.is_none()
+        && let Some(held) = held(resource, turn)
+    {
+        return Ok(held);
     }
     let new = match edited(edit, old)? {
         Some(new) => new,

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::digest::Digest;
 use crate::path::AbsPath;
+use crate::plan::refusals::held;
 use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Certainty, Change, textdiff};
 use serde_json::{Value, json};
@@ -183,7 +184,10 @@ fn rewritten(
     let digest = match old.digest {
         _ if file.create_only => old.digest,
         Some(_) => Some(content.digest()),
-        None => return Err(Obstacle("its content could not be read".into())),
+        None => match held(resource, turn) {
+            Some(held) => return Ok(held),
+            None => return Err(Obstacle("its content could not be read".into())),
+        },
     };
     if digest == old.digest && outcome.after == old.ownership {
         return Ok(Found {

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Where the units of this machine stand, and systemd's links to them.
-pub(super) const UNITS: &str = "/etc/systemd/system";
+pub const UNITS: &str = "/etc/systemd/system";
 
 /// A unit and what must be so of it; what is none is not managed.
 #[derive(Clone, Debug, PartialEq, Hash)]

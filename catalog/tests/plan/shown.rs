@@ -85,6 +85,38 @@ fn on_a_terminal() {
     ");
 }
 
+/// Each counts once, and what else is said of it above is counted beside that.
+#[test]
+fn what_failed_or_was_changed_and_is_more_than_that() {
+    let both = Done {
+        changes: vec![
+            change("command:c", Action::Run),
+            change("file:/a", Action::Update),
+        ],
+        failures: vec![Failure::of(&id("command:c"), "its guard")],
+        held: vec![
+            held("file:/a", Why::Unprivileged),
+            held("file:/a", Why::Unprivileged),
+            held("file:/b", Why::Unprivileged),
+        ],
+        ..Done::default()
+    };
+    let document = document(both);
+    let told = "1 changed, 0 in sync, 1 failed (1 of them changed), 1 held, 1 held in part";
+    assert_eq!(summary(&document), told);
+    let page = text(&document, Style::Plain, 80);
+    assert_eq!(page.matches("= file:/a").count(), 1, "{page}");
+    let ran = self::document(Done {
+        changes: vec![change("command:c", Action::Run)],
+        failures: vec![Failure::of(&id("command:c"), "its guard")],
+        ..Done::default()
+    });
+    assert_eq!(
+        summary(&ran),
+        "0 changed, 0 in sync, 1 failed (1 of them changed)"
+    );
+}
+
 #[test]
 fn not_all_of_another_role_is_named() {
     let left: Vec<Leftover> = (0..23)

@@ -153,3 +153,33 @@ fn what_hangs_refuses_or_dies_is_told_and_the_rest_comes() -> Result<()> {
         Ok(())
     })
 }
+
+/// A tool that writes its own configuration when it is set up, over the role's.
+const SPOILS: &str = r#"
+[command.setup]
+run = "echo its >/etc/tool.conf; touch /srv/set-up"
+creates = "/srv/set-up"
+
+[file."/etc/tool.conf"]
+content = "ours\n"
+after = ["command:setup"]
+"#;
+
+#[test]
+fn what_a_command_spoils_is_put_right_by_what_comes_after_it() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = boot(sandbox)?;
+        let local = Local::on(&host)?;
+        local.write("spoils/role.toml", SPOILS)?;
+        host.write_file("/etc/tool.conf", "ours\n")?;
+        let run = local.apply("spoils")?.expect(0)?;
+        let made = ["command:setup run", "file:/etc/tool.conf update"];
+        assert_eq!(run.changes(), made, "{:#}", run.document);
+        let causes = &run.document["changes"][1]["causes"];
+        assert_eq!(*causes, serde_json::json!(["command:setup"]));
+        ensure!(run.document["unforeseen"].is_null(), "{:#}", run.document);
+        assert_eq!(host.read_file("/etc/tool.conf")?, "ours\n");
+        local.dry_run("spoils")?.expect(0)?;
+        Ok(())
+    })
+}

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use cfg_tests::{Host, Local, Sandbox};
+use serde_json::Value;
 
 use crate::machine::{Failed, boot, is_tidy};
 
@@ -176,8 +177,25 @@ fn a_read_only_file_system_says_so() -> Result<()> {
 
         // All of /etc: accounts cannot be made either, and the tool's own words say why.
         host.sh("mount --bind /etc /etc && mount -o remount,ro,bind /etc")?;
-        local.write("etc/role.toml", "[user.late]\nsystem = true\n[group.late]\n[package]\nhello = \"*\"\n[sysctl]\nnet.ipv4.ip_forward = 1\n[file.'/srv/x']\ncontent = \"\"\n")?;
+        local.write("etc/role.toml", "[user.late]\nsystem = true\n[group.late]\n[package]\nhello = \"*\"\n[sysctl]\nnet.ipv4.ip_forward = 1\n[file.'/srv/x']\ncontent = \"\"\n\
+             [mount.'/srv/mnt']\ndevice = \"tmpfs\"\nfstype = \"tmpfs\"\n[service.own]\nunit = \"own.service\"\nenabled = true\n")?;
+        local.write(
+            "etc/own.service",
+            "[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n",
+        )?;
+        let dry = local.dry_run("etc")?.expect(1)?;
         let failed = Failed::any(&local, &host, "etc")?;
+        let of = |document: &Value| -> Vec<Value> {
+            let failures = document["failures"].as_array().into_iter().flatten();
+            failures
+                .map(|failure| failure["resource"].clone())
+                .collect()
+        };
+        assert_eq!(of(&dry.document), of(&failed.run.document));
+        assert_eq!(dry.changes(), failed.run.changes());
+        for resource in ["mount:/srv/mnt", "service:own"] {
+            failed.says(resource, &["/etc", "mounted read-only"])?;
+        }
         failed.says("group:late", &["groupadd", "/etc/group"])?;
         failed.says("user:late", &["useradd", "/etc/passwd"])?;
         failed.says(

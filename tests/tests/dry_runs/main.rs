@@ -221,10 +221,10 @@ fn a_dry_run_writes_starts_and_stops_nothing() -> Result<()> {
             ensure!(told.stdout.lines().count() > 40, "{told}");
             sandbox.step(&format!("without an index, {user}"));
         }
-        host.sh("mkdir -m 777 /srv/other")?;
+        host.sh("mkdir /srv/other && install -d -o nobody /srv/nobodys")?;
         // What takes root is held where an ordinary user looks.
-        for (user, status) in [("root", 2), ("nobody", 3)] {
-            let run = machine.expect(user, &["--root", "/srv/other"], status)?;
+        for (user, root, status) in [("root", "/srv/other", 2), ("nobody", "/srv/nobodys", 3)] {
+            let run = machine.expect(user, &["--root", root], status)?;
             ensure!(run.changes().len() > 40, "{user}: {:#}", run.document);
             for held in ["package:probe-daemon", "user:keeper", "command:on"] {
                 let is = named(&run, "held").contains(&held);

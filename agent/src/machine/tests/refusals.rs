@@ -4,8 +4,11 @@ use super::*;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::plan::{Action, Change};
+use cfg_catalog::resource::account::Group;
 use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::link::Link;
+use cfg_catalog::resource::repository::Repository;
+use cfg_catalog::resource::sysctl::Sysctl;
 use cfg_catalog::resource::{Body, Place, Resource};
 use std::path::Path;
 use std::process::Command;
@@ -178,6 +181,59 @@ fn a_file_system_that_is_read_only_refuses_all() {
         all().len() - 3,
         "what is as it must be is not refused"
     );
+}
+
+fn repository() -> Resource {
+    let repository = Repository {
+        name: "r".into(),
+        sources: b"Types: deb\n".to_vec(),
+        key: None,
+    };
+    resource("r", Body::Repository(repository))
+}
+
+fn sysctl(state: Presence) -> Resource {
+    let sysctl = Sysctl {
+        name: "vm.swappiness".into(),
+        state,
+        value: (state == Presence::Present).then(|| "1".into()),
+    };
+    resource("vm.swappiness", Body::Sysctl(sysctl))
+}
+
+fn group(name: &str) -> Resource {
+    let group = Group {
+        name: name.into(),
+        state: Presence::Present,
+        gid: None,
+        system: true,
+    };
+    resource(name, Body::Group(group))
+}
+
+#[test]
+fn of_what_is_written_into_etc() {
+    let all = || {
+        [
+            repository(),
+            sysctl(Presence::Present),
+            sysctl(Presence::Absent),
+        ]
+    };
+    let tree = tree();
+    for resource in all() {
+        assert_eq!(tree.tried(&resource), None);
+    }
+    let tree = self::tree();
+    let at = tree.at("/etc");
+    let Some(_attribute) = Attribute::new(&at, "i") else {
+        return;
+    };
+    let told: Vec<Option<String>> = all().iter().map(|resource| tree.tried(resource)).collect();
+    assert!(told[0].is_some() && told[1].is_some(), "{told:?}");
+    assert_eq!(told[2], None, "there is none");
+    let why = tree.refusal(&group("new"));
+    assert!(matches!(why, Some(Refusal::Blocked(_))), "{why:?}");
 }
 
 #[test]

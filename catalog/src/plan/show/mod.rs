@@ -4,15 +4,17 @@ mod escape;
 mod failures;
 mod paint;
 mod phrase;
+mod summary;
 
 pub use escape::escape;
 pub use paint::Style;
+pub use summary::summary;
 
 use super::document::{Document, Held};
-use super::{Action, Certainty, Change};
+use super::{Action, Change};
 use crate::id::ResourceId;
 use paint::Ink;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// So many leftovers are named: a machine may have had another role.
 const MOST_LEFT: usize = 20;
@@ -71,48 +73,32 @@ pub fn line(change: &Change, style: Style) -> String {
     )
 }
 
-/// What came of it in one line: `3 to change, 39 in sync`.
-pub fn summary(document: &Document) -> String {
-    let counts = &document.counts;
-    let assumed: BTreeSet<&ResourceId> = document
-        .changes
-        .iter()
-        .filter(|change| change.certainty == Certainty::Assumed)
-        .map(|change| &change.resource)
-        .collect();
-    let changed = match (counts.changed, document.dry_run) {
-        (0, true) => "nothing to change".to_owned(),
-        (0, false) => "nothing changed".to_owned(),
-        (n, true) if !assumed.is_empty() => format!("{n} to change ({} assumed)", assumed.len()),
-        (n, true) => format!("{n} to change"),
-        (n, false) => format!("{n} changed"),
-    };
-    let others = [
-        (counts.failed, "failed"),
-        (counts.skipped, "skipped"),
-        (counts.held, "held"),
-    ];
-    let mut words = vec![changed, format!("{} in sync", counts.in_sync)];
-    for (count, word) in others {
-        if count > 0 {
-            words.push(format!("{count} {word}"));
-        }
-    }
-    if !document.leftovers.is_empty() {
-        words.push(format!("{} left over", document.leftovers.len()));
-    }
-    words.join(", ")
-}
-
 /// The changes of each resource, in the order in which the first of each comes.
 fn groups(document: &Document) -> Vec<Vec<&Change>> {
     let mut groups: Vec<Vec<&Change>> = Vec::new();
-    let mut places: std::collections::BTreeMap<&ResourceId, usize> = Default::default();
+    let mut places: BTreeMap<&ResourceId, usize> = BTreeMap::new();
     for change in &document.changes {
         let place = *places.entry(&change.resource).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(change),
             None => groups.push(vec![change]),
+        }
+    }
+    groups
+}
+
+/// What is held of each resource, in the order in which the first of each comes.
+fn held(document: &Document) -> Vec<(&ResourceId, Vec<&str>)> {
+    let mut groups: Vec<(&ResourceId, Vec<&str>)> = Vec::new();
+    let mut places: BTreeMap<&ResourceId, usize> = BTreeMap::new();
+    for Held {
+        resource, detail, ..
+    } in &document.held
+    {
+        let place = *places.entry(resource).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, details)) => details.push(detail),
+            None => groups.push((resource, vec![detail])),
         }
     }
     groups
@@ -180,8 +166,9 @@ impl Page {
         for group in groups(document) {
             self.group(&group, document);
         }
-        for held in &document.held {
-            self.held(held);
+        for (resource, details) in held(document) {
+            let words = format!("held: {}", details.join("; "));
+            self.head(Ink::Held, "=", &resource.to_string(), &words);
         }
         self.leftovers(document);
         for group in failed {
@@ -258,11 +245,6 @@ impl Page {
             let line = ink.map_or(line.clone(), |ink| self.style.paint(ink, &line));
             self.line(INDENT, &line);
         }
-    }
-
-    fn held(&mut self, held: &Held) {
-        let words = format!("held: {}", held.detail);
-        self.head(Ink::Held, "=", &held.resource.to_string(), &words);
     }
 
     fn failure(&mut self, group: &failures::Group<'_>, dry_run: bool) {
