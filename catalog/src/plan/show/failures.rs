@@ -129,6 +129,51 @@ const ADVICE: &[(Kind, &str, &str)] = &[
         "let the role say one of the two",
     ),
     (
+        Kind::Service,
+        "Type=oneshot without",
+        "give it RemainAfterExit=yes, or say nothing of its `state`: a timer, or a command, runs what ends by itself",
+    ),
+    (
+        Kind::Service,
+        "systemd cannot load",
+        "see what is wrong with its file: systemd-analyze verify",
+    ),
+    (
+        Kind::Mount,
+        "it is held by",
+        "stop what holds it, or let what is mounted there stay",
+    ),
+    (
+        Kind::Mount,
+        "busy",
+        "see what holds it (fuser -vm, and what is mounted below it: findmnt -R), and stop that",
+    ),
+    (
+        Kind::Mount,
+        "special device",
+        "correct its `device`, or see to it that it is there: lsblk -f lists those that are",
+    ),
+    (
+        Kind::Mount,
+        "can't find",
+        "correct its `device`: lsblk -f lists those that are there, with their labels and UUIDs",
+    ),
+    (
+        Kind::Mount,
+        "unknown filesystem type",
+        "correct its `fstype`, or declare the package that brings it",
+    ),
+    (
+        Kind::Mount,
+        "wrong fs type, bad option",
+        "correct its `fstype` (lsblk -f) and `options`, or declare the package that brings mount.FSTYPE; dmesg says more",
+    ),
+    (
+        Kind::Mount,
+        "took too long",
+        "see whether its server can be reached, and answers",
+    ),
+    (
         Kind::Command,
         "took too long",
         "see what it waits for, or give it a longer `timeout`",
@@ -157,6 +202,8 @@ fn advice(failure: &Failure) -> Option<String> {
         return Some("move it away; cfg removes nothing that holds something".to_owned());
     }
     match id.kind {
+        // It says so itself.
+        Kind::Service if message.contains("cannot be enabled") => None,
         Kind::Service => Some(format!("see what it said: journalctl -b -u {}", id.name)),
         _ => None,
     }
