@@ -254,9 +254,7 @@ fn gone_with_its_package(
             Active::Unjudged => Active::Unjudged,
             // That it stops then is what the role wants.
             Active::Running if service.state == Some(Activity::Stopped) => Active::Running,
-            Active::Running | Active::Stopped | Active::Failed | Active::Retrying => {
-                Active::Stopped
-            }
+            _ => Active::Stopped,
         },
         enabled: Enabled::Unknown,
         start: None,
