@@ -75,21 +75,36 @@ impl Machine {
         Ok(())
     }
 
+    /// The point as the kernel names it, which has followed the links on the way.
+    fn really(&self, point: &AbsPath) -> AbsPath {
+        let real = || {
+            let parent = point.parent()?;
+            let reached = self.root().folder(&parent).ok()?;
+            reached.elsewhere(&parent)?.join(point.name()).ok()
+        };
+        real().unwrap_or_else(|| point.clone())
+    }
+
     fn live(&self, mount: &Mount) -> Result<Live, ReadError> {
         if !self.root().is_machine() {
             return Ok(Live::Unjudged);
         }
         let list = mounts()?;
-        let mut here = list.lines().filter_map(Mounted::parse).rev();
-        // What was mounted last lies on top.
-        let top = here.find(|one| one.point == mount.point.as_str());
-        Ok(top.map_or(Live::No, |one| Live::Yes {
-            same: is_meant(mount, &one),
-            device: one.device,
-            fstype: one.fstype,
-            flags: one.flags,
-        }))
+        Ok(
+            on_top(&list, &self.really(&mount.point)).map_or(Live::No, |one| Live::Yes {
+                same: is_meant(mount, &one),
+                device: one.device,
+                fstype: one.fstype,
+                flags: one.flags,
+            }),
+        )
     }
+}
+
+/// What is mounted at a point: what was mounted last lies on top.
+fn on_top(list: &str, point: &AbsPath) -> Option<Mounted> {
+    let mut here = list.lines().filter_map(Mounted::parse).rev();
+    here.find(|one| one.point == point.as_str())
 }
 
 /// Where the table is.
@@ -195,5 +210,29 @@ mod tests {
         assert_eq!(mounted.flags, ["rw", "noatime"]);
         assert_eq!((&*mounted.fstype, &*mounted.device), ("ext3", "/dev/root"));
         assert!(Mounted::parse("nonsense").is_none());
+    }
+
+    #[test]
+    fn what_lies_on_top_at_a_point_to_which_links_lead() {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::create_dir(tree.path().join("srv")).unwrap();
+        std::os::unix::fs::symlink("srv", tree.path().join("linked")).unwrap();
+        let machine = Machine::new(&super::super::Root::open(tree.path()).unwrap());
+        let list = "\
+1 0 8:1 / / rw - ext4 /dev/sda1 rw
+2 1 0:9 / /srv/data rw - tmpfs below rw
+3 2 8:1 /srv/one /srv/data rw - ext4 /dev/sda1 rw
+4 1 0:9 / /srv/data/deeper rw - tmpfs none rw
+";
+        for (point, device) in [
+            ("/srv/data", Some("/dev/sda1")),
+            ("/linked/data", Some("/dev/sda1")),
+            ("/linked/data/deeper", Some("none")),
+            ("/linked/other", None),
+        ] {
+            let real = machine.really(&point.parse().unwrap());
+            let top = on_top(list, &real).map(|top| top.device);
+            assert_eq!(top.as_deref(), device, "{point}");
+        }
     }
 }

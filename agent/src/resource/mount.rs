@@ -117,7 +117,7 @@ impl Tools<'_> {
                 if holders.is_empty() {
                     return Err(error);
                 }
-                bail!("{error}; it is held by {}", holders.join(", "));
+                bail!("{error}\nit is held by {}", holders.join(", "));
             }
         }
         bail!("more than {MOST_STACKED} file systems are mounted there")
@@ -141,7 +141,7 @@ impl Tools<'_> {
         match (ended.outcome, last_lines(&ended.output)) {
             (outcome, _) if outcome.is_success() => Ok(()),
             (outcome, told) if told.is_empty() => bail!("{}: {outcome}", argv[0]),
-            (_, told) => bail!("{told}"),
+            (outcome, told) => bail!("{}: {outcome}, and said last:\n{told}", argv[0]),
         }
     }
 }

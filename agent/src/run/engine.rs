@@ -14,7 +14,7 @@ use cfg_catalog::plan::{
     Action, Change, Due, Ledger, Phase, Plan, PlannedStep, Snapshot, Standing, Step, Turn, Verdict,
     settle, turn,
 };
-use cfg_catalog::resource::{Desired, Resource};
+use cfg_catalog::resource::{Body, Desired, Resource};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +28,10 @@ pub struct Engine<'a, H: Hand> {
     pub(super) begun: &'a Snapshot,
     /// What was seen last.
     pub(super) now: Cow<'a, Snapshot>,
-    /// Of what was seen when the run began; not needed where nothing differs.
+    /// Of what was seen when the run began, and of where paths have come to lie since; not needed where nothing differs.
     claims: OnceCell<Claims>,
+    /// Somebody else may have laid links since it was last known where paths lie: a package, or a command.
+    led_anew: bool,
     listed: BTreeSet<ResourceId>,
     pub(super) ledger: Ledger,
     pub(super) done: Done,
@@ -77,6 +79,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             begun,
             now: Cow::Borrowed(begun),
             claims: OnceCell::new(),
+            led_anew: false,
             listed: inputs::listed(desired),
             ledger,
             done: Done {
@@ -134,6 +137,9 @@ impl<'a, H: Hand> Engine<'a, H> {
             self.look_at_inputs(resource);
         }
         self.look_again(&[resource], Stage::Turn);
+        if matches!(&resource.body, Body::Directory(directory) if directory.purge) {
+            self.find_places();
+        }
         if step.resource.kind == Kind::Service && step.phase == Phase::Main {
             self.reload_units_if_due(resource)?;
         }
@@ -330,6 +336,7 @@ impl<'a, H: Hand> Engine<'a, H> {
     /// These effects were made.
     pub(super) fn made(&mut self, due: &[Due]) {
         for Due { change, standing } in due {
+            self.led_anew |= matches!(change.resource.kind, Kind::Package | Kind::Command);
             match standing {
                 Standing::Planned(planned) => self.done.changes.push(planned.clone()),
                 Standing::Tidying => {}
@@ -399,7 +406,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             desired: self.desired,
             claims: self
                 .claims
-                .get_or_init(|| Claims::of(self.desired, self.begun)),
+                .get_or_init(|| Claims::led(self.desired, self.begun, &self.now.places)),
             ledger: &self.ledger,
             inputs: &inputs,
             host: &self.now.host,
@@ -411,6 +418,24 @@ impl<'a, H: Hand> Engine<'a, H> {
 
     pub(super) fn inputs(&self) -> Inputs {
         inputs::inputs(self.desired, &self.now)
+    }
+
+    /// Before a purge it must be known where all that the role names lies, be it by a link that a package brought just now:
+    /// the next run would know it.
+    fn find_places(&mut self) {
+        if !std::mem::take(&mut self.led_anew) {
+            return;
+        }
+        let by_path = |kind| matches!(kind, Kind::File | Kind::Directory | Kind::Link | Kind::Edit);
+        let desired = self.desired;
+        let all = desired.resources.iter();
+        let all: Vec<&Resource> = all.filter(|one| by_path(one.id.kind)).collect();
+        self.look_again(&all, Stage::Turn);
+        let places = self.hand.places();
+        if places != self.now.places {
+            self.now.to_mut().places = places;
+            self.claims = OnceCell::new();
+        }
     }
 
     /// Everything that this service or command reads, as it is now.

@@ -213,7 +213,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         }
         let state = self.state(&task.resource.id)?;
         let told = match state.active {
-            Active::Stopped | Active::Failed => fell(state, None)?,
+            Active::Stopped | Active::Failed | Active::Retrying => fell(state, None)?,
             Active::Running | Active::Unjudged => return None,
         };
         Some(self.with_last_words(task.resource, told))
@@ -332,6 +332,8 @@ fn fell(state: &ServiceState, start: Option<&Start>) -> Option<String> {
             "it was started, and died and came again within {seconds} s"
         )),
         Active::Stopped => Some(format!("it was started, and ended within {seconds} s")),
-        Active::Failed => Some(format!("it was started, and failed within {seconds} s")),
+        Active::Failed | Active::Retrying => {
+            Some(format!("it was started, and failed within {seconds} s"))
+        }
     }
 }

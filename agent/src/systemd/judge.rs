@@ -42,8 +42,7 @@ fn active(properties: &Properties) -> Active {
         properties.active_state.as_str(),
         properties.sub_state.as_str(),
     ) {
-        // It died and waits for its next try.
-        (_, "auto-restart" | "auto-restart-queued") => Active::Failed,
+        (_, "auto-restart" | "auto-restart-queued") => Active::Retrying,
         ("active" | "reloading" | "refreshing" | "activating" | "maintenance", _) => {
             Active::Running
         }
@@ -123,7 +122,7 @@ mod tests {
             ("active", "running", Active::Running),
             ("reloading", "reload", Active::Running),
             ("activating", "start", Active::Running),
-            ("activating", "auto-restart", Active::Failed),
+            ("activating", "auto-restart", Active::Retrying),
             ("failed", "failed", Active::Failed),
             ("deactivating", "stop-sigterm", Active::Stopped),
             ("inactive", "dead", Active::Stopped),

@@ -30,7 +30,11 @@ pub struct Claims {
 impl Claims {
     /// What the whole role claims. Always of the whole, also where only some of it is applied.
     pub fn of(desired: &Desired, snapshot: &Snapshot) -> Self {
-        let places = &snapshot.places;
+        Self::led(desired, snapshot, &snapshot.places)
+    }
+
+    /// The same, where paths have come to lie elsewhere since.
+    pub fn led(desired: &Desired, snapshot: &Snapshot, places: &Places) -> Self {
         let mut gathered = Gathered::default();
         gathered.present.extend(desired.waiting.paths());
         for resource in &desired.resources {

@@ -4,7 +4,7 @@ use super::document::Failure;
 use crate::id::Kind;
 
 /// What a message must have. What a tool of the machine printed stands at a message's end and may be anything: so but for
-/// apt's, which are known, only cfg's own words are looked at.
+/// those of apt and mount, which are known, only cfg's own words are looked at.
 enum Words {
     /// It begins so.
     Begin(&'static str),
@@ -127,6 +127,51 @@ const REMEDIES: &[(&[Kind], Words, &str)] = &[
         "let the role say one of the two",
     ),
     (
+        &[Kind::Service],
+        Have("Type=oneshot without"),
+        "give it RemainAfterExit=yes, or say nothing of its `state`: a timer, or a command, runs what ends by itself",
+    ),
+    (
+        &[Kind::Service],
+        Have("systemd cannot load"),
+        "see what is wrong with its file: systemd-analyze verify",
+    ),
+    (
+        &[Kind::Mount],
+        Print("it is held by"),
+        "stop what holds it, or let what is mounted there stay",
+    ),
+    (
+        &[Kind::Mount],
+        Print("busy"),
+        "see what holds it (fuser -vm, and what is mounted below it: findmnt -R), and stop that",
+    ),
+    (
+        &[Kind::Mount],
+        Print("special device"),
+        "correct its `device`, or see to it that it is there: lsblk -f lists those that are",
+    ),
+    (
+        &[Kind::Mount],
+        Print("can't find"),
+        "correct its `device`: lsblk -f lists those that are there, with their labels and UUIDs",
+    ),
+    (
+        &[Kind::Mount],
+        Print("unknown filesystem type"),
+        "correct its `fstype`, or declare the package that brings it",
+    ),
+    (
+        &[Kind::Mount],
+        Print("wrong fs type, bad option"),
+        "correct its `fstype` (lsblk -f) and `options`, or declare the package that brings mount.FSTYPE; dmesg says more",
+    ),
+    (
+        &[Kind::Mount],
+        Print("took too long"),
+        "see whether its server can be reached, and answers",
+    ),
+    (
         &[Kind::Command],
         Begin("it took too long"),
         "see what it waits for, or give it a longer `timeout`",
@@ -181,6 +226,8 @@ pub(super) fn remedy(failure: &Failure) -> Option<String> {
         return Some("move it away; cfg removes nothing that holds something".to_owned());
     }
     match id.kind {
+        // It says so itself.
+        Kind::Service if own.contains("cannot be enabled") => None,
         Kind::Service => Some(format!("see what it said: journalctl -b -u {}", id.name)),
         _ => None,
     }

@@ -157,6 +157,8 @@ pub enum Active {
     Stopped,
     /// failed.
     Failed,
+    /// It died, and systemd waits with its next try.
+    Retrying,
     /// There is no systemd to ask (a chroot, `--root`): never judged.
     Unjudged,
 }
@@ -252,7 +254,7 @@ fn gone_with_its_package(
             Active::Unjudged => Active::Unjudged,
             // That it stops then is what the role wants.
             Active::Running if service.state == Some(Activity::Stopped) => Active::Running,
-            Active::Running | Active::Stopped | Active::Failed => Active::Stopped,
+            _ => Active::Stopped,
         },
         enabled: Enabled::Unknown,
         start: None,
@@ -381,10 +383,10 @@ fn activity(
     let change = |action| Change::new(&resource.id, action);
     match (service.state, state.active) {
         (_, Active::Unjudged) => None,
-        (Some(Activity::Running), Active::Stopped | Active::Failed) => {
+        (Some(Activity::Running), Active::Stopped | Active::Failed | Active::Retrying) => {
             Some(change(Action::Start).at_most(coming.certainty()))
         }
-        (Some(Activity::Stopped), Active::Running) => {
+        (Some(Activity::Stopped), Active::Running | Active::Retrying) => {
             let woken_by = woken_by(state, turn);
             let stop = change(Action::Stop);
             Some(match woken_by.is_empty() {

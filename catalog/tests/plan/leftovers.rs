@@ -2,12 +2,13 @@
 
 use crate::build::*;
 use crate::model::machine::{Machine, What};
-use cfg_catalog::plan::leftovers::Managed;
+use cfg_catalog::id::Kind;
+use cfg_catalog::plan::leftovers::{Around, Managed};
 use cfg_catalog::plan::{Ledger, Plan, Snapshot, plan};
 use cfg_catalog::resource::archive::MARKER;
 use cfg_catalog::resource::package::PackagePresence;
-use cfg_catalog::resource::service::Activity;
-use cfg_catalog::resource::{Desired, Presence, Resource};
+use cfg_catalog::resource::service::{Active, Activity};
+use cfg_catalog::resource::{Desired, Leftovers, Observed, Presence, Resource};
 use std::collections::BTreeSet;
 
 /// What a run sees: the role's resources, and what it names no more.
@@ -190,6 +191,55 @@ fn a_part_of_a_role_puts_no_more_on_record_and_forgets_nothing() {
             .managed,
         managed
     );
+}
+
+#[test]
+fn a_service_that_crashed_goes_as_one_that_runs() {
+    let all = role(vec![own_unit("own", "[Unit]\n"), running("other", &[])]);
+    let none = role(Vec::new());
+    let mut machine = Machine::blank();
+    machine.write("/etc/systemd/system/other.service", "[Unit]\n");
+    let managed = begun(&machine, &all, &Managed::default());
+    machine.write("/etc/systemd/system/own.service", "[Unit]\n");
+    let unit = machine.units.entry("own.service".into()).or_default();
+    unit.enabled = true;
+    for (active, stops) in [(Active::Failed, false), (Active::Retrying, true)] {
+        let mut snapshot = seen(&machine, &none, &managed);
+        for seen in snapshot.observed.values_mut() {
+            if let Observed::Service(state) = seen {
+                state.active = active;
+            }
+        }
+        let reverts = managed.reverts(&none, &snapshot, &Around::default());
+        assert_eq!(reverts.shown, []);
+        let mut desired = reverts.with(&none);
+        desired.leftovers = Leftovers::Revert;
+        snapshot.observed.extend(
+            machine
+                .snapshot(&desired)
+                .observed
+                .into_iter()
+                .filter(|(id, _)| id.kind == Kind::File),
+        );
+        let plan = plan(&desired, &snapshot, &Ledger::default()).unwrap();
+        let words: Vec<String> = plan
+            .changes()
+            .map(|change| format!("{} {}", change.action.word(), change.resource))
+            .collect();
+        let goes = [
+            "disable service:own",
+            "stop service:own",
+            "remove file:/etc/systemd/system/own.service",
+        ];
+        for word in goes {
+            let wanted = stops || !word.starts_with("stop");
+            assert_eq!(
+                words.iter().any(|one| one == word),
+                wanted,
+                "{word}: {words:?}"
+            );
+        }
+    }
 }
 
 #[test]

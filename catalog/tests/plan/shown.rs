@@ -364,6 +364,28 @@ fn failed() -> Document {
         ),
         failure("service:s", "there is no unit s.service", &[]),
         failure(
+            "service:fixed",
+            "fixed.service cannot be enabled: no [Install] section says what would start it at boot; \
+             leave `enabled` out, or give it a unit file that has one",
+            &[],
+        ),
+        failure(
+            "service:once",
+            "it was started, and ended within 2 s\nit is of Type=oneshot without RemainAfterExit=yes, \
+             and so never runs once it is done",
+            &[],
+        ),
+        failure(
+            "mount:/srv/a",
+            "mount: it exited with 32, and said last:\nmount: /srv/a: special device /dev/sdz1 does not exist.",
+            &[],
+        ),
+        failure(
+            "mount:/srv/b",
+            "umount: it exited with 32, and said last:\numount: /srv/b: target is busy.\nit is held by sleep (7)",
+            &[],
+        ),
+        failure(
             "service:hidden",
             "it is masked, and the role does not say masked = false",
             &[],

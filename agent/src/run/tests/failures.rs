@@ -152,3 +152,21 @@ fn a_failed_command_is_owed_still() {
     assert_eq!(changed(&done), ["run command:format"]);
     assert!(run(&mut fake, &role).changes.is_empty());
 }
+
+/// That the role's file lies in the folder is known by a link that the package brings.
+#[test]
+fn a_purge_knows_the_link_that_a_package_has_just_brought() {
+    let all = [package("2"), purged("/c"), file("/d/x", "shipped")];
+    let role = desired(all.into());
+    let mut fake = Fake {
+        ships: Some(("/d", "/c")),
+        ..Fake::with(None, &[("/c/stray", "s")], &[])
+    };
+    let done = run(&mut fake, &role);
+    assert_eq!(done.failures, []);
+    assert!(!fake.files.contains_key("/c/stray"));
+    let (_, installed_us) = fake.package.clone().unwrap();
+    let (_, written_us) = fake.files["/c/x"];
+    assert_eq!(written_us - installed_us, 1000, "it was written once");
+    assert!(fake.plan(&role).changes().next().is_none());
+}

@@ -7,6 +7,7 @@ use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::document::Done;
 use cfg_catalog::plan::inputs::{self, Inputs};
+use cfg_catalog::plan::places::Places;
 use cfg_catalog::plan::{Action, Change, Ledger, Plan, Snapshot, begin, plan};
 use cfg_catalog::resource::command::{CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
@@ -64,6 +65,8 @@ pub struct Fake {
     pub frail: bool,
     /// What its role calls leader.
     pub leads: bool,
+    /// A link that the package ships with a file `x` where it leads to.
+    pub ships: Option<(&'static str, &'static str)>,
     /// The agent is killed when this many effects are done; none: never.
     pub lives: Option<usize>,
     pub killed: Killed,
@@ -201,6 +204,7 @@ impl Fake {
             .collect();
         Snapshot {
             observed: self.look(&wanted, Stage::Plan),
+            places: self.places(),
             ..Snapshot::default()
         }
     }
@@ -225,6 +229,18 @@ impl Fake {
         match self.failing.get(id) {
             Some(why) => Err(Trouble::Failed(why.clone())),
             None => Ok(()),
+        }
+    }
+
+    fn shipped(&self) -> Option<(&'static str, &'static str)> {
+        self.ships.filter(|_| self.package.is_some())
+    }
+
+    /// Where a path really lies.
+    fn led(&self, path: &str) -> String {
+        match self.shipped() {
+            Some((link, real)) => path.replacen(&format!("{link}/"), &format!("{real}/"), 1),
+            None => path.to_owned(),
         }
     }
 
@@ -300,7 +316,7 @@ fn file_state(content: &str, changed_us: u64) -> FileState {
 impl Site for Fake {
     fn look(&mut self, wanted: &[Look<'_>], _stage: Stage) -> BTreeMap<ResourceId, Observed> {
         let see = |resource: &Resource| match &resource.body {
-            Body::File(_) => Observed::Path(self.file_state(&resource.id.name)),
+            Body::File(_) => Observed::Path(self.file_state(&self.led(&resource.id.name))),
             Body::Directory(_) => Observed::Path(self.directory_state(&resource.id.name)),
             Body::Package(_) => Observed::Package(PackageState {
                 dpkg: match &self.package {
@@ -332,6 +348,14 @@ impl Site for Fake {
             .map(|look| (look.resource.id.clone(), see(look.resource)))
             .collect()
     }
+
+    fn places(&self) -> Places {
+        let mut places = Places::default();
+        if let Some((link, real)) = self.shipped() {
+            places.note(link.parse().unwrap(), real.parse().unwrap());
+        }
+        places
+    }
 }
 
 impl Hand for Fake {
@@ -357,7 +381,7 @@ impl Hand for Fake {
             if let Body::File(file) = &resource.body
                 && let Some(Content::Text(text)) = &file.content
             {
-                fake.write(&resource.id.name, &String::from_utf8_lossy(text));
+                fake.write(&fake.led(&resource.id.name), &String::from_utf8_lossy(text));
             }
             for change in changes {
                 if change.action == Action::Remove {
@@ -419,6 +443,9 @@ impl Hand for Fake {
                 self.effect(|fake| {
                     let now = fake.tick();
                     fake.package = Some((version, now));
+                    if let Some((_, real)) = fake.ships {
+                        fake.write(&format!("{real}/x"), "shipped");
+                    }
                 })?;
             }
         }

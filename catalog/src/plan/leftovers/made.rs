@@ -277,9 +277,10 @@ impl Made {
             return false;
         };
         let runs = match state.active {
-            Active::Unjudged => None,
+            // That it crashed is nobody's doing.
+            Active::Unjudged | Active::Failed | Active::Retrying => None,
             Active::Running => Some(true),
-            Active::Stopped | Active::Failed => Some(false),
+            Active::Stopped => Some(false),
         };
         let starts = match state.enabled {
             Enabled::Yes => Some(true),

@@ -58,7 +58,7 @@ fn told(verdict: &Verdict) -> String {
 
 #[test]
 fn of_a_unit_that_is_there() {
-    use Active::{Failed, Running, Stopped, Unjudged};
+    use Active::{Failed, Retrying, Running, Stopped, Unjudged};
     use Enabled::{Fixed, ForNow, No, Yes};
     let nothing = || wanted(|_| {});
     for (resource, active, at_boot, expected) in [
@@ -69,6 +69,8 @@ fn of_a_unit_that_is_there() {
         (stop(), Running, No, "stop"),
         (stop(), Stopped, No, ""),
         (stop(), Failed, No, ""),
+        (run(), Retrying, No, "start"),
+        (stop(), Retrying, No, "stop"),
         (stop(), Unjudged, No, ""),
         (nothing(), Running, Yes, ""),
         (enabled(true), Stopped, No, "enable"),

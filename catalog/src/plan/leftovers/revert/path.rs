@@ -212,6 +212,16 @@ impl Judge<'_> {
         bare.is_some() && bare == apply(b"", began.made).ok()
     }
 
+    /// What the role edits in a file.
+    fn edits_of(&self, path: &AbsPath) -> Vec<(&ResourceId, &Edit)> {
+        let all = self.desired.resources.iter();
+        let edits = all.filter_map(|one| match &one.body {
+            Body::Edit(other) if other.path == *path => Some((&one.id, &other.edit)),
+            _ => None,
+        });
+        edits.collect()
+    }
+
     /// A file as it was before the one edit of it that is left over, which alone has changed it.
     fn whole(&self, path: &AbsPath, former: &Whole, now: &FileState) -> Option<File> {
         let one = self.edits.get(path).is_some_and(|edits| edits.len() == 1);
@@ -246,15 +256,7 @@ impl Judge<'_> {
             Some(_) => return Fate::Back(Vec::new(), None),
             None => {}
         }
-        let others = self
-            .desired
-            .resources
-            .iter()
-            .filter_map(|one| match &one.body {
-                Body::Edit(other) if other.path == *path => Some((&one.id, &other.edit)),
-                _ => None,
-            });
-        let others: Vec<_> = others.collect();
+        let others = self.edits_of(path);
         let begun = self.files.get(path);
         if let Some((begun, _)) = begun.filter(|(id, entry)| self.is_edited_alone(id, entry)) {
             return Fate::With((*begun).clone());
@@ -274,21 +276,17 @@ impl Judge<'_> {
         if let Some(body) = whole_again.and_then(|former| self.whole(path, former, now)) {
             return Fate::back(resource(&whole, &entry.role, Body::File(body)));
         }
-        let made_alone;
         let back = match back {
-            Some(back) => back,
-            None if *there => return Fate::Stays("what it changed is not known".into()),
-            None => {
-                made_alone = crate::edit::back(b"", edit);
-                match &made_alone {
-                    Some(back) => back,
-                    None => return Fate::Stays("what it changed is not known".into()),
-                }
-            }
+            Some(back) => Some(back.clone()),
+            None if *there => None,
+            None => crate::edit::back(b"", edit),
+        };
+        let Some(back) = back else {
+            return Fate::Stays("what it changed is not known".into());
         };
         let back = others
             .iter()
-            .fold(back.clone(), |back, (_, other)| back.beside(other));
+            .fold(back, |back, (_, other)| back.beside(other));
         if let Some((other, _)) = others.iter().find(|(_, one)| back.conflict(one).is_some()) {
             return Fate::Stays(format!("{other} of the role edits the same"));
         }

@@ -45,7 +45,7 @@ impl Judge<'_> {
         };
         was.state = ran.map(|_| state(*running));
         // What has no file any more neither runs nor starts.
-        if comes && seen.active == Active::Running {
+        if comes && matches!(seen.active, Active::Running | Active::Retrying) {
             was.state = Some(Activity::Stopped);
         }
         was.enabled = started.map(|_| *enabled).or(comes.then_some(false));
