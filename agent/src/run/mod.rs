@@ -15,6 +15,7 @@ mod reverted;
 mod services;
 pub mod site;
 pub mod slot;
+mod sources;
 mod state;
 #[cfg(test)]
 mod tests;

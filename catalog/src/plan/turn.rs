@@ -138,7 +138,7 @@ fn of_kind(
 ) -> Result<Found, Obstacle> {
     match (&resource.body, observed) {
         (Body::Repository(body), Observed::Repository(state)) => {
-            repository::diff(resource, body, state)
+            repository::diff(resource, body, state, turn)
         }
         (Body::Group(body), Observed::Group(state)) => {
             Ok(account::diff_group(resource, body, state))

@@ -7,6 +7,7 @@ use cfg_tests::{Host, Local, Sandbox, becomes, eventually};
 
 mod choices;
 mod made;
+mod sources;
 
 /// The role of these tests: the probe daemon with its configuration.
 fn probe(version: &str, value: &str) -> String {
