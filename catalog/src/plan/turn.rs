@@ -7,7 +7,7 @@ use super::ahead::Ahead;
 use super::claims::Claims;
 use super::inputs::Inputs;
 use super::ledger::Ledger;
-use super::nobody::wanting;
+use super::nobody::{doubt, wanting};
 use super::order::Phase;
 use super::{Action, Change, Host, Power};
 use crate::id::ResourceId;
@@ -100,7 +100,7 @@ pub fn turn(
         Some(why) => Err(Obstacle(why.to_owned())),
         None => found,
     };
-    let verdict = match found {
+    let mut verdict = match found {
         Ok(Found {
             changes,
             held,
@@ -122,6 +122,7 @@ pub fn turn(
             ..Verdict::default()
         };
     }
+    doubt(resource, &mut verdict, turn);
     match turn.host.power {
         Power::Root => verdict,
         // A mask is a link, and needs no unit.

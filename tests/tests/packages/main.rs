@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use cfg_tests::{Host, Local, Sandbox, becomes, eventually};
 
+mod accounts;
 mod choices;
 mod made;
 mod sources;

@@ -305,6 +305,15 @@ fn a_name_that_nobody_has_and_nothing_makes_is_a_failure_in_the_plan() {
             cfg_catalog::id::Kind::File => Observed::Path(absent()),
             _ => Observed::User(UserState::Absent),
         };
+        // Whether a package makes such a one only a run shows.
+        let change = only(judge_ahead(&resource, observed.clone(), &host, &packages));
+        let unsure = expected.contains("nothing before it makes one");
+        assert_eq!(
+            change.certainty == Certainty::Assumed,
+            unsure,
+            "{:?}",
+            resource.body
+        );
         let ahead = [
             (Ahead::of_a_plan(), expected),
             (packages.clone(), with_packages),
