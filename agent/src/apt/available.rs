@@ -15,8 +15,35 @@ pub fn versions(root: &Path, packages: &[&str]) -> anyhow::Result<BTreeMap<Strin
         .iter()
         .map(|name| ((*name).to_owned(), Offered::default()))
         .collect();
+    for table in tables(root, packages)? {
+        // apt-cache adds the architecture where it is a foreign one, as the role wrote it too.
+        found.insert(table.package.clone(), table.offered());
+    }
+    Ok(found)
+}
+
+/// From where the index of this root has this version of each package, in apt's words.
+///
+/// # Errors
+/// Where apt-cache cannot be run or fails.
+pub fn origins(
+    root: &Path,
+    packages: &BTreeMap<&str, &str>,
+) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+    let names: Vec<&str> = packages.keys().copied().collect();
+    let of_table = |table: Table| {
+        let version = packages.get(table.package.as_str())?;
+        let row = table.rows.into_iter().find(|row| row.version == *version);
+        Some((table.package, row?.sources))
+    };
+    let tables = tables(root, &names)?;
+    Ok(tables.into_iter().filter_map(of_table).collect())
+}
+
+/// What `apt-cache policy` has of each of these that it knows.
+fn tables(root: &Path, packages: &[&str]) -> anyhow::Result<Vec<Table>> {
     if packages.is_empty() {
-        return Ok(found);
+        return Ok(Vec::new());
     }
     let output = Command::new("apt-cache")
         .args(options(root))
@@ -31,11 +58,7 @@ pub fn versions(root: &Path, packages: &[&str]) -> anyhow::Result<BTreeMap<Strin
         let told = String::from_utf8_lossy(&output.stderr);
         bail!("apt-cache policy: {}", told.trim());
     }
-    for (name, offered) in parse(&String::from_utf8_lossy(&output.stdout)) {
-        // apt-cache adds the architecture where it is a foreign one, as the role wrote it too.
-        found.insert(name, offered);
-    }
-    Ok(found)
+    Ok(parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
 /// Looks into another root, and writes neither a cache nor what was asked of its planner, which apt logs of simulations
@@ -61,32 +84,29 @@ pub(super) fn options(root: &Path) -> Vec<String> {
 }
 
 /// Reads `apt-cache policy`.
-fn parse(text: &str) -> BTreeMap<String, Offered> {
-    let mut all = BTreeMap::new();
-    let mut current: Option<Table> = None;
+fn parse(text: &str) -> Vec<Table> {
+    let mut tables: Vec<Table> = Vec::new();
     for line in text.lines() {
         if !line.starts_with(' ') {
-            finish(&mut all, current.take());
-            current = line.strip_suffix(':').map(Table::new);
-        } else if let Some(table) = &mut current {
+            tables.extend(line.strip_suffix(':').map(Table::new));
+        } else if let Some(table) = tables.last_mut() {
             table.line(line);
         }
     }
-    finish(&mut all, current);
-    all
-}
-
-fn finish(all: &mut BTreeMap<String, Offered>, table: Option<Table>) {
-    if let Some(table) = table {
-        all.insert(table.package.clone(), table.offered());
-    }
+    tables
 }
 
 struct Table {
     package: String,
     candidate: String,
-    /// Version, its pin, and whether any index has it (dpkg's status alone does not count).
-    rows: Vec<(String, i64, bool)>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    version: String,
+    pin: i64,
+    /// What indexes have it; dpkg's status does not count.
+    sources: Vec<String>,
 }
 
 impl Table {
@@ -106,7 +126,7 @@ impl Table {
                 self.rows.last_mut(),
                 source.ends_with("/var/lib/dpkg/status"),
             ) {
-                row.2 = true;
+                row.sources.push(source.trim().to_owned());
             }
         } else if let Some(row) = line
             .strip_prefix(" *** ")
@@ -114,8 +134,11 @@ impl Table {
         {
             let mut words = row.split_ascii_whitespace();
             if let (Some(version), Some(pin)) = (words.next(), words.next()) {
-                let pin = pin.parse().unwrap_or(0);
-                self.rows.push((version.to_owned(), pin, false));
+                self.rows.push(Row {
+                    version: version.to_owned(),
+                    pin: pin.parse().unwrap_or(0),
+                    sources: Vec::new(),
+                });
             }
         }
     }
@@ -125,10 +148,10 @@ impl Table {
         let offered = self
             .rows
             .into_iter()
-            .filter(|(_, pin, offered)| *offered && *pin > 0);
+            .filter(|row| !row.sources.is_empty() && row.pin > 0);
         Offered {
             candidate: Some(self.candidate).filter(|version| version != "(none)"),
-            versions: offered.map(|(version, ..)| version).collect(),
+            versions: offered.map(|row| row.version).collect(),
         }
     }
 }
@@ -139,7 +162,7 @@ mod tests {
 
     #[test]
     fn reads_policy() {
-        let all = parse(
+        let tables = parse(
             "\
 bash:
   Installed: 5.2.15-2+b8
@@ -167,19 +190,26 @@ virtual:
   Version table:
 ",
         );
-        let offered = |candidate: Option<&str>, versions: &[&str]| Offered {
-            candidate: candidate.map(str::to_owned),
-            versions: versions.iter().map(|v| (*v).to_owned()).collect(),
+        let mut all = tables
+            .into_iter()
+            .map(|table| (table.package.clone(), table));
+        let mut next = || all.next().map(|(name, table)| (name, table.offered()));
+        let offered = |name: &str, candidate: Option<&str>, versions: &[&str]| {
+            let offered = Offered {
+                candidate: candidate.map(str::to_owned),
+                versions: versions.iter().map(|v| (*v).to_owned()).collect(),
+            };
+            Some((name.to_owned(), offered))
         };
         assert_eq!(
-            all["bash"],
-            offered(Some("5.2.15-2+b13"), &["5.2.15-2+b13"])
+            next(),
+            offered("bash", Some("5.2.15-2+b13"), &["5.2.15-2+b13"])
         );
         assert_eq!(
-            all["pinned"],
-            offered(Some("2:1.0"), &["2:2.0", "2:1.0"]),
+            next(),
+            offered("pinned", Some("2:1.0"), &["2:2.0", "2:1.0"]),
             "what a pin forbids never"
         );
-        assert_eq!(all["virtual"], offered(None, &[]));
+        assert_eq!(next(), offered("virtual", None, &[]));
     }
 }

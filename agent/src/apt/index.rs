@@ -64,6 +64,15 @@ impl<'a> Index<'a> {
             .with_context(|| format!("cannot write {}", self.stamp.display()))
     }
 
+    /// Writes down that a source that matters is not in the index, so that each run tries again.
+    ///
+    /// # Errors
+    /// Where the stamp cannot be written.
+    pub fn lacks_a_source(&self) -> anyhow::Result<()> {
+        std::fs::write(&self.stamp, "not whole\n")
+            .with_context(|| format!("cannot write {}", self.stamp.display()))
+    }
+
     fn lists(&self) -> PathBuf {
         self.root.join("var/lib/apt/lists")
     }
@@ -174,6 +183,9 @@ mod tests {
         assert_eq!(stale(root, Duration::ZERO), None, "the same sources again");
         std::fs::create_dir_all(root.join("etc/apt/keyrings")).unwrap();
         std::fs::write(root.join("etc/apt/keyrings/k.asc"), "key").unwrap();
+        assert_eq!(stale(root, Duration::ZERO), Some(Stale::Sources));
+        index(root).refreshed_now().unwrap();
+        index(root).lacks_a_source().unwrap();
         assert_eq!(stale(root, Duration::ZERO), Some(Stale::Sources));
     }
 }

@@ -8,6 +8,7 @@ pub mod index;
 pub mod needed;
 pub mod policy;
 pub mod refused;
+pub mod sources;
 pub mod status;
 pub mod words;
 
@@ -19,7 +20,7 @@ pub use transaction::Failed;
 use crate::effect::{Effects, Ended, Task};
 use anyhow::{Context as _, bail};
 use get::Install;
-use index::Index;
+use index::{Index, Stale};
 use status::Status;
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -173,8 +174,8 @@ impl Apt<'_> {
         Index::of(&self.root, &self.state)
     }
 
-    /// Refreshes the index where it is stale or `missing` says that it lacks a wanted version. Gives apt's complaint where
-    /// it could not be refreshed whole: what there is may still do.
+    /// Refreshes the index where it is stale or lacks what is `missing`. Gives apt's complaint where it could not be refreshed
+    /// whole: what there is may still do.
     ///
     /// # Errors
     /// Where the sources cannot be read or apt cannot be run.
@@ -182,7 +183,12 @@ impl Apt<'_> {
         let stale = self
             .index()
             .stale(self.settings.index_max_age, SystemTime::now())?;
-        if stale.is_none() && missing == Missing::Nothing {
+        let due = match missing {
+            Missing::Nothing => stale.is_some(),
+            Missing::Source => matches!(stale, Some(Stale::Missing | Stale::Sources)),
+            Missing::Version => true,
+        };
+        if !due {
             return Ok(None);
         }
         tracing::info!("refreshing apt's index");
@@ -258,6 +264,8 @@ impl Apt<'_> {
 pub enum Missing {
     /// Everything wanted is in it.
     Nothing,
+    /// All that matters is that every source is in it.
+    Source,
     /// A wanted version is not in it.
     Version,
 }

@@ -2,6 +2,7 @@
 
 use super::read::ReadError;
 use super::{Machine, Wanted};
+use crate::apt::sources;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::repository::{Repository, RepositoryState};
@@ -76,11 +77,12 @@ impl Machine {
                 why: format!("{path}: {error}"),
             },
         };
-        let sources = Digest::of(&repository.sources);
+        let stanza = Digest::of(&repository.sources);
         let key = repository.key_path().zip(repository.key.as_ref());
         RepositoryState {
-            sources: look(repository.sources_path(), sources),
+            sources: look(repository.sources_path(), stanza),
             key: key.map(|(path, key)| look(path, key.digest)),
+            rivals: sources::rivals(self.root().path(), repository),
         }
     }
 }

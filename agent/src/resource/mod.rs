@@ -4,4 +4,5 @@
 pub mod command;
 pub mod mount;
 pub mod package;
+pub mod repository;
 pub mod service;

@@ -3,15 +3,17 @@
 use crate::apt::along::Along;
 use crate::apt::get::{Downgrades, Install, Transaction};
 use crate::apt::refused::Question;
+use crate::apt::sources::{self, Source};
 use crate::apt::status::{Entry, Status};
 use crate::apt::{Apt, available, debconf, status};
 use crate::run::site::{PackageMove, Stage};
 use cfg_catalog::id::{Kind, ResourceId};
-use cfg_catalog::plan::{Action, Change};
+use cfg_catalog::plan::{Action, Certainty, Change};
 use cfg_catalog::resource::debconf::{Answer, Answers};
 use cfg_catalog::resource::package::{
-    DpkgState, Offered, Package, PackagePresence, PackageState, Wanted,
+    DpkgState, Offered, Package, PackagePresence, PackageState, Refusal, Wanted,
 };
+use cfg_catalog::resource::repository::Repository;
 use cfg_catalog::resource::{Body, Desired};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -31,6 +33,15 @@ pub fn observe(
         .iter()
         .map(|package| (package.name.clone(), state(&status, &automatic, package)))
         .collect();
+    if !has_apt(root) && rustix::process::geteuid().is_root() {
+        for state in states.values_mut() {
+            state.refusal = Some(Refusal {
+                why: no_apt(root),
+                certainty: Certainty::Certain,
+            });
+        }
+        return Ok(states);
+    }
     let asked: Vec<&str> = packages
         .iter()
         .filter(|package| asks_index(package, &states[&package.name].dpkg))
@@ -120,6 +131,20 @@ fn asks_index(package: &Package, dpkg: &DpkgState) -> bool {
         }
         DpkgState::Absent | DpkgState::ConfigFiles | DpkgState::Broken { .. } => true,
     }
+}
+
+/// Why no package can move in a root.
+fn no_apt(root: &Path) -> String {
+    format!(
+        "there is no apt-get in {}, so that no package can come or go there: make it a Debian first (mmdebstrap or debootstrap), \
+         or leave packages out with --only",
+        root.display()
+    )
+}
+
+/// Whether there is an apt-get in this root.
+pub fn has_apt(root: &Path) -> bool {
+    root.join("usr/bin/apt-get").exists()
 }
 
 /// Whether this package asks for the newest there is.
@@ -226,6 +251,34 @@ fn beside(
         .filter(|(_, offered)| !offered.versions.is_empty());
     kept.extend(known.map(|(name, _)| format!("{name}-")));
     Ok(kept)
+}
+
+/// Which of these moves bring a version that comes from these repositories, and from nowhere else.
+///
+/// # Errors
+/// Where apt cannot be asked.
+pub fn only_from(
+    root: &Path,
+    moves: &[PackageMove<'_>],
+    repositories: &[&Repository],
+) -> anyhow::Result<BTreeSet<ResourceId>> {
+    if repositories.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let transaction = transaction(moves);
+    let coming = transaction.install.iter();
+    let coming = coming.filter_map(|one| Some((one.name.as_str(), one.version.as_deref()?)));
+    let origins = available::origins(root, &coming.collect())?;
+    let sources: Vec<Source> = repositories
+        .iter()
+        .flat_map(|one| sources::of(one))
+        .collect();
+    let among = |line: &String| sources.iter().any(|source| source.is_in(line));
+    let only = origins
+        .into_iter()
+        .filter(|(_, lines)| !lines.is_empty() && lines.iter().all(among))
+        .map(|(name, _)| ResourceId::new(Kind::Package, name));
+    Ok(only.collect())
 }
 
 /// What apt says of moves.

@@ -4,6 +4,7 @@ use super::partly;
 use super::services::Services;
 use super::site::{Hand, Look, Stage, Trouble};
 use super::slot::Licence;
+use super::sources::Sources;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::Fate;
 use cfg_catalog::plan::ahead::Ahead;
@@ -42,6 +43,7 @@ pub struct Engine<'a, H: Hand> {
     /// What it may not do after all, with why.
     withheld: BTreeMap<ResourceId, String>,
     pub(super) services: Services,
+    pub(super) sources: Sources,
     /// Something has been done to the machine.
     acted: bool,
 }
@@ -91,6 +93,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             licence,
             withheld: BTreeMap::new(),
             services: Services::new(unproven),
+            sources: Sources::default(),
             acted: false,
         }
     }
@@ -110,6 +113,7 @@ impl<'a, H: Hand> Engine<'a, H> {
                 false => self.file_batch(&steps[at..]),
             };
             if batch > 0 {
+                self.fetch_sources()?;
                 self.packages(&steps[at..at + batch])?;
                 at += batch;
             } else if files > 1 {
@@ -121,6 +125,7 @@ impl<'a, H: Hand> Engine<'a, H> {
                 at += 1;
             }
         }
+        self.fetch_sources()?;
         self.settle_all()?;
         Ok(self.done)
     }
@@ -272,6 +277,9 @@ impl<'a, H: Hand> Engine<'a, H> {
     }
 
     fn enact(&mut self, task: &Task<'a>) -> Result<(), Trouble> {
+        if task.resource.id.kind == Kind::Repository {
+            self.sources_differ();
+        }
         let outcome = self.hand.enact(task.resource, &task.changes());
         self.note(task, &outcome);
         outcome

@@ -1,13 +1,13 @@
 //! The machine itself, as a run sees it and changes it.
 
 use super::health;
-use super::site::{Hand, Healthy, Lacks, Look, PackageMove, Site, Stage, Trouble};
+use super::site::{Complaint, Hand, Healthy, Lacks, Look, PackageMove, Site, Stage, Trouble};
 use super::state::StateDir;
 use crate::apt::{self, Apt, policy};
 use crate::effect::{Effects, Traces};
 use crate::guard::Where;
 use crate::machine::{BlobSource, Caller, Hands, Machine, Root};
-use crate::resource::{command, mount, package, service};
+use crate::resource::{command, mount, package, repository, service};
 use crate::systemd::Systemd;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
@@ -446,12 +446,16 @@ impl Hand for Whole<'_> {
         Ok(())
     }
 
-    fn refresh_index(&mut self, lacks: Lacks) -> Result<Option<String>, Trouble> {
+    fn refresh_index(&mut self, lacks: Lacks) -> Result<Option<Complaint>, Trouble> {
+        if !package::has_apt(self.eyes.root.path()) {
+            return Ok(None);
+        }
         let missing = match lacks {
             Lacks::Nothing => apt::Missing::Nothing,
+            Lacks::Source => apt::Missing::Source,
             Lacks::Version => apt::Missing::Version,
         };
-        Ok(self.apt().refresh(missing)?)
+        Ok(repository::refresh(&self.apt(), self.desired, missing)?)
     }
 
     fn fetch(

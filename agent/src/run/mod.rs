@@ -17,6 +17,7 @@ mod reverted;
 mod services;
 pub mod site;
 pub mod slot;
+mod sources;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -85,11 +85,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             Some(_) => Lacks::Version,
             None => Lacks::Nothing,
         };
-        let complaint = match self.hand.refresh_index(lacks) {
-            Ok(complaint) => complaint,
-            Err(Trouble::Failed(why)) => Some(why),
-            Err(stop) => return Err(stop),
-        };
+        let complaint = self.refresh(lacks)?;
         self.look_at_packages(resources, Stage::Turn);
         Ok(complaint)
     }

@@ -8,7 +8,8 @@ use crate::resource::package::{self, Heard};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Certainty, Change, Plan, Snapshot};
 use cfg_catalog::resource::package::{Drawn, Refusal};
-use cfg_catalog::resource::{Desired, Observed};
+use cfg_catalog::resource::repository::Repository;
+use cfg_catalog::resource::{Body, Desired, Observed};
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
@@ -27,12 +28,25 @@ pub(super) fn hear(
     if moving.known.is_empty() {
         return false;
     }
+    let doubtful =
+        match package::only_from(context.root.path(), &moving.known, &moving.repositories) {
+            Ok(doubtful) => doubtful,
+            Err(error) => {
+                tracing::debug!("{error:#}");
+                BTreeSet::new()
+            }
+        };
+    for id in &doubtful {
+        if let Some(Observed::Package(state)) = snapshot.observed.get_mut(id) {
+            state.unsure = true;
+        }
+    }
     let heard = match package::heard(context.root.path(), desired, &moving.known) {
         Ok(heard) => heard,
         Err(error) => {
             // There is no apt to ask. A run fails for that too, and says so.
             tracing::debug!("{error:#}");
-            return false;
+            return !doubtful.is_empty();
         }
     };
     let fresh = !moving.sources && is_fresh(context);
@@ -69,7 +83,7 @@ pub(super) fn hear(
             });
         }
     }
-    !refused.is_empty() || !along.is_empty()
+    !refused.is_empty() || !along.is_empty() || !doubtful.is_empty()
 }
 
 /// Whether a run would not refresh the index first.
@@ -92,6 +106,8 @@ struct Moving<'a> {
     after_commands: BTreeSet<ResourceId>,
     /// The plan changes where packages come from.
     sources: bool,
+    /// These repositories among that.
+    repositories: Vec<&'a Repository>,
 }
 
 impl<'a> Moving<'a> {
@@ -103,6 +119,12 @@ impl<'a> Moving<'a> {
             commands |= changes.iter().any(|change| change.action == Action::Run);
             moving.sources |= changes.iter().any(|change| of_sources(&change.resource));
             let id = &step.step.resource;
+            if let (Some(Body::Repository(repository)), false) = (
+                desired.get(id).map(|resource| &resource.body),
+                changes.is_empty(),
+            ) {
+                moving.repositories.push(repository);
+            }
             let (Some(resource), Some(Observed::Package(state))) =
                 (desired.get(id), snapshot.observed.get(id))
             else {

@@ -127,7 +127,7 @@ pub trait Hand: Site {
     ///
     /// # Errors
     /// Where it could not even be tried.
-    fn refresh_index(&mut self, lacks: Lacks) -> Result<Option<String>, Trouble>;
+    fn refresh_index(&mut self, lacks: Lacks) -> Result<Option<Complaint>, Trouble>;
 
     /// Fetches what these moves need, so that they need no network any more; gives what the tool said of those for which that failed.
     ///
@@ -184,6 +184,17 @@ pub trait Hand: Site {
 pub enum Lacks {
     /// Everything wanted is in it.
     Nothing,
+    /// All that matters is that every source is in it.
+    Source,
     /// A wanted version is not in it.
     Version,
+}
+
+/// That the index could not be refreshed whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// All of it, in apt's words.
+    pub text: String,
+    /// What of it is about the role's repositories.
+    pub of: BTreeMap<ResourceId, String>,
 }

@@ -188,6 +188,10 @@ fn to_be_removed(world: &World) {
     let status = "Package: app\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\
                   Maintainer: x <x@example.org>\nDescription: x\n\n";
     std::fs::write(dpkg.join("status"), status).unwrap();
+    // Where there is none, that is the failure.
+    let bin = world.folder.path().join("root/usr/bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::fs::write(bin.join("apt-get"), "").unwrap();
     world.offer_text(
         1,
         "[fleet]\nmax_unavailable = 1\n[file.\"/etc/motd\"]\ncontent = \"one\\n\"\n\

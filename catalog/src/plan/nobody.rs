@@ -1,7 +1,7 @@
 //! Users and groups that a plan counts on and that nobody has: found before the run, which could only fail.
 
 use super::turn::{Turn, Verdict};
-use super::{Action, Change, Power};
+use super::{Action, Certainty, Change, Power};
 use crate::id::ResourceId;
 use crate::resource::{Attributes, Body, Presence, Resource};
 use std::collections::BTreeSet;
@@ -44,9 +44,7 @@ fn named(attributes: &Attributes) -> (Vec<&str>, Vec<&str>) {
 /// Why what is planned for a resource can only fail, where a name in it is nobody's and nothing before makes it, or a
 /// number somebody else's. In a run the tools tell; by then more may be there than a plan has seen.
 pub(crate) fn wanting(resource: &Resource, verdict: &Verdict, turn: &Turn<'_>) -> Option<String> {
-    let due = verdict.changes.iter().any(|change| {
-        change.resource == resource.id && matches!(change.action, Action::Create | Action::Update)
-    });
+    let due = verdict.changes.iter().any(|change| gives(resource, change));
     if !due || !turn.ahead.is_ahead() || turn.host.power != Power::Root {
         return None;
     }
@@ -56,6 +54,35 @@ pub(crate) fn wanting(resource: &Resource, verdict: &Verdict, turn: &Turn<'_>) -
     if turn.ahead.may_bring_accounts() {
         return None;
     }
+    let (kind, name) = missing(resource, turn)?;
+    Some(match name.parse::<u32>() {
+        Ok(number) => format!("no {kind} has the number {number}, and nothing before it makes one"),
+        Err(_) => format!(
+            "there is no {kind} {name}, and nothing before it makes one: declare [{kind}.{name}], or the package that brings it"
+        ),
+    })
+}
+
+/// What is planned for a resource is only assumed where a name in it is nobody's yet, and may come with a package or by a
+/// command before.
+pub(crate) fn doubt(resource: &Resource, verdict: &mut Verdict, turn: &Turn<'_>) {
+    if !turn.ahead.is_ahead() || !turn.ahead.may_bring_accounts() {
+        return;
+    }
+    let changes = verdict.changes.iter_mut();
+    let mut given = changes.filter(|change| gives(resource, change)).peekable();
+    if given.peek().is_some() && missing(resource, turn).is_some() {
+        given.for_each(|change| change.certainty = Certainty::Assumed);
+    }
+}
+
+/// Whether a change may give something to its owner, or a user to groups.
+fn gives(resource: &Resource, change: &Change) -> bool {
+    change.resource == resource.id && matches!(change.action, Action::Create | Action::Update)
+}
+
+/// The first user or group that a resource needs, nobody is and the role does not make.
+fn missing<'a>(resource: &'a Resource, turn: &Turn<'_>) -> Option<(&'static str, &'a str)> {
     let (users, groups) = needed(resource);
     let nobody = &turn.host.nobody;
     let user = users
@@ -64,17 +91,11 @@ pub(crate) fn wanting(resource: &Resource, verdict: &Verdict, turn: &Turn<'_>) -
     let group = groups
         .into_iter()
         .find(|group| nobody.groups.contains(*group) && !makes_group(turn, group));
-    let (kind, name) = match (user, group) {
-        (Some(user), _) => ("user", user),
-        (None, Some(group)) => ("group", group),
-        (None, None) => return None,
-    };
-    Some(match name.parse::<u32>() {
-        Ok(number) => format!("no {kind} has the number {number}, and nothing before it makes one"),
-        Err(_) => format!(
-            "there is no {kind} {name}, and nothing before it makes one: declare [{kind}.{name}], or the package that brings it"
-        ),
-    })
+    match (user, group) {
+        (Some(user), _) => Some(("user", user)),
+        (None, Some(group)) => Some(("group", group)),
+        (None, None) => None,
+    }
 }
 
 /// A number has one name: why a user or group cannot come to the one that it is to have.

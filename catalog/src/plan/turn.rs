@@ -7,7 +7,7 @@ use super::ahead::Ahead;
 use super::claims::Claims;
 use super::inputs::Inputs;
 use super::ledger::Ledger;
-use super::nobody::wanting;
+use super::nobody::{doubt, wanting};
 use super::order::Phase;
 use super::refusals::heed;
 use super::{Action, Change, Host, Power};
@@ -101,7 +101,7 @@ pub fn turn(
         Some(why) => Err(Obstacle(why.to_owned())),
         None => found,
     };
-    let verdict = match found {
+    let mut verdict = match found {
         Ok(Found {
             changes,
             held,
@@ -123,6 +123,7 @@ pub fn turn(
             ..Verdict::default()
         };
     }
+    doubt(resource, &mut verdict, turn);
     let verdict = heed(resource, verdict, turn);
     match turn.host.power {
         Power::Root => verdict,
@@ -140,7 +141,7 @@ fn of_kind(
 ) -> Result<Found, Obstacle> {
     match (&resource.body, observed) {
         (Body::Repository(body), Observed::Repository(state)) => {
-            repository::diff(resource, body, state)
+            repository::diff(resource, body, state, turn)
         }
         (Body::Group(body), Observed::Group(state)) => {
             Ok(account::diff_group(resource, body, state))

@@ -1,11 +1,14 @@
 //! Users and groups.
 
-use super::{Presence, Resource};
+use super::{Mode, Ownership, Presence, Resource, attributes};
 use crate::plan::turn::Found;
 use crate::plan::{Action, Certainty, Change};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+
+/// The mode of an authorized_keys that cfg writes.
+pub const KEYS_MODE: Mode = Mode(0o600);
 
 /// A group.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -85,6 +88,9 @@ pub struct Present {
     pub home: String,
     /// Lines of its authorized_keys that are not comments; none where the file is not there or was not asked for.
     pub authorized_keys: Option<Vec<String>>,
+    /// What its authorized_keys has where that is not what cfg gives it: mode 0600, the user's own. Seen anew each time.
+    #[serde(skip)]
+    pub keys_drifted: Option<Box<Ownership>>,
     /// Its hash; none where shadow could not be read or has none.
     pub password_hash: Option<String>,
 }
@@ -236,6 +242,17 @@ fn keys(resource: &Resource, user: &User, seen: &Present, found: &mut Difference
         found
             .after
             .insert("authorized_keys".into(), shown_keys(resource, wanted));
+    }
+    if let Some(there) = &seen.keys_drifted {
+        let own = Ownership {
+            mode: KEYS_MODE,
+            owner: user.name.clone(),
+            group: seen.group.clone(),
+        };
+        let shown = |ownership: &Ownership| attributes::shown(ownership, &[]);
+        let key = "authorized_keys_file";
+        found.before.insert(key.into(), shown(there));
+        found.after.insert(key.into(), shown(&own));
     }
 }
 

@@ -76,6 +76,19 @@ pub(crate) fn shown(ownership: &Ownership, more: &[(&str, Value)]) -> Value {
     Value::Object(map)
 }
 
+/// Adds owner and group to what is shown of a file that is cfg's own, where they are to change.
+pub(crate) fn show_owners(before: &mut Value, after: &mut Value, old: &Ownership, new: &Ownership) {
+    for (key, old, new) in [
+        ("owner", &old.owner, &new.owner),
+        ("group", &old.group, &new.group),
+    ] {
+        if old != new {
+            before[key] = old.clone().into();
+            after[key] = new.clone().into();
+        }
+    }
+}
+
 /// Whether everybody may read a file of this mode.
 pub(crate) fn public(mode: Mode) -> bool {
     mode.0 & 0o004 != 0

@@ -1,10 +1,11 @@
 //! A source of packages, as one deb822 file with its keyring beside it.
 
 use super::file::in_the_way;
-use super::{Mode, Obstacle, PathState, Resource};
+use super::{Attributes, Mode, Obstacle, PathState, Resource, attributes};
 use crate::digest::Digest;
-use crate::plan::turn::Found;
-use crate::plan::{Action, Change, textdiff};
+use crate::path::AbsPath;
+use crate::plan::turn::{Found, Turn};
+use crate::plan::{Action, Change, Host, textdiff};
 use serde_json::{Map, Value, json};
 
 /// An apt source: `/etc/apt/sources.list.d/cfg-NAME.sources`, and its key `/etc/apt/keyrings/cfg-NAME.asc` (or `.gpg`).
@@ -50,18 +51,38 @@ pub struct RepositoryState {
     pub sources: PathState,
     /// At [`Repository::key_path`].
     pub key: Option<PathState>,
+    /// Files of others that name the same source with another key: beside one, apt reads no source at all.
+    pub rivals: Vec<AbsPath>,
 }
 
 /// Both files are for everybody: apt reads them as `_apt`.
 const MODE: Mode = Mode(0o644);
+
+/// What both files are to have.
+pub(crate) fn for_everybody() -> Attributes {
+    Attributes {
+        mode: Some(MODE),
+        owner: Some("root".into()),
+        group: Some("root".into()),
+    }
+}
 
 /// What would bring the source about: one change, whichever of its two files it is.
 pub(crate) fn diff(
     resource: &Resource,
     repository: &Repository,
     state: &RepositoryState,
+    turn: &Turn<'_>,
 ) -> Result<Found, Obstacle> {
-    let part = |wanted, state: &PathState| part(wanted, state, resource.sensitive);
+    // What the role says of such a file is done as early.
+    let mut rivals = state.rivals.iter();
+    if let Some(rival) = rivals.find(|path| !turn.claims.is(path)) {
+        return Err(Obstacle(format!(
+            "{rival} names the same source with another key, and beside it apt would read no source at all: \
+             remove it first, or with --prune where it is of a repository that left the role"
+        )));
+    }
+    let part = |wanted, state: &PathState| part(wanted, state, resource.sensitive, turn.host);
     let sources = part(Digest::of(&repository.sources), &state.sources)?;
     let key = match (&repository.key, &state.key) {
         (None, _) => None,
@@ -105,19 +126,23 @@ struct Part {
     after: Value,
 }
 
-fn part(wanted: Digest, state: &PathState, sensitive: bool) -> Result<Part, Obstacle> {
+fn part(wanted: Digest, state: &PathState, sensitive: bool, host: &Host) -> Result<Part, Obstacle> {
     let shown = |mode: Mode, digest: Digest| match sensitive {
         true => json!({ "mode": mode.to_string(), "sensitive": true }),
         false => json!({ "mode": mode.to_string(), "sha256": digest.to_string() }),
     };
     let mut same = false;
+    let mut after = shown(MODE, wanted);
     let before = match state {
         PathState::Absent { .. } => None,
         PathState::File(old) => {
             let unread = || Obstacle("its file could not be read".into());
             let digest = old.digest.ok_or_else(unread)?;
-            same = digest == wanted && old.ownership.mode == MODE;
-            Some(shown(old.ownership.mode, digest))
+            let new = attributes::outcome(&for_everybody(), Some(&old.ownership), MODE, host).after;
+            same = digest == wanted && old.ownership == new;
+            let mut before = shown(old.ownership.mode, digest);
+            attributes::show_owners(&mut before, &mut after, &old.ownership, &new);
+            Some(before)
         }
         PathState::Link(old) => Some(json!({ "target": old.target })),
         PathState::Directory(_) | PathState::Special | PathState::Unreadable { .. } => {
@@ -127,6 +152,6 @@ fn part(wanted: Digest, state: &PathState, sensitive: bool) -> Result<Part, Obst
     Ok(Part {
         same,
         before,
-        after: shown(MODE, wanted),
+        after,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::boot;
 use super::file::in_the_way;
-use super::{Body, Obstacle, PathState, Resource};
+use super::{Body, Obstacle, PathState, Resource, attributes, repository};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
@@ -10,7 +10,7 @@ use crate::plan::early;
 use crate::plan::ledger::Owed;
 use crate::plan::order::Phase;
 use crate::plan::turn::{Found, Turn};
-use crate::plan::{Action, Certainty, Change, textdiff};
+use crate::plan::{Action, Certainty, Change, Host, textdiff};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -216,7 +216,7 @@ pub(crate) fn diff(
     let service = lifted.as_ref().unwrap_or(service);
     let gone = gone_with_its_package(service, state, turn);
     let state = gone.as_ref().unwrap_or(state);
-    let unit = unit_file(resource, service, state)?;
+    let unit = unit_file(resource, service, state, turn.host)?;
     let coming = Coming::of(service, state, &unit, turn);
     possible(service, state, coming)?;
     let enablement = boot::enablement(resource, service, state, coming, turn)?;
@@ -267,6 +267,7 @@ fn unit_file(
     resource: &Resource,
     service: &Service,
     state: &ServiceState,
+    host: &Host,
 ) -> Result<Option<Change>, Obstacle> {
     let Some(wanted) = &service.unit_file else {
         return Ok(None);
@@ -277,7 +278,7 @@ fn unit_file(
         true => json!({ "sha256": digest.to_string(), "mode": mode }),
         false => json!({ "sensitive": true, "mode": mode }),
     };
-    let after = shown(digest, "0644".into());
+    let mut after = shown(digest, "0644".into());
     let (action, before, diff) = match &state.unit_file {
         None => return Err(Obstacle("its unit file was not looked at".into())),
         Some(PathState::Absent { .. }) => (
@@ -288,10 +289,14 @@ fn unit_file(
         Some(PathState::File(old)) => {
             let unread = || Obstacle("its unit file could not be read".into());
             let old_digest = old.digest.ok_or_else(unread)?;
-            if old_digest == digest && old.ownership.mode.0 == 0o644 {
+            let there = &old.ownership;
+            let wished = repository::for_everybody();
+            let new = attributes::outcome(&wished, Some(there), there.mode, host).after;
+            if old_digest == digest && *there == new {
                 return Ok(None);
             }
-            let before = shown(old_digest, old.ownership.mode.to_string());
+            let mut before = shown(old_digest, there.mode.to_string());
+            attributes::show_owners(&mut before, &mut after, there, &new);
             let old = old.content.as_deref();
             let diff = old.and_then(|old| textdiff::unified(old, &wanted.content));
             (Action::Update, before, diff)

@@ -150,6 +150,7 @@ impl Machine {
             shell: "/bin/sh".into(),
             home: format!("/home/{}", user.name),
             authorized_keys: None,
+            keys_drifted: None,
             password_hash: None,
         });
         seen.uid = user.uid.unwrap_or(seen.uid);

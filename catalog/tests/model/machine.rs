@@ -186,6 +186,7 @@ impl Machine {
                 Observed::Repository(cfg_catalog::resource::repository::RepositoryState {
                     sources: at(&repository.sources_path()),
                     key: repository.key_path().map(|path| at(&path)),
+                    rivals: Vec::new(),
                 })
             }
             Body::Package(package) => Observed::Package(self.package(package)),

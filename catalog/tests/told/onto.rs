@@ -62,6 +62,7 @@ impl Told {
                 shell: user.shell.clone(),
                 home: user.home.clone(),
                 authorized_keys: user.authorized_keys.clone(),
+                keys_drifted: None,
                 password_hash: None,
             };
             machine.host.users.insert(user.uid, name.clone());

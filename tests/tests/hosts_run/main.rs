@@ -1,5 +1,6 @@
 //! Runs without a server on real hosts: packages and their daemons, restarts as a state, and an agent that is killed.
 
+mod drifted;
 mod edits;
 mod killed;
 mod leftovers;

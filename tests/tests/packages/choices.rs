@@ -7,7 +7,7 @@ use crate::made::{repository, version};
 use crate::{blank, probe};
 
 /// What failed, with why.
-fn failures(run: &Run) -> Vec<(String, String)> {
+pub fn failures(run: &Run) -> Vec<(String, String)> {
     let word = |failure: &serde_json::Value, key: &str| {
         failure[key].as_str().unwrap_or_default().to_owned()
     };

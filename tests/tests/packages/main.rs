@@ -5,8 +5,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use cfg_tests::{Host, Local, Sandbox, becomes, eventually};
 
+mod accounts;
 mod choices;
 mod made;
+mod sources;
 
 /// The role of these tests: the probe daemon with its configuration.
 fn probe(version: &str, value: &str) -> String {

@@ -87,12 +87,11 @@ impl Hands<'_> {
         {
             self.password(&user.name, hash)?;
         }
-        if let Some(keys) = &user.authorized_keys
-            && seen.authorized_keys.as_ref() != Some(keys)
-        {
-            self.keys(&seen, keys)?;
+        match &user.authorized_keys {
+            Some(keys) if seen.authorized_keys.as_ref() != Some(keys) => self.keys(&seen, keys),
+            Some(_) if seen.keys_drifted.is_some() => self.same_keys(&seen),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The hash goes through a pipe: argv is for all to read.

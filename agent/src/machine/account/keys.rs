@@ -1,16 +1,17 @@
 //! A user's authorized_keys, in a folder that is his: none of his links is followed, and what is given to
 //! him was made here.
 
-use super::keys_path;
+use super::{MOST_KEYS, keys_path};
 use crate::machine::attributes::Numbers;
 use crate::machine::error::{EnactError, WalkError};
 use crate::machine::hands::Hands;
+use crate::machine::read::ReadError;
 use crate::machine::temporary::{Over, sweep};
 use crate::machine::walk::What;
 use cfg_catalog::path::AbsPath;
-use cfg_catalog::resource::account::Present;
+use cfg_catalog::resource::account::{KEYS_MODE, Present};
 use cfg_catalog::resource::file::{Content, File};
-use cfg_catalog::resource::{Attributes, Mode, Presence};
+use cfg_catalog::resource::{Attributes, Presence};
 use std::ffi::OsStr;
 
 /// Of a home that is made for somebody who is there already, as useradd has it on Debian.
@@ -35,6 +36,25 @@ impl Hands<'_> {
 
     /// Writes exactly these keys.
     pub(crate) fn keys(&self, user: &Present, keys: &[String]) -> Result<(), EnactError> {
+        let text: String = keys.iter().map(|key| format!("{key}\n")).collect();
+        self.key_file(user, text.into_bytes())
+    }
+
+    /// Writes the same file again as the user's own: what stands there may be another file's name, which is left as it is.
+    pub(crate) fn same_keys(&self, user: &Present) -> Result<(), EnactError> {
+        let unfit = |error: ReadError| EnactError::Unfit(error.to_string());
+        let text = match keys_path(&user.home) {
+            Some(path) => self
+                .machine()
+                .root()
+                .read(&path, MOST_KEYS)
+                .map_err(unfit)?,
+            None => None,
+        };
+        self.key_file(user, text.unwrap_or_default())
+    }
+
+    fn key_file(&self, user: &Present, text: Vec<u8>) -> Result<(), EnactError> {
         let path = keys_path(&user.home)
             .ok_or_else(|| EnactError::Unfit(format!("a home {:?} cannot hold keys", user.home)))?;
         let Some(folder) = path.parent() else {
@@ -74,13 +94,12 @@ impl Hands<'_> {
                 }));
             }
         }
-        let text: String = keys.iter().map(|key| format!("{key}\n")).collect();
         self.file(&File {
             path,
             state: Presence::Present,
-            content: Some(Content::Text(text.into_bytes())),
+            content: Some(Content::Text(text)),
             attributes: Attributes {
-                mode: Some(Mode(0o600)),
+                mode: Some(KEYS_MODE),
                 owner: Some(user.uid.to_string()),
                 group: Some(user.gid.to_string()),
             },

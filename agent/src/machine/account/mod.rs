@@ -6,15 +6,16 @@ mod keys;
 mod lines;
 pub(crate) mod names;
 
-use crate::machine::Machine;
 use crate::machine::read::ReadError;
 use crate::machine::root::Caller;
+use crate::machine::{Machine, Wanted};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::nobody::{Nobody, needed};
 use cfg_catalog::plan::{Host, Power};
 use cfg_catalog::resource::Desired;
-use cfg_catalog::resource::account::{Group, GroupState, Present, User, UserState};
-use lines::hash_in_shadow;
+use cfg_catalog::resource::account::{Group, GroupState, KEYS_MODE, Present, User, UserState};
+use cfg_catalog::resource::{Attributes, Ownership, PathState};
+use lines::{PasswdLine, hash_in_shadow};
 use names::{MOST, etc};
 
 /// More bytes than any list of keys has.
@@ -101,9 +102,9 @@ impl Machine {
             .collect();
         groups.sort();
         groups.dedup();
-        let authorized_keys = match (&user.authorized_keys, keys_path(&line.home)) {
-            (Some(_), Some(path)) => self.keys(&path)?,
-            _ => None,
+        let (authorized_keys, keys_drifted) = match (&user.authorized_keys, keys_path(&line.home)) {
+            (Some(_), Some(path)) => (self.keys(&path)?, self.keys_drifted(&path, &line)?),
+            _ => (None, None),
         };
         let password_hash = match &user.password_hash {
             Some(_) => self.hash_of(&line.name)?,
@@ -117,6 +118,7 @@ impl Machine {
             shell: line.shell,
             home: line.home,
             authorized_keys,
+            keys_drifted,
             password_hash,
         }))
     }
@@ -132,6 +134,28 @@ impl Machine {
         let lines = text.lines().map(str::trim);
         let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
         Ok(Some(keys.map(Into::into).collect()))
+    }
+
+    /// Mode and owner of a file of keys, where they are not what the user's own are.
+    fn keys_drifted(
+        &self,
+        path: &AbsPath,
+        user: &PasswdLine,
+    ) -> Result<Option<Box<Ownership>>, ReadError> {
+        let attributes = Attributes::default();
+        let wanted = Wanted {
+            attributes: Some(&attributes),
+            ..Wanted::default()
+        };
+        let PathState::File(file) = self.observe_path(path, &wanted) else {
+            return Ok(None);
+        };
+        let own = Ownership {
+            mode: KEYS_MODE,
+            owner: self.names().user_name(user.uid)?,
+            group: self.names().group_name(user.gid)?,
+        };
+        Ok((file.ownership != own).then(|| Box::new(file.ownership)))
     }
 
     /// The hash in shadow; none where only root may read it.

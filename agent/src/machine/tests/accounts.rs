@@ -292,6 +292,29 @@ fn keys_are_exactly_those() {
 }
 
 #[test]
+fn keys_that_others_may_write_or_own_are_made_his_again() {
+    let Some(tree) = tree() else { return };
+    tree.folder("/home/bob/.ssh", 0o700);
+    let wanted = bob_with_keys(&[KEY]);
+    tree.hands().user(&wanted).unwrap();
+    let path = "/home/bob/.ssh/authorized_keys";
+    let text = format!("# mine\n{KEY}\n");
+    tree.text(path, &text);
+    tree.give(path, STRANGER);
+    let own = (STRANGER, STRANGER, 0o600);
+    for (owner, mode) in [(STRANGER, 0o660), (0, 0o600), (0, 0o644)] {
+        tree.give(path, owner);
+        fs::set_permissions(tree.at(path), fs::Permissions::from_mode(mode)).unwrap();
+        let drifted = seen(&tree, &wanted).keys_drifted;
+        assert_eq!(drifted.map(|there| there.mode), Some(Mode(mode)));
+        tree.hands().user(&wanted).unwrap();
+        assert_eq!(seen(&tree, &wanted).keys_drifted, None);
+        assert_eq!(tree.owned(path), own);
+        assert_eq!(tree.read(path), text, "what is in it stays");
+    }
+}
+
+#[test]
 fn links_in_a_home_lead_nowhere() {
     let Some(tree) = tree() else { return };
     tree.folder("/root/.ssh", 0o700);

@@ -1,7 +1,7 @@
 //! A machine in memory, with just what services and packages do to each other.
 
 use crate::run::engine::Engine;
-use crate::run::site::{Hand, Healthy, Lacks, Look, PackageMove, Site, Stage, Trouble};
+use crate::run::site::{Complaint, Hand, Healthy, Lacks, Look, PackageMove, Site, Stage, Trouble};
 use crate::run::slot::{Asks, Licence};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
@@ -405,7 +405,7 @@ impl Hand for Fake {
         })
     }
 
-    fn refresh_index(&mut self, _lacks: Lacks) -> Result<Option<String>, Trouble> {
+    fn refresh_index(&mut self, _lacks: Lacks) -> Result<Option<Complaint>, Trouble> {
         self.effect(|fake| fake.refreshed += 1)?;
         Ok(None)
     }

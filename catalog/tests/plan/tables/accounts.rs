@@ -7,7 +7,7 @@ use cfg_catalog::plan::nobody::Nobody;
 use cfg_catalog::plan::{Action, Certainty, Change, Host, plan};
 use cfg_catalog::resource::account::{GroupState, Present, User, UserState};
 use cfg_catalog::resource::file::Content;
-use cfg_catalog::resource::{Attributes, Observed, Presence, Resource};
+use cfg_catalog::resource::{Attributes, Mode, Observed, Ownership, Presence, Resource};
 use serde_json::{Value, json};
 
 fn seen() -> Present {
@@ -20,6 +20,7 @@ fn seen() -> Present {
         shell: "/bin/sh".into(),
         home: "/home/me".into(),
         authorized_keys: Some(keys.map(String::from).into()),
+        keys_drifted: None,
         password_hash: Some("$y$old".into()),
     }
 }
@@ -101,6 +102,32 @@ fn every_attribute_of_a_user() {
         });
         assert_eq!(got, wanted, "{:?}", resource.body);
     }
+}
+
+#[test]
+fn keys_that_drifted_in_mode_or_owner_alone_are_found_alone() {
+    let drifted = |owner: &str, mode| {
+        let keys_drifted = Some(Box::new(Ownership {
+            mode: Mode(mode),
+            owner: owner.into(),
+            group: "me".into(),
+        }));
+        Observed::User(UserState::Present(Present {
+            keys_drifted,
+            ..seen()
+        }))
+    };
+    let keyed = me(|u| {
+        u.authorized_keys = Some(vec!["ssh-ed25519 A a".into(), "ssh-ed25519 B b".into()]);
+    });
+    let shown = |owner: &str, mode: &str| json!({"authorized_keys_file": {"mode": mode, "owner": owner, "group": "me"}});
+    for (owner, mode, text) in [("me", 0o660, "0660"), ("you", 0o600, "0600")] {
+        let change = only(judge(&keyed, drifted(owner, mode), &Host::default()));
+        assert_eq!(change.before, shown(owner, text));
+        assert_eq!(change.after, shown("me", "0600"));
+    }
+    let unmanaged = judge(&me(|_| ()), drifted("you", 0o666), &Host::default());
+    assert!(unmanaged.changes.is_empty());
 }
 
 #[test]
@@ -278,6 +305,15 @@ fn a_name_that_nobody_has_and_nothing_makes_is_a_failure_in_the_plan() {
             cfg_catalog::id::Kind::File => Observed::Path(absent()),
             _ => Observed::User(UserState::Absent),
         };
+        // Whether a package makes such a one only a run shows.
+        let change = only(judge_ahead(&resource, observed.clone(), &host, &packages));
+        let unsure = expected.contains("nothing before it makes one");
+        assert_eq!(
+            change.certainty == Certainty::Assumed,
+            unsure,
+            "{:?}",
+            resource.body
+        );
         let ahead = [
             (Ahead::of_a_plan(), expected),
             (packages.clone(), with_packages),

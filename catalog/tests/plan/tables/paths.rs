@@ -6,11 +6,11 @@ use crate::model::machine::owned;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::plan::ahead::Ahead;
 use cfg_catalog::plan::claims::Claims;
-use cfg_catalog::plan::{Action, Certainty, Change, Host, Snapshot};
+use cfg_catalog::plan::{Action, Certainty, Change, Host, Ledger, Snapshot, plan};
 use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::repository::{Key, RepositoryState};
 use cfg_catalog::resource::{
-    Attributes, Body, DirectoryState, Mode, Observed, Ownership, PathState, Resource,
+    Attributes, Body, DirectoryState, Mode, Observed, Ownership, PathState, Presence, Resource,
 };
 use serde_json::{Value, json};
 
@@ -261,10 +261,52 @@ fn purge_is_refused_where_others_live() {
     }
 }
 
+/// Of these, and in all else as it must be.
+fn given(owner: &str, group: &str) -> Ownership {
+    Ownership {
+        owner: owner.into(),
+        group: group.into(),
+        ..owned(0o644)
+    }
+}
+
+#[test]
+fn a_repository_waits_until_its_rivals_are_gone() {
+    let rival = "/etc/apt/sources.list.d/other.list";
+    let seen = Observed::Repository(RepositoryState {
+        sources: absent(),
+        key: None,
+        rivals: vec![rival.parse().unwrap()],
+    });
+    let verdict = judge(&repository("r"), seen.clone(), &Host::default());
+    assert!(words(&verdict).starts_with(&format!("! {rival} names the same source")));
+    // The role sees to it.
+    let gone = file_with(rival, |file| file.state = Presence::Absent);
+    let desired = role(vec![repository("r"), gone]);
+    let observed = [
+        (id("repository:r"), seen),
+        (
+            id(&format!("file:{rival}")),
+            Observed::Path(stands("deb", owned(0o644))),
+        ),
+    ];
+    let snapshot = Snapshot {
+        observed: observed.into(),
+        ..Snapshot::default()
+    };
+    let plan = plan(&desired, &snapshot, &Ledger::default()).unwrap();
+    assert!(plan.failures.is_empty(), "{:?}", plan.failures);
+    assert_eq!(plan.changes().count(), 2);
+}
+
 #[test]
 fn a_repository_is_one_change_of_two_files() {
     let look = |sources: PathState, key: Option<PathState>| {
-        Observed::Repository(RepositoryState { sources, key })
+        Observed::Repository(RepositoryState {
+            sources,
+            key,
+            rivals: Vec::new(),
+        })
     };
     let mut keyed = repository("r");
     if let Body::Repository(body) = &mut keyed.body {
@@ -283,6 +325,12 @@ fn a_repository_is_one_change_of_two_files() {
         (good(), stands("other", owned(0o644)), "update"),
         (stands("Types: x\n", owned(0o644)), key(), "update"),
         (good(), stands("key", owned(0o600)), "update"),
+        (
+            stands("Types: deb\n", given("you", "root")),
+            key(),
+            "update",
+        ),
+        (good(), stands("key", given("root", "us")), "update"),
         (leads("/x"), key(), "update"),
         (folder(Some("/p/x")), key(), FULL),
         (unreadable(), key(), "! Permission denied"),
@@ -290,6 +338,15 @@ fn a_repository_is_one_change_of_two_files() {
         let verdict = judge(&keyed, look(sources, Some(key)), &Host::default());
         assert_eq!(words(&verdict), wanted);
     }
+    let given_away = stands("Types: deb\n", given("you", "root"));
+    let change = only(judge(
+        &repository("r"),
+        look(given_away, None),
+        &Host::default(),
+    ));
+    assert_eq!(change.before["sources"]["owner"], "you");
+    assert_eq!(change.after["sources"]["owner"], "root");
+    assert_eq!(change.diff, None);
     let new = judge(&repository("r"), look(absent(), None), &Host::default());
     assert_eq!(
         only(new).diff.as_deref(),

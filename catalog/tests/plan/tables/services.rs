@@ -8,7 +8,7 @@ use cfg_catalog::plan::{Action, Certainty, Change, Host, Verdict};
 use cfg_catalog::resource::service::{
     Active, Activity, Enabled, Load, Service, ServiceState, Start, Trigger, UnitFile,
 };
-use cfg_catalog::resource::{Observed, Resource};
+use cfg_catalog::resource::{Observed, Ownership, Resource};
 use std::collections::BTreeSet;
 
 pub(super) fn state(load: Load, active: Active, enabled: Enabled) -> ServiceState {
@@ -191,6 +191,17 @@ fn its_own_unit_file() {
             "update start",
         ),
         (stands("old\n", owned(0o644)), Load::Loaded, "update start"),
+        (
+            stands(
+                "[Unit]\n",
+                Ownership {
+                    owner: "you".into(),
+                    ..owned(0o644)
+                },
+            ),
+            Load::Loaded,
+            "update start",
+        ),
     ] {
         let at_boot = match load {
             Load::NotFound => Enabled::Unknown,

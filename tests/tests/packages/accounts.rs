@@ -1,0 +1,69 @@
+//! Users that come with packages, and packages where there is no apt.
+
+use anyhow::{Result, ensure};
+use cfg_tests::{CFG, Run, Sandbox};
+
+use crate::blank;
+use crate::choices::failures;
+use crate::made::repository;
+use crate::sources::certainty;
+
+#[test]
+fn what_is_given_to_a_user_whom_a_package_makes_is_assumed_and_made() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = sandbox.host("vm-1", "10.77.0.11")?;
+        let local = blank(&host)?;
+        host.write_file(
+            "/srv/made/DEBIAN/postinst",
+            "#!/bin/sh\nset -e\nuseradd --system --user-group daemon-user\n",
+        )?;
+        host.run(["chmod", "755", "/srv/made/DEBIAN/postinst"])?;
+        repository(&host, "made-up", "", &[("with-user", "1", "")])?;
+        host.run(["apt-get", "update"])?;
+        local.write(
+            "probe/role.toml",
+            "[package]\nwith-user = '*'\n\
+             [file.'/etc/of-user']\ncontent = 'x'\nowner = 'daemon-user'\ngroup = 'daemon-user'\n\
+             [directory.'/srv/of-user']\nowner = 'daemon-user'\nmode = '0750'\n\
+             [user.worker]\nsystem = true\ngroups = ['daemon-user']\nafter = ['package:with-user']\n",
+        )?;
+        let foretold = local.dry_run("probe")?;
+        for given in ["file:/etc/of-user", "directory:/srv/of-user", "user:worker"] {
+            assert_eq!(certainty(&foretold, given), "assumed");
+        }
+        let changes = local.converge("probe")?;
+        assert!(
+            changes.contains(&"file:/etc/of-user create".to_owned()),
+            "{changes:?}"
+        );
+        let owner = host.run(["stat", "-c", "%U:%G", "/etc/of-user"])?;
+        assert_eq!(owner.trim(), "daemon-user:daemon-user");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_tree_without_apt_is_told_what_it_lacks() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = sandbox.host("vm-1", "10.77.0.11")?;
+        let local = blank(&host)?;
+        host.run(["mkdir", "-p", "/srv/tree/etc"])?;
+        local.write(
+            "probe/role.toml",
+            "[package]\nhello = '*'\nnobody-has-it = { state = 'absent' }\n[file.'/etc/x']\ncontent = 'x'\n",
+        )?;
+        for more in [&["--dry-run"][..], &[]] {
+            let words = [&["--json", "--root", "/srv/tree"], more].concat();
+            let run = Run::of(&host.exec(local.words("probe", &words))?)?.expect(1)?;
+            assert_eq!(run.changes(), ["file:/etc/x create"], "{CFG}");
+            let told = failures(&run);
+            ensure!(
+                matches!(&told[..], [(id, why)]
+                    if id == "package:hello" && why.starts_with("there is no apt-get in /srv/tree")
+                        && why.ends_with("with --only")),
+                "{told:?}"
+            );
+        }
+        Ok(())
+    })
+}
