@@ -122,9 +122,9 @@ impl Exit {
         ),
         (
             Exit::Usage,
-            "wrong usage, also a file or folder that cannot be read, or a --fleet that is missing; or not in this version",
+            "wrong usage, also a --fleet or --secrets that is missing or cannot be read; or not in this version",
         ),
-        (Exit::Catalog, "bad catalog"),
+        (Exit::Catalog, "bad catalog, or none"),
         (
             Exit::Away,
             "no server, and no role kept; so it is on a machine that is not enrolled",

@@ -92,11 +92,6 @@ impl BadFolder {
         }
     }
 
-    /// Whether there is no such folder to be read at all.
-    fn is_of(&self, dir: &Path) -> bool {
-        matches!(self, BadFolder::Unreadable { path, .. } if path == dir)
-    }
-
     /// Whether it makes no sense to go on.
     fn is_last(&self) -> bool {
         matches!(self, BadFolder::Deep(_) | BadFolder::Much(_))
@@ -113,10 +108,7 @@ pub fn read_catalog(dir: &Path) -> Result<CatalogFiles, Diagnostics> {
         bad.sort_by_key(ToString::to_string);
         let mut wrong = Diagnostics::new();
         for bad in bad {
-            let mut diagnostic = match bad.is_of(dir) {
-                true => Diagnostic::of_call(bad.to_string()),
-                false => Diagnostic::bare(bad.to_string()),
-            };
+            let mut diagnostic = Diagnostic::bare(bad.to_string());
             diagnostic.help = bad.help().map(str::to_owned);
             wrong.push(diagnostic);
         }

@@ -38,8 +38,8 @@ fn the_exit_codes_of_the_contract() {
     let cases = [
         ("check roles", 0),
         ("check bad", 65),
-        ("check none", 64),
-        ("check bad.toml", 64),
+        ("check none", 65),
+        ("check bad.toml", 65),
         ("render --catalog one --role web", 64),
         ("render --catalog one --role web --fleet none.toml", 64),
         ("render --catalog one --role web --fleet roles", 64),
@@ -169,8 +169,8 @@ fn with_json_an_error_is_one_document_too() {
             64,
             "not in this version",
         ),
-        ("apply --json --dry-run --catalog none --role r", 64, "none"),
-        ("check none --json", 64, "none"),
+        ("apply --json --dry-run --catalog none --role r", 65, "none"),
+        ("check none --json", 65, "none"),
     ] {
         let (ended, document) = desk.json(line);
         assert_eq!(ended, code, "{line}");
