@@ -325,7 +325,7 @@ fn an_ordinary_user_is_told_that_it_takes_root() {
     let desk = desk();
     std::fs::set_permissions(desk.path(""), permissions(0o755)).unwrap();
     let program = desk.path("cfg");
-    std::fs::copy(env!("CARGO_BIN_EXE_cfg"), &program).unwrap();
+    cfg_tests::copy_program(env!("CARGO_BIN_EXE_cfg"), &program);
     let code = |line: &str| {
         let status = Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])

@@ -163,7 +163,7 @@ fn bare_root() -> tempfile::TempDir {
     for path in libraries.chain(["/bin/sh"]) {
         let place = root.path().join(&path[1..]);
         std::fs::create_dir_all(place.parent().unwrap()).unwrap();
-        std::fs::copy(path, place).unwrap();
+        cfg_tests::copy_program(path, place);
     }
     root
 }

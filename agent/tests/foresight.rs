@@ -93,7 +93,7 @@ fn what_is_roots_below_an_ordinary_users_root() {
     }
     let desk = desk();
     fs::set_permissions(desk.path(""), Permissions::from_mode(0o755)).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_cfg"), desk.path("cfg")).unwrap();
+    cfg_tests::copy_program(env!("CARGO_BIN_EXE_cfg"), desk.path("cfg"));
     desk.write("root/etc/roots", "old");
     desk.write("root/etc/mode", "");
     desk.write("root/etc/edited", "");

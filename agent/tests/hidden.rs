@@ -148,7 +148,7 @@ fn an_ordinary_users_guard_is_shut_in_or_not_asked() {
         .tempdir_in("/tmp")
         .unwrap();
     let copy = folder.path().join("cfg");
-    std::fs::copy(CFG, &copy).unwrap();
+    cfg_tests::copy_program(CFG, &copy);
     let file = folder.path().join("new");
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])

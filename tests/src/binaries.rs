@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
 
 use anyhow::{Result, bail};
 
@@ -13,6 +14,22 @@ pub fn agent_binary() -> Result<PathBuf> {
 /// The server: `$CFG_SERVER_BIN`, else `target/release/cfg-server`.
 pub fn server_binary() -> Result<PathBuf> {
     binary("CFG_SERVER_BIN", "cfg-server")
+}
+
+/// Copies a program that is to be run at once. By a process of its own: what another thread starts while this process has the
+/// copy open for writing has it open too until it is loaded, and so long the kernel runs it for nobody ("text file busy").
+///
+/// # Panics
+/// Where it cannot be copied.
+pub fn copy_program(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    let (from, to) = (from.as_ref(), to.as_ref());
+    let copied = Command::new("cp").arg(from).arg(to).status();
+    assert!(
+        copied.as_ref().is_ok_and(ExitStatus::success),
+        "{} to {}: {copied:?}",
+        from.display(),
+        to.display()
+    );
 }
 
 fn binary(variable: &str, name: &str) -> Result<PathBuf> {

@@ -31,7 +31,7 @@ mod strace;
 mod wait;
 
 pub use background::Background;
-pub use binaries::{agent_binary, server_binary};
+pub use binaries::{agent_binary, copy_program, server_binary};
 pub use command::{Output, output};
 pub use desk::Desk;
 pub use host::Host;
