@@ -221,7 +221,7 @@ fn a_dry_run_writes_starts_and_stops_nothing() -> Result<()> {
             ensure!(told.stdout.lines().count() > 40, "{told}");
             sandbox.step(&format!("without an index, {user}"));
         }
-        host.sh("mkdir -m 777 /srv/other")?;
+        host.sh("mkdir -m 777 /srv/other && install -D /dev/null /srv/other/usr/bin/apt-get")?;
         // What takes root is held where an ordinary user looks.
         for (user, status) in [("root", 2), ("nobody", 3)] {
             let run = machine.expect(user, &["--root", "/srv/other"], status)?;
