@@ -195,11 +195,13 @@ fn a_repository_that_cannot_be_believed_or_reached_stops_only_what_is_from_it() 
         };
         local.write("app/key.asc", strange_key()?)?;
         local.write("app/role.toml", repository(Sandbox::REPOSITORY))?;
-        let failed = Failed::of(&local, &host, "app", &["package:hello"])?;
+        let both = ["repository:tests", "package:hello"];
+        let failed = Failed::of(&local, &host, "app", &both)?;
         failed.says(
             "package:hello",
             &["no repository has", "10.77.0.1:8000", "NO_PUBKEY"],
         )?;
+        failed.says("repository:tests", &["10.77.0.1:8000", "is not signed"])?;
         failed.advises("signed_by")?;
         failed.skipped("package:hello", &["file:/etc/hello"])?;
         for made in [
@@ -236,7 +238,7 @@ fn a_repository_that_cannot_be_believed_or_reached_stops_only_what_is_from_it() 
             local.write("app/role.toml", repository(uri))?;
             host.sh("apt-get purge -y near && rm /etc/beside")?;
             let began = Instant::now();
-            let failed = Failed::of(&local, &host, "app", &["package:hello"])?;
+            let failed = Failed::of(&local, &host, "app", &both)?;
             let took = began.elapsed() / 2;
             ensure!(
                 took < Duration::from_secs(120),
@@ -246,6 +248,7 @@ fn a_repository_that_cannot_be_believed_or_reached_stops_only_what_is_from_it() 
                 "package:hello",
                 &[&["no repository has", "could not be refreshed"], words].concat(),
             )?;
+            failed.says("repository:tests", words)?;
             failed.advises("repository")?;
             failed.skipped("package:hello", &["file:/etc/hello"])?;
             failed.made(&[

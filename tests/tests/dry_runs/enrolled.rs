@@ -111,7 +111,7 @@ fn a_dry_run_of_an_enrolled_machine_only_asks_the_server() -> Result<()> {
             !host.exists("/var/lib/cfg/current.json")?,
             "a dry run kept the role"
         );
-        host.sh("mkdir /srv/other")?;
+        host.sh("mkdir /srv/other && install -D /dev/null /srv/other/usr/bin/apt-get")?;
         let run = fleet.expect(2, &["--root", "/srv/other"])?;
         ensure!(run.changes().len() > 40, "{:#}", run.document);
         sandbox.step("blank");

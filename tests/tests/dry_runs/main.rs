@@ -221,7 +221,11 @@ fn a_dry_run_writes_starts_and_stops_nothing() -> Result<()> {
             ensure!(told.stdout.lines().count() > 40, "{told}");
             sandbox.step(&format!("without an index, {user}"));
         }
-        host.sh("mkdir /srv/other && install -d -o nobody /srv/nobodys")?;
+        // Trees of Debian, in which packages can be: one of root's, and one of the user's own.
+        host.sh(
+            "for tree in other nobodys; do mkdir /srv/$tree && install -D /dev/null /srv/$tree/usr/bin/apt-get; done
+             chown -R nobody /srv/nobodys",
+        )?;
         // What takes root is held where an ordinary user looks.
         for (user, root, status) in [("root", "/srv/other", 2), ("nobody", "/srv/nobodys", 3)] {
             let run = machine.expect(user, &["--root", root], status)?;
