@@ -1,5 +1,6 @@
 //! One run: the steps of a plan in order, each judged again by what is there at its turn.
 
+use super::difference::difference;
 use super::partly;
 use super::services::Services;
 use super::site::{Hand, Look, Stage, Trouble};
@@ -12,8 +13,8 @@ use cfg_catalog::plan::claims::Claims;
 use cfg_catalog::plan::document::{Done, Failure, Held, Unforeseen, Why};
 use cfg_catalog::plan::inputs::{self, Inputs};
 use cfg_catalog::plan::{
-    Action, Change, Due, Ledger, Phase, Plan, PlannedStep, Snapshot, Standing, Step, Turn, Verdict,
-    settle, turn,
+    Change, Due, Ledger, Phase, Plan, PlannedStep, Snapshot, Standing, Step, Turn, Verdict, settle,
+    turn,
 };
 use cfg_catalog::resource::{Body, Desired, Resource};
 use std::borrow::Cow;
@@ -483,27 +484,4 @@ fn package_batch(steps: &[PlannedStep]) -> usize {
         batch.insert(&step.resource);
     }
     batch.len()
-}
-
-/// What still differs, in words.
-pub(super) fn difference(left: &Verdict) -> Option<String> {
-    if let Some(why) = &left.obstacle {
-        return Some(why.clone());
-    }
-    let left: Vec<String> = left.changes.iter().map(words).collect();
-    (!left.is_empty()).then(|| format!("done, and yet it differs still: {}", left.join("; ")))
-}
-
-fn words(change: &Change) -> String {
-    let word = change.action.word();
-    if change.action == Action::Run {
-        return "its guard would have it run again".into();
-    }
-    if change.before.is_null() && change.after.is_null() {
-        return format!("{word} {}", change.resource);
-    }
-    format!(
-        "{word} {} (it is {}, wanted is {})",
-        change.resource, change.before, change.after
-    )
 }

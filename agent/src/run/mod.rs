@@ -1,7 +1,9 @@
 //! A run: one application of a plan to this machine; and the same plan without it.
 
 mod consequence;
+mod difference;
 mod engine;
+mod eyes;
 mod files;
 mod foreseen;
 mod former;
@@ -39,8 +41,9 @@ use cfg_catalog::plan::order::closure;
 use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, inputs, plan, plan_within};
 use cfg_catalog::resource::{Desired, Health, Shell};
 use engine::Engine;
+use eyes::Eyes;
 use former::Former;
-use machine::{Eyes, Whole};
+use machine::Whole;
 use record::Record;
 use reverted::Aim;
 use site::{Look, Site, Stage, Trouble};

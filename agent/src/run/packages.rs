@@ -1,6 +1,7 @@
 //! Packages at their turn: as many as can be in one transaction.
 
-use super::engine::{Engine, Task, difference};
+use super::difference::difference;
+use super::engine::{Engine, Task};
 use super::site::{Hand, Lacks, PackageMove, Stage, Trouble};
 use cfg_catalog::plan::{Action, Change, Due, Phase, PlannedStep, Verdict};
 use cfg_catalog::resource::{Observed, Resource};

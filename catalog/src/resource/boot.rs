@@ -1,7 +1,8 @@
 //! Whether a unit starts at boot, as its [Install] section has it.
 
+use super::coming::Coming;
 use super::install::Install;
-use super::service::{Coming, Enabled, Load, Service, ServiceState, UNITS, shipped_by_what_moves};
+use super::service::{Enabled, Load, Service, ServiceState, UNITS, shipped_by_what_moves};
 use super::{Body, Obstacle, Resource};
 use crate::id::{Kind, ResourceId};
 use crate::plan::early;

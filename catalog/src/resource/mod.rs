@@ -6,6 +6,7 @@ pub mod account;
 pub mod archive;
 pub mod attributes;
 mod boot;
+mod coming;
 pub mod command;
 pub mod debconf;
 pub mod directory;
