@@ -128,7 +128,7 @@ const REMEDIES: &[(&[Kind], Words, &str)] = &[
     ),
     (
         &[Kind::Service],
-        Have("Type=oneshot without"),
+        Print("it is of Type=oneshot without"),
         "give it RemainAfterExit=yes, or say nothing of its `state`: a timer, or a command, runs what ends by itself",
     ),
     (
