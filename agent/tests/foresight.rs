@@ -192,10 +192,19 @@ fn what_may_be_under_way_still() {
     assert_eq!(changes, ["file:/etc/a certain", "command:c certain"]);
     assert!(!told);
     effect(&desk, None);
+    // It was killed with all that watched it.
+    assert_eq!(dry().1, ["file:/etc/a certain", "command:c certain"]);
+    let state = desk.path("state");
+    let lock = format!("root{}/effects/cfg-effect-x/lock", state.display());
+    desk.write(&lock, "");
+    let lock = fs::File::open(desk.path(&lock)).unwrap();
+    let exclusive = rustix::fs::FlockOperation::LockExclusive;
+    rustix::fs::flock(&lock, exclusive).unwrap();
     let (code, changes, told) = dry();
     assert_eq!(code, 2);
     assert_eq!(changes, ["file:/etc/a assumed", "command:c assumed"]);
     assert!(told);
+    drop(lock);
     // It has ended well, and so it is not run again.
     effect(&desk, Some("{\"exited\":0}"));
     let (_, changes, told) = dry();

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -265,16 +265,15 @@ impl Effects {
             .collect())
     }
 
-    /// What earlier runs left, with how it ended; no end where it may be under way still. Waits for nothing, and writes nothing.
+    /// What earlier runs left, with how it ended; no end where it is under way still. Waits for nothing, and writes nothing.
     ///
     /// # Errors
     /// Where the folders cannot be read.
     pub fn seen(&self) -> anyhow::Result<Vec<(Task, Option<Outcome>)>> {
         let folders = self.folders()?;
         let seen = folders.iter().filter_map(|folder| {
-            // An end that comes meanwhile is one that was not seen.
-            let ended = ended(folder);
-            Some((task_in(folder)?, ended))
+            let over = ended(folder).is_some() || !is_locked(folder);
+            Some((task_in(folder)?, over.then(|| outcome(folder))))
         });
         Ok(seen.collect())
     }
@@ -372,6 +371,22 @@ fn try_lock(folder: &Path) -> anyhow::Result<Option<File>> {
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error).context("cannot lock an effect's folder"),
     }
+}
+
+/// Whether somebody has the lock of an effect's folder, by the kernel's list: who looks must not take it.
+fn is_locked(folder: &Path) -> bool {
+    let Ok(lock) = folder.join(LOCK).metadata() else {
+        return false;
+    };
+    let Ok(list) = std::fs::read_to_string("/proc/locks") else {
+        return true;
+    };
+    let inode = format!(":{}", lock.ino());
+    let of_it = |line: &str| {
+        let mut words = line.split_whitespace();
+        line.contains("FLOCK") && words.any(|word| word.ends_with(&inode))
+    };
+    list.lines().any(of_it)
 }
 
 fn outcome(folder: &Path) -> Outcome {
