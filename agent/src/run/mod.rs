@@ -8,6 +8,7 @@ mod files;
 mod foreseen;
 mod former;
 pub mod health;
+mod history;
 mod host;
 mod machine;
 mod own;

@@ -5,7 +5,6 @@ use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::Ledger;
-use cfg_catalog::plan::document::Document;
 use cfg_catalog::plan::leftovers::{Contents, Managed};
 use cfg_catalog::resource::Shell;
 use rustix::fs::{FallocateFlags, FlockOperation};
@@ -15,9 +14,6 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-
-/// How many runs are remembered.
-const RUNS: usize = 100;
 
 /// Locked while a run may disrupt what the machine does.
 const DISRUPTING: &str = "disrupting";
@@ -348,76 +344,15 @@ impl StateDir {
         Ok(reserve)
     }
 
-    fn runs(&self) -> PathBuf {
-        self.path.join("runs")
-    }
-
     /// Where effects of runs are.
     pub fn effects(&self) -> PathBuf {
         self.path.join("effects")
-    }
-
-    /// Keeps the document of a run, and forgets the oldest.
-    ///
-    /// # Errors
-    /// Where it cannot be written.
-    pub fn keep_run(&self, run: &str, document: &Document) -> anyhow::Result<()> {
-        let path = self.runs().join(format!("{run}.json"));
-        let text = serde_json::to_vec(document).context("a run does not go into JSON")?;
-        durable::replace(&path, &text)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        let mut names = self.run_names()?;
-        let surplus = names.len().saturating_sub(RUNS);
-        for name in names.drain(..surplus) {
-            let path = self.runs().join(format!("{name}.json"));
-            std::fs::remove_file(&path)
-                .with_context(|| format!("cannot remove {}", path.display()))?;
-        }
-        Ok(())
-    }
-
-    /// The names of the runs that are remembered, the oldest first.
-    ///
-    /// # Errors
-    /// Where they cannot be listed.
-    pub fn run_names(&self) -> anyhow::Result<Vec<String>> {
-        let listing = match std::fs::read_dir(self.runs()) {
-            Ok(listing) => listing,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error).context("cannot list the runs"),
-        };
-        let mut names: Vec<String> = listing
-            .flatten()
-            .filter_map(|entry| {
-                Some(
-                    entry
-                        .file_name()
-                        .to_str()?
-                        .strip_suffix(".json")?
-                        .to_owned(),
-                )
-            })
-            .collect();
-        names.sort();
-        Ok(names)
-    }
-
-    /// The document of a run.
-    ///
-    /// # Errors
-    /// Where it is not there or cannot be read.
-    pub fn run(&self, name: &str) -> anyhow::Result<Document> {
-        let path = self.runs().join(format!("{name}.json"));
-        let text =
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cfg_catalog::plan::document::{DryRun, Head};
 
     fn state() -> (tempfile::TempDir, StateDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -434,20 +369,6 @@ mod tests {
         assert!(state.lock().unwrap().is_none());
         drop(first);
         assert!(state.lock().unwrap().is_some());
-    }
-
-    #[test]
-    fn the_last_hundred_runs_are_kept() {
-        let (_folder, state) = state();
-        let document = Document::of_error(Head::default(), DryRun::No, "x");
-        for run in 0..105 {
-            state.keep_run(&format!("{run:03}"), &document).unwrap();
-        }
-        let names = state.run_names().unwrap();
-        assert_eq!(names.len(), 100);
-        assert_eq!(names[0], "005");
-        assert_eq!(state.run("104").unwrap(), document);
-        assert!(state.run("004").is_err());
     }
 
     #[test]
