@@ -47,6 +47,18 @@ pub(crate) fn outcome(
     Outcome { after, held }
 }
 
+/// The same of a file that stays the one that it is: whoever gives it away takes setuid and setgid from it, as the kernel has
+/// it (chown(2)), unless the role says what its mode is.
+pub(crate) fn amended(wanted: &Attributes, current: &Ownership, host: &Host) -> Outcome {
+    let mut outcome = outcome(wanted, Some(current), current.mode, host);
+    let Ownership { mode, owner, group } = &mut outcome.after;
+    if wanted.mode.is_none() && (*owner != current.owner || *group != current.group) {
+        let setgid = if mode.0 & 0o010 != 0 { 0o2000 } else { 0 };
+        mode.0 &= !(0o4000 | setgid);
+    }
+    outcome
+}
+
 /// What a new thing has that nobody said anything about.
 fn newly(mode: Mode, host: &Host) -> Ownership {
     let (owner, group) = match &host.power {
@@ -134,6 +146,34 @@ mod tests {
             );
             assert_eq!(outcome.after.owner, after, "{written} on {seen}");
         }
+    }
+
+    #[test]
+    fn who_gives_a_program_away_takes_its_bits() {
+        let host = Host {
+            users: [(0, "root".into())].into(),
+            ..Host::default()
+        };
+        for (before, owner, after) in [
+            (0o6755, "root", 0o755),
+            (0o2644, "root", 0o2644),
+            (0o6755, "joe", 0o6755),
+        ] {
+            let current = Ownership {
+                mode: Mode(before),
+                ..owned("joe", "joe")
+            };
+            let after_it = amended(&wanted(owner), &current, &host).after;
+            assert_eq!(after_it.mode, Mode(after), "{before:o} {owner}");
+        }
+        let mode = Attributes {
+            mode: Some(Mode(0o4755)),
+            ..wanted("root")
+        };
+        assert_eq!(
+            amended(&mode, &owned("joe", "joe"), &host).after.mode,
+            Mode(0o4755)
+        );
     }
 
     #[test]

@@ -180,7 +180,6 @@ fn rewritten(
     turn: &Turn<'_>,
 ) -> Result<Found, Obstacle> {
     let secret = is_secret(resource, file);
-    let outcome = attributes::outcome(&file.attributes, Some(&old.ownership), NEW, turn.host);
     let digest = match old.digest {
         _ if file.create_only => old.digest,
         Some(_) => Some(content.digest()),
@@ -188,6 +187,10 @@ fn rewritten(
             Some(held) => return Ok(held),
             None => return Err(Obstacle("its content could not be read".into())),
         },
+    };
+    let outcome = match digest == old.digest {
+        true => attributes::amended(&file.attributes, &old.ownership, turn.host),
+        false => attributes::outcome(&file.attributes, Some(&old.ownership), NEW, turn.host),
     };
     if digest == old.digest && outcome.after == old.ownership {
         return Ok(Found {
@@ -233,8 +236,7 @@ fn attributes_alone(
     let secret = was_secret(resource, file, turn);
     match state {
         PathState::File(old) => {
-            let outcome =
-                attributes::outcome(&file.attributes, Some(&old.ownership), NEW, turn.host);
+            let outcome = attributes::amended(&file.attributes, &old.ownership, turn.host);
             let mut changes = Vec::new();
             if outcome.after != old.ownership {
                 changes.push(Change::new(&resource.id, Action::Update).showing(
