@@ -169,7 +169,7 @@ impl Made {
                     attributes: said,
                 }),
             ) => {
-                let only_begun = matches!(&resource.body, Body::File(file) if file.create_only);
+                let only_begun = matches!(&resource.body, Body::File(file) if file.is_open());
                 Made::File {
                     sha256: if only_begun {
                         sha256.or(*began)

@@ -1,6 +1,7 @@
 //! What cfg once managed, and the role names no more: it is shown, or brought back to what was there before cfg.
 
 mod before;
+mod heir;
 mod made;
 mod revert;
 mod stamp;
@@ -105,6 +106,7 @@ impl Managed {
                 resource,
                 &desired.role,
                 (known, seen),
+                self.inherited(id, desired, seen),
                 changed.contains(id),
                 &mut keep,
             ) {
@@ -266,6 +268,7 @@ impl Entry {
         resource: &Resource,
         role: &str,
         (known, seen): (Option<&Entry>, Option<&Observed>),
+        inherited: Option<Before>,
         changes: bool,
         keep: &mut Contents,
     ) -> Option<Self> {
@@ -273,7 +276,7 @@ impl Entry {
         let made = made.keeps(resource, known.and_then(|known| known.made.as_ref()));
         let mut new = || seen.map_or(Before::Unknown, |seen| Before::of(resource, seen, keep));
         let (before, pending) = match known {
-            None => (new(), changes),
+            None => inherited.map_or_else(|| (new(), changes), |before| (before, false)),
             Some(Entry { made: None, .. }) => (Before::Unknown, false),
             // It was to be changed, and was not: what is there is not of cfg.
             Some(known) if known.pending && !known.stands_as_made(seen) => (new(), changes),

@@ -71,20 +71,9 @@ impl Judge<'_> {
                     ..whole
                 })
             }
-            (
-                Made::Gone,
-                Stood::File {
-                    ownership,
-                    sha256: Some(digest),
-                    size,
-                    ..
-                },
-            ) => match lost(before) {
-                Some(why) => return Fate::Stays(why),
-                None => Body::File(File {
-                    attributes: all(ownership),
-                    ..file_of(path, *digest, *size)
-                }),
+            (Made::Gone | Made::Link(_), Stood::File { .. }) => match whole(path, before) {
+                Ok(file) => Body::File(file),
+                Err(why) => return Fate::Stays(why),
             },
             (Made::Gone, Stood::Directory(ownership)) => {
                 Body::Directory(as_was(directory(path), ownership))
@@ -114,7 +103,7 @@ impl Judge<'_> {
                 attributes: said(attributes, ownership),
                 ..directory(path)
             }),
-            Stood::Nothing | Stood::Link(_) => {
+            Stood::Nothing | Stood::Link(_) | Stood::File { .. } => {
                 if let Some(why) = self.kept(&path, seen) {
                     // What it stays for is gone by the next run, and is no reason to remove it then.
                     let user = self.around.homes.get(&path);
@@ -131,6 +120,13 @@ impl Judge<'_> {
                         return Fate::Told(why);
                     }
                     Stood::Link(target) => to(path, target, false),
+                    Stood::File { .. } if !is_empty(seen) => {
+                        return Fate::Told("a file stood there, and it is not empty".into());
+                    }
+                    Stood::File { .. } => match whole(path, before) {
+                        Ok(file) => Body::File(file),
+                        Err(why) => return Fate::Stays(why),
+                    },
                     _ => Body::Directory(Directory {
                         state: Presence::Absent,
                         ..directory(path)
@@ -366,6 +362,26 @@ fn as_was(directory: Directory, old: &Ownership) -> Directory {
     Directory {
         attributes: all(old),
         ..directory
+    }
+}
+
+/// A file as it stood there; why it cannot be brought back, where its content is not at hand.
+fn whole(path: AbsPath, before: &Stood) -> Result<File, String> {
+    let Stood::File {
+        ownership,
+        sha256: Some(digest),
+        size,
+        ..
+    } = before
+    else {
+        return Err(UNKNOWN.into());
+    };
+    match lost(before) {
+        Some(why) => Err(why),
+        None => Ok(File {
+            attributes: all(ownership),
+            ..file_of(path, *digest, *size)
+        }),
     }
 }
 
