@@ -233,3 +233,51 @@ create = true
     let text = std::fs::read_to_string(desk.path("root/usr/bin/foo")).unwrap();
     assert_eq!(text, "A=1\nB=2\n");
 }
+
+/// Where a link of the role leads only the run finds: nothing is certain there, and nothing is changed unnamed or for good.
+#[test]
+fn what_lies_below_a_link_of_the_role_is_assumed_and_comes_back() {
+    for below in [
+        "[file.\"/srv/l/x\"]\nstate = \"absent\"\n",
+        "[file.\"/srv/l/x\"]\nmode = \"0600\"\n",
+        "[file.\"/srv/l/x\"]\ncontent = \"new\"\n",
+        "[edit.\"/srv/l/x\"]\nformat = \"env\"\nset = { A = 1 }\n",
+    ] {
+        for former in [None, Some("o")] {
+            let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+            desk.write("root/srv/q/x", "A=0\n");
+            desk.write("root/srv/o/x", "A=1\n");
+            if let Some(target) = former {
+                symlink(target, desk.path("root/srv/l")).unwrap();
+            }
+            desk.role(
+                "web",
+                &format!("[link.\"/srv/l\"]\ntarget = \"q\"\n{below}"),
+            );
+            let (code, foretold) = run(&desk, &["--dry-run"]);
+            assert_eq!(
+                (code, foretold["changes"].as_array().unwrap().len()),
+                (2, 2)
+            );
+            assert_eq!(foretold["changes"][1]["certainty"], "assumed", "{below}");
+            let (code, ran) = run(&desk, &[]);
+            assert_eq!((code, &ran["unforeseen"]), (0, &Value::Null), "{ran}");
+            assert_eq!(words(&ran), words(&foretold), "{below}");
+            let (code, again) = run(&desk, &[]);
+            assert_eq!((code, words(&again)), (0, Vec::new()), "{again}");
+            desk.role("web", "description = \"none\"\n");
+            for _ in 0..2 {
+                let (code, left) = run(&desk, &["--prune"]);
+                assert_eq!(code, 0, "{left}");
+            }
+            for (path, text) in [("root/srv/q/x", "A=0\n"), ("root/srv/o/x", "A=1\n")] {
+                let found = std::fs::read_to_string(desk.path(path));
+                assert_eq!(
+                    found.ok().as_deref(),
+                    Some(text),
+                    "{path} {below} {former:?}"
+                );
+            }
+        }
+    }
+}

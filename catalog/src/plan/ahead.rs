@@ -34,6 +34,7 @@ pub struct Ahead {
     acting: BTreeSet<ResourceId>,
     paths: BTreeSet<AbsPath>,
     removed: BTreeSet<AbsPath>,
+    links: BTreeSet<AbsPath>,
     unit_files: BTreeSet<ResourceId>,
     /// Users and groups that go or get another number.
     renumbered: BTreeSet<ResourceId>,
@@ -71,6 +72,9 @@ impl Ahead {
                 if let Some(path) = path_of(&change.resource) {
                     if change.action == Action::Remove {
                         self.removed.insert(path.clone());
+                    }
+                    if change.resource.kind == Kind::Link {
+                        self.links.insert(path.clone());
                     }
                     self.note_path(path);
                 }
@@ -173,6 +177,12 @@ impl Ahead {
                 .paths
                 .iter()
                 .any(|changed| changed.is_within(path) || path.is_within(changed))
+    }
+
+    /// Whether a link on the way to this path will lead elsewhere than it does.
+    pub(crate) fn leads_anew(&self, path: &AbsPath) -> bool {
+        let mut links = self.links.iter();
+        links.any(|link| link != path && path.is_within(link))
     }
 
     /// Whether what is refused at this path may be granted by then: a command or a mount may have changed anything, and

@@ -144,6 +144,8 @@ impl<'a> Graph<'a> {
                 .collect(),
         );
         let written: Vec<Vec<AbsPath>> = desired.resources.iter().map(written).collect();
+        let led = |one: &Resource| matches!(one.body, Body::Link(_));
+        let brought = |one: &Resource| desired.reverts.contains(&one.id);
         for (at, (resource, paths)) in desired.resources.iter().zip(&written).enumerate() {
             for path in paths {
                 let Some(folder) = folders.above(path) else {
@@ -151,6 +153,12 @@ impl<'a> Graph<'a> {
                 };
                 match (presence(&folder.body), presence(&resource.body)) {
                     (Presence::Absent, Presence::Absent) => self.emptied_first(&folder.id, at),
+                    // What was changed by the way that a link led is brought back by that way.
+                    (Presence::Present, _)
+                        if led(folder) && brought(folder) && brought(resource) =>
+                    {
+                        self.emptied_first(&folder.id, at);
+                    }
                     (Presence::Present, _) => self.needs(at, &folder.id, Why::Folder),
                     // The role contradicts itself; the folder fails, since it does not become empty.
                     (Presence::Absent, Presence::Present) => {}

@@ -22,6 +22,7 @@ pub mod turn;
 mod clashes;
 pub(crate) mod early;
 mod edges;
+mod elsewhere;
 mod folders;
 mod listing;
 mod missing;

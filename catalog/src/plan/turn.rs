@@ -5,6 +5,7 @@
 
 use super::ahead::Ahead;
 use super::claims::Claims;
+use super::elsewhere::elsewhere;
 use super::inputs::Inputs;
 use super::ledger::Ledger;
 use super::nobody::{doubt, wanting};
@@ -97,10 +98,8 @@ pub fn turn(
         Some(observed) if phase == Phase::Parent => parent(resource, observed, turn),
         Some(observed) => of_kind(phase, resource, observed, turn),
     };
-    let found = match turn.claims.clash(&resource.id) {
-        Some(why) => Err(Obstacle(why.to_owned())),
-        None => found,
-    };
+    let clash = turn.claims.clash(&resource.id);
+    let found = clash.map_or(found, |why| Err(Obstacle(why.to_owned())));
     let mut verdict = match found {
         Ok(Found {
             changes,
@@ -117,6 +116,9 @@ pub fn turn(
             ..Verdict::default()
         },
     };
+    if clash.is_none() {
+        verdict = elsewhere(resource, verdict, turn);
+    }
     if let Some(why) = wanting(resource, &verdict, turn) {
         return Verdict {
             obstacle: Some(why),

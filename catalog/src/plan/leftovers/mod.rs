@@ -401,12 +401,14 @@ impl Entry {
 
 /// Whether something of it stays when the role names it no more.
 fn leaves_something(resource: &Resource, entry: &Entry, ran: bool) -> bool {
-    let took = matches!(
-        entry.before,
-        Some(Before::Path(
-            Stood::File { .. } | Stood::Link(_) | Stood::Directory(_)
-        ))
-    );
+    // What goes may be seen only at its turn.
+    let took = entry.pending
+        || matches!(
+            entry.before,
+            Some(Before::Path(
+                Stood::File { .. } | Stood::Link(_) | Stood::Directory(_)
+            ))
+        );
     match &resource.body {
         Body::Command(_) => ran,
         Body::Package(package) => package.state == PackagePresence::Present,
