@@ -9,7 +9,7 @@ pub fn words(errno: Errno) -> String {
         Errno::NOSPC => "; free space (or inodes) on that file system and run again",
         Errno::DQUOT => "; the quota is used up",
         Errno::ROFS => "; the file system is mounted read-only",
-        Errno::PERM => "; the file may be immutable (see lsattr), or this needs root",
+        Errno::PERM => "; it may be immutable (see lsattr) or append-only, or this needs root",
         Errno::ACCESS => "; this needs root",
         Errno::NOSYS => "; Linux 5.6 or newer is needed",
         Errno::STALE => "; somebody else changed it at the same moment, run again",

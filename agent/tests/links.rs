@@ -152,7 +152,7 @@ fn each_victim_that_can_go_goes() {
         "file:/d/keep create",
     ];
     assert_eq!(words(&seen), gone, "{seen}");
-    let why = "removing /d/sub/v2: Operation not permitted; the file may be immutable (see lsattr), or this needs root";
+    let why = "removing /d/sub/v2: Operation not permitted; it may be immutable (see lsattr) or append-only, or this needs root";
     assert_eq!(
         seen["failures"],
         json!([{ "resource": "directory:/d", "message": why, "skipped": [] }])

@@ -239,11 +239,11 @@ impl Machine {
             return Some(held);
         }
         let folder = Fixed::of(spot.folder());
-        if let Some(errno) = folder.itself {
+        if let Some(errno) = folder.firmly() {
             return Some(blocked(doing, spot.at(), errno));
         }
         let entry = spot.entry.as_ref().map(|entry| Fixed::of(&entry.fd));
-        let errno = folder.firmly().or(entry.and_then(Fixed::firmly))?;
+        let errno = entry.and_then(Fixed::firmly)?;
         Some(blocked("replacing", spot.shown(), errno))
     }
 

@@ -5,10 +5,10 @@
 use super::below::names_in;
 use super::error::{EnactError, SysError};
 use super::trees::{remove_own_tree, remove_tree};
-use super::walk::{Entry, Folder, Trust, What};
+use super::walk::{Entry, Folder, ITSELF, Trust, What};
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RenameFlags, Stat, fsync, mkdirat, openat, renameat, renameat_with,
-    symlinkat, unlinkat,
+    AtFlags, Mode, OFlags, RenameFlags, Stat, StatxAttributes, StatxFlags, fsync, mkdirat, openat,
+    renameat, renameat_with, statx, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -42,6 +42,15 @@ pub(crate) enum Over {
     Tree,
 }
 
+/// In a folder to which names can only be added (see chattr) what is unfinished could take no other name, and would stay.
+fn may_go(folder: &Folder) -> Result<(), Errno> {
+    let seen = statx(folder, "", ITSELF, StatxFlags::empty());
+    match seen.is_ok_and(|seen| seen.stx_attributes.contains(StatxAttributes::APPEND)) {
+        true => Err(Errno::PERM),
+        false => Ok(()),
+    }
+}
+
 impl<'a> Temporary<'a> {
     /// An empty file that only this user can read.
     pub(crate) fn file(folder: &'a Folder) -> Result<(Self, File), SysError> {
@@ -49,10 +58,9 @@ impl<'a> Temporary<'a> {
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let name = fresh();
         let mode = Mode::RUSR | Mode::WUSR;
-        let fd = openat(folder, &name, flags, mode).map_err(SysError::at(
-            "making a file in",
-            folder.at.display().to_string(),
-        ))?;
+        let at = SysError::at("making a file in", folder.at.display().to_string());
+        let made = may_go(folder).and_then(|()| openat(folder, &name, flags, mode));
+        let fd = made.map_err(at)?;
         Ok((Self::named(folder, name), fd.into()))
     }
 
@@ -60,7 +68,8 @@ impl<'a> Temporary<'a> {
     pub(crate) fn directory(folder: &'a Folder) -> Result<(Self, Entry), SysError> {
         let name = fresh();
         let at = |doing| SysError::at(doing, folder.at.display().to_string());
-        mkdirat(folder, &name, Mode::RWXU).map_err(at("making a directory in"))?;
+        let made = may_go(folder).and_then(|()| mkdirat(folder, &name, Mode::RWXU));
+        made.map_err(at("making a directory in"))?;
         let mut made = Self::named(folder, name);
         // Where others can write they could have put their own in its place.
         match folder.entry(&made.name)? {
@@ -78,10 +87,9 @@ impl<'a> Temporary<'a> {
     /// A link.
     pub(crate) fn link(folder: &'a Folder, target: &str) -> Result<Self, SysError> {
         let name = fresh();
-        symlinkat(target, folder, &name).map_err(SysError::at(
-            "making a link in",
-            folder.at.display().to_string(),
-        ))?;
+        let at = SysError::at("making a link in", folder.at.display().to_string());
+        let made = may_go(folder).and_then(|()| symlinkat(target, folder, &name));
+        made.map_err(at)?;
         Ok(Self::named(folder, name))
     }
 

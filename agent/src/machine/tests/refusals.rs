@@ -211,6 +211,24 @@ fn group(name: &str) -> Resource {
     resource(name, Body::Group(group))
 }
 
+/// What is unfinished could not leave it again.
+#[test]
+fn nothing_is_left_in_a_folder_that_names_can_only_be_added_to() {
+    let tree = tree();
+    let at = tree.at("/srv/inner");
+    let Some(_attribute) = Attribute::new(&at, "a") else {
+        return;
+    };
+    for resource in [
+        file("/srv/inner/new", "new"),
+        directory("/srv/inner/new", 0o755),
+        link("/srv/inner/new"),
+    ] {
+        assert!(tree.tried(&resource).is_some());
+        assert_eq!(std::fs::read_dir(&at).unwrap().count(), 0);
+    }
+}
+
 #[test]
 fn of_what_is_written_into_etc() {
     let all = || {
