@@ -5,7 +5,7 @@ use crate::beneath;
 use anyhow::{Context as _, bail};
 use cfg_catalog::resource::install::Install;
 use cfg_catalog::resource::service::{Active, Enabled, Load, ServiceState, template_of};
-use rustix::fs::{AtFlags, symlinkat, unlinkat};
+use rustix::fs::{AtFlags, readlinkat, symlinkat, unlinkat};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -276,7 +276,9 @@ fn link(root: &Path, folder: &str, name: &str, target: &str) -> anyhow::Result<(
     let make = || -> std::io::Result<()> {
         let folder = beneath::made_folder(root, folder)?;
         match symlinkat(target, &folder, name) {
+            // As systemctl has it: what is no link is somebody's.
             Err(Errno::EXIST) => {
+                readlinkat(&folder, name, Vec::new()).map_err(|_| Errno::EXIST)?;
                 unlinkat(&folder, name, AtFlags::empty())?;
                 symlinkat(target, &folder, name)?;
             }
@@ -313,6 +315,18 @@ mod tests {
     }
 
     const UNIT: &str = "[Service]\nWantedBy=not.here\n[Install]\nWantedBy=multi-user.target \\\n b.target\nAlias=other.service\nAlso=x.socket\n";
+
+    #[test]
+    fn an_alias_replaces_nothing_but_a_link() {
+        let root = root(&[
+            ("lib/systemd/system/x.service", UNIT),
+            ("etc/systemd/system/other.service", "somebody's"),
+        ]);
+        let error = boot(root.path(), Boot::Enable, "x.service").unwrap_err();
+        assert!(format!("{error:#}").contains("other.service"), "{error:#}");
+        let kept = std::fs::read_to_string(root.path().join(OWN).join("other.service"));
+        assert_eq!(kept.unwrap(), "somebody's");
+    }
 
     #[test]
     fn a_life() {
