@@ -431,6 +431,7 @@ fn a_leftover_is_explained() {
         ("link:/srv/new", "- link:/srv/new  remove"),
         ("directory:/srv/own", "left over from the role web"),
         ("edit:lines", "1 former values or lines, 1 that were not"),
+        ("edit:lines", "A revert (leftovers"),
     ] {
         let (code, said) = explain(name, &[]);
         assert_eq!(code, Some(0));

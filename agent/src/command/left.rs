@@ -30,7 +30,8 @@ impl Left {
     /// With a dry run that reverts.
     #[must_use]
     pub fn with(self, mut plan: Document) -> Self {
-        let about = |other: &ResourceId| *other == self.id;
+        let about =
+            |other: &ResourceId| *other == self.id || self.told.also.as_ref() == Some(other);
         plan.changes.retain(|change| about(&change.resource));
         plan.held.retain(|held| about(&held.resource));
         plan.failures.clear();

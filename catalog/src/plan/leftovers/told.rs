@@ -1,8 +1,8 @@
 //! What is on record of one leftover, in words.
 
 use super::before::{Before, Stood};
-use super::{Claims, Entry, Managed, Snapshot};
-use crate::id::ResourceId;
+use super::{Claims, Entry, Made, Managed, Snapshot};
+use crate::id::{Kind, ResourceId};
 use crate::resource::Desired;
 
 /// What a person is told of a leftover.
@@ -12,6 +12,8 @@ pub struct Told {
     pub role: String,
     /// What was there before cfg; nothing secret.
     pub before: String,
+    /// Under this name it may be brought back too: an edit by its whole file.
+    pub also: Option<ResourceId>,
 }
 
 impl Managed {
@@ -24,6 +26,10 @@ impl Managed {
         Some(Told {
             role: entry.role.clone(),
             before: words(entry),
+            also: match &entry.made {
+                Some(Made::Edit { path, .. }) => Some(ResourceId::new(Kind::File, path.as_str())),
+                _ => None,
+            },
         })
     }
 }
