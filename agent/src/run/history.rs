@@ -45,19 +45,27 @@ impl StateDir {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error).context("cannot list the runs"),
         };
-        let mut names: Vec<(String, Option<SystemTime>)> = listing
+        let mut names: Vec<String> = listing
             .flatten()
             .filter_map(|entry| {
                 let name = entry.file_name();
-                let name = name.to_str()?.strip_suffix(".json")?.to_owned();
-                let kept = entry.metadata().and_then(|file| file.modified());
-                Some((name, kept.ok()))
+                Some(name.to_str()?.strip_suffix(".json")?.to_owned())
             })
             .collect();
-        // A name begins with the second in which its run began.
+        names.sort();
+        // A name begins with the second in which its run began, and goes on at random.
         let second = |name: &str| name.split('-').next().map(str::to_owned);
-        names.sort_by_cached_key(|(name, kept)| (second(name), *kept, name.clone()));
-        Ok(names.into_iter().map(|(name, _)| name).collect())
+        let of_one = names.chunk_by_mut(|one, next| second(one) == second(next));
+        for several in of_one.filter(|names| names.len() > 1) {
+            several.sort_by_cached_key(|name| self.kept_at(name));
+        }
+        Ok(names)
+    }
+
+    /// When a run's document was kept.
+    fn kept_at(&self, run: &str) -> Option<SystemTime> {
+        let about = std::fs::metadata(self.runs().join(format!("{run}.json")));
+        about.and_then(|about| about.modified()).ok()
     }
 
     /// The document of a run.
