@@ -476,7 +476,7 @@ fn what_is_mounted_in_one_keeps_it_where_it_is() {
     let other = tree.packed(tar(&[("new", EntryType::Regular, "2")]));
     let why = tree.unpack(&other).unwrap_err().to_string();
     assert!(why.contains("mount of its own"), "{why}");
-    let other = super::refusals::resource("/opt/app", Body::Archive(other));
+    let other = super::resource("/opt/app", Body::Archive(other));
     assert_eq!(tree.refusal(&other), Some(Refusal::Blocked(why)));
     assert_eq!(tree.read("/opt/app/README"), "stripped away");
 }

@@ -1,8 +1,7 @@
 use super::{Tree, is_root, path};
 use cfg_catalog::edit::{Edit, Format};
-use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::resource::edit::FileEdit;
-use cfg_catalog::resource::{Body, Observed, PathState, Place, Resource};
+use cfg_catalog::resource::{Body, Observed, PathState, Resource};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -75,18 +74,8 @@ fn what_came_since_the_look_is_kept() {
 }
 
 fn resource(edit: FileEdit) -> Resource {
-    Resource {
-        id: ResourceId::new(Kind::Edit, edit.path.as_str()),
-        place: Place {
-            role: "r".into(),
-            file: "r/role.toml".into(),
-            line: 1,
-            column: 1,
-        },
-        after: Vec::new(),
-        sensitive: false,
-        body: Body::Edit(edit),
-    }
+    let name = edit.path.to_string();
+    super::resource(&name, Body::Edit(edit))
 }
 
 #[test]

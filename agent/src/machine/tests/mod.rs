@@ -20,9 +20,12 @@ mod sysctls;
 
 use super::{BlobSource, EnactError, Hands, Machine, Root, Wanted};
 use cfg_catalog::digest::Digest;
+use cfg_catalog::id::ResourceId;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::file::{Content, File};
-use cfg_catalog::resource::{Attributes, FileState, Mode, PathState, Presence};
+use cfg_catalog::resource::{
+    Attributes, Body, FileState, Mode, PathState, Place, Presence, Resource,
+};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
@@ -143,6 +146,21 @@ impl Tree {
 
 pub(super) fn path(text: &str) -> AbsPath {
     text.parse().unwrap()
+}
+
+pub(super) fn resource(name: &str, body: Body) -> Resource {
+    Resource {
+        id: ResourceId::new(body.kind(), name),
+        place: Place {
+            role: "r".into(),
+            file: "r/role.toml".into(),
+            line: 1,
+            column: 1,
+        },
+        after: Vec::new(),
+        sensitive: false,
+        body,
+    }
 }
 
 pub(super) fn text_file(name: &str, text: &str) -> File {

@@ -194,7 +194,7 @@ fn what_is_not_his_to_change_is_held() {
             (text_file("/etc/new", "x"), ""),
         ] {
             let name = file.path.as_str().to_owned();
-            let resource = super::refusals::resource(&name, Body::File(file));
+            let resource = super::resource(&name, Body::File(file));
             let change = Change::new(&resource.id, Action::Update);
             let refusal = machine.refusal(&resource, &change, &blobs);
             let done = Hands::new(&machine, &blobs).enact(&resource, &[change]);

@@ -1,7 +1,6 @@
 //! What the machine would refuse is told before it is tried, in the words of the try.
 
 use super::*;
-use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::plan::{Action, Change};
 use cfg_catalog::resource::account::Group;
@@ -9,24 +8,8 @@ use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::link::Link;
 use cfg_catalog::resource::repository::Repository;
 use cfg_catalog::resource::sysctl::Sysctl;
-use cfg_catalog::resource::{Body, Place, Resource};
 use std::path::Path;
 use std::process::Command;
-
-pub(super) fn resource(name: &str, body: Body) -> Resource {
-    Resource {
-        id: ResourceId::new(body.kind(), name),
-        place: Place {
-            role: "r".into(),
-            file: "r/role.toml".into(),
-            line: 1,
-            column: 1,
-        },
-        after: Vec::new(),
-        sensitive: false,
-        body,
-    }
-}
 
 fn file(name: &str, text: &str) -> Resource {
     resource(name, Body::File(text_file(name, text)))
