@@ -92,7 +92,8 @@ fn a_master_is_replaced(
         );
     }
     rolls.client.connect(&rolls.cluster.masters)?;
-    let gap = rolls.longest_gap(Span::since(began), of_a_kill, OF_OTHERS)?;
+    let gap = rolls.client.longest_gap(Span::since(began))?;
+    rolls.is_as_a_kill(gap, of_a_kill, OF_OTHERS)?;
     sandbox.step(&format!(
         "replaced, in {:.1} s; the others restarted as {:?}; a client waited for {gap:.2?} at most",
         now() - began,
@@ -147,7 +148,8 @@ fn three_become_five(sandbox: &Sandbox, rolls: &mut Rolls, of_a_kill: &mut Durat
         );
     }
     rolls.client.connect(&rolls.cluster.masters)?;
-    let gap = rolls.longest_gap(Span::since(began), of_a_kill, OF_OTHERS)?;
+    let gap = rolls.client.longest_gap(Span::since(began))?;
+    rolls.is_as_a_kill(gap, of_a_kill, OF_OTHERS)?;
     sandbox.step(&format!(
         "three became five, in {:.1} s, by {steps:?}; they restarted as {:?}; a client waited for {gap:.2?} at most",
         now() - began,
