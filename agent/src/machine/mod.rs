@@ -100,7 +100,7 @@ impl Machine {
         }
         let reached = Arc::new(self.root.folder(path)?);
         if let Some(real) = reached.elsewhere(path) {
-            last.places.note(path.clone(), real);
+            last.places.note(path.clone(), real, reached.ways());
         }
         last.walked = Some((path.clone(), Arc::clone(&reached)));
         Ok(reached)

@@ -73,7 +73,9 @@ impl Machine {
             return self.directory(path, &folder, wanted);
         };
         let reached = self.reach(&parent)?;
-        let Reached { folder, missing } = &*reached;
+        let Reached {
+            folder, missing, ..
+        } = &*reached;
         let name = OsStr::new(path.name());
         let absent = || {
             Ok(PathState::Absent {

@@ -90,6 +90,8 @@ pub(crate) struct Reached {
     pub(crate) folder: Folder,
     /// The folders that do not exist, outermost first, as the path was written.
     pub(crate) missing: Vec<AbsPath>,
+    /// Where the links that were followed really lie.
+    pub(crate) links: Vec<PathBuf>,
 }
 
 impl Reached {
@@ -101,6 +103,12 @@ impl Reached {
         (real != written.as_str())
             .then(|| real.parse().ok())
             .flatten()
+    }
+
+    /// The links that were followed, where they really lie; without those that no role can name.
+    pub(crate) fn ways(&self) -> Vec<AbsPath> {
+        let paths = self.links.iter().filter_map(|link| link.to_str());
+        paths.filter_map(|link| link.parse().ok()).collect()
     }
 }
 
@@ -221,7 +229,7 @@ struct Walk<'a> {
     path: &'a AbsPath,
     stack: Vec<Folder>,
     todo: VecDeque<Step>,
-    links: usize,
+    links: Vec<PathBuf>,
 }
 
 impl Root {
@@ -236,7 +244,7 @@ impl Root {
             path,
             stack: vec![Folder::of_root(self)?],
             todo: written.collect(),
-            links: 0,
+            links: Vec::new(),
         };
         while let Some(step) = walk.todo.pop_front() {
             if !walk.step(&step)? {
@@ -246,7 +254,12 @@ impl Root {
         }
         let missing = walk.missing();
         let folder = walk.stack.pop().expect("the root is never popped");
-        Ok(Reached { folder, missing })
+        let links = walk.links;
+        Ok(Reached {
+            folder,
+            missing,
+            links,
+        })
     }
 }
 
@@ -294,8 +307,9 @@ impl Walk<'_> {
         let here = self.stack.last().expect("the root is never popped");
         let link = here.shown(name);
         may_follow(self.root, here, entry, &link)?;
-        self.links += 1;
-        if self.links > MOST_LINKS {
+        let place = here.at.join(name);
+        self.links.push(place);
+        if self.links.len() > MOST_LINKS {
             return Err(WalkError::Loop {
                 path: self.path.to_string(),
             });

@@ -28,6 +28,7 @@ mod listing;
 mod missing;
 mod remedy;
 mod texts;
+mod units;
 mod written;
 
 pub use draft::{plan, plan_within};

@@ -1,0 +1,150 @@
+//! Folders, purges, archives and what lies below them: what a dry run foretells is what the run does, and a second run finds
+//! nothing to do.
+
+use cfg_tests::Desk;
+use serde_json::Value;
+use std::os::unix::fs::symlink;
+
+fn desk(folders: &[&str], files: &[&str], links: &[(&str, &str)], role: &str) -> Desk {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    for folder in folders.iter().chain(&["srv"]) {
+        std::fs::create_dir_all(desk.path("root").join(folder)).unwrap();
+    }
+    for file in files {
+        desk.write(&format!("root/{file}"), "x");
+    }
+    for (link, target) in links {
+        symlink(target, desk.path("root").join(link)).unwrap();
+    }
+    desk.role("web", role);
+    desk
+}
+
+fn run(desk: &Desk, more: &[&str]) -> (i32, Value) {
+    let (code, output) = desk.apply("web", &[more, &["--json"]].concat());
+    (code, serde_json::from_slice(&output.stdout).unwrap())
+}
+
+fn words(document: &Value) -> Vec<String> {
+    let changes = document["changes"].as_array().unwrap().iter();
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    changes
+        .map(|change| format!("{} {}", word(&change["resource"]), word(&change["action"])))
+        .collect()
+}
+
+/// What came of a dry run, of the run after it, which does what is certain and nothing else that was not assumed, and of a
+/// second run, which does nothing.
+fn held_to_it(desk: &Desk) -> (i32, Vec<String>) {
+    let (foretold, dry) = run(desk, &["--dry-run"]);
+    let (code, ran) = run(desk, &[]);
+    let told = || format!("{dry:#}\n{ran:#}");
+    assert!(foretold == code || (foretold, code) == (2, 0), "{}", told());
+    assert!(ran["unforeseen"].is_null(), "{}", told());
+    let done = words(&ran);
+    let planned = dry["changes"].as_array().unwrap();
+    for (word, change) in words(&dry).iter().zip(planned) {
+        let certain = change["certainty"] == "certain";
+        assert!(!certain || done.contains(word), "{word}: {}", told());
+    }
+    for word in &done {
+        assert!(words(&dry).contains(word), "{word}: {}", told());
+    }
+    let names = |document: &Value| {
+        let failures = document["failures"].as_array().unwrap().iter();
+        let names = failures.map(|failure| failure["resource"].to_string());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(&dry), names(&ran), "{}", told());
+    let (again, second) = run(desk, &[]);
+    assert_eq!((again, words(&second)), (code, Vec::new()), "{second:#}");
+    (code, done)
+}
+
+const UNITS: &str = "etc/systemd/system";
+const PLAIN: &str = "[Install]\nWantedBy=multi-user.target\n";
+const UNIT: &str = "[Install]\nWantedBy=multi-user.target\nAlias=other.service\nAlso=x.socket\n";
+
+#[test]
+fn a_purge_of_units_leaves_what_services_have_there() {
+    let wants = format!("{UNITS}/multi-user.target.wants");
+    let role = r#"
+[directory."/etc/systemd/system"]
+purge = true
+[service.masked]
+masked = true
+[service.was]
+masked = true
+[service.own]
+enabled = true
+unit = "unit"
+[service.package]
+enabled = true
+[service.off]
+enabled = false
+"#;
+    let stray = format!("{wants}/stray.service");
+    let desk = desk(&[&wants], &[&stray], &[], role);
+    desk.write("roles/web/unit", UNIT);
+    for unit in ["package.service", "off.service"] {
+        desk.write(&format!("root/usr/lib/systemd/system/{unit}"), PLAIN);
+    }
+    desk.write("root/usr/lib/systemd/system/x.socket", PLAIN);
+    let root = desk.path("root").join(UNITS);
+    symlink("/dev/null", root.join("was.service")).unwrap();
+    let link = |unit: &str| {
+        let target = format!("/usr/lib/systemd/system/{unit}");
+        symlink(target, desk.path("root").join(&wants).join(unit)).unwrap();
+    };
+    link("package.service");
+    link("off.service");
+    let (code, done) = held_to_it(&desk);
+    let at = |name: &str| format!("file:/{wants}/{name}.service remove");
+    assert_eq!(code, 0);
+    assert_eq!(
+        done,
+        [
+            "service:masked mask".to_owned(),
+            at("stray"),
+            at("off"),
+            "service:own create".into(),
+            "service:off disable".into(),
+            "service:own enable".into()
+        ]
+    );
+    for link in ["multi-user.target.wants/own.service", "other.service"] {
+        assert!(root.join(link).is_symlink(), "{link}");
+    }
+}
+
+#[test]
+fn a_purge_leaves_the_links_on_the_way_to_what_the_role_names() {
+    let role = r#"
+[directory."/srv/p"]
+purge = true
+[file."/srv/p/l/b/new"]
+content = ""
+[file."/srv/p/out/gone"]
+state = "absent"
+"#;
+    let links = [
+        ("srv/p/l", "m"),
+        ("srv/p/m", "a"),
+        ("srv/p/stray", "a"),
+        ("srv/p/out", "../o"),
+    ];
+    let files = ["srv/p/a/b/c", "srv/o/gone"];
+    let desk = desk(&["srv/p/a/b", "srv/o"], &files, &links, role);
+    let (code, done) = held_to_it(&desk);
+    assert_eq!(code, 0);
+    assert_eq!(
+        done,
+        [
+            "file:/srv/p/stray remove",
+            "file:/srv/p/a/b/c remove",
+            "file:/srv/p/l/b/new create",
+            "file:/srv/p/out/gone remove"
+        ]
+    );
+    assert!(desk.path("root/srv/p/a/b/new").exists());
+}
