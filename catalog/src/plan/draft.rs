@@ -1,5 +1,6 @@
 //! Drafting the plan: each resource takes its turn, seeing what is planned before it.
 
+mod emptied;
 mod moves;
 
 use super::ahead::Ahead;
@@ -120,7 +121,9 @@ impl<'a> Draft<'a> {
     fn take(&mut self, step: Step, resource: &'a Resource, seen: Option<&'a Observed>) {
         let (below, sure) = self.below_moved(resource);
         let edited = self.texts.seen(resource);
-        let observed = edited.as_ref().or(below.as_ref()).or(seen);
+        let left = self.emptied(resource, seen);
+        let ahead = edited.as_ref().or(below.as_ref()).or(left.as_ref());
+        let observed = ahead.or(seen);
         for input in inputs::ids(resource, observed) {
             self.loosen(&input);
         }
