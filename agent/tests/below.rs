@@ -148,3 +148,70 @@ state = "absent"
     );
     assert!(desk.path("root/srv/p/a/b/new").exists());
 }
+
+#[test]
+fn what_a_purge_empties_gives_way() {
+    for (taking, done) in [
+        (
+            "[file.'/srv/p/a/b']\ncontent = '1'",
+            "file:/srv/p/a/b update",
+        ),
+        (
+            "[link.'/srv/p/a/b']\ntarget = '1'",
+            "link:/srv/p/a/b update",
+        ),
+        (
+            "[directory.'/srv/p/a/b']\nstate = 'absent'",
+            "directory:/srv/p/a/b remove",
+        ),
+    ] {
+        let role =
+            format!("[directory.'/srv/p']\npurge = true\n{taking}\n[file.'/srv/p/a/keep']\n");
+        let role = format!("{role}content = ''\n");
+        let desk = desk(&[], &["srv/p/a/b/c/d", "srv/p/a/keep"], &[], &role);
+        let (code, words) = held_to_it(&desk);
+        assert_eq!(code, 0, "{taking}");
+        let emptied = [
+            "file:/srv/p/a/b/c/d remove",
+            "directory:/srv/p/a/b/c remove",
+        ];
+        assert_eq!(words[..2], emptied, "{taking}");
+        assert!(words.contains(&done.to_owned()), "{words:?}");
+    }
+    // What keeps something stays, and is told of beforehand.
+    let role = "[directory.'/srv/p']\npurge = true\n[file.'/srv/p/a']\ncontent = '1'\n[file.'/srv/p/b']\ncontent = ''\n";
+    let desk = desk(&["srv/p/a"], &["srv/p/a/x"], &[], role);
+    symlink("x", desk.path("root/srv/p/a/y")).unwrap();
+    assert_eq!(held_to_it(&desk).0, 0);
+}
+
+#[test]
+fn nothing_is_below_what_is_no_folder() {
+    for kind in ["file", "directory", "link", "archive"] {
+        let role = format!("[{kind}.'/srv/b/x/z']\nstate = 'absent'\n");
+        let converged = (0, Vec::new());
+        assert_eq!(
+            held_to_it(&desk(&[], &["srv/b"], &[], &role)),
+            converged,
+            "{kind}"
+        );
+        let dangling = desk(&[], &[], &[("srv/b", "nowhere")], &role);
+        assert_eq!(held_to_it(&dangling), converged, "{kind}");
+        let made = desk(
+            &[],
+            &[],
+            &[],
+            &format!("{role}[file.'/srv/b']\ncontent = ''\n"),
+        );
+        assert_eq!(
+            held_to_it(&made),
+            (0, vec!["file:/srv/b create".into()]),
+            "{kind}"
+        );
+    }
+    let edit = "[edit.'/srv/b/x']\nformat = 'env'\nremove = ['A']\n";
+    assert_eq!(
+        held_to_it(&desk(&[], &["srv/b"], &[], edit)),
+        (0, Vec::new())
+    );
+}

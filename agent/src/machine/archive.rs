@@ -28,7 +28,11 @@ impl Machine {
     /// # Errors
     /// Where its marker could not be read.
     pub(crate) fn archive(&self, archive: &Archive) -> Result<ArchiveState, ReadError> {
-        let path = self.observe_path(&archive.path, &Wanted::default());
+        let wanted = Wanted {
+            gone: archive.state == Presence::Absent,
+            ..Wanted::default()
+        };
+        let path = self.observe_path(&archive.path, &wanted);
         let marker = match (&path, archive.path.join(MARKER)) {
             (PathState::Directory(_), Ok(marker)) => self.root().read(&marker, MOST_MARKER)?,
             _ => None,
