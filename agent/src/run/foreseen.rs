@@ -53,7 +53,8 @@ fn of_step(
         .collect()
 }
 
-/// Files of others that an ordinary user cannot read either: whether they differ he does not know, and they are not his.
+/// What an ordinary user cannot look at, be it a file of others or what lies in a folder of theirs: whether it differs he does
+/// not know, and it is not his.
 fn unread(
     context: &Context<'_>,
     machine: &Machine,
@@ -62,14 +63,24 @@ fn unread(
 ) -> Vec<(ResourceId, Refusal)> {
     let failed = plan.failures.iter();
     let failed = failed.filter_map(|failure| desired.get(failure.resource.as_ref()?));
-    let files = failed.filter(|file| matches!(file.body, Body::File(_) | Body::Edit(_)));
-    files
-        .filter_map(|file| {
-            let change = Change::new(&file.id, Action::Update);
-            match machine.refusal(file, &change, context.blobs) {
-                Some(held @ Refusal::Held(_)) => Some((change.resource, held)),
+    failed
+        .filter_map(|resource| {
+            let (path, is_file) = match &resource.body {
+                Body::File(file) => (&file.path, true),
+                Body::Edit(edit) => (&edit.path, true),
+                Body::Directory(directory) => (&directory.path, false),
+                Body::Link(link) => (&link.path, false),
+                Body::Archive(archive) => (&archive.path, false),
+                _ => return None,
+            };
+            let change = Change::new(&resource.id, Action::Update);
+            let closed = || match machine.refusal(resource, &change, context.blobs) {
+                Some(held @ Refusal::Held(_)) => Some(held),
                 _ => None,
-            }
+            };
+            let shut = machine.shut_out(path);
+            let held = shut.or_else(|| is_file.then(closed).flatten())?;
+            Some((change.resource, held))
         })
         .collect()
 }

@@ -29,6 +29,7 @@ mod missing;
 mod remedy;
 mod texts;
 mod units;
+mod unprivileged;
 mod written;
 
 pub use draft::{plan, plan_within};

@@ -3,6 +3,7 @@
 
 use super::claims::path_of;
 use super::turn::{Found, Turn, Verdict};
+use super::unprivileged::opened;
 use super::{Action, Certainty, Change};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
@@ -14,6 +15,8 @@ use std::collections::BTreeMap;
 pub enum Refusal {
     /// It is not this process's to make: it is held.
     Held(String),
+    /// So it is, unless the role lets this ordinary user write in the folder.
+    Shut(AbsPath, String),
     /// It can only fail.
     Fails(String),
     /// It can only fail, unless something before it makes way.
@@ -29,6 +32,15 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
     if refusals.is_empty() {
         return verdict;
     }
+    if verdict.obstacle.is_some()
+        && let Some(Refusal::Held(why)) = refusals.get(&resource.id)
+    {
+        // He could not even look.
+        return Verdict {
+            held: vec![why.clone()],
+            ..Verdict::default()
+        };
+    }
     let mut left = Vec::new();
     let mut stays: Vec<AbsPath> = Vec::new();
     for change in std::mem::take(&mut verdict.changes) {
@@ -36,7 +48,8 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
             continue;
         }
         match refusals.get(&change.resource) {
-            Some(Refusal::Held(why)) => {
+            Some(Refusal::Shut(folder, _)) if opened(turn, folder) => verdict.changes.push(change),
+            Some(Refusal::Held(why) | Refusal::Shut(_, why)) => {
                 let word = change.action.word();
                 verdict.held.push(format!("{word}: {why}"));
                 stays.extend(path_of(&change.resource));
