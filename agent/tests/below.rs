@@ -3,7 +3,8 @@
 
 use cfg_tests::Desk;
 use serde_json::Value;
-use std::os::unix::fs::symlink;
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 fn desk(folders: &[&str], files: &[&str], links: &[(&str, &str)], role: &str) -> Desk {
     let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
@@ -214,4 +215,39 @@ fn nothing_is_below_what_is_no_folder() {
         held_to_it(&desk(&[], &["srv/b"], &[], edit)),
         (0, Vec::new())
     );
+}
+
+#[test]
+fn what_will_not_be_reached_fails_beforehand() {
+    let file = "[file.'/srv/q/l/x']\ncontent = '1'\n";
+    let links = [("srv/q/l", "../r")];
+    // Whose folder it will be decides whether a link in it is followed, whether or not the file is there already.
+    for made in [&[][..], &["srv/r/x"]] {
+        for attributes in ["owner = '7'", "mode = '0777'"] {
+            let role = format!("[directory.'/srv/q']\n{attributes}\n{file}");
+            let desk = desk(&["srv/q", "srv/r"], made, &links, &role);
+            assert_eq!(
+                held_to_it(&desk),
+                (1, vec!["directory:/srv/q update".into()])
+            );
+        }
+    }
+    let role = format!("[directory.'/srv/q']\nmode = '0755'\n{file}");
+    let opened = desk(&["srv/q", "srv/r"], &[], &links, &role);
+    std::fs::set_permissions(opened.path("root/srv/q"), Permissions::from_mode(0o777)).unwrap();
+    let both = ["directory:/srv/q update", "file:/srv/q/l/x update"];
+    assert_eq!(held_to_it(&opened), (0, both.map(str::to_owned).into()));
+    // A link of the role leads somewhere, or nowhere.
+    let role = "[link.'/srv/a']\ntarget = 'zz'\n[file.'/srv/a/x']\ncontent = '1'\n";
+    let link = || vec!["link:/srv/a create".to_owned()];
+    assert_eq!(held_to_it(&desk(&[], &[], &[], role)), (1, link()));
+    assert_eq!(held_to_it(&desk(&[], &["srv/zz"], &[], role)), (1, link()));
+    let through = [("srv/zz", "nowhere")];
+    assert_eq!(held_to_it(&desk(&[], &[], &through, role)), (1, link()));
+    let there = [link(), vec!["file:/srv/a/x create".to_owned()]].concat();
+    assert_eq!(held_to_it(&desk(&["srv/zz"], &[], &[], role)), (0, there));
+    let made = format!("{role}[file.'/srv/zz/y']\ncontent = ''\n");
+    assert_eq!(held_to_it(&desk(&[], &[], &[], &made)).0, 0);
+    let gone = "[link.'/srv/a']\ntarget = 'zz'\n[file.'/srv/a/x']\nstate = 'absent'\n";
+    assert_eq!(held_to_it(&desk(&[], &[], &[], gone)), (0, link()));
 }

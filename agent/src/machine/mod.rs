@@ -17,6 +17,7 @@ mod keep;
 mod link;
 mod mount;
 mod observe;
+mod outlook;
 mod read;
 mod refusal;
 mod remove;
@@ -38,6 +39,7 @@ pub use error::{EnactError, SysError, WalkError};
 pub use hands::{BlobSource, Hands};
 pub(crate) use mount::file_of_table;
 pub use observe::Wanted;
+pub(crate) use outlook::{Foreseen, Outlook};
 pub use read::ReadError;
 pub use root::{Caller, Root};
 

@@ -113,7 +113,7 @@ impl Reached {
 }
 
 impl Folder {
-    fn of_root(root: &Root) -> Result<Self, SysError> {
+    pub(crate) fn of_root(root: &Root) -> Result<Self, SysError> {
         let fd = root
             .as_fd()
             .try_clone_to_owned()
@@ -187,7 +187,7 @@ impl AsFd for Folder {
 }
 
 impl Trust {
-    fn of(root: &Root, stat: &Stat, above: Trust) -> Self {
+    pub(crate) fn of(root: &Root, stat: &Stat, above: Trust) -> Self {
         let mode = Mode::from_raw_mode(stat.st_mode);
         let open = mode.intersects(Mode::WGRP | Mode::WOTH);
         if above == Trust::Foreign || !root.trusts(stat.st_uid) {
@@ -306,7 +306,7 @@ impl Walk<'_> {
     fn follow(&mut self, name: &OsStr, entry: &Entry) -> Result<(), WalkError> {
         let here = self.stack.last().expect("the root is never popped");
         let link = here.shown(name);
-        may_follow(self.root, here, entry, &link)?;
+        planted(self.root, (here, here.trust()), entry.stat.st_uid, &link)?;
         let place = here.at.join(name);
         self.links.push(place);
         if self.links.len() > MOST_LINKS {
@@ -341,10 +341,15 @@ impl Walk<'_> {
 }
 
 /// The rule of links: root owns link and folder, and nobody else can write there.
-fn may_follow(root: &Root, folder: &Folder, entry: &Entry, link: &str) -> Result<(), WalkError> {
-    let why = if !root.trusts(entry.stat.st_uid) {
-        format!("user {} owns it", entry.stat.st_uid)
-    } else if folder.trust() != Trust::Closed {
+pub(crate) fn planted(
+    root: &Root,
+    (folder, trust): (&Folder, Trust),
+    owner: u32,
+    link: &str,
+) -> Result<(), WalkError> {
+    let why = if !root.trusts(owner) {
+        format!("user {owner} owns it")
+    } else if trust != Trust::Closed {
         format!(
             "others than root can write in {} or above it",
             folder.at.display()

@@ -241,7 +241,7 @@ pub(crate) fn own_path(body: &Body) -> Option<&AbsPath> {
 }
 
 /// Whether a body wants its thing to be there.
-pub(crate) fn presence(body: &Body) -> Presence {
+pub fn presence(body: &Body) -> Presence {
     match body {
         Body::File(file) => file.state,
         Body::Directory(directory) => directory.state,

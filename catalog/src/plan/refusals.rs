@@ -2,6 +2,7 @@
 //! do it.
 
 use super::claims::path_of;
+use super::elsewhere::perhaps;
 use super::turn::{Found, Turn, Verdict};
 use super::unprivileged::opened;
 use super::{Action, Certainty, Change};
@@ -21,6 +22,10 @@ pub enum Refusal {
     Fails(String),
     /// It can only fail, unless something before it makes way.
     Blocked(String),
+    /// It cannot be come to any more by then, whether or not anything is to be done to it.
+    Unreachable(String),
+    /// It cannot be come to now, and can by then.
+    Reachable,
 }
 
 /// By what would be changed: resources, and victims of a purge.
@@ -41,6 +46,15 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
             ..Verdict::default()
         };
     }
+    if turn.ahead.is_ahead() {
+        match refusals.get(&resource.id) {
+            Some(Refusal::Unreachable(why)) => return failing(why),
+            Some(Refusal::Reachable) if verdict.obstacle.is_some() => {
+                perhaps(resource, &mut verdict)
+            }
+            _ => {}
+        }
+    }
     let mut left = Vec::new();
     let mut stays: Vec<AbsPath> = Vec::new();
     for change in std::mem::take(&mut verdict.changes) {
@@ -59,10 +73,7 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
             }
             Some(Refusal::Fails(why) | Refusal::Blocked(why)) if turn.ahead.is_ahead() => {
                 if change.resource == resource.id {
-                    return Verdict {
-                        obstacle: Some(why.clone()),
-                        ..Verdict::default()
-                    };
+                    return failing(why);
                 }
                 left.push(why.as_str());
                 stays.extend(path_of(&change.resource));
@@ -80,6 +91,13 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
         None => missed,
     });
     verdict
+}
+
+fn failing(why: &str) -> Verdict {
+    Verdict {
+        obstacle: Some(why.to_owned()),
+        ..Verdict::default()
+    }
 }
 
 /// What is held of a resource that this process can neither read nor change.
