@@ -251,3 +251,60 @@ fn what_will_not_be_reached_fails_beforehand() {
     let gone = "[link.'/srv/a']\ntarget = 'zz'\n[file.'/srv/a/x']\nstate = 'absent'\n";
     assert_eq!(held_to_it(&desk(&[], &[], &[], gone)), (0, link()));
 }
+
+/// A tar with these files in it, all empty.
+fn tar(names: &[&str]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for name in names {
+        let mut head = [0; 512];
+        let mut put = |at: usize, text: &[u8]| head[at..at + text.len()].copy_from_slice(text);
+        put(0, name.as_bytes());
+        put(100, b"0000644\0");
+        put(124, b"00000000000\0");
+        put(136, b"00000000000\0");
+        put(148, b"        ");
+        put(156, b"0");
+        let sum: u32 = head.iter().map(|byte| u32::from(*byte)).sum();
+        head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        all.extend(head);
+    }
+    [all, vec![0; 1024]].concat()
+}
+
+#[test]
+fn what_an_archive_brings_where_something_else_is_to_be() {
+    let unpacked = "archive:/srv/p create".to_owned();
+    for (inside, code, done) in [
+        ("[archive.'/srv/p/top/b']\nsource = 'b.tar'\n", 1, &[][..]),
+        ("[archive.'/srv/p/top/b/c']\nsource = 'b.tar'\n", 1, &[]),
+        (
+            "[archive.'/srv/p/q/r']\nsource = 'b.tar'\n",
+            0,
+            &["directory:/srv/p/q create", "archive:/srv/p/q/r create"],
+        ),
+        ("[link.'/srv/p/top/b/c']\ntarget = 'x'\n", 1, &[]),
+        ("[file.'/srv/p/top/b']\ncontent = ''\n", 1, &[]),
+        ("[file.'/srv/p/top/b']\nstate = 'absent'\n", 1, &[]),
+        ("[file.'/srv/p/top/b/c/d']\ncontent = ''\n", 1, &[]),
+        ("[file.'/srv/p/top/b/c/d']\nstate = 'absent'\n", 0, &[]),
+        ("[directory.'/srv/p/top/b/c']\n", 1, &[]),
+        (
+            "[file.'/srv/p/top/b/d']\ncontent = ''\n",
+            0,
+            &["file:/srv/p/top/b/d create"],
+        ),
+        (
+            "[file.'/srv/p/top/b/c']\ncontent = 'x'\n",
+            0,
+            &["file:/srv/p/top/b/c create"],
+        ),
+    ] {
+        let role = format!("[archive.'/srv/p']\nsource = 'a.tar'\n{inside}");
+        let desk = desk(&[], &[], &[], &role);
+        desk.write("roles/web/a.tar", tar(&["top/b/c"]));
+        desk.write("roles/web/b.tar", tar(&["x"]));
+        let done = done.iter().map(|word| (*word).to_owned());
+        let words = std::iter::once(unpacked.clone()).chain(done).collect();
+        assert_eq!(held_to_it(&desk), (code, words), "{inside}");
+    }
+}

@@ -43,7 +43,7 @@ impl Machine {
         })
     }
 
-    /// Unpacks an archive in mind, where it is at hand: what is not is taken for good.
+    /// Unpacks an archive in mind, where it is at hand: what is not is taken for good. Gives what it would come to.
     ///
     /// # Errors
     /// Where it holds what it must not, or cannot be unpacked.
@@ -51,16 +51,18 @@ impl Machine {
         &self,
         archive: &Archive,
         blobs: &dyn BlobSource,
-    ) -> Result<(), EnactError> {
+    ) -> Result<Option<Imagined>, EnactError> {
         let bytes = match &archive.content {
             Some(Content::Text(bytes)) => bytes.clone(),
             Some(Content::Blob { digest, size }) => match at_hand(blobs, digest, *size) {
                 Some(bytes) => bytes,
-                None => return Ok(()),
+                None => return Ok(None),
             },
-            Some(Content::Url { .. }) | None => return Ok(()),
+            Some(Content::Url { .. }) | None => return Ok(None),
         };
-        unpack(archive, Imagined::default(), &mut Cursor::new(bytes))
+        let ground = Imagined::default();
+        unpack(archive, ground.clone(), &mut Cursor::new(bytes))?;
+        Ok(Some(ground))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the machine would refuse of a plan. It is looked for before anything is done, so that a dry run tells of what the run
 //! could only meet.
 
-use super::Context;
+use super::{Context, unpacked};
 use crate::machine::{Foreseen, Machine, Outlook, WalkError};
 use crate::resource::{mount, service};
 use cfg_catalog::id::{Kind, ResourceId};
@@ -29,6 +29,7 @@ pub(super) fn hear(
         found.extend(unread(context, &machine, desired, plan));
     }
     found.extend(reached(&machine, desired, plan, snapshot));
+    found.extend(unpacked::in_the_way(context, &machine, desired, plan));
     let any = !found.is_empty();
     snapshot.host.refusals.extend(found);
     any
@@ -118,8 +119,8 @@ fn reached(
                 {
                     return None;
                 }
-                Foreseen::Never(error) => Refusal::Unreachable(error.to_string()),
-                Foreseen::There if fails && !machine.reaches(path) => Refusal::Reachable,
+                Foreseen::Never(error) => Refusal::Never(error.to_string()),
+                Foreseen::There if fails && !machine.reaches(path) => Refusal::Perhaps,
                 _ => return None,
             };
             Some((resource.id.clone(), foreseen))
@@ -159,7 +160,7 @@ fn outlook(machine: &Machine, desired: &Desired, plan: &Plan) -> Outlook {
 }
 
 /// The path that a resource is about.
-fn path_of(resource: &Resource) -> Option<&AbsPath> {
+pub(super) fn path_of(resource: &Resource) -> Option<&AbsPath> {
     Some(match &resource.body {
         Body::File(file) => &file.path,
         Body::Edit(edit) => &edit.path,

@@ -18,6 +18,7 @@ use super::written;
 use super::{Action, Certainty, Change, Snapshot, of_each};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::resource::archive::ArchiveState;
 use crate::resource::directory::Directory;
 use crate::resource::mount;
 use crate::resource::{Attributes, Body, Desired, Observed, PathState, Presence, Resource};
@@ -403,7 +404,11 @@ impl<'a> Draft<'a> {
         if self.renewed.is_empty() && self.moved.is_empty() {
             return (None, Certainty::Certain);
         }
-        let Some(path) = own_path(&resource.body) else {
+        let archive = matches!(resource.body, Body::Archive(_));
+        let Some(path) = (match &resource.body {
+            Body::Archive(archive) => Some(&archive.path),
+            body => own_path(body),
+        }) else {
             return (None, Certainty::Certain);
         };
         let renewed = self.renewed.iter().filter(|point| path.is_within(point));
@@ -416,7 +421,17 @@ impl<'a> Draft<'a> {
                 missing_parents,
                 parent_changed_us: 0,
             };
-            return (Some(Observed::Path(gone)), Certainty::Assumed);
+            let gone = match archive {
+                true => Observed::Archive(ArchiveState {
+                    path: gone,
+                    marker: None,
+                }),
+                false => Observed::Path(gone),
+            };
+            return (Some(gone), Certainty::Assumed);
+        }
+        if archive {
+            return (None, Certainty::Certain);
         }
         let mut between: Vec<AbsPath> = Vec::new();
         for above in path.ancestors() {

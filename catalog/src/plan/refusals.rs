@@ -22,10 +22,10 @@ pub enum Refusal {
     Fails(String),
     /// It can only fail, unless something before it makes way.
     Blocked(String),
-    /// It cannot be come to any more by then, whether or not anything is to be done to it.
-    Unreachable(String),
-    /// It cannot be come to now, and can by then.
-    Reachable,
+    /// It can only fail by then, whether or not anything seems to be to do.
+    Never(String),
+    /// It fails now, and may not by then.
+    Perhaps,
 }
 
 /// By what would be changed: resources, and victims of a purge.
@@ -48,10 +48,8 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
     }
     if turn.ahead.is_ahead() {
         match refusals.get(&resource.id) {
-            Some(Refusal::Unreachable(why)) => return failing(why),
-            Some(Refusal::Reachable) if verdict.obstacle.is_some() => {
-                perhaps(resource, &mut verdict)
-            }
+            Some(Refusal::Never(why)) => return failing(why),
+            Some(Refusal::Perhaps) if verdict.obstacle.is_some() => perhaps(resource, &mut verdict),
             _ => {}
         }
     }
