@@ -308,3 +308,25 @@ fn what_an_archive_brings_where_something_else_is_to_be() {
         assert_eq!(held_to_it(&desk), (code, words), "{inside}");
     }
 }
+
+#[test]
+fn nothing_is_made_for_a_mount_whose_line_cannot_be_written() {
+    let role = "[mount.'/mnt/a']\ndevice = '/dev/x'\nfstype = 'ext4'\n";
+    let desk = desk(&["etc"], &[], &[], role);
+    desk.write("root/etc/fstab", "");
+    let chattr = |how: &str| {
+        let fstab = desk.path("root/etc/fstab");
+        let done = std::process::Command::new("chattr")
+            .arg(how)
+            .arg(fstab)
+            .output();
+        done.is_ok_and(|done| done.status.success())
+    };
+    if !chattr("+i") {
+        return;
+    }
+    let held = std::panic::catch_unwind(|| held_to_it(&desk));
+    assert!(chattr("-i"));
+    assert_eq!(held.unwrap(), (1, Vec::new()));
+    assert!(!desk.path("root/mnt").exists());
+}
