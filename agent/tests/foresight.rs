@@ -101,8 +101,24 @@ fn what_is_roots_below_an_ordinary_users_root() {
     desk.write("root/srv/purged/roots/x", "");
     desk.write("root/srv/purged/own", "");
     desk.write("root/etc/secret", "");
-    fs::set_permissions(desk.path("root/etc/secret"), Permissions::from_mode(0o600)).unwrap();
-    for folder in ["", "root", "root/etc", "root/srv", "root/srv/purged"] {
+    desk.write("root/srv/closed/x", "");
+    desk.write("root/srv/opened/old", "");
+    for (path, mode) in [
+        ("etc/secret", 0o600),
+        ("srv/closed", 0o700),
+        ("srv/opened", 0o500),
+    ] {
+        let path = desk.path("root").join(path);
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+    for folder in [
+        "",
+        "root",
+        "root/etc",
+        "root/srv",
+        "root/srv/purged",
+        "root/srv/opened",
+    ] {
         chown(desk.path(folder), Some(NOBODY), Some(NOBODY)).unwrap();
     }
     desk.role(
@@ -111,7 +127,11 @@ fn what_is_roots_below_an_ordinary_users_root() {
          [file.'/etc/secret']\ncontent = \"x\"\n[file.'/etc/own']\ncontent = \"\"\n[file.'/srv/roots/new']\ncontent = \"\"\n\
          [file.'/srv/roots/gone']\nstate = \"absent\"\n[directory.'/srv/roots']\nmode = \"0700\"\n\
          [edit.'/etc/edited']\nformat = \"lines\"\nlines = [{ line = \"x\" }]\n\
-         [link.'/srv/roots/a/link']\ntarget = \"x\"\n[directory.'/srv/purged']\npurge = true\n",
+         [link.'/srv/roots/a/link']\ntarget = \"x\"\n[directory.'/srv/purged']\npurge = true\n\
+         [file.'/srv/closed/x']\ncontent = \"\"\n[link.'/srv/closed/deep/x']\ntarget = \"x\"\n\
+         [directory.'/srv/opened']\nmode = \"0700\"\n[file.'/srv/opened/new']\ncontent = \"\"\n\
+         [directory.'/srv/shut']\nmode = \"0500\"\n[file.'/srv/shut/a/new']\ncontent = \"\"\n\
+         [file.'/srv/blind']\ncontent = \"\"\nmode = \"0000\"\n[command.c]\nrun = \"true\"\nunless = \"false\"\n",
     );
     let run = |more: &[&str]| {
         let mut program = desk.at(Command::new("setpriv"));
@@ -142,13 +162,20 @@ fn what_is_roots_below_an_ordinary_users_root() {
             "file:/etc/mode",
             "file:/etc/roots",
             "file:/etc/secret",
+            "file:/srv/blind",
+            "file:/srv/closed/x",
             "file:/srv/roots/gone",
             "file:/srv/roots/new",
+            "file:/srv/shut/a/new",
+            "link:/srv/closed/deep/x",
             "link:/srv/roots/a/link",
             "edit:/etc/edited",
+            "command:c",
         ]
     );
-    assert_eq!(run(&["--dry-run"]).0, 3);
+    let (again, second) = both(run);
+    assert_eq!((again, &second["changes"]), (3, &serde_json::json!([])));
+    assert!(desk.path("root/srv/opened/new").exists());
 }
 
 /// An effect whose agent was killed, with how it ended.

@@ -28,7 +28,11 @@ impl Machine {
     /// # Errors
     /// Where its marker could not be read.
     pub(crate) fn archive(&self, archive: &Archive) -> Result<ArchiveState, ReadError> {
-        let path = self.observe_path(&archive.path, &Wanted::default());
+        let wanted = Wanted {
+            gone: archive.state == Presence::Absent,
+            ..Wanted::default()
+        };
+        let path = self.observe_path(&archive.path, &wanted);
         let marker = match (&path, archive.path.join(MARKER)) {
             (PathState::Directory(_), Ok(marker)) => self.root().read(&marker, MOST_MARKER)?,
             _ => None,
@@ -39,7 +43,7 @@ impl Machine {
         })
     }
 
-    /// Unpacks an archive in mind, where it is at hand: what is not is taken for good.
+    /// Unpacks an archive in mind, where it is at hand: what is not is taken for good. Gives what it would come to.
     ///
     /// # Errors
     /// Where it holds what it must not, or cannot be unpacked.
@@ -47,16 +51,18 @@ impl Machine {
         &self,
         archive: &Archive,
         blobs: &dyn BlobSource,
-    ) -> Result<(), EnactError> {
+    ) -> Result<Option<Imagined>, EnactError> {
         let bytes = match &archive.content {
             Some(Content::Text(bytes)) => bytes.clone(),
             Some(Content::Blob { digest, size }) => match at_hand(blobs, digest, *size) {
                 Some(bytes) => bytes,
-                None => return Ok(()),
+                None => return Ok(None),
             },
-            Some(Content::Url { .. }) | None => return Ok(()),
+            Some(Content::Url { .. }) | None => return Ok(None),
         };
-        unpack(archive, Imagined::default(), &mut Cursor::new(bytes))
+        let ground = Imagined::default();
+        unpack(archive, ground.clone(), &mut Cursor::new(bytes))?;
+        Ok(Some(ground))
     }
 }
 

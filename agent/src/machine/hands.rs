@@ -159,6 +159,7 @@ impl<'a> Hands<'a> {
         let Reached {
             mut folder,
             missing,
+            ..
         } = reached;
         for path in missing {
             let attributes = Attributes::default();

@@ -17,6 +17,7 @@ mod keep;
 mod link;
 mod mount;
 mod observe;
+mod outlook;
 mod read;
 mod refusal;
 mod remove;
@@ -38,8 +39,10 @@ pub use error::{EnactError, SysError, WalkError};
 pub use hands::{BlobSource, Hands};
 pub(crate) use mount::file_of_table;
 pub use observe::Wanted;
+pub(crate) use outlook::{Foreseen, Outlook};
 pub use read::ReadError;
 pub use root::{Caller, Root};
+pub(crate) use unpack::{Imagined, Stands};
 
 use account::names::Names;
 use cfg_catalog::path::AbsPath;
@@ -100,7 +103,7 @@ impl Machine {
         }
         let reached = Arc::new(self.root.folder(path)?);
         if let Some(real) = reached.elsewhere(path) {
-            last.places.note(path.clone(), real);
+            last.places.note(path.clone(), real, reached.ways());
         }
         last.walked = Some((path.clone(), Arc::clone(&reached)));
         Ok(reached)

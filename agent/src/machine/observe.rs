@@ -21,6 +21,8 @@ pub struct Wanted<'a> {
     pub content: bool,
     /// Whether everything below a directory is asked for.
     pub below: bool,
+    /// Whether it must not be there: where its folder cannot be one, or is nowhere, it is not.
+    pub gone: bool,
     /// How the role spells owner and group.
     pub attributes: Option<&'a Attributes>,
 }
@@ -50,6 +52,12 @@ impl LookError {
     fn is_passing(&self) -> bool {
         matches!(self, LookError::Read(error) if error.is_passing())
     }
+
+    /// Whether nothing can stand there: there is no folder that it could be in.
+    fn is_nowhere(&self) -> bool {
+        use super::error::WalkError::{Dangling, NotAFolder};
+        matches!(self, LookError::Walk(NotAFolder { .. } | Dangling { .. }))
+    }
 }
 
 impl Machine {
@@ -62,8 +70,14 @@ impl Machine {
                 _ => break,
             }
         }
-        seen.unwrap_or_else(|error| PathState::Unreadable {
-            why: error.to_string(),
+        seen.unwrap_or_else(|error| match wanted.gone && error.is_nowhere() {
+            true => PathState::Absent {
+                missing_parents: Vec::new(),
+                parent_changed_us: 0,
+            },
+            false => PathState::Unreadable {
+                why: error.to_string(),
+            },
         })
     }
 
@@ -73,7 +87,9 @@ impl Machine {
             return self.directory(path, &folder, wanted);
         };
         let reached = self.reach(&parent)?;
-        let Reached { folder, missing } = &*reached;
+        let Reached {
+            folder, missing, ..
+        } = &*reached;
         let name = OsStr::new(path.name());
         let absent = || {
             Ok(PathState::Absent {

@@ -4,7 +4,7 @@
 
 use super::Machine;
 use super::attributes::Amends;
-use super::error::SysError;
+use super::error::{SysError, WalkError};
 use super::file::only_attributes;
 use super::hands::BlobSource;
 use super::repository::files_of;
@@ -145,6 +145,20 @@ impl Machine {
             }
             _ => None,
         }
+    }
+
+    /// Why an ordinary user could not even look at what stands at a path: a folder on the way is closed to him.
+    pub(crate) fn shut_out(&self, path: &AbsPath) -> Option<Refusal> {
+        self.bound()?;
+        let error = match self.reach(&path.parent()?) {
+            Ok(reached) => reached.folder.glance(path.name().as_ref()).err()?,
+            Err(WalkError::Sys(error)) => error,
+            Err(_) => return None,
+        };
+        (error.errno == Errno::ACCESS).then(|| {
+            let closed = error.path;
+            Refusal::Held(format!("this user may not look at {closed}"))
+        })
     }
 
     /// Why a file will not come to what it must be.
@@ -296,7 +310,11 @@ impl Machine {
         let (folder, at) = (spot.folder(), spot.at());
         let access = Access::WRITE_OK | Access::EXEC_OK;
         if let Err(Errno::ACCESS) = accessat(folder, ".", access, AtFlags::empty()) {
-            return Some(Refusal::Held(format!("this user may not write in {at}")));
+            let why = format!("this user may not write in {at}");
+            return Some(match at.parse() {
+                Ok(folder) => Refusal::Shut(folder, why),
+                Err(_) => Refusal::Held(why),
+            });
         }
         let old = &spot.entry.as_ref()?.stat;
         if replaces

@@ -28,6 +28,7 @@ impl Machine {
                     digest: digest.filter(|_| file.state == Presence::Present && !file.create_only),
                     // What goes is kept, for it may be wanted back.
                     content: file.state == Presence::Absent,
+                    gone: file.state == Presence::Absent,
                     attributes: Some(&file.attributes),
                     ..Wanted::default()
                 };
@@ -36,15 +37,23 @@ impl Machine {
             Body::Directory(directory) => {
                 let wanted = Wanted {
                     below: directory.purge || !directory.source.is_empty(),
+                    gone: directory.state == Presence::Absent,
                     attributes: Some(&directory.attributes),
                     ..Wanted::default()
                 };
                 path(&directory.path, &wanted)
             }
-            Body::Link(link) => path(&link.path, &Wanted::default()),
+            Body::Link(link) => {
+                let wanted = Wanted {
+                    gone: link.state == Presence::Absent,
+                    ..Wanted::default()
+                };
+                path(&link.path, &wanted)
+            }
             Body::Edit(edit) => {
                 let wanted = Wanted {
                     content: true,
+                    gone: edit.edit.only_removes(),
                     ..Wanted::default()
                 };
                 path(&edit.path, &wanted)

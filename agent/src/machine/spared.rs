@@ -14,6 +14,7 @@ pub(crate) fn spared(root: &Root, folder: &Folder) -> Result<Option<AbsPath>, Sy
         let Ok(Reached {
             folder: known,
             missing,
+            ..
         }) = root.folder(&path)
         else {
             continue;

@@ -90,6 +90,8 @@ pub(crate) struct Reached {
     pub(crate) folder: Folder,
     /// The folders that do not exist, outermost first, as the path was written.
     pub(crate) missing: Vec<AbsPath>,
+    /// Where the links that were followed really lie.
+    pub(crate) links: Vec<PathBuf>,
 }
 
 impl Reached {
@@ -102,10 +104,16 @@ impl Reached {
             .then(|| real.parse().ok())
             .flatten()
     }
+
+    /// The links that were followed, where they really lie; without those that no role can name.
+    pub(crate) fn ways(&self) -> Vec<AbsPath> {
+        let paths = self.links.iter().filter_map(|link| link.to_str());
+        paths.filter_map(|link| link.parse().ok()).collect()
+    }
 }
 
 impl Folder {
-    fn of_root(root: &Root) -> Result<Self, SysError> {
+    pub(crate) fn of_root(root: &Root) -> Result<Self, SysError> {
         let fd = root
             .as_fd()
             .try_clone_to_owned()
@@ -179,7 +187,7 @@ impl AsFd for Folder {
 }
 
 impl Trust {
-    fn of(root: &Root, stat: &Stat, above: Trust) -> Self {
+    pub(crate) fn of(root: &Root, stat: &Stat, above: Trust) -> Self {
         let mode = Mode::from_raw_mode(stat.st_mode);
         let open = mode.intersects(Mode::WGRP | Mode::WOTH);
         if above == Trust::Foreign || !root.trusts(stat.st_uid) {
@@ -221,7 +229,7 @@ struct Walk<'a> {
     path: &'a AbsPath,
     stack: Vec<Folder>,
     todo: VecDeque<Step>,
-    links: usize,
+    links: Vec<PathBuf>,
 }
 
 impl Root {
@@ -236,7 +244,7 @@ impl Root {
             path,
             stack: vec![Folder::of_root(self)?],
             todo: written.collect(),
-            links: 0,
+            links: Vec::new(),
         };
         while let Some(step) = walk.todo.pop_front() {
             if !walk.step(&step)? {
@@ -246,7 +254,12 @@ impl Root {
         }
         let missing = walk.missing();
         let folder = walk.stack.pop().expect("the root is never popped");
-        Ok(Reached { folder, missing })
+        let links = walk.links;
+        Ok(Reached {
+            folder,
+            missing,
+            links,
+        })
     }
 }
 
@@ -293,9 +306,10 @@ impl Walk<'_> {
     fn follow(&mut self, name: &OsStr, entry: &Entry) -> Result<(), WalkError> {
         let here = self.stack.last().expect("the root is never popped");
         let link = here.shown(name);
-        may_follow(self.root, here, entry, &link)?;
-        self.links += 1;
-        if self.links > MOST_LINKS {
+        planted(self.root, (here, here.trust()), entry.stat.st_uid, &link)?;
+        let place = here.at.join(name);
+        self.links.push(place);
+        if self.links.len() > MOST_LINKS {
             return Err(WalkError::Loop {
                 path: self.path.to_string(),
             });
@@ -327,10 +341,15 @@ impl Walk<'_> {
 }
 
 /// The rule of links: root owns link and folder, and nobody else can write there.
-fn may_follow(root: &Root, folder: &Folder, entry: &Entry, link: &str) -> Result<(), WalkError> {
-    let why = if !root.trusts(entry.stat.st_uid) {
-        format!("user {} owns it", entry.stat.st_uid)
-    } else if folder.trust() != Trust::Closed {
+pub(crate) fn planted(
+    root: &Root,
+    (folder, trust): (&Folder, Trust),
+    owner: u32,
+    link: &str,
+) -> Result<(), WalkError> {
+    let why = if !root.trusts(owner) {
+        format!("user {owner} owns it")
+    } else if trust != Trust::Closed {
         format!(
             "others than root can write in {} or above it",
             folder.at.display()

@@ -37,6 +37,15 @@ pub fn enact(
         // The next boot goes by the line's names as well.
         machine.stands_fast(mount)?;
     }
+    let written = state.entries.first() != mount.line();
+    // Nothing is made for what cannot be written down.
+    let table = written.then(|| machine.fstab()).transpose()?;
+    if let Some(why) = table
+        .as_deref()
+        .and_then(|table| unwritable(machine, mount, table))
+    {
+        bail!("{why}");
+    }
     if mount.state != MountPresence::Absent {
         hands.make_parent(&mount.point)?;
     }
@@ -56,11 +65,24 @@ pub fn enact(
         }
         Some(Step::Unmount) => tools.unmount()?,
     }
-    if state.entries.first() != mount.line() {
+    if written {
         let table = machine.fstab()?;
         hands.fstab(fstab::with(&table, &mount.point, mount.line()))?;
     }
     Ok(())
+}
+
+/// Why its line cannot be written.
+fn unwritable(machine: &Machine, mount: &Mount, table: &str) -> Option<String> {
+    let table = fstab::with(table, &mount.point, mount.line());
+    match machine.of_file(&file_of_table(table))? {
+        Refusal::Held(why)
+        | Refusal::Shut(_, why)
+        | Refusal::Fails(why)
+        | Refusal::Blocked(why)
+        | Refusal::Never(why) => Some(why),
+        Refusal::Perhaps => None,
+    }
 }
 
 /// Why a file system, or its line, will not come to be what it must; none also where that cannot be seen.

@@ -9,7 +9,7 @@ use crate::systemd::Systemd;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::Places;
 use cfg_catalog::resource::service::{Active, Activity};
-use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource};
+use cfg_catalog::resource::{Body, Desired, Health, Observed, Presence, Resource};
 use std::collections::BTreeMap;
 use std::iter::Enumerate;
 use std::slice::Chunks;
@@ -177,6 +177,7 @@ fn one(machine: &Machine, look: &Look<'_>, stage: Stage) -> Option<Observed> {
         Body::Directory(body) if look.listed => {
             let wanted = crate::machine::Wanted {
                 below: true,
+                gone: body.state == Presence::Absent,
                 attributes: Some(&body.attributes),
                 ..crate::machine::Wanted::default()
             };

@@ -1,13 +1,15 @@
 //! What the machine would refuse of a plan. It is looked for before anything is done, so that a dry run tells of what the run
 //! could only meet.
 
-use super::Context;
-use crate::machine::Machine;
+use super::{Context, unpacked};
+use crate::machine::{Foreseen, Machine, Outlook, WalkError};
 use crate::resource::{mount, service};
-use cfg_catalog::id::ResourceId;
+use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::path::AbsPath;
+use cfg_catalog::plan::claims::presence;
 use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::plan::{Action, Change, Phase, Plan, PlannedStep, Power, Snapshot};
-use cfg_catalog::resource::{Body, Desired};
+use cfg_catalog::resource::{Body, Desired, Presence, Resource};
 
 /// Adds the machine's refusals to what was seen. Says whether there are any.
 pub(super) fn hear(
@@ -26,6 +28,8 @@ pub(super) fn hear(
     if snapshot.host.power != Power::Root {
         found.extend(unread(context, &machine, desired, plan));
     }
+    found.extend(reached(&machine, desired, plan, snapshot));
+    found.extend(unpacked::in_the_way(context, &machine, desired, plan));
     let any = !found.is_empty();
     snapshot.host.refusals.extend(found);
     any
@@ -53,7 +57,8 @@ fn of_step(
         .collect()
 }
 
-/// Files of others that an ordinary user cannot read either: whether they differ he does not know, and they are not his.
+/// What an ordinary user cannot look at, be it a file of others or what lies in a folder of theirs: whether it differs he does
+/// not know, and it is not his.
 fn unread(
     context: &Context<'_>,
     machine: &Machine,
@@ -62,14 +67,106 @@ fn unread(
 ) -> Vec<(ResourceId, Refusal)> {
     let failed = plan.failures.iter();
     let failed = failed.filter_map(|failure| desired.get(failure.resource.as_ref()?));
-    let files = failed.filter(|file| matches!(file.body, Body::File(_) | Body::Edit(_)));
-    files
-        .filter_map(|file| {
-            let change = Change::new(&file.id, Action::Update);
-            match machine.refusal(file, &change, context.blobs) {
-                Some(held @ Refusal::Held(_)) => Some((change.resource, held)),
+    failed
+        .filter_map(|resource| {
+            let path = path_of(resource)?;
+            let is_file = matches!(resource.body, Body::File(_) | Body::Edit(_));
+            let change = Change::new(&resource.id, Action::Update);
+            let closed = || match machine.refusal(resource, &change, context.blobs) {
+                Some(held @ Refusal::Held(_)) => Some(held),
                 _ => None,
-            }
+            };
+            let shut = machine.shut_out(path);
+            let held = shut.or_else(|| is_file.then(closed).flatten())?;
+            Some((change.resource, held))
         })
         .collect()
+}
+
+/// What can no longer be come to, or then for the first time, by what the plan makes of folders and links on the way.
+fn reached(
+    machine: &Machine,
+    desired: &Desired,
+    plan: &Plan,
+    snapshot: &Snapshot,
+) -> Vec<(ResourceId, Refusal)> {
+    let outlook = outlook(machine, desired, plan);
+    if outlook.is_as_now() {
+        return Vec::new();
+    }
+    // What brings back what was there before goes by the ways that are.
+    let role = desired.resources.iter();
+    let role = role.filter(|resource| !desired.reverts.contains(&resource.id));
+    let named = role.filter_map(|resource| Some((resource, path_of(resource)?)));
+    let failed = |id: &ResourceId| {
+        let mut failures = plan.failures.iter();
+        failures.any(|failure| failure.resource.as_ref() == Some(id))
+    };
+    named
+        .filter_map(|(resource, path)| {
+            let by_link = outlook.leads(path) || !snapshot.places.links(path).is_empty();
+            let fails = !by_link && failed(&resource.id);
+            if !by_link && !fails {
+                return None;
+            }
+            let gone = match &resource.body {
+                Body::Edit(edit) => edit.edit.only_removes(),
+                body => presence(body) == Presence::Absent,
+            };
+            let foreseen = match machine.foresee(path, &outlook) {
+                Foreseen::Never(WalkError::Dangling { .. } | WalkError::NotAFolder { .. })
+                    if gone =>
+                {
+                    return None;
+                }
+                Foreseen::Never(error) => Refusal::Never(error.to_string()),
+                Foreseen::There if fails && !machine.reaches(path) => Refusal::Perhaps,
+                _ => return None,
+            };
+            Some((resource.id.clone(), foreseen))
+        })
+        .collect()
+}
+
+fn outlook(machine: &Machine, desired: &Desired, plan: &Plan) -> Outlook {
+    let mut outlook = Outlook::default();
+    for change in plan.steps.iter().flat_map(|step| &step.changes) {
+        let id = &change.resource;
+        match id.kind {
+            Kind::File | Kind::Directory | Kind::Link => {
+                outlook.touched.extend(id.name.parse::<AbsPath>());
+            }
+            Kind::Package | Kind::Command | Kind::Mount | Kind::Archive | Kind::User => {
+                outlook.open = true;
+            }
+            _ => {}
+        }
+        let Some(resource) = desired.get(id).filter(|_| !desired.reverts.contains(id)) else {
+            continue;
+        };
+        match &resource.body {
+            Body::Directory(directory) if directory.state == Presence::Present => {
+                machine.note_folder(&mut outlook, &directory.path, &directory.attributes);
+            }
+            Body::Link(link) if link.state == Presence::Present => {
+                if let Some(target) = &link.target {
+                    machine.note_link(&mut outlook, &link.path, target);
+                }
+            }
+            _ => {}
+        }
+    }
+    outlook
+}
+
+/// The path that a resource is about.
+pub(super) fn path_of(resource: &Resource) -> Option<&AbsPath> {
+    Some(match &resource.body {
+        Body::File(file) => &file.path,
+        Body::Edit(edit) => &edit.path,
+        Body::Directory(directory) => &directory.path,
+        Body::Link(link) => &link.path,
+        Body::Archive(archive) => &archive.path,
+        _ => return None,
+    })
 }

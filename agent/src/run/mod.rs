@@ -24,6 +24,7 @@ mod sources;
 mod state;
 #[cfg(test)]
 mod tests;
+mod unpacked;
 mod unsettled;
 
 pub use services::SETTLE;

@@ -136,6 +136,7 @@ impl<'a> Aim<'a> {
         snapshot: &mut Snapshot,
         ledger: &Ledger,
     ) -> Result<Plan, Cycle> {
+        snapshot.host.refusals.clear();
         let mut plan = unasked(context, &self.desired, snapshot, ledger)?;
         if foreseen::hear(context, &self.desired, &plan, snapshot) {
             plan = unasked(context, &self.desired, snapshot, ledger)?;

@@ -207,6 +207,11 @@ impl Ahead {
         self.renumbered.contains(account)
     }
 
+    /// Whether anything will have been removed.
+    pub(crate) fn removes_anything(&self) -> bool {
+        !self.removed.is_empty()
+    }
+
     /// Whether this path will have been removed.
     pub fn removes(&self, path: &AbsPath) -> bool {
         self.removed.contains(path)

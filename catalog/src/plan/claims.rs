@@ -1,13 +1,14 @@
 //! Which paths the resources of a role claim; what they do not claim a purge may remove.
 
 use super::clashes::clashes;
+use super::units::Units;
 use super::{Places, Snapshot};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::resource::account::UserState;
 use crate::resource::mount::MountPresence;
 use crate::resource::through::Links;
-use crate::resource::{Body, Desired, Observed, Presence, Resource};
+use crate::resource::{Below, Body, Desired, Observed, Presence, Resource};
 use crate::waiting::Waiting;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,10 @@ pub struct Claims {
     /// What waits and has no name yet may come to stand in many places.
     waiting: Waiting,
     places: Places,
+    /// What services have among systemd's files.
+    units: Units,
+    /// Links on the way to what the role names, and its own.
+    ways: BTreeSet<AbsPath>,
     /// What is the agent's own.
     own: BTreeSet<AbsPath>,
     /// What cannot be brought about beside another resource, with why.
@@ -41,7 +46,12 @@ impl Claims {
             gathered.add(resource, snapshot);
         }
         gathered.lead(&Links::of(desired.resources.iter()));
+        let absent = gathered.absent.iter().map(|(path, _)| path);
+        let named = gathered.present.iter().chain(absent);
+        let ways = named.flat_map(|path| places.links(path).iter().cloned());
+        let ways = ways.collect();
         Self {
+            ways,
             present: really(gathered.present, places).collect(),
             absent: gathered
                 .absent
@@ -51,16 +61,18 @@ impl Claims {
             purging: really(gathered.purging, places).collect(),
             waiting: desired.waiting.clone(),
             clashes: clashes(desired, places),
+            units: gathered.units,
             places: places.clone(),
             own: snapshot.own.iter().cloned().collect(),
         }
     }
 
-    /// Whether a purge of `folder` leaves this path alone: it is claimed or the agent's own, leads to something that is,
-    /// or another purge further in looks after it.
+    /// Whether a purge of `folder` leaves this path alone: it is claimed or the agent's own, leads to something that is, or
+    /// is a link that does, or another purge further in looks after it.
     pub fn keeps(&self, path: &AbsPath, folder: &AbsPath) -> bool {
         let (real, folder) = (self.places.real(path), self.places.real(folder));
         leads_to(&self.present, &real)
+            || leads_to(&self.ways, &real)
             || leads_to(&self.own, &real)
             || self.own.iter().any(|own| real.is_within(own))
             || self.waiting.may_stand(path)
@@ -68,6 +80,11 @@ impl Claims {
                 .ancestors()
                 .take_while(|above| above != &*folder)
                 .any(|above| self.purging.contains(&above))
+    }
+
+    /// Whether this is a service's: a purge leaves it, and what leads there.
+    pub(crate) fn of_service(&self, below: &Below) -> bool {
+        self.units.have(&self.places.real(&below.path), &below.what)
     }
 
     /// Whether just this path is claimed.
@@ -110,6 +127,7 @@ struct Gathered {
     present: Vec<AbsPath>,
     absent: Vec<(AbsPath, ResourceId)>,
     purging: Vec<AbsPath>,
+    units: Units,
 }
 
 impl Gathered {
@@ -130,6 +148,7 @@ impl Gathered {
                 }
             }
             Body::Service(service) => {
+                self.units.add(service);
                 if let Some(path) = service.unit_path() {
                     self.present.push(path);
                 }
@@ -222,7 +241,7 @@ pub(crate) fn own_path(body: &Body) -> Option<&AbsPath> {
 }
 
 /// Whether a body wants its thing to be there.
-pub(crate) fn presence(body: &Body) -> Presence {
+pub fn presence(body: &Body) -> Presence {
     match body {
         Body::File(file) => file.state,
         Body::Directory(directory) => directory.state,

@@ -1,5 +1,6 @@
 //! Drafting the plan: each resource takes its turn, seeing what is planned before it.
 
+mod emptied;
 mod moves;
 
 use super::ahead::Ahead;
@@ -17,6 +18,7 @@ use super::written;
 use super::{Action, Certainty, Change, Snapshot, of_each};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::resource::archive::ArchiveState;
 use crate::resource::directory::Directory;
 use crate::resource::mount;
 use crate::resource::{Attributes, Body, Desired, Observed, PathState, Presence, Resource};
@@ -84,6 +86,8 @@ struct Draft<'a> {
     /// Where file systems are to be mounted or unmounted, and archives come or go: what was seen there, and below, is
     /// not what will be.
     renewed: BTreeSet<AbsPath>,
+    /// What a run may find that it must refuse, and what comes after that.
+    doubted: BTreeSet<ResourceId>,
     /// What failed or is skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
     /// What waits and would be changed else, with what it waits for.
@@ -111,6 +115,7 @@ impl<'a> Draft<'a> {
             homes: BTreeMap::new(),
             moved: BTreeMap::new(),
             renewed: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             broken: BTreeMap::new(),
             waiting: BTreeMap::new(),
             plan: Plan::default(),
@@ -120,7 +125,9 @@ impl<'a> Draft<'a> {
     fn take(&mut self, step: Step, resource: &'a Resource, seen: Option<&'a Observed>) {
         let (below, sure) = self.below_moved(resource);
         let edited = self.texts.seen(resource);
-        let observed = edited.as_ref().or(below.as_ref()).or(seen);
+        let left = self.emptied(resource, seen);
+        let ahead = edited.as_ref().or(below.as_ref()).or(left.as_ref());
+        let observed = ahead.or(seen);
         for input in inputs::ids(resource, observed) {
             self.loosen(&input);
         }
@@ -161,6 +168,7 @@ impl<'a> Draft<'a> {
             let gone = path_of(&c.resource).is_some_and(|path| self.ahead.removes(&path));
             c.action != Action::Remove || !gone
         });
+        self.doubt(&step, resource, &mut changes);
         let mut step = step;
         if changes
             .iter()
@@ -171,6 +179,31 @@ impl<'a> Draft<'a> {
         }
         self.foresee(resource, observed, &changes);
         self.push(step, changes, Fate::Goes);
+    }
+
+    /// What only a run can judge may be refused there: a file by its `validate`, an archive that is yet to be fetched. Then what
+    /// needs it is skipped.
+    fn doubt(&mut self, step: &Step, resource: &Resource, changes: &mut [Change]) {
+        if step.needs.iter().any(|need| self.doubted.contains(need)) {
+            for change in &mut *changes {
+                change.certainty = Certainty::Assumed;
+            }
+            if !changes.is_empty() {
+                self.doubted.insert(step.resource.clone());
+            }
+        }
+        let judged = match &resource.body {
+            Body::File(file) => file.validate.is_some(),
+            Body::Archive(_) => true,
+            _ => false,
+        };
+        if judged
+            && changes
+                .iter()
+                .any(|one| one.certainty == Certainty::Assumed)
+        {
+            self.doubted.insert(step.resource.clone());
+        }
     }
 
     fn push(&mut self, step: Step, changes: Vec<Change>, fate: Fate) {
@@ -400,7 +433,11 @@ impl<'a> Draft<'a> {
         if self.renewed.is_empty() && self.moved.is_empty() {
             return (None, Certainty::Certain);
         }
-        let Some(path) = own_path(&resource.body) else {
+        let archive = matches!(resource.body, Body::Archive(_));
+        let Some(path) = (match &resource.body {
+            Body::Archive(archive) => Some(&archive.path),
+            body => own_path(body),
+        }) else {
             return (None, Certainty::Certain);
         };
         let renewed = self.renewed.iter().filter(|point| path.is_within(point));
@@ -413,7 +450,17 @@ impl<'a> Draft<'a> {
                 missing_parents,
                 parent_changed_us: 0,
             };
-            return (Some(Observed::Path(gone)), Certainty::Assumed);
+            let gone = match archive {
+                true => Observed::Archive(ArchiveState {
+                    path: gone,
+                    marker: None,
+                }),
+                false => Observed::Path(gone),
+            };
+            return (Some(gone), Certainty::Assumed);
+        }
+        if archive {
+            return (None, Certainty::Certain);
         }
         let mut between: Vec<AbsPath> = Vec::new();
         for above in path.ancestors() {

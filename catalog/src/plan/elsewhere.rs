@@ -11,6 +11,12 @@ pub(crate) fn elsewhere(resource: &Resource, mut verdict: Verdict, turn: &Turn<'
     if !own_path(&resource.body).is_some_and(|path| turn.ahead.leads_anew(path)) {
         return verdict;
     }
+    perhaps(resource, &mut verdict);
+    verdict
+}
+
+/// That there is something to do is assumed, and what it is.
+pub(crate) fn perhaps(resource: &Resource, verdict: &mut Verdict) {
     for change in &mut verdict.changes {
         change.certainty = Certainty::Assumed;
     }
@@ -23,5 +29,4 @@ pub(crate) fn elsewhere(resource: &Resource, mut verdict: Verdict, turn: &Turn<'
         let change = Change::new(&resource.id, action).at_most(Certainty::Assumed);
         verdict.changes.push(change);
     }
-    verdict
 }

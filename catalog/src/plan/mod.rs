@@ -28,6 +28,8 @@ mod listing;
 mod missing;
 mod remedy;
 mod texts;
+mod units;
+mod unprivileged;
 mod written;
 
 pub use draft::{plan, plan_within};

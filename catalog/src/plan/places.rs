@@ -6,12 +6,20 @@ use std::collections::BTreeMap;
 
 /// Folders that a walk came to through links, as they were written, with where they really are.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Places(BTreeMap<AbsPath, AbsPath>);
+pub struct Places(BTreeMap<AbsPath, Place>);
+
+/// Where a walk ended.
+#[derive(Clone, Debug, PartialEq)]
+struct Place {
+    real: AbsPath,
+    /// Where the links that it followed really lie.
+    links: Vec<AbsPath>,
+}
 
 impl Places {
-    /// A walk to this folder ended there.
-    pub fn note(&mut self, folder: AbsPath, real: AbsPath) {
-        self.0.insert(folder, real);
+    /// A walk to this folder ended there, by way of these links.
+    pub fn note(&mut self, folder: AbsPath, real: AbsPath, links: Vec<AbsPath>) {
+        self.0.insert(folder, Place { real, links });
     }
 
     /// What others have found too.
@@ -31,11 +39,17 @@ impl Places {
             return Cow::Borrowed(path);
         }
         let found = path.above().find_map(|above| {
-            let real = self.0.get(above)?;
+            let real = &self.0.get(above)?.real;
             let rest = path.as_str().strip_prefix(above)?;
             real.join(rest.trim_start_matches('/')).ok()
         });
         found.map_or(Cow::Borrowed(path), Cow::Owned)
+    }
+
+    /// Where the links really lie that lead to the folder of something.
+    pub fn links(&self, path: &AbsPath) -> &[AbsPath] {
+        let found = path.above().find_map(|above| self.0.get(above));
+        found.map_or(&[], |place| &place.links)
     }
 }
 
@@ -53,7 +67,7 @@ mod tests {
             ("/a/b/d", "/e"),
             ("/up", "/"),
         ] {
-            places.note(path(folder), path(real));
+            places.note(path(folder), path(real), vec![path(folder)]);
         }
         for (written, real) in [
             ("/bin/foo", "/usr/bin/foo"),
@@ -70,5 +84,7 @@ mod tests {
         ] {
             assert_eq!(places.real(&path(written)).as_str(), real, "{written}");
         }
+        assert_eq!(places.links(&path("/a/b/d/f")), [path("/a/b/d")]);
+        assert_eq!(places.links(&path("/bin")), []);
     }
 }

@@ -2,7 +2,9 @@
 //! do it.
 
 use super::claims::path_of;
+use super::elsewhere::perhaps;
 use super::turn::{Found, Turn, Verdict};
+use super::unprivileged::opened;
 use super::{Action, Certainty, Change};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
@@ -14,10 +16,16 @@ use std::collections::BTreeMap;
 pub enum Refusal {
     /// It is not this process's to make: it is held.
     Held(String),
+    /// So it is, unless the role lets this ordinary user write in the folder.
+    Shut(AbsPath, String),
     /// It can only fail.
     Fails(String),
     /// It can only fail, unless something before it makes way.
     Blocked(String),
+    /// It can only fail by then, whether or not anything seems to be to do.
+    Never(String),
+    /// It fails now, and may not by then.
+    Perhaps,
 }
 
 /// By what would be changed: resources, and victims of a purge.
@@ -29,6 +37,22 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
     if refusals.is_empty() {
         return verdict;
     }
+    if verdict.obstacle.is_some()
+        && let Some(Refusal::Held(why)) = refusals.get(&resource.id)
+    {
+        // He could not even look.
+        return Verdict {
+            held: vec![why.clone()],
+            ..Verdict::default()
+        };
+    }
+    if turn.ahead.is_ahead() {
+        match refusals.get(&resource.id) {
+            Some(Refusal::Never(why)) => return failing(why),
+            Some(Refusal::Perhaps) if verdict.obstacle.is_some() => perhaps(resource, &mut verdict),
+            _ => {}
+        }
+    }
     let mut left = Vec::new();
     let mut stays: Vec<AbsPath> = Vec::new();
     for change in std::mem::take(&mut verdict.changes) {
@@ -36,7 +60,8 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
             continue;
         }
         match refusals.get(&change.resource) {
-            Some(Refusal::Held(why)) => {
+            Some(Refusal::Shut(folder, _)) if opened(turn, folder) => verdict.changes.push(change),
+            Some(Refusal::Held(why) | Refusal::Shut(_, why)) => {
                 let word = change.action.word();
                 verdict.held.push(format!("{word}: {why}"));
                 stays.extend(path_of(&change.resource));
@@ -46,10 +71,7 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
             }
             Some(Refusal::Fails(why) | Refusal::Blocked(why)) if turn.ahead.is_ahead() => {
                 if change.resource == resource.id {
-                    return Verdict {
-                        obstacle: Some(why.clone()),
-                        ..Verdict::default()
-                    };
+                    return failing(why);
                 }
                 left.push(why.as_str());
                 stays.extend(path_of(&change.resource));
@@ -67,6 +89,13 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
         None => missed,
     });
     verdict
+}
+
+fn failing(why: &str) -> Verdict {
+    Verdict {
+        obstacle: Some(why.to_owned()),
+        ..Verdict::default()
+    }
 }
 
 /// What is held of a resource that this process can neither read nor change.

@@ -11,9 +11,9 @@ use super::ledger::Ledger;
 use super::nobody::{doubt, wanting};
 use super::order::Phase;
 use super::refusals::heed;
+use super::unprivileged::withheld;
 use super::{Action, Change, Host, Power};
 use crate::id::ResourceId;
-use crate::resource::service::Load;
 use crate::resource::{
     Body, Desired, Observed, Obstacle, PathState, Resource, account, archive, attributes, command,
     directory, edit, file, link, mount, package, repository, service, sysctl,
@@ -131,7 +131,7 @@ pub fn turn(
         Power::Root => verdict,
         // A mask is a link, and needs no unit.
         Power::Own { .. } if phase == Phase::Mask => verdict,
-        Power::Own { .. } => withheld(resource, observed, verdict),
+        Power::Own { .. } => withheld(resource, observed, verdict, turn),
     }
 }
 
@@ -193,38 +193,4 @@ fn parent(resource: &Resource, observed: &Observed, turn: &Turn<'_>) -> Result<F
             Err(file::in_the_way(state))
         }
     }
-}
-
-/// Below `--root`, an ordinary user can write files of his own and links, and no more.
-fn withheld(resource: &Resource, observed: Option<&Observed>, mut verdict: Verdict) -> Verdict {
-    let without_unit = matches!(
-        (&resource.body, observed),
-        (Body::Service(service), Some(Observed::Service(state)))
-            if state.load == Load::NotFound && service.unit_file.is_none()
-    );
-    // A mask needs no unit: it is a link.
-    let masks = !verdict.changes.is_empty()
-        && verdict
-            .changes
-            .iter()
-            .all(|change| matches!(change.action, Action::Mask | Action::Unmask));
-    let why = match &resource.body {
-        Body::Service(_) if masks => return verdict,
-        Body::User(_) | Body::Group(_) => "accounts can be changed by root alone",
-        Body::Package(_) => "packages can be changed by root alone",
-        Body::Command(_) => "commands are run by root alone",
-        Body::Service(_) if without_unit => "its unit comes with a package",
-        _ => return verdict,
-    };
-    let due = !verdict.changes.is_empty() || (without_unit && verdict.obstacle.is_some());
-    if due {
-        let words: Vec<&str> = verdict.changes.iter().map(|c| c.action.word()).collect();
-        verdict.held.push(match words.is_empty() {
-            true => why.to_owned(),
-            false => format!("{}: {why}", words.join(", ")),
-        });
-        verdict.changes.clear();
-        verdict.obstacle = None;
-    }
-    verdict
 }

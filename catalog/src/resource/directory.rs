@@ -219,7 +219,9 @@ fn victims(folder: &AbsPath, below: &[Below], turn: &Turn<'_>) -> Vec<(ResourceI
     let claims = turn.claims;
     let firm: Vec<&AbsPath> = below
         .iter()
-        .filter(|b| matches!(b.what, BelowKind::Mount | BelowKind::Unnamable))
+        .filter(|b| {
+            matches!(b.what, BelowKind::Mount | BelowKind::Unnamable) || claims.of_service(b)
+        })
         .map(|b| &b.path)
         .collect();
     let stays = |path: &AbsPath| {

@@ -41,6 +41,7 @@ fn holds(tree: &Tree, file: &File) {
         digest: Some(content.digest()),
         below: false,
         content: false,
+        gone: false,
         attributes: Some(&file.attributes),
     };
     let PathState::File(seen) = tree.machine.observe_path(&file.path, &look) else {

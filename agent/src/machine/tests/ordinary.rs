@@ -199,7 +199,7 @@ fn what_is_not_his_to_change_is_held() {
             let refusal = machine.refusal(&resource, &change, &blobs);
             let done = Hands::new(&machine, &blobs).enact(&resource, &[change]);
             match (refusal, done) {
-                (Some(Refusal::Held(why)), Err(_)) if !told.is_empty() => {
+                (Some(Refusal::Held(why) | Refusal::Shut(_, why)), Err(_)) if !told.is_empty() => {
                     assert!(why.contains(told), "{why}");
                 }
                 (None, Ok(())) if told.is_empty() => {}

@@ -8,15 +8,32 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::Sink;
 use std::os::unix::ffi::OsStrExt as _;
+use std::rc::Rc;
 
 /// The kernel takes no longer name.
 const MOST_NAME: usize = 255;
 
 /// What there would be in an empty folder. How much it can come to be is bounded by who unpacks.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Imagined {
     /// By the number of their folder, which is its place here; the first is the one that all lies in.
-    folders: RefCell<Vec<Names>>,
+    folders: Rc<RefCell<Vec<Names>>>,
+}
+
+/// What stands at a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    Nothing,
+    /// Whether something is in it.
+    Folder {
+        full: bool,
+    },
+    File,
+    Link,
+    /// Nothing, since there is a file above it.
+    Below,
+    /// Behind a link.
+    Elsewhere,
 }
 
 type Names = BTreeMap<OsString, Node>;
@@ -31,6 +48,26 @@ enum Node {
 }
 
 impl Imagined {
+    /// What stands where these names lead.
+    pub(crate) fn stands<'a>(&self, names: impl Iterator<Item = &'a str>) -> Stands {
+        let mut names = names.peekable();
+        let mut folder = 0;
+        while let Some(name) = names.next() {
+            let last = names.peek().is_none();
+            match self.get(folder, name.as_ref()) {
+                Err(_) => return Stands::Nothing,
+                Ok(Node::Folder(number)) => folder = number,
+                Ok(Node::File) if last => return Stands::File,
+                Ok(Node::File) => return Stands::Below,
+                Ok(Node::Link(_)) if last => return Stands::Link,
+                Ok(Node::Link(_)) => return Stands::Elsewhere,
+            }
+        }
+        let folders = self.folders.borrow();
+        let full = folders.get(folder).is_some_and(|names| !names.is_empty());
+        Stands::Folder { full }
+    }
+
     fn get(&self, folder: usize, name: &OsStr) -> Result<Node, Errno> {
         let folders = self.folders.borrow();
         let names = folders.get(folder).ok_or(Errno::NOENT)?;

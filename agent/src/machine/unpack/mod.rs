@@ -13,7 +13,7 @@ mod zip;
 mod zstd;
 
 pub(crate) use ground::Ground;
-pub(crate) use imagined::Imagined;
+pub(crate) use imagined::{Imagined, Stands};
 pub(crate) use real::Real;
 
 use super::walk::DEEPEST;

@@ -5,6 +5,7 @@ use crate::run::site::{Complaint, Hand, Healthy, Lacks, Look, PackageMove, Site,
 use crate::run::slot::{Asks, Licence};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::document::Done;
 use cfg_catalog::plan::inputs::{self, Inputs};
 use cfg_catalog::plan::places::Places;
@@ -352,7 +353,8 @@ impl Site for Fake {
     fn places(&self) -> Places {
         let mut places = Places::default();
         if let Some((link, real)) = self.shipped() {
-            places.note(link.parse().unwrap(), real.parse().unwrap());
+            let link: AbsPath = link.parse().unwrap();
+            places.note(link.clone(), real.parse().unwrap(), vec![link]);
         }
         places
     }
