@@ -250,6 +250,10 @@ const COMMANDS: &[Row] = &[
         "correct its `cwd`, or let what makes it come before",
     ),
     to_do(
+        Begin("its guard cannot be asked: there is no user"),
+        "correct its `user`, or declare that user in the role",
+    ),
+    to_do(
         Begin("its guard"),
         "try the guard by hand, as its `user` and in its `cwd`",
     ),
