@@ -3,14 +3,29 @@
 use rustix::io::Errno;
 use std::io;
 
-/// What it says, and what to do.
+/// What it says, and what is behind it.
 pub fn words(errno: Errno) -> String {
+    told(errno, "it, or its folder,")
+}
+
+/// The same of a folder in which no name could be made.
+pub fn words_of_folder(errno: Errno) -> String {
+    told(errno, "that folder")
+}
+
+fn told(errno: Errno, what: &str) -> String {
+    let root = rustix::process::geteuid().is_root();
+    let fixed = format!("; {what} is immutable or append-only (see lsattr -d)");
     let remedy = match errno {
         Errno::NOSPC => "; free space (or inodes) on that file system and run again",
         Errno::DQUOT => "; the quota is used up",
         Errno::ROFS => "; the file system is mounted read-only",
-        Errno::PERM => "; it may be immutable (see lsattr) or append-only, or this needs root",
+        Errno::PERM if root => &fixed,
+        Errno::PERM => "; this needs root, unless it is immutable or append-only (see lsattr -d)",
+        Errno::ACCESS if root => "; something keeps even root from it",
         Errno::ACCESS => "; this needs root",
+        Errno::OPNOTSUPP => "; its file system has no such thing",
+        Errno::NAMETOOLONG => "; a name may have 255 bytes",
         Errno::NOSYS => "; Linux 5.6 or newer is needed",
         Errno::STALE => "; somebody else changed it at the same moment, run again",
         Errno::BUSY => "; it is a mount of its own",

@@ -152,10 +152,15 @@ fn each_victim_that_can_go_goes() {
         "file:/d/keep create",
     ];
     assert_eq!(words(&seen), gone, "{seen}");
-    let why = "removing /d/sub/v2: Operation not permitted; it may be immutable (see lsattr) or append-only, or this needs root";
+    let why = "removing /d/sub/v2: Operation not permitted; it, or its folder, is immutable or append-only (see lsattr -d)";
     assert_eq!(
         seen["failures"],
-        json!([{ "resource": "directory:/d", "message": why, "skipped": [] }])
+        json!([{
+            "resource": "directory:/d",
+            "message": why,
+            "skipped": [],
+            "remedy": "take that away with chattr -i or chattr -a where it is to change; else leave it out of the role",
+        }])
     );
     assert!(desk.path("root/d/keep").exists());
     assert_eq!(run(&desk, &[]).0, 0);

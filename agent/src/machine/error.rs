@@ -5,7 +5,7 @@ use rustix::io::Errno;
 
 /// A system call on a path failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{doing} {path}: {}", errno::words(*.errno))]
+#[error("{doing} {path}: {}", words(.doing, *.errno))]
 pub struct SysError {
     /// What was tried: "opening", "renaming to".
     pub doing: &'static str,
@@ -13,6 +13,14 @@ pub struct SysError {
     pub path: String,
     /// The kernel's answer.
     pub errno: Errno,
+}
+
+/// "making a file in" is told with its folder's path.
+fn words(doing: &str, errno: Errno) -> String {
+    match doing.ends_with(" in") {
+        true => errno::words_of_folder(errno),
+        false => errno::words(errno),
+    }
 }
 
 impl SysError {
@@ -64,7 +72,10 @@ pub enum WalkError {
         target: String,
     },
     /// Links lead to links without an end.
-    #[error("{path}: more than {} links on the way", super::walk::MOST_LINKS)]
+    #[error(
+        "{path}: its links lead in a circle, or through more than {} links",
+        super::walk::MOST_LINKS
+    )]
     Loop {
         /// The path that was walked.
         path: String,

@@ -125,10 +125,11 @@ fn cwd(command: &Command) -> &str {
     command.cwd.as_ref().map_or("/", |cwd| cwd.as_str())
 }
 
-/// Runs a command to its end. Gives what is to be removed when its success is on disk, where it is kept at all.
+/// Runs a command to its end. Gives what is to be removed when its success is on disk, where it is kept at all; or how it
+/// failed, with the last lines of what it printed.
 ///
 /// # Errors
-/// How it ended, with the last lines of what it printed.
+/// Why it could not be started.
 pub fn enact(
     machine: &Machine,
     effects: &Effects,
@@ -136,7 +137,7 @@ pub fn enact(
     command: &Command,
     inputs: &Inputs,
     run: &str,
-) -> anyhow::Result<Option<Traces>> {
+) -> anyhow::Result<Result<Option<Traces>, String>> {
     let mut env = guard::environment();
     if command.user.is_none() {
         env.insert("HOME".into(), "/root".into());
@@ -164,18 +165,19 @@ pub fn enact(
     };
     let ended = effects.run(&task)?;
     if ended.outcome.is_success() {
-        return Ok(ended.traces);
+        return Ok(Ok(ended.traces));
     }
     let told = match Saying::of(resource) {
         Saying::Secret => String::new(),
         Saying::Shown => last_lines(&ended.output),
     };
-    match (ended.outcome, told.is_empty()) {
+    Ok(Err(match (ended.outcome, told.is_empty()) {
         (Outcome::NotStarted, false) => bail!("{told}"),
-        (outcome, false) if !told.contains('\n') => bail!("{outcome}: {told}"),
-        (outcome, false) => bail!("{outcome}, and said last:\n{told}"),
-        (outcome, true) => bail!("{outcome}"),
-    }
+        (outcome @ Outcome::NotStarted, true) => bail!("{outcome}"),
+        (outcome, false) if !told.contains('\n') => format!("{outcome}: {told}"),
+        (outcome, false) => format!("{outcome}, and said last:\n{told}"),
+        (outcome, true) => outcome.to_string(),
+    }))
 }
 
 /// The end of an output: its last lines with anything on them, each at most 500 characters.

@@ -318,7 +318,11 @@ impl<'a, H: Hand> Engine<'a, H> {
         if self.ledger.tries(task.resource) {
             self.hand.keep(&self.ledger)?;
         }
-        self.hand.command(task.resource, &inputs)?;
+        let failed = self.hand.command(task.resource, &inputs)?;
+        self.done.begun.insert(task.resource.id.clone());
+        if let Some(why) = failed {
+            return Err(Trouble::Failed(why));
+        }
         self.ledger.succeeded(task.resource, &inputs);
         self.hand.keep(&self.ledger)?;
         // It may have brought a unit.

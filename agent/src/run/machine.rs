@@ -209,14 +209,19 @@ impl Hand for Whole<'_> {
             .collect()
     }
 
-    fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<(), Trouble> {
+    fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<Option<String>, Trouble> {
         let Body::Command(body) = &resource.body else {
             return Err(Trouble::Failed(format!("{} is no command", resource.id)));
         };
         let machine = Machine::new(self.eyes.root);
-        let traces = command::enact(&machine, &self.effects, resource, body, inputs, &self.run)?;
-        self.settled.extend(traces);
-        Ok(())
+        let ended = command::enact(&machine, &self.effects, resource, body, inputs, &self.run)?;
+        Ok(match ended {
+            Ok(traces) => {
+                self.settled.extend(traces);
+                None
+            }
+            Err(why) => Some(why),
+        })
     }
 
     fn refresh_index(&mut self, lacks: Lacks) -> Result<Option<Complaint>, Trouble> {

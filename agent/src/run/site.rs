@@ -116,11 +116,11 @@ pub trait Hand: Site {
         outcomes
     }
 
-    /// Runs a command of the role; `inputs` is what is there to be read.
+    /// Runs a command of the role; `inputs` is what is there to be read. Gives how it ended, where that is not well.
     ///
     /// # Errors
-    /// Where it fails.
-    fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<(), Trouble>;
+    /// Where it could not be started.
+    fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<Option<String>, Trouble>;
 
     /// Refreshes apt's index where it is not new enough, or `lacks` a wanted version. Gives apt's complaint where that
     /// did not wholly succeed; what there is may still do.

@@ -1,7 +1,7 @@
 //! Units of a root where no systemd runs: their files and their links.
 
 use super::{Boot, sysv};
-use crate::beneath;
+use crate::{beneath, errno};
 use anyhow::{Context as _, bail};
 use cfg_catalog::resource::install::Install;
 use cfg_catalog::resource::service::{Active, Enabled, Load, ServiceState, template_of};
@@ -287,7 +287,9 @@ fn link(root: &Path, folder: &str, name: &str, target: &str) -> anyhow::Result<(
         rustix::fs::fsync(&folder)?;
         Ok(())
     };
-    make().with_context(|| format!("cannot make the link /{folder}/{name}"))
+    make()
+        .map_err(errno::explained)
+        .with_context(|| format!("cannot make the link /{folder}/{name}"))
 }
 
 fn unlink(root: &Path, folder: &str, name: &str) -> anyhow::Result<()> {
@@ -297,7 +299,9 @@ fn unlink(root: &Path, folder: &str, name: &str) -> anyhow::Result<()> {
             Err(error) => Err(error.into()),
         }
     };
-    remove().with_context(|| format!("cannot remove the link /{folder}/{name}"))
+    remove()
+        .map_err(errno::explained)
+        .with_context(|| format!("cannot remove the link /{folder}/{name}"))
 }
 
 #[cfg(test)]

@@ -215,6 +215,8 @@ pub struct Done {
     pub failures: Vec<Failure>,
     /// What the role names no more.
     pub leftovers: Vec<Leftover>,
+    /// Commands that were started, whatever came of it.
+    pub begun: BTreeSet<ResourceId>,
 }
 
 impl Document {
@@ -226,6 +228,7 @@ impl Document {
             held: plan.held.clone(),
             failures: plan.failures.clone(),
             leftovers: plan.leftovers.clone(),
+            begun: BTreeSet::new(),
         };
         Self {
             dry_run: true,

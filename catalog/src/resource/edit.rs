@@ -152,7 +152,7 @@ fn rewritten(
 fn edited(edit: &FileEdit, old: &FileState) -> Result<Option<Vec<u8>>, Obstacle> {
     let Some(content) = &old.content else {
         return Err(Obstacle(match old.digest {
-            None => "its content could not be read".into(),
+            None => "it may not be read by this user, and so what it holds is not known".into(),
             Some(_) => format!(
                 "it has {} bytes; no file over {} KiB is edited",
                 old.size,

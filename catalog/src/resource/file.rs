@@ -119,10 +119,9 @@ fn removal(
                 .showing(shown(&old.ownership, old.digest, secret), Value::Null)
         }
         PathState::Link(link) => change.showing(json!({ "target": link.target }), Value::Null),
-        PathState::Directory(_) => {
-            return Err(Obstacle("a directory stands there, not a file".into()));
+        PathState::Directory(_) | PathState::Special | PathState::Unreadable { .. } => {
+            return Err(in_the_way(state));
         }
-        PathState::Special | PathState::Unreadable { .. } => return Err(in_the_way(state)),
     };
     Ok(vec![change].into())
 }
@@ -194,7 +193,7 @@ fn rewritten(
         Some(_) => Some(content.digest()),
         None => match held(resource, turn) {
             Some(held) => return Ok(held),
-            None => return Err(Obstacle("its content could not be read".into())),
+            None => return Err(unreadable(&file.path)),
         },
     };
     let outcome = match digest == old.digest {
@@ -298,6 +297,13 @@ pub(crate) fn shown(ownership: &Ownership, digest: Option<Digest>, secret: bool)
     }
     let digest = digest.map(|digest| digest.to_string());
     attributes::shown(ownership, &[("sha256", digest.into())])
+}
+
+/// Whose content is unknown, since whoever looked may not read it.
+pub(crate) fn unreadable(path: &AbsPath) -> Obstacle {
+    Obstacle(format!(
+        "{path} may not be read by this user, and so what it holds is not known"
+    ))
 }
 
 /// What stands where something else should, and may not be replaced.

@@ -63,8 +63,8 @@ fn the_keys_are_the_contracts() {
         changes: vec![change("file:/a", Action::Update)],
         held: vec![held("file:/b", Why::Cohort)],
         failures: vec![Failure::of(&id("file:/c"), "no")],
-        unforeseen: Vec::new(),
         leftovers: vec![left("file:/d", "web")],
+        ..Done::default()
     };
     let json = serde_json::to_value(document(done)).unwrap();
     assert_eq!(
@@ -163,7 +163,7 @@ fn the_worst_gives_the_result_and_the_exit_code() {
             failures,
             // What is left over is no reason to end otherwise.
             leftovers: vec![left("file:/left", "web")],
-            unforeseen: Vec::new(),
+            ..Done::default()
         });
         assert_eq!((document.result, document.exit_code()), (outcome, code));
         assert!(!document.dry_run);

@@ -2,8 +2,9 @@
 
 use crate::build::*;
 use crate::model::machine::{Machine, What};
-use cfg_catalog::id::Kind;
-use cfg_catalog::plan::leftovers::{Around, Managed};
+use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::plan::document::{Done, Failure};
+use cfg_catalog::plan::leftovers::{Around, Managed, Reverts};
 use cfg_catalog::plan::{Ledger, Plan, Snapshot, plan};
 use cfg_catalog::resource::archive::MARKER;
 use cfg_catalog::resource::package::PackagePresence;
@@ -272,4 +273,31 @@ fn a_service_is_left_over_while_it_starts_or_is_masked_and_its_unit_file_while_i
             "{enabled} {masked} {running}"
         );
     }
+}
+
+#[test]
+fn a_command_that_never_ran_leaves_nothing() {
+    let machine = Machine::blank();
+    let once = role(vec![until("c", "/srv/f")]);
+    let id: ResourceId = "command:c".parse().unwrap();
+    let record = |begun: &Managed, failure: Option<Failure>, ran: bool| {
+        let done = Done {
+            failures: failure.into_iter().collect(),
+            begun: ran.then(|| id.clone()).into_iter().collect(),
+            ..Done::default()
+        };
+        begun.ended(&done, &Reverts::default())
+    };
+    let fresh = begun(&machine, &once, &Managed::default());
+    let failed = || Some(Failure::of(&id, "cannot run /no/such"));
+    assert_eq!(record(&fresh, failed(), false), Managed::default());
+    // Skipped, held, or not due after all.
+    assert_eq!(record(&fresh, None, false), Managed::default());
+    let tried = record(&fresh, failed(), true);
+    assert_ne!(tried, Managed::default(), "it may have done something");
+    // What it has done once stays done, whatever later runs make of it: and so it is where one was killed.
+    let again = begun(&machine, &once, &tried);
+    assert_eq!(record(&again, failed(), false), again);
+    let killed = begun(&machine, &once, &fresh);
+    assert_eq!(record(&killed, failed(), false), killed);
 }

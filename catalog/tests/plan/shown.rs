@@ -359,7 +359,7 @@ fn failed() -> Document {
         ),
         failure(
             "service:zookeeper",
-            "it ended 0.4 s after its start, with exit code 1",
+            "it was started, and failed within 2 s: exit status 1",
             &[],
         ),
         failure("service:s", "there is no unit s.service", &[]),

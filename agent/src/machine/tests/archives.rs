@@ -453,6 +453,19 @@ fn only_what_cfg_unpacked_is_replaced() {
 }
 
 #[test]
+fn one_of_which_nothing_is_left_is_refused() {
+    let mut tree = Tree::new();
+    let archive = Archive {
+        strip: 9,
+        ..tree.packed(tar(GOOD))
+    };
+    let why = tree.unpack(&archive).unwrap_err().to_string();
+    assert!(why.contains("`strip` leaves nothing of it"), "{why}");
+    let archive = super::resource("/opt/app", Body::Archive(archive));
+    assert_eq!(tree.refusal(&archive), Some(Refusal::Fails(why)));
+}
+
+#[test]
 fn what_a_dead_run_left_goes_with_the_next() {
     let mut tree = Tree::new();
     let archive = tree.packed(tar(GOOD));

@@ -16,6 +16,7 @@ mod packings;
 mod paths;
 mod races;
 mod refusals;
+mod remedies;
 mod sysctls;
 
 use super::{BlobSource, EnactError, Hands, Machine, Root, Wanted};

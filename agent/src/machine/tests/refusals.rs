@@ -254,7 +254,7 @@ fn what_may_not_be_changed_is_refused() {
                 return;
             };
             if let Some(why) = tree.tried(&resource) {
-                assert!(why.contains("may be immutable"), "{why}");
+                assert!(why.contains("immutable or append-only"), "{why}");
                 refused.push(resource.id.to_string());
             }
         }

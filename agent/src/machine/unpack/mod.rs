@@ -106,6 +106,14 @@ impl<G: Ground> Unpack<G> {
     /// # Errors
     /// What is wrong with it, for a person.
     pub(crate) fn all(&self, packed: &mut dyn Packed) -> Result<(), String> {
+        self.whole(packed)?;
+        match self.strip > 0 && self.room.get() == MOST_MADE {
+            true => Err("`strip` leaves nothing of it".into()),
+            false => Ok(()),
+        }
+    }
+
+    fn whole(&self, packed: &mut dyn Packed) -> Result<(), String> {
         let broken = |error: std::io::Error| format!("it cannot be read: {error}");
         let size = packed.seek(SeekFrom::End(0)).map_err(broken)?;
         packed.rewind().map_err(broken)?;

@@ -147,6 +147,10 @@ fn a_failed_command_is_owed_still() {
         .insert(id("command:format"), "it exited with 1".into());
     let done = run(&mut fake, &role);
     assert_eq!(done.failures[0].message, "it exited with 1");
+    assert!(
+        done.begun.contains(&id("command:format")),
+        "it may have done something"
+    );
     fake.failing.clear();
     let done = run(&mut fake, &role);
     assert_eq!(changed(&done), ["run command:format"]);

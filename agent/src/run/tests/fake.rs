@@ -396,15 +396,19 @@ impl Hand for Fake {
         })
     }
 
-    fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<(), Trouble> {
-        self.refuse(&resource.id)?;
+    fn command(&mut self, resource: &Resource, inputs: &Inputs) -> Result<Option<String>, Trouble> {
+        match self.refuse(&resource.id) {
+            Err(Trouble::Failed(why)) => return Ok(Some(why)),
+            refused => refused?,
+        }
         self.effect(|fake| {
             fake.commands.push(resource.id.name.to_string());
             if let Some((path, content)) = fake.spoils.get(&*resource.id.name).cloned() {
                 fake.write(&path, &content);
             }
             fake.ended = Some((resource.clone(), inputs.clone()));
-        })
+        })?;
+        Ok(None)
     }
 
     fn refresh_index(&mut self, _lacks: Lacks) -> Result<Option<Complaint>, Trouble> {

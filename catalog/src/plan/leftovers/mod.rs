@@ -79,6 +79,10 @@ impl Managed {
     ) -> Begun {
         let mut keep = Contents::new();
         let mut begun = self.clone();
+        for (id, entry) in &mut begun.0 {
+            // A run that was killed may have begun it.
+            entry.pending &= id.kind != Kind::Command;
+        }
         begun.0.retain(|id, entry| {
             if desired.names(id) {
                 return true;
@@ -155,13 +159,16 @@ impl Managed {
         };
         for change in &done.changes {
             if let Some(entry) = ended.0.get_mut(&change.resource) {
-                entry.pending &= failed(&change.resource);
+                entry.pending &= failed(&change.resource) && change.action != Action::Run;
                 // A purge had it; what must not be there is on record as that.
                 if change.action == Action::Remove && entry.made != Some(Made::Gone) {
                     ended.0.remove(&change.resource);
                 }
             }
         }
+        // What was never begun has done nothing.
+        let begun = |id: &ResourceId| id.kind != Kind::Command || done.begun.contains(id);
+        ended.0.retain(|id, entry| !entry.pending || begun(id));
         for (id, parts) in &reverts.parts {
             if !parts.iter().any(failed) {
                 ended.0.remove(id);

@@ -4,9 +4,25 @@ use super::world::{machines, roles};
 use crate::running::dry;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::Fate;
+use cfg_catalog::plan::document::Failure;
 use cfg_catalog::plan::{Ledger, plan};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+
+/// Where a message says itself what to do.
+const SAYS: [&str; 5] = [
+    "move it away",
+    "or the package that brings it",
+    "let the edit name the file that it leads to",
+    "`create = true` makes it",
+    ": declare one of them alone",
+];
+
+/// Whether a person is told what to do.
+fn is_answered(failure: &Failure) -> bool {
+    let says = SAYS.iter().any(|words| failure.message.contains(words));
+    failure.remedy.is_some() || says
+}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
@@ -41,6 +57,9 @@ proptest! {
             }
         }
         let told = dry(&machine, &desired, &ledger).failures;
+        for failure in &told {
+            prop_assert!(is_answered(failure), "{:?}", failure);
+        }
         let named: BTreeMap<_, _> = told
             .iter()
             .flat_map(|failure| {

@@ -70,7 +70,10 @@ fn what_cannot_be_read_or_edited_is_a_failure() {
         edit.edit.remove(vec!["a".into()]).unwrap();
     });
     for (observed, told) in [
-        (file(None, 1, false), "! /p: its content could not be read"),
+        (
+            file(None, 1, false),
+            "! /p: it may not be read by this user, and so what it holds is not known",
+        ),
         (
             file(None, 1 << 21, true),
             "! /p: it has 2097152 bytes; no file over 1024 KiB is edited",
