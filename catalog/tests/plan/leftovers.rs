@@ -3,7 +3,8 @@
 use crate::build::*;
 use crate::model::machine::{Machine, What};
 use cfg_catalog::id::Kind;
-use cfg_catalog::plan::leftovers::{Around, Managed};
+use cfg_catalog::plan::document::{Done, Failure};
+use cfg_catalog::plan::leftovers::{Around, Managed, Reverts};
 use cfg_catalog::plan::{Ledger, Plan, Snapshot, plan};
 use cfg_catalog::resource::archive::MARKER;
 use cfg_catalog::resource::package::PackagePresence;
@@ -272,4 +273,26 @@ fn a_service_is_left_over_while_it_starts_or_is_masked_and_its_unit_file_while_i
             "{enabled} {masked} {running}"
         );
     }
+}
+
+#[test]
+fn what_cfg_failed_to_change_was_changed_by_nobody_else() {
+    let mut machine = machine();
+    let all = role(vec![group("g", Some(3000), Presence::Present)]);
+    let managed = begun(&machine, &all, &Managed::default());
+    let failed = Done {
+        failures: vec![Failure::of(&all.resources[0].id, "it cannot be")],
+        ..Done::default()
+    };
+    let managed = managed.ended(&failed, &Reverts::default());
+    let none = role(Vec::new());
+    let reverts = |machine: &Machine| {
+        let snapshot = seen(machine, &none, &managed);
+        managed.reverts(&none, &snapshot, &Around::default())
+    };
+    let untouched = reverts(&machine);
+    assert!(untouched.resources.is_empty() && untouched.shown.is_empty());
+    machine.groups.insert("g".into(), 2500);
+    let why = reverts(&machine).shown.remove(0).why.unwrap();
+    assert!(why.starts_with("cfg's own change of it failed"), "{why}");
 }
