@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::leftovers::{Managed, Reverts};
 use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, inputs};
-use cfg_catalog::resource::{Body, Desired, Leftovers, Observed};
+use cfg_catalog::resource::{Desired, Leftovers, Observed};
 use std::borrow::Cow;
 
 /// What one run is to bring about.
@@ -42,14 +42,7 @@ impl<'a> Aim<'a> {
             return Ok(aim);
         }
         let machine = Machine::new(context.root);
-        let left = managed.left(role);
-        let folders: Vec<_> = left
-            .iter()
-            .filter_map(|resource| match &resource.body {
-                Body::Directory(directory) => Some(directory.path.clone()),
-                _ => None,
-            })
-            .collect();
+        let folders = managed.folders(role, snapshot);
         let around = machine.around(&folders);
         let around = around.context("cannot tell who is who on this machine")?;
         aim.reverts = managed.reverts(role, snapshot, &around);

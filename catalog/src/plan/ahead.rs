@@ -33,7 +33,7 @@ pub struct Ahead {
     /// Packages that are unpacked, and commands that are run.
     acting: BTreeSet<ResourceId>,
     paths: BTreeSet<AbsPath>,
-    removed: BTreeSet<AbsPath>,
+    removed: BTreeMap<AbsPath, Certainty>,
     links: BTreeSet<AbsPath>,
     unit_files: BTreeSet<ResourceId>,
     /// Users and groups that go or get another number.
@@ -71,7 +71,7 @@ impl Ahead {
             Kind::File | Kind::Directory | Kind::Link => {
                 if let Some(path) = path_of(&change.resource) {
                     if change.action == Action::Remove {
-                        self.removed.insert(path.clone());
+                        self.removed.insert(path.clone(), change.certainty);
                     }
                     if change.resource.kind == Kind::Link {
                         self.links.insert(path.clone());
@@ -214,7 +214,17 @@ impl Ahead {
 
     /// Whether this path will have been removed.
     pub fn removes(&self, path: &AbsPath) -> bool {
-        self.removed.contains(path)
+        self.removed.contains_key(path)
+    }
+
+    /// How surely this path will have been removed; none where nothing removes it.
+    pub(crate) fn removal(&self, path: &AbsPath) -> Option<Certainty> {
+        self.removed.get(path).copied()
+    }
+
+    /// Whether any path will have been removed.
+    pub(crate) fn removes_any(&self) -> bool {
+        !self.removed.is_empty()
     }
 
     /// Whether the role's unit file of this service will have been written.

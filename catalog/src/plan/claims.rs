@@ -219,13 +219,16 @@ fn leads_to(paths: &BTreeSet<AbsPath>, path: &AbsPath) -> bool {
             .is_some_and(|next| next.is_within(path))
 }
 
-/// The resources that manage a path as a whole, by path.
+/// The resources that manage a path as a whole, by path. Where one goes to make room for another, it is the other.
 pub(crate) fn by_path(desired: &Desired) -> BTreeMap<AbsPath, &Resource> {
-    desired
-        .resources
-        .iter()
-        .filter(|resource| !matches!(resource.body, Body::Edit(_)))
-        .filter_map(|resource| Some((own_path(&resource.body)?.clone(), resource)))
+    let wholes = |of: Presence| {
+        let all = desired.resources.iter();
+        let all = all.filter(move |one| presence(&one.body) == of);
+        let wholes = all.filter(|one| !matches!(one.body, Body::Edit(_)));
+        wholes.filter_map(|one| Some((own_path(&one.body)?.clone(), one)))
+    };
+    wholes(Presence::Absent)
+        .chain(wholes(Presence::Present))
         .collect()
 }
 

@@ -428,9 +428,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// For what lies below a folder that is replaced: nothing will be there. Below a link that moves, anything may be.
+    /// For what is removed before, or lies below that or below a folder that is replaced: nothing will be there. Below a link that
+    /// moves, anything may be.
     fn below_moved(&self, resource: &Resource) -> (Option<Observed>, Certainty) {
-        if self.renewed.is_empty() && self.moved.is_empty() {
+        if self.renewed.is_empty() && self.moved.is_empty() && !self.ahead.removes_any() {
             return (None, Certainty::Certain);
         }
         let archive = matches!(resource.body, Body::Archive(_));
@@ -462,20 +463,30 @@ impl<'a> Draft<'a> {
         if archive {
             return (None, Certainty::Certain);
         }
+        if let Some(sure) = self.ahead.removal(path) {
+            return (Some(nothing()), sure);
+        }
         let mut between: Vec<AbsPath> = Vec::new();
         for above in path.ancestors() {
-            match self.moved.get(&above) {
-                None => between.push(above),
-                Some(Certainty::Assumed) => return (Some(nothing()), Certainty::Assumed),
-                Some(Certainty::Certain) => {
-                    between.reverse();
-                    let gone = PathState::Absent {
-                        missing_parents: between,
-                        parent_changed_us: 0,
-                    };
-                    return (Some(Observed::Path(gone)), Certainty::Certain);
+            let sure = match (self.moved.get(&above), self.ahead.removal(&above)) {
+                (Some(Certainty::Assumed), _) => return (Some(nothing()), Certainty::Assumed),
+                (Some(Certainty::Certain), _) => Certainty::Certain,
+                (None, Some(sure)) => {
+                    between.push(above);
+                    sure
                 }
-            }
+                (None, None) => {
+                    between.push(above);
+                    continue;
+                }
+            };
+            between.reverse();
+            let missing_parents = between;
+            let gone = PathState::Absent {
+                missing_parents,
+                parent_changed_us: 0,
+            };
+            return (Some(Observed::Path(gone)), sure);
         }
         (None, Certainty::Certain)
     }

@@ -144,7 +144,6 @@ impl<'a> Graph<'a> {
                 .collect(),
         );
         let written: Vec<Vec<AbsPath>> = desired.resources.iter().map(written).collect();
-        let led = |one: &Resource| matches!(one.body, Body::Link(_));
         let brought = |one: &Resource| desired.reverts.contains(&one.id);
         for (at, (resource, paths)) in desired.resources.iter().zip(&written).enumerate() {
             for path in paths {
@@ -153,12 +152,10 @@ impl<'a> Graph<'a> {
                 };
                 match (presence(&folder.body), presence(&resource.body)) {
                     (Presence::Absent, Presence::Absent) => self.emptied_first(&folder.id, at),
-                    // What was changed by the way that a link led is brought back by that way.
+                    // It stands there now; what comes in place of a way that leads there comes after it.
+                    (Presence::Present, Presence::Absent) if brought(resource) => {}
                     (Presence::Present, _)
-                        if led(folder) && brought(folder) && brought(resource) =>
-                    {
-                        self.emptied_first(&folder.id, at);
-                    }
+                        if brought(resource) && gives_way(&by_path, path, resource) => {}
                     (Presence::Present, _) => self.needs(at, &folder.id, Why::Folder),
                     // The role contradicts itself; the folder fails, since it does not become empty.
                     (Presence::Absent, Presence::Present) => {}
@@ -333,6 +330,12 @@ impl<'a> Graph<'a> {
             }
         }
     }
+}
+
+/// Whether something above this path comes after what stands there now, since it leads there no more then.
+fn gives_way(by_path: &BTreeMap<AbsPath, &Resource>, path: &AbsPath, resource: &Resource) -> bool {
+    let mut above = path.above().filter_map(|above| by_path.get(above));
+    above.any(|above| above.after.contains(&resource.id))
 }
 
 /// The paths at which a resource writes.

@@ -59,6 +59,17 @@ pub(crate) fn amended(wanted: &Attributes, current: &Ownership, host: &Host) -> 
     outcome
 }
 
+impl Attributes {
+    /// All that a thing has.
+    pub(crate) fn all(ownership: &Ownership) -> Self {
+        Self {
+            mode: Some(ownership.mode),
+            owner: Some(ownership.owner.clone()),
+            group: Some(ownership.group.clone()),
+        }
+    }
+}
+
 /// What a new thing has that nobody said anything about.
 fn newly(mode: Mode, host: &Host) -> Ownership {
     let (owner, group) = match &host.power {

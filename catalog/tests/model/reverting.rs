@@ -5,7 +5,7 @@ use super::run::{Ran, run_for};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::leftovers::{Around, Contents, Managed, Reverts};
 use cfg_catalog::plan::{Ledger, Plan, Snapshot, plan};
-use cfg_catalog::resource::{Body, Desired, Leftovers};
+use cfg_catalog::resource::{Desired, Leftovers};
 use std::collections::BTreeSet;
 
 /// What cfg keeps of a machine.
@@ -31,7 +31,7 @@ pub fn seen(machine: &Machine, desired: &Desired, managed: &Managed) -> Snapshot
     machine.snapshot(&all)
 }
 
-fn around(machine: &Machine, managed: &Managed, desired: &Desired) -> Around {
+fn around(machine: &Machine, managed: &Managed, desired: &Desired, snapshot: &Snapshot) -> Around {
     let mut around = Around::default();
     for (name, user) in &machine.users {
         let of_group = around.primary.entry(user.gid).or_default();
@@ -40,13 +40,11 @@ fn around(machine: &Machine, managed: &Managed, desired: &Desired) -> Around {
             .homes
             .insert(user.home.parse().unwrap(), name.clone());
     }
-    for resource in managed.left(desired) {
-        if let Body::Directory(directory) = &resource.body {
-            let inside = machine.nodes.keys();
-            let inside = inside.filter(|path| path.parent().as_ref() == Some(&directory.path));
-            let inside: BTreeSet<AbsPath> = inside.cloned().collect();
-            around.inside.insert(directory.path.clone(), inside);
-        }
+    for folder in managed.folders(desired, snapshot) {
+        let inside = machine.nodes.keys();
+        let inside = inside.filter(|path| path.parent().as_ref() == Some(&folder));
+        let inside: BTreeSet<AbsPath> = inside.cloned().collect();
+        around.inside.insert(folder, inside);
     }
     around
 }
@@ -54,7 +52,7 @@ fn around(machine: &Machine, managed: &Managed, desired: &Desired) -> Around {
 /// The plan of a role, and of what brings back its leftovers where it does.
 pub fn aim(machine: &Machine, role: &Desired, kept: &Kept) -> Aim {
     let mut snapshot = seen(machine, role, &kept.managed);
-    let around = around(machine, &kept.managed, role);
+    let around = around(machine, &kept.managed, role, &snapshot);
     let mut reverts = match role.leftovers {
         Leftovers::Show => Reverts::default(),
         Leftovers::Revert => kept.managed.reverts(role, &snapshot, &around),

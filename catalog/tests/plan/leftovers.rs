@@ -301,3 +301,25 @@ fn a_command_that_never_ran_leaves_nothing() {
     let killed = begun(&machine, &once, &fresh);
     assert_eq!(record(&killed, failed(), false), killed);
 }
+
+#[test]
+fn what_cfg_failed_to_change_was_changed_by_nobody_else() {
+    let mut machine = machine();
+    let all = role(vec![group("g", Some(3000), Presence::Present)]);
+    let managed = begun(&machine, &all, &Managed::default());
+    let failed = Done {
+        failures: vec![Failure::of(&all.resources[0].id, "it cannot be")],
+        ..Done::default()
+    };
+    let managed = managed.ended(&failed, &Reverts::default());
+    let none = role(Vec::new());
+    let reverts = |machine: &Machine| {
+        let snapshot = seen(machine, &none, &managed);
+        managed.reverts(&none, &snapshot, &Around::default())
+    };
+    let untouched = reverts(&machine);
+    assert!(untouched.resources.is_empty() && untouched.shown.is_empty());
+    machine.groups.insert("g".into(), 2500);
+    let why = reverts(&machine).shown.remove(0).why.unwrap();
+    assert!(why.starts_with("cfg's own change of it failed"), "{why}");
+}

@@ -1,8 +1,10 @@
 //! What cfg has made of a resource, as far as the role said: by it, what somebody else has changed since is known.
 
+use super::before::{Before, Stood};
 use crate::digest::Digest;
 use crate::edit::{Edit, apply};
 use crate::path::AbsPath;
+use crate::plan::{Host, Power};
 use crate::resource::account::{GroupState, Present, User, UserState};
 use crate::resource::archive::ArchiveState;
 use crate::resource::fstab::Entry;
@@ -11,7 +13,10 @@ use crate::resource::package::Wanted;
 use crate::resource::repository::Key;
 use crate::resource::service::{Active, Activity, Enabled, Load, ServiceState};
 use crate::resource::sysctl::KernelValue;
-use crate::resource::{Attributes, Body, Observed, Ownership, PathState, Presence, Resource};
+use crate::resource::{
+    Attributes, Body, Observed, Ownership, PathState, Presence, Resource, attributes, directory,
+    file,
+};
 use serde::{Deserialize, Serialize};
 
 /// What the role said last, by kind.
@@ -155,6 +160,51 @@ impl Made {
             },
             Body::Command(_) => Made::Command,
         }
+    }
+
+    /// As far as who enacts may make it: what is held is not of cfg's making.
+    #[must_use]
+    pub(super) fn given(mut self, host: &Host) -> Self {
+        if let (
+            Made::File { attributes, .. } | Made::Directory(attributes),
+            Power::Own { user, groups },
+        ) = (&mut self, &host.power)
+        {
+            attributes.owner.take_if(|owner| owner != user);
+            attributes.group.take_if(|group| !groups.contains(group));
+        }
+        self
+    }
+
+    /// What comes anew where another of its kind was before cfg is of cfg's making as a whole.
+    pub(super) fn replaces(
+        &mut self,
+        before: &Before,
+        seen: Option<&Observed>,
+        (host, sensitive): (&Host, bool),
+    ) {
+        let Some(Observed::Path(seen)) = seen else {
+            return;
+        };
+        let (attributes, mode) = match (self, before, seen) {
+            (_, _, PathState::Unreadable { .. }) => return,
+            (Made::File { .. }, _, PathState::File(_))
+            | (Made::Directory(_), _, PathState::Directory(_)) => return,
+            (Made::File { attributes, .. }, Before::Path(Stood::File { .. }), _) => {
+                let mode = if sensitive {
+                    file::NEW_SENSITIVE
+                } else {
+                    file::NEW
+                };
+                (attributes, mode)
+            }
+            (Made::Directory(attributes), Before::Path(Stood::Directory(_)), _) => {
+                (attributes, directory::NEW)
+            }
+            _ => return,
+        };
+        let new = attributes::outcome(attributes, None, mode, host).after;
+        *attributes = Attributes::all(&new);
     }
 
     /// The same, knowing what was made before: what cfg once began is still what it began, and what a role said once of a

@@ -1,6 +1,7 @@
 //! What cfg once managed, and the role names no more: it is shown, or brought back to what was there before cfg.
 
 mod before;
+mod entry;
 mod heir;
 mod made;
 mod revert;
@@ -14,16 +15,19 @@ pub use revert::{Around, Reverts};
 pub use stamp::stamp;
 pub use told::Told;
 
-use super::claims::{Claims, presence};
+use super::claims::Claims;
 use super::document::{Done, Leftover};
-use super::{Action, Plan, Snapshot};
+use super::{Action, Fate, Plan, Snapshot};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
 use crate::resource::account::{GroupState, UserState};
 use crate::resource::mount::Live;
-use crate::resource::package::{DpkgState, PackagePresence};
-use crate::resource::service::{Active, Enabled, Load, ServiceState};
-use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
+use crate::resource::package::DpkgState;
+use crate::resource::service::{Active, Enabled, Load};
+use crate::resource::{Body, Desired, Observed, PathState, Resource};
+use entry::{Entry, is_made_at_once};
+use heir::Estate;
 use serde::{Deserialize, Serialize};
 use stand_in::{path_of, stand_in};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,31 +36,6 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Managed(BTreeMap<ResourceId, Entry>);
-
-/// What is on record of one resource.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Entry {
-    /// The machine's role when it was managed last.
-    role: String,
-    /// A service whose unit file the role brought.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    unit: bool,
-    /// A folder that no role named, made because something was to stand in it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    parent: bool,
-    /// Nothing of it is shown.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    sensitive: bool,
-    /// What the role said last; none where that was before there was such a record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    made: Option<Made>,
-    /// What was there before cfg.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    before: Option<Before>,
-    /// Nobody has seen yet that cfg changed it: what is there at its turn is what was there before.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pending: bool,
-}
 
 /// A record with the contents that it counts on and that are not kept yet.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,19 +62,25 @@ impl Managed {
             // A run that was killed may have begun it.
             entry.pending &= id.kind != Kind::Command;
         }
+        let removed = removed(plan);
         begun.0.retain(|id, entry| {
             if desired.names(id) {
                 return true;
             }
             let seen = snapshot.observed.get(id);
-            let stays = seen
-                .is_none_or(|seen| stands(id, entry, seen) && !entry.was_never_made(id.kind, seen));
+            let stays = seen.is_none_or(|seen| self.is_there(id, entry, seen));
             // Whatever is done to it from now on does not make it what the role wanted.
             entry.pending &= seen.is_none();
+            entry.goes_for_another(removed.contains(id));
             stays
         });
-        let changed: BTreeSet<&ResourceId> =
-            plan.changes().map(|change| &change.resource).collect();
+        let changed = plan.changes().map(|change| &change.resource);
+        // Nothing of what fails or waits is so yet.
+        let undone = plan.steps.iter().filter(|step| step.fate != Fate::Goes);
+        let due: BTreeSet<&ResourceId> = changed
+            .chain(undone.map(|step| &step.step.resource))
+            .collect();
+        let estate = Estate::of(self, desired, snapshot);
         for resource in &desired.resources {
             let id = &resource.id;
             let out = scope.is_some_and(|scope| !scope.contains(id));
@@ -110,11 +95,17 @@ impl Managed {
                 resource,
                 &desired.role,
                 (known, seen),
-                self.inherited(id, desired, seen),
-                changed.contains(id),
+                estate.inherited(id),
+                (due.contains(id), &snapshot.host),
                 &mut keep,
             ) {
-                Some(entry) => begun.0.insert(id.clone(), entry),
+                Some(mut entry) => {
+                    // What is there goes before, and is no less what was there.
+                    let mut others = at_path(id).into_iter().filter(|other| other != id);
+                    let goes = entry.pending && others.any(|other| removed.contains(&other));
+                    entry.was = entry.was.or(goes.then_some(Made::Gone));
+                    begun.0.insert(id.clone(), entry)
+                }
                 None => begun.0.remove(id),
             };
         }
@@ -122,7 +113,7 @@ impl Managed {
             let entry = Entry {
                 parent: true,
                 made: Some(Made::of(parent, None, false)),
-                before: Some(Before::Path(Stood::Nothing)),
+                before: estate.inherited(id).or(Some(Before::Path(Stood::Nothing))),
                 ..Entry::new(&desired.role)
             };
             begun.0.entry(id.clone()).or_insert(entry);
@@ -138,7 +129,8 @@ impl Managed {
     pub fn meets(&mut self, resource: &Resource, seen: &Observed, keep: &mut Contents) -> bool {
         let entry = self.0.get_mut(&resource.id);
         let by_turn = is_made_at_once(resource.id.kind);
-        let Some(entry) = entry.filter(|entry| entry.pending && by_turn) else {
+        let unmade = |entry: &Entry| entry.pending && entry.last(Some(seen)).is_none();
+        let Some(entry) = entry.filter(|entry| by_turn && unmade(entry)) else {
             return false;
         };
         let before = Some(Before::of(resource, seen, keep));
@@ -152,14 +144,17 @@ impl Managed {
     pub fn ended(&self, done: &Done, reverts: &Reverts) -> Self {
         let mut ended = self.clone();
         let failed = |id: &ResourceId| {
-            done.held.iter().any(|held| held.resource == *id)
-                || done.failures.iter().any(|failure| {
-                    failure.resource.as_ref() == Some(id) || failure.skipped.contains(id)
-                })
+            done.failures.iter().any(|failure| {
+                failure.resource.as_ref() == Some(id) || failure.skipped.contains(id)
+            })
         };
+        let held = |id: &ResourceId| done.held.iter().any(|held| held.resource == *id);
         for change in &done.changes {
             if let Some(entry) = ended.0.get_mut(&change.resource) {
-                entry.pending &= failed(&change.resource) && change.action != Action::Run;
+                if !failed(&change.resource) || change.action == Action::Run {
+                    entry.pending = false;
+                    entry.was = None;
+                }
                 // A purge had it; what must not be there is on record as that.
                 if change.action == Action::Remove && entry.made != Some(Made::Gone) {
                     ended.0.remove(&change.resource);
@@ -170,7 +165,7 @@ impl Managed {
         let begun = |id: &ResourceId| id.kind != Kind::Command || done.begun.contains(id);
         ended.0.retain(|id, entry| !entry.pending || begun(id));
         for (id, parts) in &reverts.parts {
-            if !parts.iter().any(failed) {
+            if !parts.iter().any(|part| failed(part) || held(part)) {
                 ended.0.remove(id);
             }
         }
@@ -197,6 +192,27 @@ impl Managed {
         found
     }
 
+    /// The folders of which a revert must know what stands in them: those that are left over, and those that stand where the
+    /// role wants a file or a link.
+    pub fn folders(&self, desired: &Desired, snapshot: &Snapshot) -> Vec<AbsPath> {
+        let left = self.left(desired);
+        let left = left.iter().filter_map(|one| match &one.body {
+            Body::Directory(directory) => Some(directory.path.clone()),
+            _ => None,
+        });
+        let taken = desired.resources.iter().filter_map(|one| {
+            let path = match &one.body {
+                Body::File(file) => &file.path,
+                Body::Link(link) => &link.path,
+                _ => return None,
+            };
+            let seen = snapshot.observed.get(&one.id);
+            let stands = matches!(seen, Some(Observed::Path(PathState::Directory(_))));
+            stands.then(|| path.clone())
+        });
+        left.chain(taken).collect()
+    }
+
     /// What is left over when the plan has been enacted. Nothing that leads to what the role names, or that it names
     /// by another name.
     pub fn leftovers(&self, desired: &Desired, snapshot: &Snapshot, plan: &Plan) -> Vec<Leftover> {
@@ -214,6 +230,24 @@ impl Managed {
             .collect()
     }
 
+    /// Whether something of it is there still.
+    fn is_there(&self, id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
+        let gone = || entry.last(Some(seen)) == Some(&Made::Gone);
+        match stands(id, entry, seen) {
+            true => !entry.was_never_made(id.kind, seen),
+            // An edit has begun another file where a role took one away.
+            false => gone() && path_of(id).is_some_and(|path| self.is_begun(&path)),
+        }
+    }
+
+    /// Whether there is a file for an edit alone.
+    fn is_begun(&self, path: &AbsPath) -> bool {
+        self.0.values().any(|entry| {
+            let begun = matches!(entry.before, Some(Before::Edit { there: false, .. }));
+            begun && matches!(&entry.made, Some(Made::Edit { path: of, .. }) if of == path)
+        })
+    }
+
     /// What the role names no more, and is there still.
     fn open(
         &self,
@@ -226,10 +260,9 @@ impl Managed {
         }
         let claims = Claims::of(desired, snapshot);
         let removed: BTreeSet<&str> = plan
-            .iter()
-            .flat_map(|plan| plan.changes())
-            .filter(|change| change.action == Action::Remove)
-            .map(|change| &*change.resource.name)
+            .into_iter()
+            .flat_map(removed)
+            .map(|id| &*id.name)
             .collect();
         let left = self.0.iter().filter(|(id, entry)| {
             // A folder that was there and leads to what the role names is brought back for all that.
@@ -242,7 +275,7 @@ impl Managed {
             // What is mounted stays so, whatever becomes of the directory that it is mounted on.
             let looked_after = id.kind != Kind::Mount && (claimed || gone);
             let is_there = match snapshot.observed.get(*id) {
-                Some(seen) => stands(id, entry, seen),
+                Some(seen) => self.is_there(id, entry, seen),
                 // There is nothing to look at.
                 None => id.kind == Kind::Command,
             };
@@ -252,187 +285,22 @@ impl Managed {
     }
 }
 
-impl Entry {
-    fn new(role: &str) -> Self {
-        Self {
-            role: role.to_owned(),
-            unit: false,
-            parent: false,
-            sensitive: false,
-            made: None,
-            before: None,
-            pending: false,
-        }
-    }
-
-    /// Whether it is there only because it leads to something that is claimed: so it stays anyway.
-    fn leads(&self, id: &ResourceId, claims: &Claims) -> bool {
-        self.parent && path_of(id).is_some_and(|path| claims.needs(&path))
-    }
-
-    /// Of a resource of the role, with what is on record of it already and what is seen; none where nothing of it stays.
-    fn of(
-        resource: &Resource,
-        role: &str,
-        (known, seen): (Option<&Entry>, Option<&Observed>),
-        inherited: Option<Before>,
-        changes: bool,
-        keep: &mut Contents,
-    ) -> Option<Self> {
-        let made = Made::of(resource, seen, !changes);
-        let made = made.keeps(resource, known.and_then(|known| known.made.as_ref()));
-        let mut new = || seen.map_or(Before::Unknown, |seen| Before::of(resource, seen, keep));
-        let (before, pending) = match known {
-            None => inherited.map_or_else(|| (new(), changes), |before| (before, false)),
-            Some(Entry { made: None, .. }) => (Before::Unknown, false),
-            // It was to be changed, and was not: what is there is not of cfg.
-            Some(known) if known.pending && !known.stands_as_made(seen) => (new(), changes),
-            // What is there is of cfg, be it that a run was killed before it said so.
-            Some(known) => (known.before.clone().unwrap_or(Before::Unknown), false),
-        };
-        let mut entry = Self {
-            unit: matches!(&resource.body, Body::Service(service) if service.unit_file.is_some()),
-            sensitive: is_sensitive(resource),
-            before: Some(before),
-            pending,
-            ..Self::new(role)
-        };
-        if let (Some(before), Some(seen)) = (&mut entry.before, seen) {
-            before.fill(seen, keep);
-            entry.widen(known, &made, seen);
-        }
-        entry.made = Some(made);
-        let ran = changes || known.is_some();
-        leaves_something(resource, &entry, ran).then_some(entry)
-    }
-
-    /// A run was killed before it came to it.
-    fn was_never_made(&self, kind: Kind, seen: &Observed) -> bool {
-        self.pending && is_made_at_once(kind) && !self.stands_as_made(Some(seen))
-    }
-
-    fn stands_as_made(&self, seen: Option<&Observed>) -> bool {
-        matches!((&self.made, seen), (Some(made), Some(seen)) if made.stands(seen))
-    }
-
-    /// What an edit has come to ask for since it was put on record is brought back too.
-    fn widen(&mut self, known: Option<&Entry>, now: &Made, seen: &Observed) {
-        let (
-            Some(Made::Edit { edit: old, .. }),
-            Made::Edit { edit, .. },
-            Some(Before::Edit {
-                back,
-                whole: former,
-                there: true,
-            }),
-            Observed::Path(PathState::File(file)),
-        ) = (
-            known.and_then(|known| known.made.as_ref()),
-            now,
-            &mut self.before,
-            seen,
-        )
-        else {
-            return;
-        };
-        if old == edit || self.pending {
-            return;
-        }
-        *former = former.take().and_then(|whole| whole.then(edit, file));
-        let more = file.content.as_ref();
-        let more = more.and_then(|content| crate::edit::back(content, &edit.beside(old)));
-        let whole = match (back.as_mut(), more) {
-            (Some(back), Some(more)) => back.add(more, old),
-            _ => false,
-        };
-        if !whole {
-            *back = None;
-        }
-    }
+/// What goes by this plan.
+fn removed(plan: &Plan) -> BTreeSet<&ResourceId> {
+    let gone = plan
+        .changes()
+        .filter(|change| change.action == Action::Remove);
+    gone.map(|change| &change.resource).collect()
 }
 
-/// Whether one effect makes all of it.
-fn is_made_at_once(kind: Kind) -> bool {
-    matches!(kind, Kind::File | Kind::Directory | Kind::Link | Kind::Edit)
-}
-
-fn is_sensitive(resource: &Resource) -> bool {
-    resource.sensitive || matches!(&resource.body, Body::File(file) if file.sensitive)
-}
-
-impl Entry {
-    /// Whether something of an edit is there still.
-    fn edits_still(&self, content: Option<&[u8]>, seen: &Observed) -> bool {
-        let back = match &self.before {
-            Some(Before::Edit { back, .. }) => back.as_ref(),
-            _ => None,
-        };
-        match (back, content) {
-            (Some(back), Some(content)) => {
-                !matches!(crate::edit::apply(content, back), Ok(same) if same == content)
-            }
-            _ => self.made.as_ref().is_some_and(|made| made.stands(seen)),
-        }
-    }
-
-    fn was_a_folder(&self) -> bool {
-        matches!(
-            (&self.made, &self.before),
-            (
-                Some(Made::Directory(_)),
-                Some(Before::Path(Stood::Directory(_)))
-            )
-        )
-    }
-
-    /// Whether a service was taken something that it had before.
-    fn took_from(&self, now: &ServiceState) -> bool {
-        let (
-            Some(Before::Service {
-                running, enabled, ..
-            }),
-            Some(Made::Service {
-                running: ran,
-                enabled: started,
-                ..
-            }),
-        ) = (&self.before, &self.made)
-        else {
-            return false;
-        };
-        let stopped = *ran == Some(false) && *running && now.active == Active::Stopped;
-        let disabled = *started == Some(false) && *enabled && now.enabled == Enabled::No;
-        stopped || disabled
-    }
-}
-
-/// Whether something of it stays when the role names it no more.
-fn leaves_something(resource: &Resource, entry: &Entry, ran: bool) -> bool {
-    // What goes may be seen only at its turn.
-    let took = entry.pending
-        || matches!(
-            entry.before,
-            Some(Before::Path(
-                Stood::File { .. } | Stood::Link(_) | Stood::Directory(_)
-            ))
-        );
-    match &resource.body {
-        Body::Command(_) => ran,
-        Body::Package(package) => package.state == PackagePresence::Present,
-        // What was there and must not be there.
-        Body::File(file) if file.state == Presence::Absent => took,
-        Body::Link(link) if link.state == Presence::Absent => took,
-        // What a purge took with it does not come back, nor does the folder without it.
-        Body::Directory(directory) if directory.state == Presence::Absent => {
-            took && !directory.purge
-        }
-        body => presence(body) == Presence::Present,
-    }
+/// The names that something can have by its path alone.
+fn at_path(id: &ResourceId) -> [ResourceId; 3] {
+    [Kind::File, Kind::Directory, Kind::Link].map(|kind| ResourceId::new(kind, id.name.clone()))
 }
 
 /// Whether it is there still; what could not be seen may be.
 fn stands(id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
-    if entry.made == Some(Made::Gone) {
+    if entry.last(Some(seen)) == Some(&Made::Gone) {
         return matches!(seen, Observed::Path(PathState::Absent { .. }));
     }
     match seen {

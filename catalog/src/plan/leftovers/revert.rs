@@ -2,24 +2,27 @@
 //! enacted as what the role names. What is not brought back says why.
 
 mod account;
+mod package;
 mod path;
+mod room;
 mod unit;
 
-use super::before::{Before, Stood};
+use super::before::{Before, Contents, Stood, Whole};
 use super::made::Made;
-use super::stand_in::{package, path_of, resource};
+use super::stand_in::{path_of, resource, stand_in};
 use super::{Entry, Managed};
 use crate::edit::Edit;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
-use crate::plan::claims::Claims;
+use crate::plan::claims::{Claims, own_path, presence};
 use crate::plan::document::Leftover;
 use crate::plan::nobody::needed;
 use crate::resource::mount::{self, Live, Mount, MountPresence, MountState};
-use crate::resource::package::{DpkgState, Package, PackagePresence, PackageState};
 use crate::resource::sysctl::Sysctl;
 use crate::resource::{Body, Desired, FileState, Observed, PathState, Presence, Resource};
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What must be known of a machine beside what was seen of its leftovers.
@@ -42,6 +45,8 @@ pub struct Reverts {
     pub parts: BTreeMap<ResourceId, Vec<ResourceId>>,
     /// What stays, with why.
     pub shown: Vec<Leftover>,
+    /// Of the role and of these what comes after some of these, since it takes their place or their way.
+    firsts: BTreeMap<ResourceId, Vec<ResourceId>>,
 }
 
 /// What becomes of one leftover.
@@ -67,7 +72,7 @@ impl Managed {
     pub fn reverts(&self, desired: &Desired, snapshot: &Snapshot, around: &Around) -> Reverts {
         let mut reverts = Reverts::default();
         let open = self.open(desired, snapshot, None);
-        if open.is_empty() {
+        if self.0.keys().all(|id| desired.names(id)) {
             return reverts;
         }
         let mut judge = Judge {
@@ -90,7 +95,10 @@ impl Managed {
             .into_iter()
             .partition(|(id, _)| id.kind == Kind::Directory);
         // What lies deeper first: a folder goes when all in it does.
-        folders.reverse();
+        folders.sort_by_cached_key(|(id, _)| {
+            let path = path_of(id);
+            Reverse(path.map(|path| judge.real(&path).into_owned()))
+        });
         // A group goes when its users do.
         others.sort_by_key(|(id, _)| id.kind == Kind::Group);
         for (id, entry) in others.into_iter().chain(folders) {
@@ -105,7 +113,13 @@ impl Managed {
                 reverts.add(id, entry, fate);
             }
         }
+        let unknown = Entry::new(&desired.role);
+        for (id, entry) in judge.in_the_way(self) {
+            let fate = Fate::Back(judge.gone(&id).into_iter().collect(), None);
+            reverts.add(&id, entry.unwrap_or(&unknown), fate);
+        }
         reverts.settle(self);
+        reverts.firsts = room::firsts(&reverts.resources, desired, snapshot);
         reverts
     }
 }
@@ -179,6 +193,10 @@ impl Reverts {
         whole.resources.extend(self.resources.iter().cloned());
         whole.resources.sort_by(|a, b| a.id.cmp(&b.id));
         whole.reverts = self.resources.iter().map(|one| one.id.clone()).collect();
+        for one in &mut whole.resources {
+            one.after
+                .extend(self.firsts.get(&one.id).into_iter().flatten().cloned());
+        }
         whole
     }
 }
@@ -204,7 +222,9 @@ fn wanted(desired: &Desired) -> BTreeMap<ResourceId, ResourceId> {
 
 /// What is left over of one edit.
 struct Edited<'a> {
+    id: &'a ResourceId,
     made: &'a Edit,
+    whole: Option<&'a Whole>,
     back: Option<&'a Edit>,
     there: bool,
     now: Option<&'a FileState>,
@@ -226,11 +246,13 @@ fn edits<'a>(
 ) -> BTreeMap<AbsPath, Vec<Edited<'a>>> {
     let mut edits: BTreeMap<AbsPath, Vec<Edited<'a>>> = BTreeMap::new();
     for (id, entry) in open {
-        if let (Some(Made::Edit { path, edit }), Some(Before::Edit { back, there, .. })) =
+        if let (Some(Made::Edit { path, edit }), Some(Before::Edit { back, there, whole })) =
             (&entry.made, &entry.before)
         {
             edits.entry(path.clone()).or_default().push(Edited {
+                id,
                 made: edit,
+                whole: whole.as_ref(),
                 back: back.as_ref(),
                 there: *there,
                 now: match snapshot.observed.get(*id) {
@@ -255,7 +277,7 @@ struct Judge<'a> {
     edits: BTreeMap<AbsPath, Vec<Edited<'a>>>,
     /// The files that are left over, with what is on record of them.
     files: Files<'a>,
-    /// Paths at which nothing will stand.
+    /// Where nothing will stand, whatever it is called.
     going: BTreeSet<AbsPath>,
     /// Users that go.
     leaving: BTreeSet<String>,
@@ -266,10 +288,32 @@ const UNKNOWN: &str = "what was there before cfg is not known";
 
 impl Judge<'_> {
     fn judge(&self, id: &ResourceId, entry: &Entry) -> Fate {
+        match self.fate(id, entry) {
+            Fate::Stays(_) if entry.is_unseen() && self.is_as_before(id, entry) => {
+                Fate::Back(Vec::new(), None)
+            }
+            Fate::Stays(why) if why == CHANGED && entry.is_unseen() => Fate::Stays(TRIED.into()),
+            fate => fate,
+        }
+    }
+
+    /// Whether it is what it was before cfg. What stands at a path is compared where it is judged.
+    fn is_as_before(&self, id: &ResourceId, entry: &Entry) -> bool {
+        let seen = self.snapshot.observed.get(id);
+        let seen = seen.filter(|seen| !matches!(seen, Observed::Path(_)));
+        seen.zip(stand_in(id, entry)).is_some_and(|(seen, one)| {
+            let now = Before::of(&one, seen, &mut Contents::new());
+            now != Before::Unknown && Some(now) == entry.before
+        })
+    }
+
+    fn fate(&self, id: &ResourceId, entry: &Entry) -> Fate {
         if id.kind == Kind::Command {
             return Fate::Told("what a command has done is not undone".into());
         }
-        let (Some(made), Some(before)) = (&entry.made, &entry.before) else {
+        let seen = self.snapshot.observed.get(id);
+        let made = entry.last(seen).or(entry.made.as_ref());
+        let (Some(made), Some(before)) = (made, &entry.before) else {
             return Fate::Stays(
                 "it is of a time when cfg did not keep what was there before".into(),
             );
@@ -277,19 +321,21 @@ impl Judge<'_> {
         if *before == Before::Unknown {
             return Fate::Stays(UNKNOWN.into());
         }
-        let Some(seen) = self.snapshot.observed.get(id) else {
+        let Some(seen) = seen else {
             return Fate::Stays("it was not looked at".into());
         };
-        if let Observed::Failed { why } | Observed::Path(PathState::Unreadable { why }) = seen {
-            return Fate::Stays(format!("it could not be looked at: {why}"));
-        }
         if entry.was_never_made(id.kind, seen) {
             return Fate::Back(Vec::new(), None);
+        }
+        if let Observed::Failed { why } | Observed::Path(PathState::Unreadable { why }) = seen {
+            return Fate::Stays(format!("it could not be looked at: {why}"));
         }
         if let Some(mount) = self.covered(id) {
             return Fate::Told(format!("{mount} of the role lies over it"));
         }
-        let changed = !made.stands(seen) && !self.is_edited_alone(id, entry);
+        let changed = !made.stands(seen)
+            && !self.is_edited_alone(id, entry)
+            && !self.is_begun_anew(id, entry);
         match (before, made, seen) {
             (Before::Path(before), _, Observed::Path(seen)) => {
                 self.path(id, entry, (made, before, seen), changed)
@@ -352,20 +398,31 @@ impl Judge<'_> {
         mounts.map(|one| &one.id).next()
     }
 
+    /// Where a path lies on this machine.
+    fn real<'p>(&self, path: &'p AbsPath) -> Cow<'p, AbsPath> {
+        self.snapshot.places.real(path)
+    }
+
     /// What a fate means for the folders above.
     fn note(&mut self, fate: &Fate) {
         let Fate::Back(parts, _) = fate else {
             return;
         };
+        let stands = |path: &AbsPath| {
+            let mut present = parts
+                .iter()
+                .filter(|part| presence(&part.body) == Presence::Present);
+            present.any(|part| own_path(&part.body) == Some(path))
+        };
         for part in parts {
             let gone = match &part.body {
-                Body::File(file) if file.state == Presence::Absent => Some(file.path.clone()),
-                Body::Directory(one) if one.state == Presence::Absent => Some(one.path.clone()),
-                Body::Link(link) if link.state == Presence::Absent => Some(link.path.clone()),
                 Body::Sysctl(sysctl) => sysctl.file().ok(),
+                body if presence(body) == Presence::Absent => own_path(body).cloned(),
                 _ => None,
             };
-            self.going.extend(gone);
+            if let Some(gone) = gone.filter(|gone| !stands(gone)) {
+                self.going.insert(self.real(&gone).into_owned());
+            }
             match &part.body {
                 Body::User(user) if user.state == Presence::Absent => {
                     self.leaving.insert(user.name.clone());
@@ -373,67 +430,6 @@ impl Judge<'_> {
                 _ => {}
             }
         }
-    }
-
-    fn package(
-        &self,
-        id: &ResourceId,
-        entry: &Entry,
-        before: &Before,
-        seen: &PackageState,
-    ) -> Fate {
-        let (
-            Before::Package {
-                version,
-                held,
-                auto,
-            },
-            Some(Made::Package { version: had, hold }),
-        ) = (before, &entry.made)
-        else {
-            return Fate::Stays(UNKNOWN.into());
-        };
-        let back = |body| resource(id, &entry.role, Body::Package(body));
-        let Some(version) = version else {
-            if hold.is_some_and(|hold| hold != seen.held) {
-                return Fate::Stays(CHANGED.into());
-            }
-            if let Some(service) = self.service_of(id) {
-                return Fate::Stays(format!("{service} of the role comes with it"));
-            }
-            return Fate::back(back(Package {
-                state: PackagePresence::Absent,
-                ..package(id.name.to_string())
-            }));
-        };
-        let body = Package {
-            hold: hold.filter(|made| *made == seen.held).map(|_| *held),
-            auto: Some(*auto || seen.auto),
-            ..package(id.name.to_string())
-        };
-        let moved = match &seen.dpkg {
-            DpkgState::Installed { version: now, .. } => *had && now != version,
-            _ => false,
-        };
-        let why = format!(
-            "it was {version} before: cfg takes no package back to another version by itself"
-        );
-        Fate::Back(vec![back(body)], moved.then_some(why))
-    }
-
-    /// A service of the role that a package brings.
-    fn service_of(&self, package: &ResourceId) -> Option<&ResourceId> {
-        let services = self.desired.resources.iter().filter(|resource| {
-            match (&resource.body, self.snapshot.observed.get(&resource.id)) {
-                (Body::Service(service), Some(Observed::Service(state))) => {
-                    let shipped = state.package.as_ref();
-                    service.unit_file.is_none()
-                        && shipped.is_some_and(|(name, _)| **name == *package.name)
-                }
-                _ => false,
-            }
-        });
-        services.map(|resource| &resource.id).next()
     }
 
     fn mount(&self, id: &ResourceId, entry: &Entry, before: &Before, seen: &MountState) -> Fate {
@@ -468,6 +464,9 @@ impl Judge<'_> {
 
 /// Somebody else has a say in it by now.
 const CHANGED: &str = "somebody has changed it since cfg did";
+
+/// Nobody else need have.
+const TRIED: &str = "cfg's own change of it failed, and how far that came is not known";
 
 /// What is wrong with the content of a file that stood somewhere; none where it is kept.
 fn lost(stood: &Stood) -> Option<String> {

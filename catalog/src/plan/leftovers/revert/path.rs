@@ -1,6 +1,7 @@
 //! Files, directories, links, and edits of files.
 
-use super::super::before::{Before, Stood, Whole};
+use super::super::before::{Before, Stood};
+use super::super::heir;
 use super::super::made::Made;
 use super::super::stand_in::{directory, file, file_of, link, path_of, resource};
 use super::{CHANGED, Entry, Fate, Judge, UNKNOWN, lost};
@@ -114,24 +115,22 @@ impl Judge<'_> {
                         false => Fate::Stays(why),
                     };
                 }
-                match before {
-                    Stood::Link(target) if !is_empty(seen) => {
-                        let why = format!("a link to {target} stood there, and it is not empty");
-                        return Fate::Told(why);
-                    }
-                    Stood::Link(target) => to(path, target, false),
-                    Stood::File { .. } if !is_empty(seen) => {
-                        return Fate::Told("a file stood there, and it is not empty".into());
-                    }
+                let (kind, body) = match before {
+                    Stood::Link(target) => (Kind::Link, to(path, target, false)),
                     Stood::File { .. } => match whole(path, before) {
-                        Ok(file) => Body::File(file),
+                        Ok(file) => (Kind::File, Body::File(file)),
                         Err(why) => return Fate::Stays(why),
                     },
-                    _ => Body::Directory(Directory {
-                        state: Presence::Absent,
-                        ..directory(path)
-                    }),
+                    _ => {
+                        return Fate::Back(self.gone(id).into_iter().collect(), None);
+                    }
+                };
+                if is_empty(seen) {
+                    return Fate::back(resource(id, &entry.role, body));
                 }
+                // What is in it goes first, then it, and then that comes.
+                let back = resource(&ResourceId::new(kind, &*id.name), &entry.role, body);
+                return Fate::Back(self.gone(id).into_iter().chain([back]).collect(), None);
             }
             _ => return Fate::Stays(UNKNOWN.into()),
         };
@@ -139,7 +138,7 @@ impl Judge<'_> {
     }
 
     /// Why a directory is not removed.
-    fn kept(&self, path: &AbsPath, seen: &PathState) -> Option<String> {
+    pub(super) fn kept(&self, path: &AbsPath, seen: &PathState) -> Option<String> {
         if self.mounts.contains(path) {
             return Some("a file system was mounted on it".into());
         }
@@ -157,8 +156,9 @@ impl Judge<'_> {
         }
         match self.around.inside.get(path) {
             Some(inside) => {
-                let goes =
-                    |one: &AbsPath| self.going.contains(one) || self.claims.absent(one).is_some();
+                let goes = |one: &AbsPath| {
+                    self.going.contains(&*self.real(one)) || self.claims.absent(one).is_some()
+                };
                 let stays = inside.iter().find(|one| !goes(one))?;
                 Some(format!("it is not empty: {stays} stands in it"))
             }
@@ -218,11 +218,22 @@ impl Judge<'_> {
         edits.collect()
     }
 
-    /// A file as it was before the one edit of it that is left over, which alone has changed it.
-    fn whole(&self, path: &AbsPath, former: &Whole, now: &FileState) -> Option<File> {
-        let one = self.edits.get(path).is_some_and(|edits| edits.len() == 1);
-        let same = one && now.digest == Some(former.made);
-        same.then(|| file_of(path.clone(), former.was, former.size))
+    /// A file as it was before the edits of it that are left over, which alone have changed it.
+    fn whole(&self, path: &AbsPath, now: &FileState) -> Option<File> {
+        let edits = self.edits.get(path)?;
+        let wholes = edits.iter().filter_map(|edit| edit.whole);
+        let (first, count) = heir::first(wholes, now.digest?)?;
+        (count == edits.len()).then(|| file_of(path.clone(), first.was, first.size))
+    }
+
+    /// Whether a file stands for edits alone, which are left over with it, where a role took one away.
+    pub(super) fn is_begun_anew(&self, id: &ResourceId, entry: &Entry) -> bool {
+        let path = path_of(id).filter(|_| id.kind == Kind::File && entry.made == Some(Made::Gone));
+        path.is_some_and(|path| {
+            let edits = self.edits.get(&path).into_iter().flatten();
+            let now = edits.filter_map(|edit| edit.now).next();
+            now.is_some_and(|now| self.is_all_of_edits(&path, now))
+        })
     }
 
     pub(super) fn edit(
@@ -233,12 +244,7 @@ impl Judge<'_> {
         before: &Before,
         changed: bool,
     ) -> Fate {
-        let Before::Edit {
-            back,
-            whole: former,
-            there,
-        } = before
-        else {
+        let Before::Edit { back, there, .. } = before else {
             return Fate::Stays(UNKNOWN.into());
         };
         let whole = ResourceId::new(Kind::File, path.as_str());
@@ -254,7 +260,10 @@ impl Judge<'_> {
         }
         let others = self.edits_of(path);
         let begun = self.files.get(path);
-        if let Some((begun, _)) = begun.filter(|(id, entry)| self.is_edited_alone(id, entry)) {
+        let with = |(id, entry): &&(&ResourceId, &Entry)| {
+            self.is_edited_alone(id, entry) || self.is_begun_anew(id, entry)
+        };
+        if let Some((begun, _)) = begun.filter(with) {
             return Fate::With((*begun).clone());
         }
         if others.is_empty() && said.is_none() && self.is_all_of_edits(path, now) {
@@ -268,8 +277,11 @@ impl Judge<'_> {
             return Fate::back(resource(&whole, &entry.role, body));
         }
         let alone = others.is_empty() && said.is_none() && begun.is_none();
-        let whole_again = former.as_ref().filter(|_| alone);
-        if let Some(body) = whole_again.and_then(|former| self.whole(path, former, now)) {
+        if let Some(body) = self.whole(path, now).filter(|_| alone) {
+            let first = self.edits.get(path).and_then(|edits| edits.first());
+            if first.is_some_and(|first| first.id != id) {
+                return Fate::With(whole);
+            }
             return Fate::back(resource(&whole, &entry.role, Body::File(body)));
         }
         let back = match back {
@@ -350,17 +362,9 @@ fn said(said: &Attributes, old: &Ownership) -> Attributes {
     }
 }
 
-fn all(old: &Ownership) -> Attributes {
-    Attributes {
-        mode: Some(old.mode),
-        owner: Some(old.owner.clone()),
-        group: Some(old.group.clone()),
-    }
-}
-
 fn as_was(directory: Directory, old: &Ownership) -> Directory {
     Directory {
-        attributes: all(old),
+        attributes: Attributes::all(old),
         ..directory
     }
 }
@@ -379,7 +383,7 @@ fn whole(path: AbsPath, before: &Stood) -> Result<File, String> {
     match lost(before) {
         Some(why) => Err(why),
         None => Ok(File {
-            attributes: all(ownership),
+            attributes: Attributes::all(ownership),
             ..file_of(path, *digest, *size)
         }),
     }

@@ -1,0 +1,215 @@
+//! One path over several roles: what takes it over comes when it is free, and what was there before cfg comes back in the end.
+
+use cfg_tests::Desk;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
+
+/// A machine on which this was done before cfg came.
+fn machine(setup: &str) -> Desk {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    std::fs::create_dir(desk.path("root/srv")).unwrap();
+    let mut shell = Command::new("sh");
+    let done = shell
+        .args(["-ec", setup])
+        .current_dir(desk.path("root/srv"));
+    assert!(done.status().unwrap().success(), "{setup}");
+    desk
+}
+
+fn run(desk: &Desk, more: &[&str]) -> (i32, Value) {
+    let (code, output) = desk.apply("web", &[more, &["--prune", "--json"]].concat());
+    let document = serde_json::from_slice(&output.stdout);
+    (code, document.unwrap_or_else(|_| panic!("{output:?}")))
+}
+
+/// All that stands in /srv: by path its kind and mode, whose it is, and what it holds or leads to.
+fn srv(desk: &Desk) -> BTreeMap<String, String> {
+    fn list(folder: &Path, at: &str, found: &mut BTreeMap<String, String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = format!("{at}/{}", path.file_name().unwrap().to_str().unwrap());
+            let seen = path.symlink_metadata().unwrap();
+            let holds = match seen.file_type() {
+                kind if kind.is_symlink() => path.read_link().unwrap().display().to_string(),
+                kind if kind.is_file() => std::fs::read_to_string(&path).unwrap(),
+                _ => String::new(),
+            };
+            if seen.is_dir() {
+                list(&path, &name, found);
+            }
+            let whose = (seen.uid(), seen.gid());
+            found.insert(name, format!("{:o} {whose:?} {holds}", seen.mode()));
+        }
+    }
+    let mut found = BTreeMap::new();
+    list(&desk.path("root/srv"), "", &mut found);
+    found
+}
+
+/// What is foretold is done, with the same end, and then there is nothing left to do.
+fn applies(desk: &Desk, role: &str) -> Value {
+    desk.role("web", role);
+    let (foretold, dry) = run(desk, &["--dry-run"]);
+    let (code, ran) = run(desk, &[]);
+    assert_eq!(dry["changes"], ran["changes"], "{role}");
+    assert_eq!(dry["failures"], ran["failures"], "{role}");
+    assert_eq!(foretold == 1, code == 1, "{role}: {ran}");
+    let (again, idle) = run(desk, &[]);
+    assert_eq!((again, &idle["changes"]), (code, &json!([])), "{role}");
+    assert_eq!(idle["leftovers"], ran["leftovers"], "{role}");
+    ran
+}
+
+const NONE: &str = "description = \"none\"\n";
+const DIRECTORY: &str = "[directory.\"/srv/p\"]\n";
+const LINK: &str = "[link.\"/srv/p\"]\ntarget = \"t\"\n";
+const FILE: &str = "[file.\"/srv/p\"]\ncontent = \"x\\n\"\n";
+const BELOW: &str = "[file.\"/srv/p/q\"]\ncontent = \"q\\n\"\n";
+const MADE: &str = "[edit.\"/srv/p\"]\nformat = \"env\"\ncreate = true\nset = { A = 1 }\n";
+const DEEP: &str = "[directory.\"/srv/p\"]\n[file.\"/srv/p/a\"]\ncontent = \"a\\n\"\n[file.\"/srv/p/b/c\"]\ncontent = \"c\\n\"\n";
+
+/// All of these roles get there, one after the other, and then the machine is as it was.
+fn comes_back(cases: &[(&str, &[&str])]) {
+    comes_back_after(cases, false);
+}
+
+fn comes_back_after(cases: &[(&str, &[&str])], failing: bool) {
+    for (setup, roles) in cases {
+        let desk = machine(setup);
+        let before = srv(&desk);
+        let mut failed = false;
+        for role in *roles {
+            failed |= applies(&desk, role)["failures"] != json!([]);
+        }
+        assert_eq!(failed, failing, "{setup}: {roles:?}");
+        let ran = applies(&desk, NONE);
+        assert_eq!(ran["leftovers"], json!([]), "{setup}: {roles:?}");
+        assert_eq!(srv(&desk), before, "{setup}: {roles:?}");
+    }
+}
+
+#[test]
+fn what_is_cfgs_own_makes_room_for_another_kind() {
+    comes_back(&[
+        ("", &[MADE, LINK]),
+        ("", &[MADE, DIRECTORY]),
+        ("", &[MADE, BELOW]),
+        ("", &[FILE, LINK]),
+        ("", &[FILE, DIRECTORY]),
+        ("", &[FILE, BELOW]),
+        ("", &[DEEP, FILE]),
+        ("", &[DEEP, LINK]),
+        ("", &[BELOW, FILE]),
+        ("ln -s nowhere p", &[DEEP, FILE]),
+        ("mkdir -m 700 p", &[BELOW, FILE]),
+        ("mkdir -m 700 p", &[FILE, DEEP, LINK, DIRECTORY]),
+    ]);
+}
+
+#[test]
+fn what_is_not_cfgs_makes_no_room() {
+    for (setup, roles) in [
+        ("echo old >p", [FILE, LINK]),
+        ("echo old >p", [FILE, DIRECTORY]),
+        ("mkdir p; echo of somebody >p/a", [BELOW, FILE]),
+    ] {
+        let desk = machine(setup);
+        let before = srv(&desk);
+        applies(&desk, roles[0]);
+        let ran = applies(&desk, roles[1]);
+        let other = "link:/srv/p directory:/srv/p file:/srv/p";
+        let failed = ran["failures"][0]["resource"].as_str().unwrap();
+        assert!(other.contains(failed), "{ran}");
+        applies(&desk, NONE);
+        assert_eq!(srv(&desk), before, "{roles:?}");
+    }
+}
+
+#[test]
+fn what_lies_behind_a_link_goes_while_that_leads_there() {
+    let led = "[link.\"/srv/p\"]\ntarget = \"/srv/t\"\n";
+    let there = "[directory.\"/srv/t\"]\nmode = \"0700\"\n";
+    comes_back(&[
+        ("mkdir t; ln -s t p", &[BELOW, FILE]),
+        ("mkdir t; ln -s t p", &[BELOW, DIRECTORY]),
+        ("mkdir t; ln -s t p", &[DEEP, LINK]),
+        ("mkdir t u; ln -s u p", &[BELOW, LINK]),
+        ("ln -s nowhere p", &[&[led, there, BELOW].concat()]),
+        ("mkdir t; ln -s nowhere p", &[&[led, BELOW].concat()]),
+        ("", &[&[led, there, BELOW].concat()]),
+    ]);
+}
+
+#[test]
+fn what_stood_where_a_directory_came_is_back_once_that_is_empty() {
+    comes_back(&[
+        ("ln -s nowhere p", &[DEEP]),
+        ("ln -s nowhere p", &[&[DIRECTORY, BELOW].concat()]),
+    ]);
+    let desk = machine("ln -s nowhere p");
+    applies(&desk, DEEP);
+    std::fs::write(desk.path("root/srv/p/theirs"), "x").unwrap();
+    let why = "it is not empty: /srv/p/theirs stands in it";
+    assert_eq!(
+        applies(&desk, NONE)["leftovers"],
+        json!([{ "resource": "directory:/srv/p", "role": "web", "why": why }])
+    );
+    std::fs::remove_file(desk.path("root/srv/p/theirs")).unwrap();
+    assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+    assert!(desk.path("root/srv/p").is_symlink());
+}
+
+const GONE: &str = "[file.\"/srv/p\"]\nstate = \"absent\"\n";
+const NO_DIRECTORY: &str = "[directory.\"/srv/p\"]\nstate = \"absent\"\n";
+const MODE: &str = "[file.\"/srv/p\"]\nmode = \"0640\"\n";
+const CLOSED: &str = "[directory.\"/srv/p\"]\nmode = \"0711\"\n";
+const OLD: &str = "echo A=0 >p; echo B=1 >>p; chmod 604 p";
+
+fn edit(name: &str, what: &str) -> String {
+    format!("[edit.{name}]\npath = \"/srv/p\"\nformat = \"env\"\n{what}\n")
+}
+
+#[test]
+fn what_was_there_first_is_known_whatever_has_come_since() {
+    let five = edit("x", "set = { A = 5 }");
+    let both = [FILE, "mode = \"0640\"\n"].concat();
+    let owned = "[file.\"/srv/p\"]\nmode = \"0600\"\n";
+    comes_back(&[
+        ("", &[LINK, FILE]),
+        ("", &[LINK, CLOSED]),
+        ("", &[CLOSED, FILE, LINK]),
+        ("", &[MADE, FILE]),
+        (OLD, &[GONE, LINK]),
+        (OLD, &[GONE, DIRECTORY]),
+        (OLD, &[GONE, BELOW]),
+        (OLD, &[GONE, MADE]),
+        (OLD, &[GONE, FILE]),
+        (OLD, &[FILE, GONE, LINK, GONE, FILE]),
+        (OLD, &[&both, owned, &five]),
+        (OLD, &[FILE, &five, FILE]),
+        (OLD, &[&five, FILE]),
+        ("mkdir -m 711 p", &[NO_DIRECTORY, DIRECTORY]),
+        ("mkdir -m 711 p", &[NO_DIRECTORY, LINK, CLOSED]),
+        ("ln -s nowhere p", &[CLOSED, FILE, CLOSED]),
+    ]);
+}
+
+#[test]
+fn what_failed_changed_nothing_of_what_was_there_first() {
+    comes_back_after(
+        &[
+            ("", &[MODE, FILE]),
+            ("ln -s nowhere p", &[MODE, FILE]),
+            ("mkdir p", &[MODE, FILE]),
+            (OLD, &[GONE, MODE]),
+            (OLD, &[MODE, LINK]),
+            ("mkdir p; echo >p/q", &[CLOSED, NO_DIRECTORY]),
+            ("mkdir p; echo >p/q", &[CLOSED, FILE]),
+            ("echo >p", &[BELOW]),
+        ],
+        true,
+    );
+}

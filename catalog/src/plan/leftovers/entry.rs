@@ -1,0 +1,250 @@
+//! What is on record of one resource.
+
+use super::before::{Before, Contents, Stood};
+use super::made::Made;
+use super::stand_in::path_of;
+use crate::id::{Kind, ResourceId};
+use crate::plan::Host;
+use crate::plan::claims::{Claims, presence};
+use crate::resource::package::PackagePresence;
+use crate::resource::service::{Active, Enabled, ServiceState};
+use crate::resource::{Body, Observed, PathState, Presence, Resource};
+use serde::{Deserialize, Serialize};
+
+/// What is on record of one resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// The machine's role when it was managed last.
+    pub(super) role: String,
+    /// A service whose unit file the role brought.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unit: bool,
+    /// A folder that no role named, made because something was to stand in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) parent: bool,
+    /// Nothing of it is shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) sensitive: bool,
+    /// What the role said last; none where that was before there was such a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) made: Option<Made>,
+    /// What was there before cfg.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) before: Option<Before>,
+    /// Nobody has seen yet that cfg changed it: what is there at its turn is what was there before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) pending: bool,
+    /// What cfg made of it before, and may stand there still: nobody has seen yet that what is made now came in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) was: Option<Made>,
+}
+
+impl Entry {
+    pub(super) fn new(role: &str) -> Self {
+        Self {
+            role: role.to_owned(),
+            unit: false,
+            parent: false,
+            sensitive: false,
+            made: None,
+            before: None,
+            pending: false,
+            was: None,
+        }
+    }
+
+    /// Whether it is there only because it leads to something that is claimed: so it stays anyway.
+    pub(super) fn leads(&self, id: &ResourceId, claims: &Claims) -> bool {
+        self.parent && path_of(id).is_some_and(|path| claims.needs(&path))
+    }
+
+    /// Of a resource of the role, with what is on record of it already and what is seen; none where nothing of it stays.
+    pub(super) fn of(
+        resource: &Resource,
+        role: &str,
+        (known, seen): (Option<&Entry>, Option<&Observed>),
+        inherited: Option<Before>,
+        (changes, host): (bool, &Host),
+        keep: &mut Contents,
+    ) -> Option<Self> {
+        let last = known.and_then(|known| known.last(seen));
+        let made = Made::of(resource, seen, !changes).given(host);
+        let mut made = made.keeps(resource, last);
+        let mut new = || seen.map_or(Before::Unknown, |seen| Before::of(resource, seen, keep));
+        let (before, pending) = match known {
+            None => inherited.map_or_else(|| (new(), changes), |before| (before, false)),
+            Some(Entry { made: None, .. }) => (Before::Unknown, false),
+            // It was to be changed, and was not: what is there is not of cfg.
+            Some(_) if last.is_none() => (new(), changes),
+            // What is there is of cfg, be it that a run was killed before it said so.
+            Some(known) => (known.before.clone().unwrap_or(Before::Unknown), false),
+        };
+        made.replaces(&before, seen, (host, is_sensitive(resource)));
+        let mut entry = Self {
+            was: last.filter(|last| changes && **last != made).cloned(),
+            unit: matches!(&resource.body, Body::Service(service) if service.unit_file.is_some()),
+            sensitive: is_sensitive(resource),
+            before: Some(before),
+            pending,
+            ..Self::new(role)
+        };
+        if let (Some(before), Some(seen)) = (&mut entry.before, seen) {
+            before.fill(seen, keep);
+            entry.widen(known, &made, seen);
+        }
+        entry.made = Some(made);
+        let ran = changes || known.is_some();
+        leaves_something(resource, &entry, ran).then_some(entry)
+    }
+
+    /// A run was killed before it came to it, or it failed.
+    pub(super) fn was_never_made(&self, kind: Kind, seen: &Observed) -> bool {
+        self.pending && is_made_at_once(kind) && !self.stands_as_made(Some(seen))
+    }
+
+    pub(super) fn stands_as_made(&self, seen: Option<&Observed>) -> bool {
+        let made = self.last(seen);
+        matches!((made, seen), (Some(made), Some(seen)) if made.stands(seen))
+    }
+
+    /// What cfg made of it last, as far as that is known: none where it made nothing yet.
+    pub(super) fn last(&self, seen: Option<&Observed>) -> Option<&Made> {
+        let stands = |made: &&Made| seen.is_some_and(|seen| made.stands(seen));
+        let now = self
+            .made
+            .as_ref()
+            .filter(|made| !self.is_unseen() || stands(made));
+        let was = || self.was.as_ref().filter(|was| !self.pending || stands(was));
+        now.or_else(was)
+    }
+
+    /// Removed before what was there comes back: a run may end between the two.
+    pub(super) fn goes_for_another(&mut self, removed: bool) {
+        let other = matches!(
+            self.before,
+            Some(Before::Path(Stood::File { .. } | Stood::Link(_)))
+        );
+        if removed && other && matches!(self.made, Some(Made::Directory(_))) {
+            self.was = Some(Made::Gone);
+        }
+    }
+
+    /// Whether nobody has seen that it became what it was to be.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.pending || self.was.is_some()
+    }
+
+    /// What an edit has come to ask for since it was put on record is brought back too.
+    fn widen(&mut self, known: Option<&Entry>, now: &Made, seen: &Observed) {
+        let (
+            Some(Made::Edit { edit: old, .. }),
+            Made::Edit { edit, .. },
+            Some(Before::Edit {
+                back,
+                whole: former,
+                there: true,
+            }),
+            Observed::Path(PathState::File(file)),
+        ) = (
+            known.and_then(|known| known.last(Some(seen))),
+            now,
+            &mut self.before,
+            seen,
+        )
+        else {
+            return;
+        };
+        if old == edit || self.pending {
+            return;
+        }
+        *former = former.take().and_then(|whole| whole.then(edit, file));
+        let more = file.content.as_ref();
+        let more = more.and_then(|content| crate::edit::back(content, &edit.beside(old)));
+        let whole = match (back.as_mut(), more) {
+            (Some(back), Some(more)) => back.add(more, old),
+            _ => false,
+        };
+        if !whole {
+            *back = None;
+        }
+    }
+}
+
+impl Entry {
+    /// Whether something of an edit is there still.
+    pub(super) fn edits_still(&self, content: Option<&[u8]>, seen: &Observed) -> bool {
+        let back = match &self.before {
+            Some(Before::Edit { back, .. }) => back.as_ref(),
+            _ => None,
+        };
+        match (back, content) {
+            (Some(back), Some(content)) => {
+                !matches!(crate::edit::apply(content, back), Ok(same) if same == content)
+            }
+            _ => self.made.as_ref().is_some_and(|made| made.stands(seen)),
+        }
+    }
+
+    pub(super) fn was_a_folder(&self) -> bool {
+        matches!(
+            (&self.made, &self.before),
+            (
+                Some(Made::Directory(_)),
+                Some(Before::Path(Stood::Directory(_)))
+            )
+        )
+    }
+
+    /// Whether a service was taken something that it had before.
+    pub(super) fn took_from(&self, now: &ServiceState) -> bool {
+        let (
+            Some(Before::Service {
+                running, enabled, ..
+            }),
+            Some(Made::Service {
+                running: ran,
+                enabled: started,
+                ..
+            }),
+        ) = (&self.before, &self.made)
+        else {
+            return false;
+        };
+        let stopped = *ran == Some(false) && *running && now.active == Active::Stopped;
+        let disabled = *started == Some(false) && *enabled && now.enabled == Enabled::No;
+        stopped || disabled
+    }
+}
+
+/// Whether one effect makes all of it.
+pub(super) fn is_made_at_once(kind: Kind) -> bool {
+    matches!(kind, Kind::File | Kind::Directory | Kind::Link | Kind::Edit)
+}
+
+fn is_sensitive(resource: &Resource) -> bool {
+    resource.sensitive || matches!(&resource.body, Body::File(file) if file.sensitive)
+}
+
+/// Whether something of it stays when the role names it no more.
+fn leaves_something(resource: &Resource, entry: &Entry, ran: bool) -> bool {
+    // What goes may be seen only at its turn.
+    let took = entry.pending
+        || matches!(
+            entry.before,
+            Some(Before::Path(
+                Stood::File { .. } | Stood::Link(_) | Stood::Directory(_)
+            ))
+        );
+    match &resource.body {
+        Body::Command(_) => ran,
+        Body::Package(package) => package.state == PackagePresence::Present,
+        // What was there and must not be there.
+        Body::File(file) if file.state == Presence::Absent => took,
+        Body::Link(link) if link.state == Presence::Absent => took,
+        // What a purge took with it does not come back, nor does the folder without it.
+        Body::Directory(directory) if directory.state == Presence::Absent => {
+            took && !directory.purge
+        }
+        body => presence(body) == Presence::Present,
+    }
+}

@@ -1,0 +1,163 @@
+//! What comes in the place of something of cfg's, or of a link by which something of cfg's is reached, comes after that is gone.
+
+use super::super::before::{Before, Stood};
+use super::super::made::Made;
+use super::super::stand_in::{directory, file, resource};
+use super::{Entry, Judge};
+use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use crate::plan::Snapshot;
+use crate::plan::claims::{own_path, path_of, presence};
+use crate::plan::leftovers::Managed;
+use crate::resource::directory::Directory;
+use crate::resource::file::File;
+use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
+use std::collections::BTreeMap;
+
+impl Judge<'_> {
+    /// What of cfg's own must go since the role wants something else there.
+    pub(super) fn in_the_way<'m>(
+        &self,
+        managed: &'m Managed,
+    ) -> Vec<(ResourceId, Option<&'m Entry>)> {
+        let files = managed
+            .0
+            .iter()
+            .filter(|(id, entry)| self.makes_room(id, entry));
+        let files = files.map(|(id, entry)| (id.clone(), Some(entry)));
+        let folders = self.desired.resources.iter().filter_map(|one| {
+            let path = self.full_folder(one)?;
+            let id = ResourceId::new(Kind::Directory, path.as_str());
+            let entry = managed.0.get(&id);
+            Some((id, entry))
+        });
+        files.chain(folders).collect()
+    }
+
+    /// Whether this is a file of cfg's, where the role wants what cannot take its place; what was there before could give way.
+    fn makes_room(&self, id: &ResourceId, entry: &Entry) -> bool {
+        let (Kind::File, Some(Made::File { .. })) = (id.kind, &entry.made) else {
+            return false;
+        };
+        let gives_way = matches!(
+            entry.before,
+            Some(Before::Path(
+                Stood::Nothing | Stood::Link(_) | Stood::Directory(_)
+            ))
+        );
+        if !gives_way || self.desired.names(id) {
+            return false;
+        }
+        let Some(path) = path_of(id) else {
+            return false;
+        };
+        let others = [Kind::Directory, Kind::Link];
+        let others = others.map(|kind| ResourceId::new(kind, path.as_str()));
+        let other = others.iter().filter_map(|id| self.desired.get(id));
+        let takes_place = other
+            .into_iter()
+            .any(|other| presence(&other.body) == Presence::Present);
+        let leads = self.claims.needs(&path) && !self.claims.is(&path);
+        (takes_place || leads) && entry.stands_as_made(self.snapshot.observed.get(id))
+    }
+
+    /// The folder that stands where the role wants a file or a link, where all that is in it goes.
+    fn full_folder(&self, one: &Resource) -> Option<AbsPath> {
+        let path = match &one.body {
+            Body::File(file) if file.content.is_some() => &file.path,
+            Body::Link(link) => &link.path,
+            _ => return None,
+        };
+        let Some(Observed::Path(seen @ PathState::Directory(folder))) =
+            self.snapshot.observed.get(&one.id)
+        else {
+            return None;
+        };
+        let empties = presence(&one.body) == Presence::Present && !folder.empty;
+        (empties && self.kept(path, seen).is_none()).then(|| path.clone())
+    }
+
+    /// Nothing, in the place of this.
+    pub(super) fn gone(&self, id: &ResourceId) -> Option<Resource> {
+        let path = path_of(id)?;
+        let body = match id.kind {
+            Kind::Directory => Body::Directory(Directory {
+                state: Presence::Absent,
+                ..directory(path)
+            }),
+            _ => Body::File(File {
+                state: Presence::Absent,
+                ..file(path)
+            }),
+        };
+        Some(resource(id, &self.desired.role, body))
+    }
+}
+
+/// Which of these reverts others come after, of the role and of them themselves: what lies behind a link, or in a folder, goes by
+/// that way, and what takes a place comes when it is free.
+pub(super) fn firsts(
+    reverts: &[Resource],
+    desired: &Desired,
+    snapshot: &Snapshot,
+) -> BTreeMap<ResourceId, Vec<ResourceId>> {
+    let role = desired.resources.iter();
+    let all = || role.clone().chain(reverts).filter_map(at_path);
+    let goes = |one: &Resource| presence(&one.body) == Presence::Absent;
+    let mut closing: BTreeMap<&AbsPath, Vec<&ResourceId>> = BTreeMap::new();
+    for (path, one) in all() {
+        if closes(&one.body, snapshot.observed.get(&one.id)) {
+            closing.entry(path).or_default().push(&one.id);
+        }
+    }
+    let mut firsts: BTreeMap<ResourceId, Vec<ResourceId>> = BTreeMap::new();
+    let mut add = |after: &ResourceId, first: &ResourceId| {
+        let known = firsts.entry(after.clone()).or_default();
+        if after != first && !known.contains(first) {
+            known.push(first.clone());
+        }
+    };
+    for (path, one) in reverts.iter().filter_map(at_path) {
+        let real = snapshot.places.real(path);
+        for above in path.ancestors().chain(real.ancestors()) {
+            for closing in closing.get(&above).into_iter().flatten() {
+                add(closing, &one.id);
+            }
+        }
+    }
+    let leaving = reverts.iter().filter(|one| goes(one)).filter_map(at_path);
+    let leaving: BTreeMap<&AbsPath, &ResourceId> =
+        leaving.map(|(path, one)| (path, &one.id)).collect();
+    for (path, one) in all().filter(|(_, one)| !goes(one)) {
+        // What lies behind what goes comes back by that way.
+        let back = desired.get(&one.id).is_none();
+        let above = path.ancestors().filter(|_| !back);
+        for place in std::iter::once(path.clone()).chain(above) {
+            if let Some(gone) = leaving.get(&place) {
+                add(&one.id, gone);
+            }
+        }
+    }
+    firsts
+}
+
+fn at_path(one: &Resource) -> Option<(&AbsPath, &Resource)> {
+    Some((own_path(&one.body)?, one))
+}
+
+/// Whether what stands there leads nowhere any more once this is brought about.
+fn closes(body: &Body, seen: Option<&Observed>) -> bool {
+    let seen = match seen {
+        Some(Observed::Path(seen)) => Some(seen),
+        _ => None,
+    };
+    match (body, seen) {
+        (_, Some(PathState::Absent { .. })) => false,
+        (Body::Directory(folder), _) if folder.state == Presence::Absent => true,
+        (Body::Link(link), Some(PathState::Link(old))) => link.target.as_ref() != Some(&old.target),
+        (Body::File(_), Some(PathState::Link(_) | PathState::Directory(_)))
+        | (Body::Directory(_), Some(PathState::Link(_)))
+        | (Body::Link(_), Some(PathState::Directory(_))) => true,
+        _ => false,
+    }
+}
