@@ -330,3 +330,19 @@ fn nothing_is_made_for_a_mount_whose_line_cannot_be_written() {
     assert_eq!(held.unwrap(), (1, Vec::new()));
     assert!(!desk.path("root/mnt").exists());
 }
+
+#[test]
+fn what_is_yet_to_be_judged_is_assumed_with_what_comes_after_it() {
+    let role = "[file.'/srv/y']\ncontent = '1'\nvalidate = ['false', '%s']\n\
+                [link.'/srv/l']\ntarget = 'y'\nafter = ['file:/srv/y']\n[link.'/srv/m']\ntarget = 'y'\n";
+    let desk = desk(&[], &[], &[], role);
+    let (code, dry) = run(&desk, &["--dry-run"]);
+    let changes = dry["changes"].as_array().unwrap().iter();
+    let sure: Vec<&str> = changes
+        .map(|change| change["certainty"].as_str().unwrap())
+        .collect();
+    assert_eq!(words(&dry)[0], "file:/srv/y create");
+    assert_eq!((code, sure), (2, vec!["assumed", "assumed", "certain"]));
+    let (code, ran) = run(&desk, &[]);
+    assert_eq!((code, words(&ran)), (1, vec!["link:/srv/m create".into()]));
+}

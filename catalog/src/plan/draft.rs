@@ -86,6 +86,8 @@ struct Draft<'a> {
     /// Where file systems are to be mounted or unmounted, and archives come or go: what was seen there, and below, is
     /// not what will be.
     renewed: BTreeSet<AbsPath>,
+    /// What a run may find that it must refuse, and what comes after that.
+    doubted: BTreeSet<ResourceId>,
     /// What failed or is skipped, with the failure that it comes from.
     broken: BTreeMap<ResourceId, ResourceId>,
     /// What waits and would be changed else, with what it waits for.
@@ -113,6 +115,7 @@ impl<'a> Draft<'a> {
             homes: BTreeMap::new(),
             moved: BTreeMap::new(),
             renewed: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             broken: BTreeMap::new(),
             waiting: BTreeMap::new(),
             plan: Plan::default(),
@@ -165,6 +168,7 @@ impl<'a> Draft<'a> {
             let gone = path_of(&c.resource).is_some_and(|path| self.ahead.removes(&path));
             c.action != Action::Remove || !gone
         });
+        self.doubt(&step, resource, &mut changes);
         let mut step = step;
         if changes
             .iter()
@@ -175,6 +179,31 @@ impl<'a> Draft<'a> {
         }
         self.foresee(resource, observed, &changes);
         self.push(step, changes, Fate::Goes);
+    }
+
+    /// What only a run can judge may be refused there: a file by its `validate`, an archive that is yet to be fetched. Then what
+    /// needs it is skipped.
+    fn doubt(&mut self, step: &Step, resource: &Resource, changes: &mut [Change]) {
+        if step.needs.iter().any(|need| self.doubted.contains(need)) {
+            for change in &mut *changes {
+                change.certainty = Certainty::Assumed;
+            }
+            if !changes.is_empty() {
+                self.doubted.insert(step.resource.clone());
+            }
+        }
+        let judged = match &resource.body {
+            Body::File(file) => file.validate.is_some(),
+            Body::Archive(_) => true,
+            _ => false,
+        };
+        if judged
+            && changes
+                .iter()
+                .any(|one| one.certainty == Certainty::Assumed)
+        {
+            self.doubted.insert(step.resource.clone());
+        }
     }
 
     fn push(&mut self, step: Step, changes: Vec<Change>, fate: Fate) {

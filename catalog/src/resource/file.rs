@@ -160,6 +160,7 @@ fn filled(
     Ok(Found {
         changes: vec![
             change
+                .at_most(judged(file, turn))
                 .with_diff(bytes.and_then(|new| textdiff::unified(b"", new)))
                 .showing(
                     current,
@@ -169,6 +170,14 @@ fn filled(
         held: outcome.held,
         ..Found::default()
     })
+}
+
+/// How sure it is that a new content takes its place: what is to judge it is run in a run alone.
+fn judged(file: &File, turn: &Turn<'_>) -> Certainty {
+    match file.validate.is_some() && turn.ahead.is_ahead() {
+        true => Certainty::Assumed,
+        false => Certainty::Certain,
+    }
 }
 
 /// A file that stands there, and whose content the role gives.
@@ -211,6 +220,10 @@ fn rewritten(
     Ok(Found {
         changes: vec![
             Change::new(&resource.id, Action::Update)
+                .at_most(match digest == old.digest {
+                    true => Certainty::Certain,
+                    false => judged(file, turn),
+                })
                 .with_diff(diff)
                 .showing(
                     shown(&old.ownership, old.digest, old_secret),
