@@ -248,6 +248,9 @@ fn what_will_not_be_reached_fails_beforehand() {
     assert_eq!(held_to_it(&desk(&["srv/zz"], &[], &[], role)), (0, there));
     let made = format!("{role}[file.'/srv/zz/y']\ncontent = ''\n");
     assert_eq!(held_to_it(&desk(&[], &[], &[], &made)).0, 0);
+    let file = format!("{role}[file.'/srv/zz']\ncontent = ''\n");
+    let zz = [vec!["file:/srv/zz create".to_owned()], link()].concat();
+    assert_eq!(held_to_it(&desk(&[], &[], &[], &file)), (1, zz));
     let gone = "[link.'/srv/a']\ntarget = 'zz'\n[file.'/srv/a/x']\nstate = 'absent'\n";
     assert_eq!(held_to_it(&desk(&[], &[], &[], gone)), (0, link()));
 }
