@@ -87,9 +87,11 @@ enabled = false
     let stray = format!("{wants}/stray.service");
     let desk = desk(&[&wants], &[&stray], &[], role);
     desk.write("roles/web/unit", UNIT);
-    for unit in ["package.service", "off.service"] {
-        desk.write(&format!("root/usr/lib/systemd/system/{unit}"), PLAIN);
+    for (unit, text) in [("package.service", "Also=y.socket\n"), ("off.service", "")] {
+        let text = format!("{PLAIN}{text}");
+        desk.write(&format!("root/usr/lib/systemd/system/{unit}"), text);
     }
+    desk.write("root/usr/lib/systemd/system/y.socket", PLAIN);
     desk.write("root/usr/lib/systemd/system/x.socket", PLAIN);
     let root = desk.path("root").join(UNITS);
     symlink("/dev/null", root.join("was.service")).unwrap();
@@ -98,6 +100,7 @@ enabled = false
         symlink(target, desk.path("root").join(&wants).join(unit)).unwrap();
     };
     link("package.service");
+    link("y.socket");
     link("off.service");
     let (code, done) = held_to_it(&desk);
     let at = |name: &str| format!("file:/{wants}/{name}.service remove");
@@ -248,6 +251,9 @@ fn what_will_not_be_reached_fails_beforehand() {
     assert_eq!(held_to_it(&desk(&["srv/zz"], &[], &[], role)), (0, there));
     let made = format!("{role}[file.'/srv/zz/y']\ncontent = ''\n");
     assert_eq!(held_to_it(&desk(&[], &[], &[], &made)).0, 0);
+    let file = format!("{role}[file.'/srv/zz']\ncontent = ''\n");
+    let zz = [vec!["file:/srv/zz create".to_owned()], link()].concat();
+    assert_eq!(held_to_it(&desk(&[], &[], &[], &file)), (1, zz));
     let gone = "[link.'/srv/a']\ntarget = 'zz'\n[file.'/srv/a/x']\nstate = 'absent'\n";
     assert_eq!(held_to_it(&desk(&[], &[], &[], gone)), (0, link()));
 }

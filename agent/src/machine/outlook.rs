@@ -18,6 +18,8 @@ pub(crate) struct Outlook {
     folders: BTreeMap<PathBuf, Attributes>,
     /// Links as the role has them, by where they really lie, with their paths.
     links: BTreeMap<PathBuf, (OsString, AbsPath)>,
+    /// Where files come to stand, or are written anew.
+    files: BTreeSet<PathBuf>,
     /// Where something comes or goes.
     pub(crate) touched: BTreeSet<AbsPath>,
     /// Things may come that the role does not name.
@@ -69,6 +71,11 @@ impl Machine {
         if let Some(real) = self.real(path) {
             outlook.folders.insert(real, wanted.clone());
         }
+    }
+
+    /// A file will stand there.
+    pub(crate) fn note_file(&self, outlook: &mut Outlook, path: &AbsPath) {
+        outlook.files.extend(self.real(path));
     }
 
     /// This link will say that.
@@ -190,6 +197,11 @@ impl<'a> Walk<'a> {
         {
             self.anew = true;
             return Ok(self.follow(name, 0, target.clone()));
+        }
+        if self.anew && outlook.files.contains(&at) {
+            return Ok(Some(Foreseen::Never(WalkError::NotAFolder {
+                path: here.shown(name),
+            })));
         }
         let Some(entry) = here.entry(name)? else {
             return Ok(Some(match link {

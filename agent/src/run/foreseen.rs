@@ -148,6 +148,9 @@ fn outlook(machine: &Machine, desired: &Desired, plan: &Plan) -> Outlook {
             Body::Directory(directory) if directory.state == Presence::Present => {
                 machine.note_folder(&mut outlook, &directory.path, &directory.attributes);
             }
+            Body::File(file) if file.state == Presence::Present => {
+                machine.note_file(&mut outlook, &file.path);
+            }
             Body::Link(link) if link.state == Presence::Present => {
                 if let Some(target) = &link.target {
                     machine.note_link(&mut outlook, &link.path, target);

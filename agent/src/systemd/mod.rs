@@ -14,6 +14,7 @@ mod owner;
 mod properties;
 mod sysv;
 
+pub use offline::also;
 pub use properties::Properties;
 
 use anyhow::Context as _;

@@ -101,6 +101,19 @@ pub fn links(root: &Path, unit: &str) -> Option<BTreeSet<String>> {
     Some(wants.chain(aliases(root, unit)).collect())
 }
 
+/// Units that are enabled along with these, as the unit files say that are there.
+pub fn also<'a>(root: &Path, units: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut open: Vec<String> = units.map(str::to_owned).collect();
+    let mut found = BTreeSet::new();
+    while let Some(unit) = open.pop() {
+        let text = file(root, &unit).and_then(|file| text(&file).ok());
+        let also = text.map(|text| Install::parse(&text).also);
+        let new = also.into_iter().flatten();
+        open.extend(new.filter(|unit| found.insert(unit.clone())));
+    }
+    found
+}
+
 /// The path, within the root, that a package would ship for this unit.
 pub fn source(root: &Path, unit: &str) -> Option<String> {
     let inside = match file(root, unit) {

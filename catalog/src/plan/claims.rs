@@ -46,6 +46,7 @@ impl Claims {
             gathered.add(resource, snapshot);
         }
         gathered.lead(&Links::of(desired.resources.iter()));
+        gathered.units.enable(&snapshot.host.also);
         let absent = gathered.absent.iter().map(|(path, _)| path);
         let named = gathered.present.iter().chain(absent);
         let ways = named.flat_map(|path| places.links(path).iter().cloned());

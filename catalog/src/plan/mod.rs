@@ -47,7 +47,7 @@ use crate::path::AbsPath;
 use crate::resource::{Desired, Observed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was seen of a machine: one answer a resource of its [`crate::resource::Desired`].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -86,6 +86,8 @@ pub struct Host {
     pub groups: BTreeMap<u32, String>,
     /// Which of the users and groups that the role names are nobody's.
     pub nobody: nobody::Nobody,
+    /// Units that are enabled along with those of the role, where a purge could take their links.
+    pub also: BTreeSet<String>,
     /// What the process that will enact may do.
     pub power: Power,
     /// What of a plan the machine would refuse; found out once there is one.

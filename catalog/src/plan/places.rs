@@ -48,6 +48,9 @@ impl Places {
 
     /// Where the links really lie that lead to the folder of something.
     pub fn links(&self, path: &AbsPath) -> &[AbsPath] {
+        if self.0.is_empty() {
+            return &[];
+        }
         let found = path.above().find_map(|above| self.0.get(above));
         found.map_or(&[], |place| &place.links)
     }

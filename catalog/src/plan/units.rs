@@ -30,6 +30,11 @@ impl Units {
         }
     }
 
+    /// These are enabled along with others.
+    pub(crate) fn enable(&mut self, also: &BTreeSet<String>) {
+        self.enabled.extend(also.iter().cloned());
+    }
+
     /// Whether what really lies at this path is a service's.
     pub(crate) fn have(&self, real: &AbsPath, what: &BelowKind) -> bool {
         let inside = real.as_str().strip_prefix(UNITS);

@@ -333,10 +333,15 @@ proptest! {
         // Somebody may have done what was skipped: what waits for that goes then.
         let waited = skipped(&before);
         let refresh = [Action::Restart, Action::Reload, Action::Run];
-        // What is before a guard or a unit that is not there may bring another answer. What is fetched shows what it is only then.
-        let fetched = |id: &ResourceId| id.kind == Kind::Archive && Some(id) == of.as_ref();
+        // What is before a guard or a unit that is not there may bring another answer. What is fetched, or judged, shows what it
+        // is only then.
+        let judged = |id: &ResourceId| match desired.get(id).map(|resource| &resource.body) {
+            Some(Body::File(file)) => file.validate.is_some(),
+            _ => id.kind == Kind::Archive,
+        };
+        let open = |id: &ResourceId| Some(id) == of.as_ref() && judged(id);
         let certain = plan.changes.iter();
-        let certain = certain.filter(|c| c.certainty == Certainty::Certain || fetched(&c.resource));
+        let certain = certain.filter(|c| c.certainty == Certainty::Certain || open(&c.resource));
         let certain = certain.filter(|change| !is_of(change, &waited));
         let (follow, own): (Vec<_>, Vec<_>) = certain.partition(|change| {
             refresh.contains(&change.action) && Some(&change.resource) != of.as_ref()

@@ -10,7 +10,7 @@ use cfg_catalog::plan::{Certainty, Ledger};
 use cfg_catalog::resource::account::Present;
 use cfg_catalog::resource::fstab::{self, Entry, FSTAB};
 use cfg_catalog::resource::package::DpkgState;
-use cfg_catalog::resource::{Desired, Mode};
+use cfg_catalog::resource::{Body, Desired, Mode};
 use cfg_catalog::text::keys;
 use cfg_catalog::{Catalog, CatalogFiles, Inputs, Secrets, render};
 use serde_json::json;
@@ -83,11 +83,15 @@ impl Row {
             return Some("nothing drifted".into());
         }
         let plan = dry(&machine, desired, ledger);
-        // Whatever changes, a guard behind it may give another answer. What is fetched shows what it is only then.
-        let fetched = |id: &ResourceId| id.kind == Kind::Archive && id.to_string() == self.found;
+        // Whatever changes, a guard behind it may give another answer. What is fetched, or judged, shows what it is only then.
+        let judged = |id: &ResourceId| match desired.get(id).map(|resource| &resource.body) {
+            Some(Body::File(file)) => file.validate.is_some(),
+            _ => id.kind == Kind::Archive,
+        };
+        let open = |id: &ResourceId| id.to_string() == self.found && judged(id);
         let certain = plan.changes.iter();
         let certain = certain
-            .filter(|change| change.certainty == Certainty::Certain || fetched(&change.resource));
+            .filter(|change| change.certainty == Certainty::Certain || open(&change.resource));
         let found: BTreeSet<String> = certain.map(|change| change.resource.to_string()).collect();
         if found != BTreeSet::from([self.found.to_owned()]) || !plan.failures.is_empty() {
             return Some(format!("found {found:?}, {:?}", plan.failures));
