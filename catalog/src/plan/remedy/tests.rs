@@ -70,7 +70,7 @@ fn what_stands_in_the_way_is_told_apart() {
         (
             "directory:/x",
             "it is not empty: /x/a stands in it",
-            "purge = true",
+            "`state` absent",
         ),
         ("directory:/etc", "purge is refused on /etc", "further down"),
         (
