@@ -2,7 +2,10 @@
 
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
+use cfg_catalog::id::ResourceId;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +18,14 @@ pub enum Stale {
     Sources,
     /// It is older than it may be.
     Old,
+}
+
+/// What the stamp says of an index that is not whole.
+#[derive(Serialize, Deserialize)]
+struct Lacking {
+    /// The digest of all sources.
+    sources: Digest,
+    of: BTreeMap<ResourceId, String>,
 }
 
 /// The index of one root, and where its last refresh is written down.
@@ -64,13 +75,27 @@ impl<'a> Index<'a> {
             .with_context(|| format!("cannot write {}", self.stamp.display()))
     }
 
-    /// Writes down that a source that matters is not in the index, so that each run tries again.
+    /// Writes down which sources that matter are not in the index, with apt's words, so that each run tries again.
     ///
     /// # Errors
     /// Where the stamp cannot be written.
-    pub fn lacks_a_source(&self) -> anyhow::Result<()> {
-        std::fs::write(&self.stamp, "not whole\n")
+    pub fn lacks(&self, of: &BTreeMap<ResourceId, String>) -> anyhow::Result<()> {
+        let lacking = Lacking {
+            sources: self.sources()?,
+            of: of.clone(),
+        };
+        let text = serde_json::to_string(&lacking).context("apt's words do not go into JSON")?;
+        std::fs::write(&self.stamp, format!("{text}\n"))
             .with_context(|| format!("cannot write {}", self.stamp.display()))
+    }
+
+    /// What the last refresh could not fetch of the sources there are, with apt's words; nothing where that cannot be read.
+    pub fn lacking(&self) -> BTreeMap<ResourceId, String> {
+        let stamp = std::fs::read(&self.stamp).unwrap_or_default();
+        match serde_json::from_slice::<Lacking>(&stamp) {
+            Ok(lacking) if self.sources().is_ok_and(|now| now == lacking.sources) => lacking.of,
+            _ => BTreeMap::new(),
+        }
     }
 
     fn lists(&self) -> PathBuf {
@@ -185,7 +210,12 @@ mod tests {
         std::fs::write(root.join("etc/apt/keyrings/k.asc"), "key").unwrap();
         assert_eq!(stale(root, Duration::ZERO), Some(Stale::Sources));
         index(root).refreshed_now().unwrap();
-        index(root).lacks_a_source().unwrap();
+        assert!(index(root).lacking().is_empty());
+        let of = BTreeMap::from([("repository:a".parse().unwrap(), "E: no".to_owned())]);
+        index(root).lacks(&of).unwrap();
         assert_eq!(stale(root, Duration::ZERO), Some(Stale::Sources));
+        assert_eq!(index(root).lacking(), of);
+        std::fs::write(etc.join("a.sources"), "three").unwrap();
+        assert!(index(root).lacking().is_empty(), "of other sources");
     }
 }

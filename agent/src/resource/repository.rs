@@ -33,7 +33,7 @@ pub fn refresh(
     // What others have let go is no reason to fetch all again in each run; what the role names is.
     let all_read = !words::is_of_lock(&text) && !text.contains("could not be read");
     if !complaint.of.is_empty() {
-        apt.index().lacks_a_source()?;
+        apt.index().lacks(&complaint.of)?;
     } else if all_read {
         apt.index().refreshed_now()?;
     }

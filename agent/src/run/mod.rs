@@ -30,12 +30,12 @@ mod unsettled;
 pub use services::SETTLE;
 pub use state::{Lock, StateDir};
 
-use crate::apt;
+use crate::apt::{self, index::Index};
 use crate::effect::Effects;
 use crate::machine::{BlobSource, Caller, Machine, Root};
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
-use cfg_catalog::id::ResourceId;
+use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::disruption::disruptive;
 use cfg_catalog::plan::document::{Document, Head};
 use cfg_catalog::plan::leftovers::Managed;
@@ -249,7 +249,11 @@ fn look(context: &Context<'_>, site: &mut dyn Site, managed: &Managed) -> anyhow
         .collect();
     let observed = site.look(&wanted, Stage::Plan);
     let machine = Machine::new(context.root);
-    let host = host::host(&machine, desired, &observed, context.blobs)?;
+    let mut host = host::host(&machine, desired, &observed, context.blobs)?;
+    let mut kinds = desired.resources.iter().map(|resource| resource.id.kind);
+    if kinds.any(|kind| kind == Kind::Repository) {
+        host.unfetched = Index::of(context.root.path(), context.state.path()).lacking();
+    }
     let places = site.places();
     Ok(Snapshot {
         observed,

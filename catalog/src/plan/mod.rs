@@ -90,6 +90,8 @@ pub struct Host {
     pub also: BTreeSet<String>,
     /// What the process that will enact may do.
     pub power: Power,
+    /// Repositories that apt could not fetch when it was asked last, in its words; their sources are the same since.
+    pub unfetched: BTreeMap<ResourceId, String>,
     /// What of a plan the machine would refuse; found out once there is one.
     pub refusals: refusals::Refusals,
     /// Contents of blobs of the role that are worth a diff (text of at most 1 MiB); for diffs alone.

@@ -58,7 +58,7 @@ pub(crate) fn wanting(resource: &Resource, verdict: &Verdict, turn: &Turn<'_>) -
     Some(match name.parse::<u32>() {
         Ok(number) => format!("no {kind} has the number {number}, and nothing before it makes one"),
         Err(_) => format!(
-            "there is no {kind} {name}, and nothing before it makes one: declare [{kind}.{name}], or the package that brings it"
+            "there is no {kind} {name}, and nothing before it makes one: declare [{kind}.{name}], or let it come `after` what brings it"
         ),
     })
 }

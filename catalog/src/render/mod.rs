@@ -15,6 +15,7 @@ mod reader;
 pub(crate) mod references;
 mod repository;
 pub(crate) mod scan;
+mod sources;
 mod trees;
 mod units;
 pub(crate) mod values;
@@ -133,6 +134,7 @@ pub(crate) fn render_for(
     units::check(&instances, unclear, &mut wrong);
     edit::share(&mut instances);
     claims::check(&instances, &inputs.facts.arch, &mut wrong);
+    sources::check(&instances, &mut wrong);
     let mut resources: Vec<_> = instances.on.into_iter().map(|i| i.resource).collect();
     resources.sort_by(|a, b| a.id.cmp(&b.id));
     let desired = Desired {

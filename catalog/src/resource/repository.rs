@@ -91,7 +91,12 @@ pub(crate) fn diff(
     };
     let same = |part: &Part| part.same;
     if same(&sources) && key.as_ref().is_none_or(same) {
-        return Ok(Found::default());
+        // A run asks apt again, which may know better by then.
+        let unfetched = turn.host.unfetched.get(&resource.id);
+        return Ok(Found {
+            missed: unfetched.filter(|_| turn.ahead.is_ahead()).cloned(),
+            ..Found::default()
+        });
     }
     let (mut before, mut after) = (Map::new(), Map::new());
     for (word, part) in [("sources", Some(&sources)), ("key", key.as_ref())] {

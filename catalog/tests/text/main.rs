@@ -10,6 +10,7 @@ mod cohorts;
 mod common;
 mod laws;
 mod layers;
+mod machine;
 mod reference;
 mod rendering;
 mod schema;

@@ -113,11 +113,13 @@ fn a_repository_that_cannot_be_fetched_fails_with_apts_words_and_all_else_comes(
                 format!("{source}[package]\nhello = '*'\n"),
             )?;
             for _again in 0..2 {
+                let foretold = failures(&local.dry_run("probe")?.expect(1)?);
                 let told = failures(&local.apply("probe")?.expect(1)?);
                 ensure!(
                     matches!(&told[..], [one] if is(one, &format!("repository:{name}"))),
                     "{told:#?}"
                 );
+                ensure!(foretold == told, "{foretold:#?}");
             }
             host.run(["apt-get", "purge", "-y", "hello"])?;
             host.sh("rm -f /etc/apt/sources.list.d/cfg-*")?;

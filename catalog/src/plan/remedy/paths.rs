@@ -291,7 +291,7 @@ const EDITS: &[Row] = &[
 const DIRECTORIES: &[Row] = &[
     to_do(
         Have("it is not empty"),
-        "move away what is in it, or say `purge = true`, by which what no resource names goes with it",
+        "move away what is in it, or name that in the role with `state` absent, too",
     ),
     to_do(
         Have("purge is refused on "),

@@ -70,7 +70,7 @@ fn what_stands_in_the_way_is_told_apart() {
         (
             "directory:/x",
             "it is not empty: /x/a stands in it",
-            "purge = true",
+            "`state` absent",
         ),
         ("directory:/etc", "purge is refused on /etc", "further down"),
         (
@@ -222,7 +222,7 @@ fn what_tools_say_has_something_to_do() {
         (
             "user:u",
             "useradd ended with exit code 6: group 'g' does not exist",
-            "complains of",
+            "`after` the package",
         ),
         (
             "user:u",
@@ -284,7 +284,7 @@ fn what_a_message_says_itself_is_not_said_again() {
     for (id, message) in [
         (
             "file:/x",
-            "there is no user nope, and nothing before it makes one: declare [user.nope], or the package that brings it",
+            "there is no user nope, and nothing before it makes one: declare [user.nope], or let it come `after` what brings it",
         ),
         (
             "edit:/x",

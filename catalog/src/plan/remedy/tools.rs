@@ -325,6 +325,10 @@ const ACCOUNTS: &[Row] = &[
         "give it another number, or let the role take away who has it",
     ),
     to_do(
+        Have("' does not exist"),
+        "declare that group in the role, or let the user come `after` the package that brings it",
+    ),
+    to_do(
         Have("cannot lock"),
         "run again when nothing else changes accounts; where nothing does, remove its lock: /etc/*.lock",
     ),
@@ -353,7 +357,7 @@ const ACCOUNTS: &[Row] = &[
 ];
 
 const NAMES: &[Row] = &[
-    said("or the package that brings it"),
+    said("or let it come `after` what brings it"),
     to_do(
         Have("there is no user"),
         "declare it in the role, or let a package bring it",

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// Where a message says itself what to do.
 const SAYS: [&str; 5] = [
     "move it away",
-    "or the package that brings it",
+    "or let it come `after` what brings it",
     "let the edit name the file that it leads to",
     "`create = true` makes it",
     ": declare one of them alone",

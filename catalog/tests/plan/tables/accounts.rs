@@ -276,9 +276,9 @@ fn a_name_that_nobody_has_and_nothing_makes_is_a_failure_in_the_plan() {
     };
     let of_gid = |gid: &str| user_with("me", |user| user.gid = Some(gid.into()));
     let no_user = "! there is no user ghost, and nothing before it makes one: \
-                   declare [user.ghost], or the package that brings it";
+                   declare [user.ghost], or let it come `after` what brings it";
     let no_group = "! there is no group ghosts, and nothing before it makes one: \
-                    declare [group.ghosts], or the package that brings it";
+                    declare [group.ghosts], or let it come `after` what brings it";
     let no_number = "! no group has the number 4711, and nothing before it makes one";
     let mut packages = Ahead::of_a_plan();
     packages.note(&Change::new(&id("package:p"), Action::Install));

@@ -295,6 +295,35 @@ fn a_repository_waits_until_its_rivals_are_gone() {
 }
 
 #[test]
+fn what_apt_could_not_fetch_is_foretold_while_the_source_is_the_same() {
+    let host = Host {
+        unfetched: [(id("repository:r"), "E: no".to_owned())].into(),
+        ..Host::default()
+    };
+    let Body::Repository(body) = repository("r").body else {
+        unreachable!("it is one");
+    };
+    let stands = |text: &str| {
+        Observed::Repository(RepositoryState {
+            sources: stands(text, owned(0o644)),
+            key: None,
+            rivals: Vec::new(),
+        })
+    };
+    let ahead = |seen| judge_ahead(&repository("r"), seen, &host, &Ahead::of_a_plan());
+    let same = String::from_utf8(body.sources).unwrap();
+    let verdict = ahead(stands(&same));
+    assert_eq!(
+        (verdict.missed, verdict.changes),
+        (Some("E: no".into()), Vec::new())
+    );
+    let verdict = ahead(stands("other"));
+    assert_eq!((verdict.missed, verdict.changes.len()), (None, 1));
+    let verdict = judge(&repository("r"), stands(&same), &host);
+    assert!(verdict.is_converged(), "a run asks apt itself");
+}
+
+#[test]
 fn a_repository_is_one_change_of_two_files() {
     let look = |sources: PathState, key: Option<PathState>| {
         Observed::Repository(RepositoryState {
