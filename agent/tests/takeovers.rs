@@ -175,6 +175,8 @@ fn edit(name: &str, what: &str) -> String {
 #[test]
 fn what_was_there_first_is_known_whatever_has_come_since() {
     let five = edit("x", "set = { A = 5 }");
+    let seven = edit("y", "set = { A = 7 }");
+    let none = edit("z", "remove = [\"A\"]");
     let both = [FILE, "mode = \"0640\"\n"].concat();
     let owned = "[file.\"/srv/p\"]\nmode = \"0600\"\n";
     comes_back(&[
@@ -191,6 +193,9 @@ fn what_was_there_first_is_known_whatever_has_come_since() {
         (OLD, &[&both, owned, &five]),
         (OLD, &[FILE, &five, FILE]),
         (OLD, &[&five, FILE]),
+        (OLD, &[&five, &seven, &none]),
+        (OLD, &[&five, &seven, FILE]),
+        ("", &[MADE, &seven]),
         ("mkdir -m 711 p", &[NO_DIRECTORY, DIRECTORY]),
         ("mkdir -m 711 p", &[NO_DIRECTORY, LINK, CLOSED]),
         ("ln -s nowhere p", &[CLOSED, FILE, CLOSED]),
