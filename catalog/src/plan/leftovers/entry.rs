@@ -4,11 +4,12 @@ use super::before::{Before, Contents, Stood};
 use super::made::Made;
 use super::stand_in::path_of;
 use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
 use crate::plan::Host;
-use crate::plan::claims::{Claims, presence};
+use crate::plan::claims::{Claims, own_path, presence};
 use crate::resource::package::PackagePresence;
 use crate::resource::service::{Active, Enabled, ServiceState};
-use crate::resource::{Body, Observed, PathState, Presence, Resource};
+use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use serde::{Deserialize, Serialize};
 
 /// What is on record of one resource.
@@ -193,6 +194,12 @@ impl Entry {
         }
     }
 
+    /// Whether this is a file, below which the role makes nothing: so it gives way to no folder.
+    pub(super) fn bars(&self, path: &AbsPath, desired: &Desired) -> bool {
+        let mut role = desired.resources.iter();
+        matches!(self.made, Some(Made::File { .. })) && !role.any(|one| makes_below(one, path))
+    }
+
     pub(super) fn was_a_folder(&self) -> bool {
         matches!(
             (&self.made, &self.before),
@@ -227,6 +234,18 @@ impl Entry {
 /// Whether one effect makes all of it.
 pub(super) fn is_made_at_once(kind: Kind) -> bool {
     matches!(kind, Kind::File | Kind::Directory | Kind::Link | Kind::Edit)
+}
+
+/// Whether a resource makes what it needs of folders below this path.
+pub(super) fn makes_below(one: &Resource, path: &AbsPath) -> bool {
+    let makes = match &one.body {
+        Body::File(file) => file.content.is_some(),
+        Body::Edit(edit) => edit.create,
+        Body::Directory(_) | Body::Link(_) => true,
+        _ => false,
+    };
+    let below = own_path(&one.body).is_some_and(|own| own != path && own.is_within(path));
+    makes && below && presence(&one.body) == Presence::Present
 }
 
 fn is_sensitive(resource: &Resource) -> bool {

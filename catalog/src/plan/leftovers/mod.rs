@@ -1,6 +1,7 @@
 //! What cfg once managed, and the role names no more: it is shown, or brought back to what was there before cfg.
 
 mod before;
+mod behind;
 mod entry;
 mod heir;
 mod made;
@@ -76,6 +77,7 @@ impl Managed {
         let due: BTreeSet<&ResourceId> = changed
             .chain(undone.map(|step| &step.step.resource))
             .collect();
+        begun.follow(desired, snapshot);
         let estate = Estate::of(self, desired, snapshot);
         for resource in &desired.resources {
             let id = &resource.id;
@@ -287,7 +289,7 @@ impl Managed {
         let left = self.0.iter().filter(|(id, entry)| {
             // A folder that was there and leads to what the role names is brought back for all that.
             let was = plan.is_none() && entry.was_a_folder();
-            let claimed = path_of(id).is_some_and(|path| match was {
+            let claimed = path_of(id).is_some_and(|path| match was || entry.bars(&path, desired) {
                 true => claims.is(&path),
                 false => claims.needs(&path),
             });

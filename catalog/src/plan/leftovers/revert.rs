@@ -25,6 +25,8 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use room::closes;
+
 /// What must be known of a machine beside what was seen of its leftovers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Around {

@@ -1,6 +1,7 @@
 //! What comes in the place of something of cfg's, or of a link by which something of cfg's is reached, comes after that is gone.
 
 use super::super::before::{Before, Stood};
+use super::super::entry::makes_below;
 use super::super::made::Made;
 use super::super::stand_in::{directory, file, resource};
 use super::{Entry, Judge};
@@ -57,7 +58,12 @@ impl Judge<'_> {
         let takes_place = other
             .into_iter()
             .any(|other| presence(&other.body) == Presence::Present);
-        let leads = self.claims.needs(&path) && !self.claims.is(&path);
+        let leads = !self.claims.is(&path)
+            && self
+                .desired
+                .resources
+                .iter()
+                .any(|one| makes_below(one, &path));
         (takes_place || leads) && entry.stands_as_made(self.snapshot.observed.get(id))
     }
 
@@ -146,7 +152,7 @@ fn at_path(one: &Resource) -> Option<(&AbsPath, &Resource)> {
 }
 
 /// Whether what stands there leads nowhere any more once this is brought about.
-fn closes(body: &Body, seen: Option<&Observed>) -> bool {
+pub(in crate::plan::leftovers) fn closes(body: &Body, seen: Option<&Observed>) -> bool {
     let seen = match seen {
         Some(Observed::Path(seen)) => Some(seen),
         _ => None,
