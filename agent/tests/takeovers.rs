@@ -72,15 +72,18 @@ const MADE: &str = "[edit.\"/srv/p\"]\nformat = \"env\"\ncreate = true\nset = { 
 const DEEP: &str = "[directory.\"/srv/p\"]\n[file.\"/srv/p/a\"]\ncontent = \"a\\n\"\n[file.\"/srv/p/b/c\"]\ncontent = \"c\\n\"\n";
 
 #[test]
-fn nothing_is_brought_back_where_the_role_wants_nothing() {
-    let desk = machine("mkdir -p p/q");
-    let before = srv(&desk);
-    applies(&desk, "[directory.\"/srv/p/q\"]\nstate = \"absent\"\n");
-    let ran = applies(&desk, NO_DIRECTORY);
-    let why = "directory:/srv/p of the role leaves nothing there";
-    assert_eq!(ran["leftovers"][0]["why"], why);
-    applies(&desk, NONE);
-    assert_eq!(srv(&desk), before);
+fn nothing_is_brought_back_where_the_role_leaves_no_room_for_it() {
+    for (role, of) in [(NO_DIRECTORY, "directory"), (FILE, "file")] {
+        let desk = machine("mkdir -p p/q");
+        let before = srv(&desk);
+        applies(&desk, "[directory.\"/srv/p/q\"]\nstate = \"absent\"\n");
+        let ran = applies(&desk, role);
+        assert_eq!(ran["failures"], json!([]));
+        let why = format!("{of}:/srv/p of the role leaves no room for it");
+        assert_eq!(ran["leftovers"][0]["why"], why);
+        applies(&desk, NONE);
+        assert_eq!(srv(&desk), before);
+    }
 }
 
 /// All of these roles get there, one after the other, and then the machine is as it was.
@@ -115,6 +118,10 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
         ("", &[DEEP, FILE]),
         ("", &[DEEP, LINK]),
         ("", &[BELOW, FILE]),
+        (
+            "mkdir t",
+            &[BELOW, &[LINK, "[directory.\"/srv/p/q\"]\n"].concat()],
+        ),
         ("ln -s nowhere p", &[DEEP, FILE]),
         ("mkdir -m 700 p", &[BELOW, FILE]),
         ("mkdir -m 700 p", &[FILE, DEEP, LINK, DIRECTORY]),

@@ -323,7 +323,13 @@ fn at_path(id: &ResourceId) -> [ResourceId; 3] {
 /// Whether it is there still; what could not be seen may be.
 fn stands(id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
     if entry.last(Some(seen)) == Some(&Made::Gone) {
-        return matches!(seen, Observed::Path(PathState::Absent { .. }));
+        let none = |state: &PathState| {
+            matches!(
+                state,
+                PathState::Absent { .. } | PathState::Unreadable { .. }
+            )
+        };
+        return matches!(seen, Observed::Path(state) if none(state));
     }
     match seen {
         Observed::Path(PathState::Absent { .. }) => false,

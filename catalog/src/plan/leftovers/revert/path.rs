@@ -32,13 +32,6 @@ impl Judge<'_> {
         if changed {
             return Fate::Stays(CHANGED.into());
         }
-        let absent = || {
-            path.ancestors()
-                .find_map(|above| self.claims.absent(&above))
-        };
-        if let (Made::Gone, Some(absent)) = (made, absent()) {
-            return Fate::Stays(format!("{absent} of the role leaves nothing there"));
-        }
         let body = match (made, before) {
             (Made::Directory(said), before) => {
                 return self.directory(id, entry, said, before, seen);
