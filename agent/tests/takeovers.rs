@@ -71,6 +71,21 @@ const BELOW: &str = "[file.\"/srv/p/q\"]\ncontent = \"q\\n\"\n";
 const MADE: &str = "[edit.\"/srv/p\"]\nformat = \"env\"\ncreate = true\nset = { A = 1 }\n";
 const DEEP: &str = "[directory.\"/srv/p\"]\n[file.\"/srv/p/a\"]\ncontent = \"a\\n\"\n[file.\"/srv/p/b/c\"]\ncontent = \"c\\n\"\n";
 
+#[test]
+fn nothing_is_brought_back_where_the_role_leaves_no_room_for_it() {
+    for (role, of) in [(NO_DIRECTORY, "directory"), (FILE, "file")] {
+        let desk = machine("mkdir -p p/q");
+        let before = srv(&desk);
+        applies(&desk, "[directory.\"/srv/p/q\"]\nstate = \"absent\"\n");
+        let ran = applies(&desk, role);
+        assert_eq!(ran["failures"], json!([]));
+        let why = format!("{of}:/srv/p of the role leaves no room for it");
+        assert_eq!(ran["leftovers"][0]["why"], why);
+        applies(&desk, NONE);
+        assert_eq!(srv(&desk), before);
+    }
+}
+
 /// All of these roles get there, one after the other, and then the machine is as it was.
 fn comes_back(cases: &[(&str, &[&str])]) {
     comes_back_after(cases, false);
@@ -103,6 +118,10 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
         ("", &[DEEP, FILE]),
         ("", &[DEEP, LINK]),
         ("", &[BELOW, FILE]),
+        (
+            "mkdir t",
+            &[BELOW, &[LINK, "[directory.\"/srv/p/q\"]\n"].concat()],
+        ),
         ("ln -s nowhere p", &[DEEP, FILE]),
         ("mkdir -m 700 p", &[BELOW, FILE]),
         ("mkdir -m 700 p", &[FILE, DEEP, LINK, DIRECTORY]),
@@ -144,6 +163,25 @@ fn what_lies_behind_a_link_goes_while_that_leads_there() {
 }
 
 #[test]
+fn what_lies_behind_a_link_that_goes_is_left_over_where_it_lies() {
+    for role in [DIRECTORY, FILE] {
+        let desk = machine("mkdir t; ln -s t p");
+        let before = srv(&desk);
+        applies(&desk, BELOW);
+        desk.role("web", role);
+        for run in 0..3 {
+            let (code, output) = desk.apply("web", &["--json"]);
+            let ran: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(code, 0, "{ran}");
+            let left = ran["leftovers"][0]["resource"].as_str();
+            assert!(run == 0 || left == Some("file:/srv/t/q"), "{ran}");
+        }
+        assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+        assert_eq!(srv(&desk), before);
+    }
+}
+
+#[test]
 fn what_stood_where_a_directory_came_is_back_once_that_is_empty() {
     comes_back(&[
         ("ln -s nowhere p", &[DEEP]),
@@ -175,6 +213,8 @@ fn edit(name: &str, what: &str) -> String {
 #[test]
 fn what_was_there_first_is_known_whatever_has_come_since() {
     let five = edit("x", "set = { A = 5 }");
+    let seven = edit("y", "set = { A = 7 }");
+    let none = edit("z", "remove = [\"A\"]");
     let both = [FILE, "mode = \"0640\"\n"].concat();
     let owned = "[file.\"/srv/p\"]\nmode = \"0600\"\n";
     comes_back(&[
@@ -191,9 +231,13 @@ fn what_was_there_first_is_known_whatever_has_come_since() {
         (OLD, &[&both, owned, &five]),
         (OLD, &[FILE, &five, FILE]),
         (OLD, &[&five, FILE]),
+        (OLD, &[&five, &seven, &none]),
+        (OLD, &[&five, &seven, FILE]),
+        ("", &[MADE, &seven]),
         ("mkdir -m 711 p", &[NO_DIRECTORY, DIRECTORY]),
         ("mkdir -m 711 p", &[NO_DIRECTORY, LINK, CLOSED]),
         ("ln -s nowhere p", &[CLOSED, FILE, CLOSED]),
+        ("ln -s nowhere p", &[FILE, BELOW]),
     ]);
 }
 
@@ -209,6 +253,7 @@ fn what_failed_changed_nothing_of_what_was_there_first() {
             ("mkdir p; echo >p/q", &[CLOSED, NO_DIRECTORY]),
             ("mkdir p; echo >p/q", &[CLOSED, FILE]),
             ("echo >p", &[BELOW]),
+            ("mkdir p", &[FILE, "[file.\"/srv/p/q\"]\nmode = \"0600\"\n"]),
         ],
         true,
     );

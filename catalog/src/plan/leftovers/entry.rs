@@ -4,11 +4,12 @@ use super::before::{Before, Contents, Stood};
 use super::made::Made;
 use super::stand_in::path_of;
 use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
 use crate::plan::Host;
-use crate::plan::claims::{Claims, presence};
+use crate::plan::claims::{Claims, own_path, presence};
 use crate::resource::package::PackagePresence;
 use crate::resource::service::{Active, Enabled, ServiceState};
-use crate::resource::{Body, Observed, PathState, Presence, Resource};
+use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use serde::{Deserialize, Serialize};
 
 /// What is on record of one resource.
@@ -34,9 +35,10 @@ pub(super) struct Entry {
     /// Nobody has seen yet that cfg changed it: what is there at its turn is what was there before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) pending: bool,
-    /// What cfg made of it before, and may stand there still: nobody has seen yet that what is made now came in its place.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) was: Option<Made>,
+    /// What cfg made of it, or of what had its path, before, and may stand there still: nobody has seen yet that what is made now
+    /// came in its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) was: Vec<Made>,
 }
 
 impl Entry {
@@ -49,7 +51,7 @@ impl Entry {
             made: None,
             before: None,
             pending: false,
-            was: None,
+            was: Vec::new(),
         }
     }
 
@@ -63,7 +65,7 @@ impl Entry {
         resource: &Resource,
         role: &str,
         (known, seen): (Option<&Entry>, Option<&Observed>),
-        inherited: Option<Before>,
+        inherited: impl FnOnce() -> Option<(Before, Made)>,
         (changes, host): (bool, &Host),
         keep: &mut Contents,
     ) -> Option<Self> {
@@ -71,17 +73,25 @@ impl Entry {
         let made = Made::of(resource, seen, !changes).given(host);
         let mut made = made.keeps(resource, last);
         let mut new = || seen.map_or(Before::Unknown, |seen| Before::of(resource, seen, keep));
-        let (before, pending) = match known {
-            None => inherited.map_or_else(|| (new(), changes), |before| (before, false)),
-            Some(Entry { made: None, .. }) => (Before::Unknown, false),
-            // It was to be changed, and was not: what is there is not of cfg.
-            Some(_) if last.is_none() => (new(), changes),
+        let (before, was, pending) = match (known, last) {
+            (Some(Entry { made: None, .. }), _) => (Before::Unknown, None, false),
             // What is there is of cfg, be it that a run was killed before it said so.
-            Some(known) => (known.before.clone().unwrap_or(Before::Unknown), false),
+            (Some(known), Some(last)) => {
+                let before = known.before.clone().unwrap_or(Before::Unknown);
+                (before, Some(last.clone()), false)
+            }
+            // It may have been to be changed, and was not: what is there is not of cfg, or of what had its path before.
+            _ => match inherited() {
+                Some((before, made)) => (before, Some(made), changes),
+                None => (new(), None, changes),
+            },
         };
         made.replaces(&before, seen, (host, is_sensitive(resource)));
         let mut entry = Self {
-            was: last.filter(|last| changes && **last != made).cloned(),
+            was: was
+                .filter(|was| changes && *was != made)
+                .into_iter()
+                .collect(),
             unit: matches!(&resource.body, Body::Service(service) if service.unit_file.is_some()),
             sensitive: is_sensitive(resource),
             before: Some(before),
@@ -110,12 +120,11 @@ impl Entry {
     /// What cfg made of it last, as far as that is known: none where it made nothing yet.
     pub(super) fn last(&self, seen: Option<&Observed>) -> Option<&Made> {
         let stands = |made: &&Made| seen.is_some_and(|seen| made.stands(seen));
-        let now = self
-            .made
-            .as_ref()
-            .filter(|made| !self.is_unseen() || stands(made));
-        let was = || self.was.as_ref().filter(|was| !self.pending || stands(was));
-        now.or_else(was)
+        let now = self.made.as_ref();
+        let now = now.filter(|made| !self.is_unseen() || stands(made));
+        let was = || self.was.iter().find(stands);
+        let first = || self.was.first().filter(|_| !self.pending);
+        now.or_else(was).or_else(first)
     }
 
     /// Removed before what was there comes back: a run may end between the two.
@@ -125,13 +134,13 @@ impl Entry {
             Some(Before::Path(Stood::File { .. } | Stood::Link(_)))
         );
         if removed && other && matches!(self.made, Some(Made::Directory(_))) {
-            self.was = Some(Made::Gone);
+            self.was = vec![Made::Gone];
         }
     }
 
     /// Whether nobody has seen that it became what it was to be.
     pub(super) fn is_unseen(&self) -> bool {
-        self.pending || self.was.is_some()
+        self.pending || !self.was.is_empty()
     }
 
     /// What an edit has come to ask for since it was put on record is brought back too.
@@ -185,6 +194,12 @@ impl Entry {
         }
     }
 
+    /// Whether this is a file, below which the role makes nothing: so it gives way to no folder.
+    pub(super) fn bars(&self, path: &AbsPath, desired: &Desired) -> bool {
+        let mut role = desired.resources.iter();
+        matches!(self.made, Some(Made::File { .. })) && !role.any(|one| makes_below(one, path))
+    }
+
     pub(super) fn was_a_folder(&self) -> bool {
         matches!(
             (&self.made, &self.before),
@@ -219,6 +234,18 @@ impl Entry {
 /// Whether one effect makes all of it.
 pub(super) fn is_made_at_once(kind: Kind) -> bool {
     matches!(kind, Kind::File | Kind::Directory | Kind::Link | Kind::Edit)
+}
+
+/// Whether a resource makes what it needs of folders below this path.
+pub(super) fn makes_below(one: &Resource, path: &AbsPath) -> bool {
+    let makes = match &one.body {
+        Body::File(file) => file.content.is_some(),
+        Body::Edit(edit) => edit.create,
+        Body::Directory(_) | Body::Link(_) => true,
+        _ => false,
+    };
+    let below = own_path(&one.body).is_some_and(|own| own != path && own.is_within(path));
+    makes && below && presence(&one.body) == Presence::Present
 }
 
 fn is_sensitive(resource: &Resource) -> bool {

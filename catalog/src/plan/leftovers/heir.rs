@@ -5,10 +5,11 @@ use super::made::Made;
 use super::{Entry, Managed, at_path};
 use crate::digest::Digest;
 use crate::edit::{Edit, apply};
-use crate::id::{Kind, ResourceId};
+use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
-use crate::resource::{Desired, FileState, Observed, PathState};
+use crate::resource::edit::FileEdit;
+use crate::resource::{Attributes, Body, Desired, FileState, Observed, PathState, Resource};
 use std::collections::BTreeMap;
 
 /// What the role names no more, for what takes over its paths.
@@ -38,32 +39,72 @@ impl<'a> Estate<'a> {
         }
     }
 
-    /// What was there before cfg where this takes a path over; none where it takes over nothing, or somebody has changed
-    /// it meanwhile.
-    pub(super) fn inherited(&self, id: &ResourceId) -> Option<Before> {
-        if !matches!(id.kind, Kind::File | Kind::Directory | Kind::Link) {
-            return None;
+    /// What was there before cfg where this takes a path over, with what cfg made of it; none where it takes over nothing, or
+    /// somebody has changed it meanwhile.
+    pub(super) fn inherited(&self, resource: &Resource) -> Option<(Before, Made)> {
+        let id = &resource.id;
+        match &resource.body {
+            Body::File(_) | Body::Directory(_) | Body::Link(_) => {
+                let whole = self.of_whole(id);
+                whole.or_else(|| self.of_edits(&id.name.parse().ok()?, self.file(id)?))
+            }
+            Body::Edit(edit) => self.of_edited(edit, self.file(id)?),
+            _ => None,
         }
+    }
+
+    fn file(&self, id: &ResourceId) -> Option<&FileState> {
+        match self.snapshot.observed.get(id) {
+            Some(Observed::Path(PathState::File(now))) => Some(now),
+            _ => None,
+        }
+    }
+
+    fn of_whole(&self, id: &ResourceId) -> Option<(Before, Made)> {
         let ids = at_path(id);
         let mut wholes = ids.iter().filter(|other| !self.desired.names(other));
-        let whole = wholes.find_map(|other| {
+        wholes.find_map(|other| {
             let entry = self.managed.0.get(other)?;
             let observed = &self.snapshot.observed;
             let seen = observed.get(other).or_else(|| observed.get(id));
+            let made = entry.last(seen)?;
             match &entry.before {
-                Some(Before::Path(stood)) if entry.stands_as_made(seen) => Some(stood.clone()),
+                Some(before @ Before::Path(_)) if entry.stands_as_made(seen) => {
+                    Some((before.clone(), made.clone()))
+                }
                 _ => None,
             }
-        });
-        let edited = || match self.snapshot.observed.get(id) {
-            Some(Observed::Path(PathState::File(now))) => self.edited(&id.name.parse().ok()?, now),
-            _ => None,
+        })
+    }
+
+    /// What an edit finds where others, which are no more, have had a say in the same.
+    fn of_edited(&self, edit: &FileEdit, now: &FileState) -> Option<(Before, Made)> {
+        let left = self.edits.get(&edit.path)?;
+        let same = |entry: &&&Entry| {
+            let back = entry.back();
+            back.is_some_and(|back| edit.edit.beside(back) != edit.edit)
         };
-        whole.or_else(edited).map(Before::Path)
+        let same: Vec<&Entry> = left.iter().filter(same).copied().collect();
+        let made = same.first()?.made.clone()?;
+        let content = now.content.as_ref()?;
+        let mut backs = same.iter().filter_map(|entry| entry.back());
+        let bare = backs.try_fold(content.clone(), |text, back| apply(&text, back).ok())?;
+        let (first, _) = first(left.iter().filter_map(|entry| entry.whole()), now.digest?)?;
+        let whole = Whole {
+            made: Digest::of(&apply(content, &edit.edit).ok()?),
+            ..first.clone()
+        };
+        let back = crate::edit::back(&bare, &edit.edit);
+        let before = Before::Edit {
+            back,
+            whole: Some(whole),
+            there: true,
+        };
+        Some((before, made))
     }
 
     /// What stood where edits alone have made of it what is there now.
-    fn edited(&self, path: &AbsPath, now: &FileState) -> Option<Stood> {
+    fn of_edits(&self, path: &AbsPath, now: &FileState) -> Option<(Before, Made)> {
         let edits = self.edits.get(path)?;
         let begun = edits.iter().find_map(|entry| match entry.before {
             Some(Before::Edit { there: false, .. }) => entry.edit(),
@@ -73,21 +114,41 @@ impl<'a> Estate<'a> {
         let first = first(wholes, now.digest?);
         let digest = first.map_or(now.digest, |(whole, _)| Some(whole.was));
         let bare = begun.and_then(|edit| apply(b"", edit).ok());
-        match (bare, first) {
-            (Some(bare), _) if Some(Digest::of(&bare)) == digest => Some(Stood::Nothing),
-            (None, Some((whole, _))) => Some(Stood::File {
+        let stood = match (bare, first) {
+            (Some(bare), _) if Some(Digest::of(&bare)) == digest => Stood::Nothing,
+            (None, Some((whole, _))) => Stood::File {
                 // Edits leave them as they are.
                 ownership: now.ownership.clone(),
                 sha256: Some(whole.was),
                 size: whole.size,
                 kept: true,
-            }),
-            _ => None,
-        }
+            },
+            _ => return None,
+        };
+        let made = Made::File {
+            sha256: now.digest,
+            attributes: Attributes::default(),
+        };
+        Some((Before::Path(stood), made))
     }
 }
 
 impl Entry {
+    /// The file that was begun for this edit.
+    pub(super) fn begins(&self) -> Option<&AbsPath> {
+        match (&self.made, &self.before) {
+            (Some(Made::Edit { path, .. }), Some(Before::Edit { there: false, .. })) => Some(path),
+            _ => None,
+        }
+    }
+
+    fn back(&self) -> Option<&Edit> {
+        match &self.before {
+            Some(Before::Edit { back, .. }) => back.as_ref(),
+            _ => None,
+        }
+    }
+
     fn edit(&self) -> Option<&Edit> {
         match &self.made {
             Some(Made::Edit { edit, .. }) => Some(edit),

@@ -1,6 +1,7 @@
 //! What cfg once managed, and the role names no more: it is shown, or brought back to what was there before cfg.
 
 mod before;
+mod behind;
 mod entry;
 mod heir;
 mod made;
@@ -80,6 +81,7 @@ impl Managed {
         let due: BTreeSet<&ResourceId> = changed
             .chain(undone.map(|step| &step.step.resource))
             .collect();
+        begun.follow(desired, snapshot);
         let estate = Estate::of(self, desired, snapshot);
         for resource in &desired.resources {
             let id = &resource.id;
@@ -95,15 +97,16 @@ impl Managed {
                 resource,
                 &desired.role,
                 (known, seen),
-                estate.inherited(id),
+                || estate.inherited(resource),
                 (due.contains(id), &snapshot.host),
                 &mut keep,
             ) {
                 Some(mut entry) => {
                     // What is there goes before, and is no less what was there.
                     let mut others = at_path(id).into_iter().filter(|other| other != id);
-                    let goes = entry.pending && others.any(|other| removed.contains(&other));
-                    entry.was = entry.was.or(goes.then_some(Made::Gone));
+                    if entry.is_unseen() && others.any(|other| removed.contains(&other)) {
+                        entry.was.push(Made::Gone);
+                    }
                     begun.0.insert(id.clone(), entry)
                 }
                 None => begun.0.remove(id),
@@ -113,7 +116,10 @@ impl Managed {
             let entry = Entry {
                 parent: true,
                 made: Some(Made::of(parent, None, false)),
-                before: estate.inherited(id).or(Some(Before::Path(Stood::Nothing))),
+                before: Some(match estate.inherited(parent) {
+                    Some((before, _)) => before,
+                    None => Before::Path(Stood::Nothing),
+                }),
                 ..Entry::new(&desired.role)
             };
             begun.0.entry(id.clone()).or_insert(entry);
@@ -153,7 +159,7 @@ impl Managed {
             if let Some(entry) = ended.0.get_mut(&change.resource) {
                 if !failed(&change.resource) || change.action == Action::Run {
                     entry.pending = false;
-                    entry.was = None;
+                    entry.was.clear();
                 }
                 // A purge had it; what must not be there is on record as that.
                 if change.action == Action::Remove && entry.made != Some(Made::Gone) {
@@ -165,11 +171,26 @@ impl Managed {
         let begun = |id: &ResourceId| id.kind != Kind::Command || done.begun.contains(id);
         ended.0.retain(|id, entry| !entry.pending || begun(id));
         for (id, parts) in &reverts.parts {
-            if !parts.iter().any(|part| failed(part) || held(part)) {
-                ended.0.remove(id);
+            if !parts.iter().any(|part| failed(part) || held(part))
+                && let Some(gone) = ended.0.remove(id)
+            {
+                ended.goes_on(&gone);
             }
         }
         ended
+    }
+
+    /// A file that was begun for an edit which is gone is there for another edit of it alone.
+    fn goes_on(&mut self, gone: &Entry) {
+        let Some(path) = gone.begins() else {
+            return;
+        };
+        let mut entries = self.0.values_mut();
+        let other = entries
+            .find(|one| matches!(&one.made, Some(Made::Edit { path: of, .. }) if of == path));
+        if let Some(other) = other {
+            other.before.clone_from(&gone.before);
+        }
     }
 
     /// The contents that it counts on.
@@ -240,12 +261,20 @@ impl Managed {
         }
     }
 
+    /// Whether it was never made, and what has its path still is on record by itself.
+    fn waits_beside(&self, id: &ResourceId, entry: &Entry) -> bool {
+        let others = || at_path(id).into_iter().filter(|other| other != id);
+        let there = |other| {
+            self.0
+                .get(&other)
+                .is_some_and(|other: &Entry| !other.pending)
+        };
+        entry.pending && at_path(id).contains(id) && others().any(there)
+    }
+
     /// Whether there is a file for an edit alone.
     fn is_begun(&self, path: &AbsPath) -> bool {
-        self.0.values().any(|entry| {
-            let begun = matches!(entry.before, Some(Before::Edit { there: false, .. }));
-            begun && matches!(&entry.made, Some(Made::Edit { path: of, .. }) if of == path)
-        })
+        self.0.values().any(|entry| entry.begins() == Some(path))
     }
 
     /// What the role names no more, and is there still.
@@ -267,7 +296,7 @@ impl Managed {
         let left = self.0.iter().filter(|(id, entry)| {
             // A folder that was there and leads to what the role names is brought back for all that.
             let was = plan.is_none() && entry.was_a_folder();
-            let claimed = path_of(id).is_some_and(|path| match was {
+            let claimed = path_of(id).is_some_and(|path| match was || entry.bars(&path, desired) {
                 true => claims.is(&path),
                 false => claims.needs(&path),
             });
@@ -275,7 +304,7 @@ impl Managed {
             // What is mounted stays so, whatever becomes of the directory that it is mounted on.
             let looked_after = id.kind != Kind::Mount && (claimed || gone);
             let is_there = match snapshot.observed.get(*id) {
-                Some(seen) => self.is_there(id, entry, seen),
+                Some(seen) => self.is_there(id, entry, seen) && !self.waits_beside(id, entry),
                 // There is nothing to look at.
                 None => id.kind == Kind::Command,
             };
@@ -301,7 +330,13 @@ fn at_path(id: &ResourceId) -> [ResourceId; 3] {
 /// Whether it is there still; what could not be seen may be.
 fn stands(id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
     if entry.last(Some(seen)) == Some(&Made::Gone) {
-        return matches!(seen, Observed::Path(PathState::Absent { .. }));
+        let none = |state: &PathState| {
+            matches!(
+                state,
+                PathState::Absent { .. } | PathState::Unreadable { .. }
+            )
+        };
+        return matches!(seen, Observed::Path(state) if none(state));
     }
     match seen {
         Observed::Path(PathState::Absent { .. }) => false,

@@ -17,6 +17,7 @@ use crate::path::AbsPath;
 use crate::plan::Snapshot;
 use crate::plan::claims::{Claims, own_path, presence};
 use crate::plan::document::Leftover;
+use crate::plan::missing::nothing;
 use crate::plan::nobody::needed;
 use crate::resource::mount::{self, Live, Mount, MountPresence, MountState};
 use crate::resource::sysctl::Sysctl;
@@ -24,6 +25,8 @@ use crate::resource::{Body, Desired, FileState, Observed, PathState, Presence, R
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) use room::closes;
 
 /// What must be known of a machine beside what was seen of its leftovers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,10 +116,15 @@ impl Managed {
                 reverts.add(id, entry, fate);
             }
         }
+        for (id, entry) in judge.files_in_the_way(self) {
+            let fate = Fate::Back(judge.gone(id).into_iter().collect(), None);
+            judge.note(&fate);
+            reverts.add(id, entry, fate);
+        }
         let unknown = Entry::new(&desired.role);
-        for (id, entry) in judge.in_the_way(self) {
+        for id in judge.folders_in_the_way() {
             let fate = Fate::Back(judge.gone(&id).into_iter().collect(), None);
-            reverts.add(&id, entry.unwrap_or(&unknown), fate);
+            reverts.add(&id, self.0.get(&id).unwrap_or(&unknown), fate);
         }
         reverts.settle(self);
         reverts.firsts = room::firsts(&reverts.resources, desired, snapshot);
@@ -327,6 +335,16 @@ impl Judge<'_> {
         if entry.was_never_made(id.kind, seen) {
             return Fate::Back(Vec::new(), None);
         }
+        let barred = path_of(id).filter(|_| *made == Made::Gone);
+        if let Some(other) = barred.as_ref().and_then(|path| self.bars(path)) {
+            return Fate::Stays(format!("{other} of the role leaves no room for it"));
+        }
+        // What keeps it from being looked at may go before; else its turn says so.
+        let nothing = nothing();
+        let seen = match seen {
+            Observed::Path(PathState::Unreadable { .. }) if *made == Made::Gone => &nothing,
+            seen => seen,
+        };
         if let Observed::Failed { why } | Observed::Path(PathState::Unreadable { why }) = seen {
             return Fate::Stays(format!("it could not be looked at: {why}"));
         }

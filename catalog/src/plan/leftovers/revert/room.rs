@@ -1,6 +1,7 @@
 //! What comes in the place of something of cfg's, or of a link by which something of cfg's is reached, comes after that is gone.
 
 use super::super::before::{Before, Stood};
+use super::super::entry::makes_below;
 use super::super::made::Made;
 use super::super::stand_in::{directory, file, resource};
 use super::{Entry, Judge};
@@ -8,30 +9,45 @@ use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
 use crate::plan::claims::{own_path, path_of, presence};
-use crate::plan::leftovers::Managed;
+use crate::plan::leftovers::{Managed, at_path};
 use crate::resource::directory::Directory;
 use crate::resource::file::File;
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use std::collections::BTreeMap;
 
 impl Judge<'_> {
-    /// What of cfg's own must go since the role wants something else there.
-    pub(super) fn in_the_way<'m>(
+    /// Files of cfg's own that must go since the role wants something else there.
+    pub(super) fn files_in_the_way<'m>(
         &self,
         managed: &'m Managed,
-    ) -> Vec<(ResourceId, Option<&'m Entry>)> {
-        let files = managed
-            .0
-            .iter()
-            .filter(|(id, entry)| self.makes_room(id, entry));
-        let files = files.map(|(id, entry)| (id.clone(), Some(entry)));
-        let folders = self.desired.resources.iter().filter_map(|one| {
-            let path = self.full_folder(one)?;
-            let id = ResourceId::new(Kind::Directory, path.as_str());
-            let entry = managed.0.get(&id);
-            Some((id, entry))
-        });
-        files.chain(folders).collect()
+    ) -> Vec<(&'m ResourceId, &'m Entry)> {
+        let all = managed.0.iter();
+        all.filter(|(id, entry)| self.makes_room(id, entry))
+            .collect()
+    }
+
+    /// Folders that must go for that, when nothing is in them any more.
+    pub(super) fn folders_in_the_way(&self) -> Vec<ResourceId> {
+        let role = self.desired.resources.iter();
+        let paths = role.filter_map(|one| self.full_folder(one));
+        paths
+            .map(|path| ResourceId::new(Kind::Directory, path.as_str()))
+            .collect()
+    }
+
+    /// What of the role leaves no room for what comes back below it.
+    pub(super) fn bars(&self, path: &AbsPath) -> Option<&ResourceId> {
+        path.ancestors().find_map(|above| {
+            let at = at_path(&ResourceId::new(Kind::File, above.as_str()));
+            let takes = |one: &&Resource| match self.snapshot.observed.get(&one.id) {
+                seen @ Some(Observed::Path(PathState::Directory(_))) => closes(&one.body, seen),
+                Some(Observed::Path(PathState::File(_))) => matches!(one.body, Body::File(_)),
+                _ => false,
+            };
+            let role = at.iter().filter_map(|id| self.desired.get(id)).find(takes);
+            role.map(|one| &one.id)
+                .or_else(|| self.claims.absent(&above))
+        })
     }
 
     /// Whether this is a file of cfg's, where the role wants what cannot take its place; what was there before could give way.
@@ -57,7 +73,12 @@ impl Judge<'_> {
         let takes_place = other
             .into_iter()
             .any(|other| presence(&other.body) == Presence::Present);
-        let leads = self.claims.needs(&path) && !self.claims.is(&path);
+        let leads = !self.claims.is(&path)
+            && self
+                .desired
+                .resources
+                .iter()
+                .any(|one| makes_below(one, &path));
         (takes_place || leads) && entry.stands_as_made(self.snapshot.observed.get(id))
     }
 
@@ -102,7 +123,7 @@ pub(super) fn firsts(
     snapshot: &Snapshot,
 ) -> BTreeMap<ResourceId, Vec<ResourceId>> {
     let role = desired.resources.iter();
-    let all = || role.clone().chain(reverts).filter_map(at_path);
+    let all = || role.clone().chain(reverts).filter_map(placed);
     let goes = |one: &Resource| presence(&one.body) == Presence::Absent;
     let mut closing: BTreeMap<&AbsPath, Vec<&ResourceId>> = BTreeMap::new();
     for (path, one) in all() {
@@ -117,7 +138,7 @@ pub(super) fn firsts(
             known.push(first.clone());
         }
     };
-    for (path, one) in reverts.iter().filter_map(at_path) {
+    for (path, one) in reverts.iter().filter_map(placed) {
         let real = snapshot.places.real(path);
         for above in path.ancestors().chain(real.ancestors()) {
             for closing in closing.get(&above).into_iter().flatten() {
@@ -125,7 +146,7 @@ pub(super) fn firsts(
             }
         }
     }
-    let leaving = reverts.iter().filter(|one| goes(one)).filter_map(at_path);
+    let leaving = reverts.iter().filter(|one| goes(one)).filter_map(placed);
     let leaving: BTreeMap<&AbsPath, &ResourceId> =
         leaving.map(|(path, one)| (path, &one.id)).collect();
     for (path, one) in all().filter(|(_, one)| !goes(one)) {
@@ -141,12 +162,12 @@ pub(super) fn firsts(
     firsts
 }
 
-fn at_path(one: &Resource) -> Option<(&AbsPath, &Resource)> {
+fn placed(one: &Resource) -> Option<(&AbsPath, &Resource)> {
     Some((own_path(&one.body)?, one))
 }
 
 /// Whether what stands there leads nowhere any more once this is brought about.
-fn closes(body: &Body, seen: Option<&Observed>) -> bool {
+pub(in crate::plan::leftovers) fn closes(body: &Body, seen: Option<&Observed>) -> bool {
     let seen = match seen {
         Some(Observed::Path(seen)) => Some(seen),
         _ => None,
