@@ -235,6 +235,7 @@ fn what_was_there_first_is_known_whatever_has_come_since() {
         (OLD, &[&five, &seven, FILE]),
         ("", &[MADE, &seven]),
         ("mkdir -m 711 p", &[NO_DIRECTORY, DIRECTORY]),
+        ("ln -s nowhere p", &[NO_DIRECTORY, BELOW]),
         ("mkdir -m 711 p", &[NO_DIRECTORY, LINK, CLOSED]),
         ("ln -s nowhere p", &[CLOSED, FILE, CLOSED]),
         ("ln -s nowhere p", &[FILE, BELOW]),

@@ -122,7 +122,11 @@ impl Managed {
                 }),
                 ..Entry::new(&desired.role)
             };
-            begun.0.entry(id.clone()).or_insert(entry);
+            // One that a role took away is there again.
+            let known = begun.0.get(id);
+            if known.is_none_or(|known| known.made == Some(Made::Gone)) {
+                begun.0.insert(id.clone(), entry);
+            }
         }
         Begun {
             managed: begun,
