@@ -3,7 +3,7 @@
 
 use super::Context;
 use crate::machine::Machine;
-use crate::resource::{mount, service};
+use crate::resource::{mount, unit};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::plan::{Action, Change, Phase, Plan, PlannedStep, Power, Snapshot};
@@ -27,6 +27,8 @@ pub(super) fn hear(
         found.extend(unread(context, &machine, desired, plan));
     }
     let any = !found.is_empty();
+    // What is refused first is what the run ends with.
+    found.reverse();
     snapshot.host.refusals.extend(found);
     any
 }
@@ -43,7 +45,7 @@ fn of_step(
     let refusal = |at: usize, change: &Change| match &resource.body {
         // What is done to a unit before it is refused the next thing stays done.
         Body::Service(_) if at > 0 => None,
-        Body::Service(_) => service::refusal(machine, resource, change),
+        Body::Service(_) => unit::refusal(machine, resource, change),
         Body::Mount(mount) => mount::refusal(machine, mount),
         _ => machine.refusal(resource, change, context.blobs),
     };

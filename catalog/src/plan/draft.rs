@@ -349,10 +349,12 @@ impl<'a> Draft<'a> {
             self.ahead.note(change);
             if let Body::Edit(edit) = &resource.body {
                 self.ahead.note_path(edit.path.clone());
+                self.ahead.note_new(&edit.path);
             }
             let host = &self.snapshot.host;
             self.texts.note(resource, observed, change, host);
             self.structure_moves(resource, observed, change);
+            self.links_go(resource, observed, change);
             if let Body::Package(_) = resource.body {
                 self.package_moves(change);
             }

@@ -45,7 +45,7 @@ use crate::path::AbsPath;
 use crate::resource::{Desired, Observed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was seen of a machine: one answer a resource of its [`crate::resource::Desired`].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,10 +82,14 @@ pub struct Host {
     pub users: BTreeMap<u32, String>,
     /// Names of groups by number.
     pub groups: BTreeMap<u32, String>,
+    /// Users by the numbers of their primary groups.
+    pub primary: BTreeMap<u32, BTreeSet<String>>,
     /// Which of the users and groups that the role names are nobody's.
     pub nobody: nobody::Nobody,
     /// What the process that will enact may do.
     pub power: Power,
+    /// Units of which another file comes to light where the role takes the machine's own away.
+    pub uncovered: BTreeSet<String>,
     /// What of a plan the machine would refuse; found out once there is one.
     pub refusals: refusals::Refusals,
     /// Contents of blobs of the role that are worth a diff (text of at most 1 MiB); for diffs alone.

@@ -113,6 +113,21 @@ const REMEDIES: &[(&[Kind], Words, &str)] = &[
     ),
     (
         &[Kind::Service],
+        Have("and a mask would stand in its place"),
+        "move it away, or let the role do so: `state = \"absent\"` for its path",
+    ),
+    (
+        &[Kind::Service],
+        Have("is not a directory, and so nothing can be below it"),
+        "move it away; the links of units lie in folders",
+    ),
+    (
+        &[Kind::Service],
+        Have("is not a link, and is not replaced by one"),
+        "move it away, or take its name out of the unit's [Install]",
+    ),
+    (
+        &[Kind::Service],
         Begin("there is no unit"),
         "correct the name, or declare what brings it: a package, or its own `unit`",
     ),
@@ -219,6 +234,9 @@ pub(super) fn remedy(failure: &Failure) -> Option<String> {
         return Some((*remedy).to_owned());
     }
     let own = message.lines().next().unwrap_or_default();
+    if own.contains(": declare [") || own.contains("it is the primary group of") {
+        return None;
+    }
     if own.contains("there is no user") || own.contains("there is no group") {
         return Some("declare it in the role, or let a package bring it".to_owned());
     }
@@ -227,7 +245,18 @@ pub(super) fn remedy(failure: &Failure) -> Option<String> {
     }
     match id.kind {
         // It says so itself.
-        Kind::Service if own.contains("cannot be enabled") => None,
+        Kind::Service
+            if [
+                "cannot be enabled",
+                "say one of the two",
+                "(see lsattr)",
+                "read-only",
+            ]
+            .iter()
+            .any(|words| own.contains(words)) =>
+        {
+            None
+        }
         Kind::Service => Some(format!("see what it said: journalctl -b -u {}", id.name)),
         _ => None,
     }

@@ -4,9 +4,12 @@ mod before;
 mod heir;
 mod made;
 mod revert;
+mod since;
 mod stamp;
 mod stand_in;
 mod told;
+mod units;
+mod widen;
 
 pub use before::{Before, Contents, Stood, Whole};
 pub use made::Made;
@@ -20,9 +23,9 @@ use super::{Action, Plan, Snapshot};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::resource::account::{GroupState, UserState};
-use crate::resource::mount::Live;
+use crate::resource::mount::{Live, MountPresence};
 use crate::resource::package::{DpkgState, PackagePresence};
-use crate::resource::service::{Active, Enabled, Load, ServiceState};
+use crate::resource::service::{Active, Enabled, Load};
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use serde::{Deserialize, Serialize};
 use stand_in::{path_of, stand_in};
@@ -84,14 +87,19 @@ impl Managed {
                 return true;
             }
             let seen = snapshot.observed.get(id);
-            let stays = seen
-                .is_none_or(|seen| stands(id, entry, seen) && !entry.was_never_made(id.kind, seen));
+            let stays = seen.is_none_or(|seen| {
+                let there = stands(id, entry, seen) || self.masks(id, entry, seen);
+                there && !entry.was_never_made(id.kind, seen)
+            });
             // Whatever is done to it from now on does not make it what the role wanted.
             entry.pending &= seen.is_none();
             stays
         });
-        let changed: BTreeSet<&ResourceId> =
+        let mut changed: BTreeSet<&ResourceId> =
             plan.changes().map(|change| &change.resource).collect();
+        // Of what takes several effects it may come to some before one fails.
+        let failed = plan.failures.iter().flat_map(|failure| &failure.resource);
+        changed.extend(failed.filter(|id| !is_made_at_once(id.kind)));
         for resource in &desired.resources {
             let id = &resource.id;
             let out = scope.is_some_and(|scope| !scope.contains(id));
@@ -157,7 +165,8 @@ impl Managed {
             if let Some(entry) = ended.0.get_mut(&change.resource) {
                 entry.pending &= failed(&change.resource);
                 // A purge had it; what must not be there is on record as that.
-                if change.action == Action::Remove && entry.made != Some(Made::Gone) {
+                let taken = entry.made == Some(Made::Gone) || entry.took_its_line();
+                if change.action == Action::Remove && !taken {
                     ended.0.remove(&change.resource);
                 }
             }
@@ -235,7 +244,7 @@ impl Managed {
             // What is mounted stays so, whatever becomes of the directory that it is mounted on.
             let looked_after = id.kind != Kind::Mount && (claimed || gone);
             let is_there = match snapshot.observed.get(*id) {
-                Some(seen) => stands(id, entry, seen),
+                Some(seen) => stands(id, entry, seen) || self.masks(id, entry, seen),
                 // There is nothing to look at.
                 None => id.kind == Kind::Command,
             };
@@ -279,12 +288,23 @@ impl Entry {
             None => inherited.map_or_else(|| (new(), changes), |before| (before, false)),
             Some(Entry { made: None, .. }) => (Before::Unknown, false),
             // It was to be changed, and was not: what is there is not of cfg.
-            Some(known) if known.pending && !known.stands_as_made(seen) => (new(), changes),
+            Some(known) if known.pending && !known.stands_as_made(seen) => {
+                match &known.before {
+                    // Of what takes several effects some may have been made.
+                    Some(before) if !is_made_at_once(resource.id.kind) => (before.clone(), changes),
+                    _ => (new(), changes),
+                }
+            }
             // What is there is of cfg, be it that a run was killed before it said so.
-            Some(known) => (known.before.clone().unwrap_or(Before::Unknown), false),
+            Some(known) => {
+                let before = known.before.clone().unwrap_or(Before::Unknown);
+                (before, changes && !is_made_at_once(resource.id.kind))
+            }
         };
+        let brings =
+            matches!(&resource.body, Body::Service(service) if service.unit_file.is_some());
         let mut entry = Self {
-            unit: matches!(&resource.body, Body::Service(service) if service.unit_file.is_some()),
+            unit: brings || known.is_some_and(|known| known.unit),
             sensitive: is_sensitive(resource),
             before: Some(before),
             pending,
@@ -292,6 +312,8 @@ impl Entry {
         };
         if let (Some(before), Some(seen)) = (&mut entry.before, seen) {
             before.fill(seen, keep);
+            let known_made = known.and_then(|known| known.made.as_ref());
+            widen::more_is_said(before, known_made, seen, keep);
             entry.widen(known, &made, seen);
         }
         entry.made = Some(made);
@@ -377,26 +399,6 @@ impl Entry {
             )
         )
     }
-
-    /// Whether a service was taken something that it had before.
-    fn took_from(&self, now: &ServiceState) -> bool {
-        let (
-            Some(Before::Service {
-                running, enabled, ..
-            }),
-            Some(Made::Service {
-                running: ran,
-                enabled: started,
-                ..
-            }),
-        ) = (&self.before, &self.made)
-        else {
-            return false;
-        };
-        let stopped = *ran == Some(false) && *running && now.active == Active::Stopped;
-        let disabled = *started == Some(false) && *enabled && now.enabled == Enabled::No;
-        stopped || disabled
-    }
 }
 
 /// Whether something of it stays when the role names it no more.
@@ -419,6 +421,16 @@ fn leaves_something(resource: &Resource, entry: &Entry, ran: bool) -> bool {
         Body::Directory(directory) if directory.state == Presence::Absent => {
             took && !directory.purge
         }
+        Body::Sysctl(sysctl) if sysctl.state == Presence::Absent => matches!(
+            &entry.before,
+            Some(Before::Sysctl {
+                file: Stood::File { .. } | Stood::Link(_),
+                ..
+            })
+        ),
+        Body::Mount(mount) if mount.state == MountPresence::Absent => {
+            matches!(&entry.before, Some(Before::Mount { line: Some(_), .. }))
+        }
         body => presence(body) == Presence::Present,
     }
 }
@@ -426,7 +438,11 @@ fn leaves_something(resource: &Resource, entry: &Entry, ran: bool) -> bool {
 /// Whether it is there still; what could not be seen may be.
 fn stands(id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
     if entry.made == Some(Made::Gone) {
-        return matches!(seen, Observed::Path(PathState::Absent { .. }));
+        return match seen {
+            Observed::Path(state) => matches!(state, PathState::Absent { .. }),
+            Observed::Sysctl(state) => matches!(state.file, PathState::Absent { .. }),
+            _ => false,
+        };
     }
     match seen {
         Observed::Path(PathState::Absent { .. }) => false,
@@ -450,9 +466,12 @@ fn stands(id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
             let running = state.active == Active::Running;
             let starts = state.enabled == Enabled::Yes;
             let changed = entry.took_from(state);
-            masked || (state.load != Load::NotFound && (running || starts || entry.unit || changed))
+            let bare = entry.lost_its_mask(state);
+            bare || masked
+                || (state.load != Load::NotFound && (running || starts || entry.unit || changed))
         }
         Observed::Sysctl(state) => !matches!(state.file, PathState::Absent { .. }),
+        Observed::Mount(state) if entry.took_its_line() => state.entries.is_empty(),
         Observed::Mount(state) => {
             !state.entries.is_empty() || matches!(state.live, Live::Yes { .. })
         }

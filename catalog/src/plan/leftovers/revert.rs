@@ -3,6 +3,7 @@
 
 mod account;
 mod path;
+mod system;
 mod unit;
 
 use super::before::{Before, Stood};
@@ -16,9 +17,9 @@ use crate::plan::Snapshot;
 use crate::plan::claims::Claims;
 use crate::plan::document::Leftover;
 use crate::plan::nobody::needed;
-use crate::resource::mount::{self, Live, Mount, MountPresence, MountState};
+use crate::resource::account::UserState;
+use crate::resource::mount;
 use crate::resource::package::{DpkgState, Package, PackagePresence, PackageState};
-use crate::resource::sysctl::Sysctl;
 use crate::resource::{Body, Desired, FileState, Observed, PathState, Presence, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,7 +82,15 @@ impl Managed {
             files: BTreeMap::new(),
             going: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            masked: BTreeMap::new(),
         };
+        let masked = open.iter().filter(|(id, entry)| {
+            let seen = snapshot.observed.get(*id);
+            seen.is_some_and(|seen| self.masks(id, entry, seen))
+        });
+        judge.masked = masked
+            .filter_map(|(id, _)| Some((path_of(id)?, (*id).clone())))
+            .collect();
         judge.edits = edits(&open, snapshot);
         judge.files = files(&open);
         let points = open.iter().filter(|(id, _)| id.kind == Kind::Mount);
@@ -127,7 +136,15 @@ impl Reverts {
             }
             let ids = parts.iter().map(|part| part.id.clone()).collect();
             self.parts.insert(id.clone(), ids);
-            self.resources.extend(parts);
+            for part in parts {
+                // What stood in the place of a unit or of keys before any file of a role did is older.
+                let known = self.resources.iter().position(|one| one.id == part.id);
+                match known {
+                    Some(at) if part.id != *id => self.resources[at] = part,
+                    Some(_) => {}
+                    None => self.resources.push(part),
+                }
+            }
         }
         // That a folder which nobody named stays is no news.
         if let Some(why) = why.filter(|_| !entry.parent) {
@@ -259,6 +276,8 @@ struct Judge<'a> {
     going: BTreeSet<AbsPath>,
     /// Users that go.
     leaving: BTreeSet<String>,
+    /// What a role took away, where a mask of cfg's own stands now.
+    masked: BTreeMap<AbsPath, ResourceId>,
 }
 
 /// What nobody can bring back, since nobody knows what it was.
@@ -283,13 +302,14 @@ impl Judge<'_> {
         if let Observed::Failed { why } | Observed::Path(PathState::Unreadable { why }) = seen {
             return Fate::Stays(format!("it could not be looked at: {why}"));
         }
-        if entry.was_never_made(id.kind, seen) {
+        if entry.was_never_made(id.kind, seen) || entry.is_untouched(id, seen) {
             return Fate::Back(Vec::new(), None);
         }
         if let Some(mount) = self.covered(id) {
             return Fate::Told(format!("{mount} of the role lies over it"));
         }
-        let changed = !made.stands(seen) && !self.is_edited_alone(id, entry);
+        let masked = path_of(id).is_some_and(|path| self.masked.contains_key(&path));
+        let changed = entry.is_changed(seen) && !self.is_edited_alone(id, entry) && !masked;
         match (before, made, seen) {
             (Before::Path(before), _, Observed::Path(seen)) => {
                 self.path(id, entry, (made, before, seen), changed)
@@ -308,25 +328,20 @@ impl Judge<'_> {
             (Before::Service { .. }, _, Observed::Service(seen)) => {
                 self.service(id, entry, (made, before, seen), changed)
             }
-            (Before::User(None), _, _) | (Before::Group(None), _, _)
+            (Before::User { was: None, .. } | Before::Group(None), _, _)
                 if self.wanted.contains_key(id) =>
             {
                 Fate::Stays(format!("{} needs it", self.wanted[id]))
             }
             _ if changed => Fate::Stays(CHANGED.into()),
-            (Before::User(before), Made::User(made), Observed::User(_)) => {
-                self.user(id, entry, made, before.as_deref())
+            (Before::User { .. }, Made::User(made), Observed::User(UserState::Present(seen))) => {
+                self.user(id, entry, made, seen)
             }
             (Before::Group(before), _, Observed::Group(seen)) => {
                 self.group(id, entry, *before, seen)
             }
-            (Before::Sysctl(value), _, Observed::Sysctl(_)) => {
-                let body = Body::Sysctl(Sysctl {
-                    name: id.name.to_string(),
-                    state: Presence::Absent,
-                    value: value.clone(),
-                });
-                Fate::back(resource(id, &entry.role, body))
+            (Before::Sysctl { value, file }, made, Observed::Sysctl(seen)) => {
+                self.sysctl(id, entry, (value, file), (made, seen))
             }
             (Before::Mount { .. }, _, Observed::Mount(seen)) => self.mount(id, entry, before, seen),
             (Before::Repository { sources, key }, Made::Repository { .. }, _) => {
@@ -362,11 +377,12 @@ impl Judge<'_> {
                 Body::File(file) if file.state == Presence::Absent => Some(file.path.clone()),
                 Body::Directory(one) if one.state == Presence::Absent => Some(one.path.clone()),
                 Body::Link(link) if link.state == Presence::Absent => Some(link.path.clone()),
-                Body::Sysctl(sysctl) => sysctl.file().ok(),
+                Body::Sysctl(sysctl) if !sysctl.spares => sysctl.file().ok(),
                 _ => None,
             };
             self.going.extend(gone);
             match &part.body {
+                Body::Service(service) => self.note_links(part, service),
                 Body::User(user) if user.state == Presence::Absent => {
                     self.leaving.insert(user.name.clone());
                 }
@@ -434,35 +450,6 @@ impl Judge<'_> {
             }
         });
         services.map(|resource| &resource.id).next()
-    }
-
-    fn mount(&self, id: &ResourceId, entry: &Entry, before: &Before, seen: &MountState) -> Fate {
-        let (Some(point), Before::Mount { line, mounted }) = (path_of(id), before) else {
-            return Fate::Stays(UNKNOWN.into());
-        };
-        let inside = self.desired.resources.iter().find(|resource| {
-            let path = path_of(&resource.id);
-            path.is_some_and(|path| path.is_within(&point))
-        });
-        if let Some(inside) = inside {
-            return Fate::Stays(format!("{} of the role stands in it", inside.id));
-        }
-        let lives = !matches!(seen.live, Live::No);
-        let state = match (line, mounted) {
-            (None, false) => MountPresence::Absent,
-            (None, true) if lives => {
-                return Fate::Told("it was mounted before, without a line in /etc/fstab".into());
-            }
-            (None, true) => MountPresence::Absent,
-            (Some(_), true) => MountPresence::Mounted,
-            (Some(_), false) => MountPresence::Unmounted,
-        };
-        let body = Body::Mount(Mount {
-            point,
-            state,
-            entry: line.clone(),
-        });
-        Fate::back(resource(id, &entry.role, body))
     }
 }
 
