@@ -3,7 +3,7 @@
 use super::Machine;
 use super::attributes::{Numbers, Origin, chown, set_mode};
 use super::error::{EnactError, SysError};
-use super::mount::file_of_table;
+use super::mount::{file_of_table, path_of_table};
 use super::temporary::{Over, Temporary, sweep};
 use super::walk::{Entry, Folder, Reached, What};
 use cfg_catalog::digest::Digest;
@@ -83,7 +83,10 @@ impl<'a> Hands<'a> {
             Body::Repository(repository) => self.repository(repository),
             Body::Sysctl(sysctl) => self.sysctl(sysctl),
             Body::Archive(archive) => self.archive(archive),
-            Body::User(user) => self.user(user),
+            Body::User(user) => {
+                self.may_change(user, changes)?;
+                self.user(user)
+            }
             Body::Group(group) => self.group(group),
             Body::Package(_) | Body::Mount(_) | Body::Command(_) | Body::Service(_) => {
                 Err(EnactError::OtherKind(resource.id.clone()))
@@ -119,8 +122,11 @@ impl<'a> Hands<'a> {
     ///
     /// # Errors
     /// Where it could not be written.
-    pub fn fstab(&self, table: String) -> Result<(), EnactError> {
-        self.file(&file_of_table(table))
+    pub fn fstab(&self, table: Option<String>) -> Result<(), EnactError> {
+        match table {
+            Some(table) => self.file(&file_of_table(table)),
+            None => self.remove(&path_of_table(), What::File),
+        }
     }
 
     /// The spot that a path means, its folders made where they are missing and swept of leftovers.

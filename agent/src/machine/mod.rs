@@ -37,7 +37,7 @@ mod walk;
 
 pub use error::{EnactError, SysError, WalkError};
 pub use hands::{BlobSource, Hands};
-pub(crate) use mount::file_of_table;
+pub(crate) use mount::{file_of_table, path_of_table};
 pub use observe::Wanted;
 pub(crate) use outlook::{Foreseen, Outlook};
 pub use read::ReadError;

@@ -29,6 +29,7 @@ impl Machine {
             point: self.observe_path(&mount.point, &Wanted::default()),
             table: self.observe_path(&path_of_table(), &Wanted::default()),
             entries: fstab::entries(&table, &mount.point),
+            place: fstab::place(&table, &mount.point),
             live: self.live(mount)?,
         })
     }

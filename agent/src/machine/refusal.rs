@@ -12,7 +12,6 @@ use super::root::Caller;
 use super::sysctl::file_of;
 use super::trees::holds_no_mount;
 use super::walk::{Entry, Folder, ITSELF, Reached, Trust, What};
-use cfg_catalog::id::Kind;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::plan::{Action, Change};
@@ -28,7 +27,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 /// A name and its folder, as they stand.
-struct Spot {
+pub(super) struct Spot {
     reached: Arc<Reached>,
     /// Of what is made first: the thing itself, or the outermost of the folders that are missing.
     name: OsString,
@@ -134,11 +133,12 @@ impl Machine {
                 let files = files_of(repository).ok()?;
                 files.iter().find_map(|file| self.of_file(file))
             }
-            Body::User(_) => self.of_tables(["/etc/passwd", "/etc/shadow"], change),
-            Body::Group(_) => self.of_tables(["/etc/group", "/etc/gshadow"], change),
+            Body::User(user) => self.of_user(user, change),
+            Body::Group(_) => self.of_tables(&["/etc/group", "/etc/gshadow"]),
             Body::Sysctl(sysctl) => {
                 let path = sysctl.file().ok()?;
                 match file_of(sysctl, &path).ok()? {
+                    None if sysctl.spares => None,
                     Some(file) => self.of_file(&file),
                     None => self.removal(&path, "removing"),
                 }
@@ -209,28 +209,34 @@ impl Machine {
         })
     }
 
-    /// Why the tools that know accounts cannot write them anew. Whose keys or groups change may be no matter of these files.
-    fn of_tables(&self, tables: [&str; 2], change: &Change) -> Option<Refusal> {
-        let update = change.action == Action::Update && change.resource.kind == Kind::User;
-        if update || self.bound().is_some() {
-            return None;
+    /// Why no folder can come to a path where there is nothing yet.
+    pub(crate) fn of_folder(&self, path: &AbsPath) -> Option<Refusal> {
+        let spot = self.spot_seen(path)?;
+        let there = spot.reached.missing.is_empty() && spot.entry.is_some();
+        self.making(&spot, "making a directory in")
+            .filter(|_| !there)
+    }
+
+    /// Why no link can come to be at a path.
+    pub(crate) fn of_link(&self, path: &AbsPath) -> Option<Refusal> {
+        if let Err(error @ WalkError::NotAFolder { .. }) = self.reach(&path.parent()?) {
+            return Some(Refusal::Blocked(error.to_string()));
         }
-        tables.iter().find_map(|table| {
-            let spot = self.spot_seen(&table.parse().ok()?)?;
-            self.making(&spot, "making a file in")
-        })
+        let spot = self.spot_seen(path)?;
+        let old = spot.entry.as_ref().map(|entry| entry.what);
+        if spot.reached.missing.is_empty() && old.is_some_and(|old| old != What::Link) {
+            let why = format!("{} is not a link, and is not replaced by one", spot.shown());
+            return Some(Refusal::Blocked(why));
+        }
+        self.making(&spot, "making a link in")
     }
 
-    /// Why no link can come to a folder or go: its file system is read-only.
-    pub(crate) fn of_links(&self, folder: &AbsPath) -> Option<Refusal> {
-        let reached = self.reach(folder).ok()?;
-        let at = reached.folder.at.display().to_string();
-        let errno = Fixed::of(&reached.folder).itself;
-        let errno = errno.filter(|errno| *errno == Errno::ROFS)?;
-        Some(blocked("changing the links in", at, errno))
+    /// Why the link at a path cannot go.
+    pub(crate) fn of_unlink(&self, path: &AbsPath) -> Option<Refusal> {
+        self.removal(path, "removing")
     }
 
-    fn spot_seen(&self, path: &AbsPath) -> Option<Spot> {
+    pub(super) fn spot_seen(&self, path: &AbsPath) -> Option<Spot> {
         // What cannot be walked or looked at was told by the look.
         let reached = self.reach(&path.parent()?).ok()?;
         let first = reached.missing.first().unwrap_or(path);
@@ -244,7 +250,7 @@ impl Machine {
     }
 
     /// Why nothing new can come to a spot, in the place of what stands there.
-    fn making(&self, spot: &Spot, doing: &'static str) -> Option<Refusal> {
+    pub(super) fn making(&self, spot: &Spot, doing: &'static str) -> Option<Refusal> {
         let doing = match spot.reached.missing.is_empty() {
             true => doing,
             false => "making a directory in",
@@ -297,7 +303,7 @@ impl Machine {
     }
 
     /// Who runs this, where he has to do with what he may do himself.
-    fn bound(&self) -> Option<u32> {
+    pub(super) fn bound(&self) -> Option<u32> {
         match self.root().caller() {
             Caller::Ordinary { uid, .. } if !self.root().is_machine() => Some(uid),
             _ => None,

@@ -64,6 +64,7 @@ impl Hands<'_> {
         }
         match file_of(sysctl, &path)? {
             Some(file) => self.file(&file),
+            None if sysctl.spares => Ok(()),
             None => self.remove(&path, What::File),
         }
     }

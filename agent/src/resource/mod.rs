@@ -6,3 +6,4 @@ pub mod mount;
 pub mod package;
 pub mod repository;
 pub mod service;
+pub mod unit;

@@ -2,12 +2,11 @@
 
 use crate::effect::{Effects, Task};
 use crate::guard;
-use crate::machine::{Hands, Machine, file_of_table};
+use crate::machine::{Hands, Machine, file_of_table, path_of_table};
 use crate::resource::command::last_lines;
 use anyhow::{Context as _, bail};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::refusals::Refusal;
-use cfg_catalog::resource::fstab;
 use cfg_catalog::resource::mount::{Live, Mount, MountPresence, Step, step};
 use std::path::Path;
 
@@ -33,17 +32,8 @@ pub fn enact(
     run: &str,
 ) -> anyhow::Result<()> {
     let state = machine.mount(mount)?;
-    if mount.state != MountPresence::Absent || step(mount, &state).is_some() {
-        // The next boot goes by the line's names as well.
-        machine.stands_fast(mount)?;
-    }
-    let written = state.entries.first() != mount.line();
-    // Nothing is made for what cannot be written down.
-    let table = written.then(|| machine.fstab()).transpose()?;
-    if let Some(why) = table
-        .as_deref()
-        .and_then(|table| unwritable(machine, mount, table))
-    {
+    // Before a folder is made for what can only fail.
+    if let Some(Refusal::Fails(why) | Refusal::Blocked(why)) = refusal(machine, mount) {
         bail!("{why}");
     }
     if mount.state != MountPresence::Absent {
@@ -65,42 +55,29 @@ pub fn enact(
         }
         Some(Step::Unmount) => tools.unmount()?,
     }
-    if written {
-        let table = machine.fstab()?;
-        hands.fstab(fstab::with(&table, &mount.point, mount.line()))?;
+    if state.entries.first() != mount.line() {
+        hands.fstab(mount.table(&machine.fstab()?))?;
     }
     Ok(())
-}
-
-/// Why its line cannot be written.
-fn unwritable(machine: &Machine, mount: &Mount, table: &str) -> Option<String> {
-    let table = fstab::with(table, &mount.point, mount.line());
-    match machine.of_file(&file_of_table(table))? {
-        Refusal::Held(why)
-        | Refusal::Shut(_, why)
-        | Refusal::Fails(why)
-        | Refusal::Blocked(why)
-        | Refusal::Never(why) => Some(why),
-        Refusal::Perhaps => None,
-    }
 }
 
 /// Why a file system, or its line, will not come to be what it must; none also where that cannot be seen.
 pub fn refusal(machine: &Machine, mount: &Mount) -> Option<Refusal> {
     let state = machine.mount(mount).ok()?;
+    // The next boot goes by the line's names as well.
     let moves = mount.state != MountPresence::Absent || step(mount, &state).is_some();
     if moves && let Err(error) = machine.stands_fast(mount) {
         return Some(Refusal::Blocked(error.to_string()));
     }
-    if state.entries.first() == mount.line() {
-        return None;
+    let comes = mount.state != MountPresence::Absent;
+    let point = comes.then(|| machine.of_folder(&mount.point)).flatten();
+    if point.is_some() || state.entries.first() == mount.line() {
+        return point;
     }
-    let table = machine.fstab().ok()?;
-    machine.of_file(&file_of_table(fstab::with(
-        &table,
-        &mount.point,
-        mount.line(),
-    )))
+    match mount.table(&machine.fstab().ok()?) {
+        Some(table) => machine.of_file(&file_of_table(table)),
+        None => machine.of_unlink(&path_of_table()),
+    }
 }
 
 struct Tools<'a> {
@@ -247,6 +224,7 @@ mod tests {
                 dump: 0,
                 pass: 0,
             }),
+            former: None,
         };
         let effects = Effects::new(at("effects"));
         let hands = Hands::new(&machine, &Nothing);

@@ -1,5 +1,6 @@
 //! Services: what systemd says of them, and what is done to them.
 
+use super::unit::refusal;
 use crate::machine::{BlobSource, Hands, Machine, Wanted};
 use crate::systemd::{Boot, Job, Systemd};
 use anyhow::{Context as _, bail};
@@ -9,7 +10,9 @@ use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::plan::{Action, Change};
 use cfg_catalog::resource::file::{Content, File};
-use cfg_catalog::resource::service::{Active, Load, Service, ServiceState, UNITS, UnitFile};
+use cfg_catalog::resource::service::{
+    Active, Enabled, Load, Service, ServiceState, UNITS, UnitFile,
+};
 use cfg_catalog::resource::{Attributes, Body, Mode, PathState, Presence, Resource};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,7 +34,8 @@ pub fn observe(
     for service in services {
         if let Some(state) = states.get_mut(&service.unit) {
             state.unit_file = unit_file(machine, service);
-            if service.unit_file.is_some() || service.template.is_some() {
+            let goes = service.enabled == Some(false) && state.enabled == Enabled::Yes;
+            if service.unit_file.is_some() || service.template.is_some() || goes {
                 state.links = systemd.links(&service.unit);
             }
             // Or it is masked until it waits no more.
@@ -40,9 +44,28 @@ pub fn observe(
             if goes && state.load == Load::Masked {
                 state.enabled = systemd.enabled_beneath(&service.unit);
             }
+            // An empty unit file is a mask too, and is not brought back as another one.
+            let root = machine.root().path();
+            let masks = state.load == Load::Masked && service.masked == Some(false);
+            let at = root.join("etc/systemd/system").join(&service.unit);
+            if masks && state.unit_file.is_none() && is_empty_file(&at) {
+                let wanted = Wanted {
+                    content: true,
+                    ..Wanted::default()
+                };
+                state.unit_file = own_file(machine, &service.unit, &wanted);
+            }
+            // Where a mask is to come its folder may be missing.
+            if service.masked == Some(true) && state.load != Load::Masked {
+                let wanted = Wanted::default();
+                state.unit_file = state
+                    .unit_file
+                    .take()
+                    .or_else(|| own_file(machine, &service.unit, &wanted));
+            }
             // A mask that goes with the next boot is not what a role means by masked.
-            let for_good = is_masked_for_good(machine.root().path(), &service.unit);
-            if service.masked == Some(true) && state.load == Load::Masked && !for_good {
+            let for_good = || is_masked_for_good(root, &service.unit);
+            if service.masked == Some(true) && state.load == Load::Masked && !for_good() {
                 state.load = Load::Loaded;
             }
         }
@@ -52,19 +75,38 @@ pub fn observe(
 
 fn unit_file(machine: &Machine, service: &Service) -> Option<PathState> {
     let file = service.unit_file.as_ref()?;
-    let path = service.unit_path()?;
-    let attributes = attributes();
     let wanted = Wanted {
         digest: Some(Digest::of(&file.content)),
-        attributes: Some(&attributes),
         ..Wanted::default()
     };
-    Some(machine.observe_path(&path, &wanted))
+    own_file(machine, &service.unit, &wanted)
 }
 
+/// What stands where the machine's own file of a unit is.
+fn own_file(machine: &Machine, unit: &str, wanted: &Wanted<'_>) -> Option<PathState> {
+    let attributes = attributes();
+    let wanted = Wanted {
+        attributes: Some(&attributes),
+        ..*wanted
+    };
+    Some(machine.observe_path(&own_path(unit)?, &wanted))
+}
+
+fn own_path(unit: &str) -> Option<AbsPath> {
+    format!("{UNITS}/{unit}").parse().ok()
+}
+
+/// Whether the mask is the machine's own: a link, or a file that is empty.
 fn is_masked_for_good(root: &Path, unit: &str) -> bool {
-    let link = root.join("etc/systemd/system").join(unit);
-    std::fs::read_link(link).is_ok_and(|target| target == Path::new("/dev/null"))
+    let at = root.join("etc/systemd/system").join(unit);
+    match std::fs::read_link(&at) {
+        Ok(target) => target == Path::new("/dev/null"),
+        Err(_) => is_empty_file(&at),
+    }
+}
+
+fn is_empty_file(at: &Path) -> bool {
+    std::fs::symlink_metadata(at).is_ok_and(|file| file.is_file() && file.len() == 0)
 }
 
 fn attributes() -> Attributes {
@@ -92,6 +134,10 @@ pub fn enact(
         bail!("{} is no service", resource.id);
     };
     let unit = service.unit.as_str();
+    // Before half of it is made.
+    if let Some(Refusal::Fails(why) | Refusal::Blocked(why)) = refusal(machine, resource, change) {
+        bail!("{why}");
+    }
     match change.action {
         Action::Create | Action::Update => {
             write_unit(machine, blobs, resource, service)?;
@@ -100,14 +146,21 @@ pub fn enact(
         Action::Start | Action::Restart => start(systemd, unit, change.action, later),
         Action::Stop => systemd.job(Job::Stop, unit),
         Action::Reload => systemd.job(Job::Reload, unit),
-        // Some links are there, of what its unit file said before.
-        Action::Enable if !change.before.is_null() => systemd.boot(Boot::EnableAnew, unit),
+        // Some links are there of what its unit file said before.
+        Action::Enable if has_stale_links(change) => systemd.boot(Boot::EnableAnew, unit),
         Action::Enable => systemd.boot(Boot::Enable, unit),
         Action::Disable => systemd.boot(Boot::Disable, unit),
         Action::Mask => systemd.boot(Boot::Mask, unit),
         Action::Unmask => systemd.boot(Boot::Unmask, unit),
         other => bail!("a service has no {}", other.word()),
     }
+}
+
+fn has_stale_links(change: &Change) -> bool {
+    let links = |of: &serde_json::Value| of.get("links").and_then(|all| all.as_array().cloned());
+    let wanted = links(&change.after).unwrap_or_default();
+    let there = links(&change.before).unwrap_or_default();
+    there.iter().any(|link| !wanted.contains(link))
 }
 
 fn start(systemd: &Systemd, unit: &str, action: Action, later: &[&str]) -> anyhow::Result<()> {
@@ -163,7 +216,12 @@ fn write_unit(
         .with_context(|| format!("cannot write {path}"))
 }
 
-fn as_file(machine: &Machine, resource: &Resource, unit: &UnitFile, path: &AbsPath) -> File {
+pub(super) fn as_file(
+    machine: &Machine,
+    resource: &Resource,
+    unit: &UnitFile,
+    path: &AbsPath,
+) -> File {
     let as_root = machine.root().caller() == crate::machine::Caller::Superuser;
     File {
         path: path.clone(),
@@ -182,27 +240,5 @@ fn as_file(machine: &Machine, resource: &Resource, unit: &UnitFile, path: &AbsPa
         validate: None,
         sensitive: resource.sensitive,
         create_only: false,
-    }
-}
-
-/// Why a planned change of a unit's file, or of its links, will not come about; none also where that cannot be seen.
-pub fn refusal(machine: &Machine, resource: &Resource, change: &Change) -> Option<Refusal> {
-    let Body::Service(service) = &resource.body else {
-        return None;
-    };
-    match change.action {
-        Action::Create | Action::Update => {
-            let path = service.unit_path()?;
-            let file = as_file(machine, resource, service.unit_file.as_ref()?, &path);
-            let refusal = machine.of_file(&file)?;
-            Some(match refusal {
-                Refusal::Blocked(why) => Refusal::Blocked(format!("cannot write {path}: {why}")),
-                other => other,
-            })
-        }
-        Action::Enable | Action::Disable | Action::Mask | Action::Unmask => {
-            machine.of_links(&UNITS.parse().ok()?)
-        }
-        _ => None,
     }
 }

@@ -127,6 +127,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             }
         }
         self.fetch_sources()?;
+        self.forget_gone()?;
         self.settle_all()?;
         Ok(self.done)
     }

@@ -3,7 +3,7 @@
 
 use super::{Context, unpacked};
 use crate::machine::{Foreseen, Machine, Outlook, WalkError};
-use crate::resource::{mount, service};
+use crate::resource::{mount, unit};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::claims::presence;
@@ -31,6 +31,8 @@ pub(super) fn hear(
     found.extend(reached(&machine, desired, plan, snapshot));
     found.extend(unpacked::in_the_way(context, &machine, desired, plan));
     let any = !found.is_empty();
+    // What is refused first is what the run ends with.
+    found.reverse();
     snapshot.host.refusals.extend(found);
     any
 }
@@ -47,7 +49,7 @@ fn of_step(
     let refusal = |at: usize, change: &Change| match &resource.body {
         // What is done to a unit before it is refused the next thing stays done.
         Body::Service(_) if at > 0 => None,
-        Body::Service(_) => service::refusal(machine, resource, change),
+        Body::Service(_) => unit::refusal(machine, resource, change),
         Body::Mount(mount) => mount::refusal(machine, mount),
         _ => machine.refusal(resource, change, context.blobs),
     };

@@ -2,13 +2,14 @@
 
 use crate::machine::{BlobSource, Machine};
 use crate::systemd;
+use crate::systemd::foreseen::is_beneath;
 use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
-use cfg_catalog::id::ResourceId;
+use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Host, of_each};
 use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::service::UNITS;
-use cfg_catalog::resource::{Body, Desired, Observed, PathState};
+use cfg_catalog::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;
@@ -27,6 +28,7 @@ pub(super) fn host(
     let host = machine.host().context(unknown)?;
     Ok(Host {
         nobody: machine.nobody(desired).context(unknown)?,
+        uncovered: uncovered(machine, desired),
         blobs: contents(desired, seen, blobs),
         also: also(machine, desired),
         ..host
@@ -54,6 +56,30 @@ fn also(machine: &Machine, desired: &Desired) -> BTreeSet<String> {
         _ => None,
     });
     systemd::also(machine.root().path(), enabled)
+}
+
+/// Units whose own file the role takes away, and that have another one.
+fn uncovered(machine: &Machine, desired: &Desired) -> BTreeSet<String> {
+    let gone = |unit: &str| {
+        let path = format!("{UNITS}/{unit}");
+        let file = desired.get(&ResourceId::new(Kind::File, path.as_str()));
+        let link = desired.get(&ResourceId::new(Kind::Link, path.as_str()));
+        let absent = |one: &Resource| match &one.body {
+            Body::File(file) => file.state == Presence::Absent,
+            Body::Link(link) => link.state == Presence::Absent,
+            _ => false,
+        };
+        file.is_some_and(absent) || link.is_some_and(absent)
+    };
+    let units = desired.resources.iter().filter_map(|one| match &one.body {
+        Body::Service(service) => Some(service.unit.as_str()),
+        _ => None,
+    });
+    let root = machine.root().path();
+    units
+        .filter(|unit| gone(unit) && is_beneath(root, unit))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The contents of the role's files that differ from what stands there.

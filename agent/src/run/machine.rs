@@ -13,6 +13,7 @@ use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
 use cfg_catalog::plan::leftovers::{Contents, Managed};
 use cfg_catalog::plan::{Change, Ledger, Places};
+use cfg_catalog::resource::service::is_template;
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource, Shell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -273,6 +274,15 @@ impl Hand for Whole<'_> {
 
     fn daemon_reload(&mut self) -> Result<(), Trouble> {
         Ok(self.eyes.systemd.daemon_reload()?)
+    }
+
+    fn forget_units(&mut self, units: &[String]) -> Result<(), Trouble> {
+        let systemd = &self.eyes.systemd;
+        systemd.daemon_reload()?;
+        for unit in units.iter().filter(|unit| !is_template(unit)) {
+            systemd.forget_failures(unit);
+        }
+        Ok(())
     }
 
     fn leads(&mut self, leader: &Shell) -> bool {

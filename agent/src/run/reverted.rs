@@ -5,9 +5,12 @@ use super::{Context, foreseen, refused, unasked};
 use crate::machine::Machine;
 use anyhow::Context as _;
 use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::leftovers::{Managed, Reverts};
 use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, inputs};
-use cfg_catalog::resource::{Desired, Leftovers, Observed};
+use cfg_catalog::resource::account::UserState;
+use cfg_catalog::resource::service::UNITS;
+use cfg_catalog::resource::{Body, Desired, Leftovers, Observed};
 use std::borrow::Cow;
 
 /// What one run is to bring about.
@@ -42,7 +45,14 @@ impl<'a> Aim<'a> {
             return Ok(aim);
         }
         let machine = Machine::new(context.root);
-        let folders = managed.folders(role, snapshot);
+        let left = managed.left(role);
+        let beside = left.iter().flat_map(|resource| match &resource.body {
+            Body::Service(_) => folders_of_links(snapshot.observed.get(&resource.id)),
+            Body::User(_) => folder_of_keys(snapshot.observed.get(&resource.id)),
+            _ => Vec::new(),
+        });
+        let mut folders = managed.folders(role, snapshot);
+        folders.extend(beside);
         let around = machine.around(&folders);
         let around = around.context("cannot tell who is who on this machine")?;
         aim.reverts = managed.reverts(role, snapshot, &around);
@@ -194,6 +204,28 @@ impl<'a> Aim<'a> {
             };
         }
         any
+    }
+}
+
+/// Folders in which links of a unit stand.
+fn folders_of_links(seen: Option<&Observed>) -> Vec<AbsPath> {
+    let Some(Observed::Service(state)) = seen else {
+        return Vec::new();
+    };
+    let links = state.links.iter().flat_map(|links| links.keys());
+    links
+        .filter_map(|link| format!("{UNITS}/{}", link.rsplit_once('/')?.0).parse().ok())
+        .collect()
+}
+
+/// The folder of a user's keys.
+fn folder_of_keys(seen: Option<&Observed>) -> Vec<AbsPath> {
+    match seen {
+        Some(Observed::User(UserState::Present(user))) if user.keys_file.is_some() => {
+            let folder = format!("{}/.ssh", user.home).parse();
+            folder.into_iter().collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::site::{Hand, Healthy, Stage, Trouble};
 use cfg_catalog::fleet::Incomplete;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Change, Due, PlannedStep, Step};
-use cfg_catalog::resource::service::{Active, Activity, ServiceState, Start};
+use cfg_catalog::resource::service::{Active, Activity, ServiceState, Start, UNITS as OWN};
 use cfg_catalog::resource::{Body, Health, Observed, Resource};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub(super) struct Services {
     unproven: BTreeSet<ResourceId>,
     /// Unit files were changed since systemd last read them.
     units_touched: bool,
+    /// Units whose own file has gone.
+    gone: Vec<String>,
 }
 
 struct Started {
@@ -48,6 +50,7 @@ impl Services {
             started: BTreeSet::new(),
             unproven,
             units_touched: false,
+            gone: Vec::new(),
         }
     }
 
@@ -55,6 +58,11 @@ impl Services {
     pub(super) fn note(&mut self, change: &Change) {
         let path = &change.resource.name;
         self.units_touched |= UNITS.iter().any(|folder| path.starts_with(folder));
+        let own = path
+            .strip_prefix(OWN)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let unit = own.filter(|unit| change.action == Action::Remove && !unit.contains('/'));
+        self.gone.extend(unit.map(str::to_owned));
     }
 
     /// Something was done that may have changed unit files.
@@ -91,6 +99,19 @@ impl<'a, H: Hand> Engine<'a, H> {
             Err(stop) => return Err(stop),
         }
         self.look_again(&[resource], Stage::Turn);
+        Ok(())
+    }
+
+    /// Units whose files are gone are gone for systemd too: else one that had failed would stay so, without a file.
+    pub(super) fn forget_gone(&mut self) -> Result<(), Trouble> {
+        let gone = std::mem::take(&mut self.services.gone);
+        if gone.is_empty() {
+            return Ok(());
+        }
+        match self.hand.forget_units(&gone) {
+            Err(Trouble::Failed(why)) => tracing::warn!("units that are gone: {why}"),
+            done => return done,
+        }
         Ok(())
     }
 

@@ -166,6 +166,12 @@ pub trait Hand: Site {
     /// Where it fails.
     fn daemon_reload(&mut self) -> Result<(), Trouble>;
 
+    /// Has systemd read its unit files again, and forget what became of these, whose own files are gone.
+    ///
+    /// # Errors
+    /// Where it fails.
+    fn forget_units(&mut self, units: &[String]) -> Result<(), Trouble>;
+
     /// Whether this machine is the one that goes last: its role's `leader` succeeds.
     fn leads(&mut self, leader: &Shell) -> bool;
 

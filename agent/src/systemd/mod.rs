@@ -7,6 +7,7 @@
 mod bus;
 mod cgroup;
 mod control;
+pub mod foreseen;
 mod judge;
 mod last_words;
 mod offline;
@@ -21,6 +22,8 @@ use anyhow::Context as _;
 use cfg_catalog::resource::service::{Enabled, ServiceState, is_template};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+pub use offline::links;
 
 /// The units of one root.
 #[derive(Debug)]
@@ -100,9 +103,9 @@ impl Systemd {
         Ok(states)
     }
 
-    /// The links below `/etc/systemd/system` that `enable` makes for this unit, by path from there; none where drop-ins
-    /// have a say in what those are.
-    pub fn links(&self, unit: &str) -> Option<BTreeSet<String>> {
+    /// The links below `/etc/systemd/system` that `enable` makes for this unit, by path from there, with their targets; none
+    /// where drop-ins have a say in what those are.
+    pub fn links(&self, unit: &str) -> Option<BTreeMap<String, String>> {
         offline::links(&self.root, unit)
     }
 

@@ -1,5 +1,6 @@
 //! Units of a root where no systemd runs: their files and their links.
 
+use super::foreseen::over_mask;
 use super::{Boot, sysv};
 use crate::{beneath, errno};
 use anyhow::{Context as _, bail};
@@ -8,11 +9,12 @@ use cfg_catalog::resource::service::{Active, Enabled, Load, ServiceState, templa
 use rustix::fs::{AtFlags, readlinkat, symlinkat, unlinkat};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
-const OWN: &str = "etc/systemd/system";
+pub(super) const OWN: &str = "etc/systemd/system";
 /// Where unit files lie, the first wins.
-const FOLDERS: [&str; 5] = [
+pub(super) const FOLDERS: [&str; 5] = [
     OWN,
     "usr/local/lib/systemd/system",
     "usr/lib/systemd/system",
@@ -75,9 +77,9 @@ fn wanted_by(root: &Path, unit: &str) -> Vec<String> {
         .collect()
 }
 
-/// The links below `/etc/systemd/system` that `enable` makes for this unit, by path from there; none where drop-ins
-/// have a say in what those are.
-pub fn links(root: &Path, unit: &str) -> Option<BTreeSet<String>> {
+/// The links below `/etc/systemd/system` that `enable` makes for this unit, by path from there, with their targets; none
+/// where drop-ins have a say in what those are.
+pub fn links(root: &Path, unit: &str) -> Option<BTreeMap<String, String>> {
     let template = template_of(unit);
     let named = [Some(unit.to_owned()), template];
     let installs = |name: &String| {
@@ -95,9 +97,11 @@ pub fn links(root: &Path, unit: &str) -> Option<BTreeSet<String>> {
         return None;
     }
     let folders = link_folders(root, OWN).into_iter();
-    let wants = folders
-        .map(|folder| format!("{folder}/{unit}"))
-        .filter(|link| std::fs::symlink_metadata(root.join(OWN).join(link)).is_ok());
+    let wants = folders.filter_map(|folder| {
+        let link = format!("{folder}/{unit}");
+        let target = std::fs::read_link(root.join(OWN).join(&link));
+        Some((link, target.ok()?.into_os_string().into_string().ok()?))
+    });
     Some(wants.chain(aliases(root, unit)).collect())
 }
 
@@ -126,7 +130,7 @@ pub fn source(root: &Path, unit: &str) -> Option<String> {
     Some(format!("/{}", inside.display()))
 }
 
-fn is_masked(root: &Path, unit: &str) -> bool {
+pub(super) fn is_masked(root: &Path, unit: &str) -> bool {
     let link = root.join(OWN).join(unit);
     is_null(&link)
         || std::fs::symlink_metadata(&link).is_ok_and(|file| file.is_file() && file.len() == 0)
@@ -137,7 +141,7 @@ fn is_null(link: &Path) -> bool {
 }
 
 /// The unit's file; that of its template for an instance. A mask is none.
-fn file(root: &Path, unit: &str) -> Option<PathBuf> {
+pub(super) fn file(root: &Path, unit: &str) -> Option<PathBuf> {
     [Some(unit.to_owned()), template_of(unit)]
         .into_iter()
         .flatten()
@@ -150,7 +154,7 @@ fn file(root: &Path, unit: &str) -> Option<PathBuf> {
         })
 }
 
-fn text(file: &Path) -> anyhow::Result<String> {
+pub(super) fn text(file: &Path) -> anyhow::Result<String> {
     let metadata = std::fs::symlink_metadata(file)?;
     if !metadata.is_file() {
         bail!("{} is not a file", file.display());
@@ -183,18 +187,19 @@ fn is_enabled(root: &Path, unit: &str) -> bool {
 }
 
 /// Links beside unit files that stand for this unit.
-fn aliases(root: &Path, unit: &str) -> Vec<String> {
+fn aliases(root: &Path, unit: &str) -> Vec<(String, String)> {
     let Ok(listing) = std::fs::read_dir(root.join(OWN)) else {
         return Vec::new();
     };
     listing
         .flatten()
-        .filter(|entry| {
-            std::fs::read_link(entry.path())
-                .is_ok_and(|target| target.file_name() == Some(unit.as_ref()))
+        .filter_map(|entry| {
+            let target = std::fs::read_link(entry.path()).ok()?;
+            let leads = target.file_name() == Some(unit.as_ref());
+            let name = entry.file_name().into_string().ok()?;
+            let target = target.into_os_string().into_string().ok()?;
+            (leads && name != unit).then_some((name, target))
         })
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name != unit)
         .collect()
 }
 
@@ -202,12 +207,12 @@ fn aliases(root: &Path, unit: &str) -> Vec<String> {
 pub fn boot(root: &Path, boot: Boot, unit: &str) -> anyhow::Result<()> {
     match boot {
         Boot::Mask => {
-            if file(root, unit).is_some_and(|file| file.starts_with(root.join(OWN))) {
-                bail!("/{OWN}/{unit} is a file of its own");
+            if let Some(why) = over_mask(root, unit) {
+                bail!("{why}");
             }
             link(root, OWN, unit, "/dev/null")
         }
-        Boot::Unmask if is_masked(root, unit) => unlink(root, OWN, unit),
+        Boot::Unmask if is_masked(root, unit) => unlink(root, OWN, unit).map(|_| ()),
         Boot::Unmask => Ok(()),
         Boot::Enable => enable(root, unit, &mut BTreeSet::new()),
         Boot::Disable => disable(root, unit),
@@ -251,9 +256,13 @@ fn disable(root: &Path, unit: &str) -> anyhow::Result<()> {
         return rc(root, unit, "disable");
     }
     for folder in link_folders(root, OWN) {
-        unlink(root, &format!("{OWN}/{folder}"), unit)?;
+        if unlink(root, &format!("{OWN}/{folder}"), unit)? {
+            // As systemctl has it: a folder of links goes with its last one.
+            let _stays_with_others = beneath::folder(root, OWN)
+                .map(|own| unlinkat(own, folder.as_str(), AtFlags::REMOVEDIR));
+        }
     }
-    for alias in aliases(root, unit) {
+    for (alias, _) in aliases(root, unit) {
         unlink(root, OWN, &alias)?;
     }
     Ok(())
@@ -285,13 +294,35 @@ fn rc(root: &Path, unit: &str, word: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn link(root: &Path, folder: &str, name: &str, target: &str) -> anyhow::Result<()> {
+/// Whether a link in a folder of the root leads to this path of it, by dots or not.
+fn leads_to(folder: &str, link: &CStr, target: &str) -> bool {
+    let mut parts: Vec<&str> = folder.split('/').collect();
+    let Ok(link) = link.to_str() else {
+        return false;
+    };
+    if link.starts_with('/') {
+        parts.clear();
+    }
+    for part in link.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    target.strip_prefix('/') == Some(&parts.join("/"))
+}
+
+fn link(root: &Path, within: &str, name: &str, target: &str) -> anyhow::Result<()> {
     let make = || -> std::io::Result<()> {
-        let folder = beneath::made_folder(root, folder)?;
+        let folder = beneath::made_folder(root, within)?;
         match symlinkat(target, &folder, name) {
-            // As systemctl has it: what is no link is somebody's.
+            // As systemctl has it: what is no link is somebody's, and what leads there already stays.
             Err(Errno::EXIST) => {
-                readlinkat(&folder, name, Vec::new()).map_err(|_| Errno::EXIST)?;
+                let there = readlinkat(&folder, name, Vec::new()).map_err(|_| Errno::EXIST)?;
+                if leads_to(within, &there, target) {
+                    return Ok(());
+                }
                 unlinkat(&folder, name, AtFlags::empty())?;
                 symlinkat(target, &folder, name)?;
             }
@@ -302,13 +333,15 @@ fn link(root: &Path, folder: &str, name: &str, target: &str) -> anyhow::Result<(
     };
     make()
         .map_err(errno::explained)
-        .with_context(|| format!("cannot make the link /{folder}/{name}"))
+        .with_context(|| format!("cannot make the link /{within}/{name}"))
 }
 
-fn unlink(root: &Path, folder: &str, name: &str) -> anyhow::Result<()> {
-    let remove = || -> std::io::Result<()> {
+/// Says whether it was there.
+fn unlink(root: &Path, folder: &str, name: &str) -> anyhow::Result<bool> {
+    let remove = || -> std::io::Result<bool> {
         match unlinkat(beneath::folder(root, folder)?, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(error.into()),
         }
     };
@@ -377,7 +410,7 @@ mod tests {
         assert_eq!(now("x.service"), (Load::Loaded, Enabled::Yes));
         assert_eq!(now("x.socket"), (Load::Loaded, Enabled::Yes));
 
-        let has = |unit: &str| links(root, unit).unwrap().into_iter().collect::<Vec<_>>();
+        let has = |unit: &str| links(root, unit).unwrap().into_keys().collect::<Vec<_>>();
         let both = [
             "b.target.wants/x.service",
             "multi-user.target.wants/x.service",

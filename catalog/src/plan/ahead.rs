@@ -28,6 +28,7 @@ pub struct Ahead {
     moves_installed: bool,
     versions: bool,
     units: bool,
+    new_units: bool,
     commands: bool,
     mounts: bool,
     /// Packages that are unpacked, and commands that are run.
@@ -38,6 +39,8 @@ pub struct Ahead {
     unit_files: BTreeSet<ResourceId>,
     /// Users and groups that go or get another number.
     renumbered: BTreeSet<ResourceId>,
+    /// Users that go or get another primary group.
+    regrouped: BTreeSet<String>,
     assumed: BTreeSet<ResourceId>,
     firm: BTreeSet<ResourceId>,
     /// Of these only a real run settles what they will be; with what they will surely not be any more.
@@ -73,6 +76,9 @@ impl Ahead {
                     if change.action == Action::Remove {
                         self.removed.insert(path.clone(), change.certainty);
                     }
+                    if change.action != Action::Remove {
+                        self.note_new(&path);
+                    }
                     if change.resource.kind == Kind::Link {
                         self.links.insert(path.clone());
                     }
@@ -96,6 +102,9 @@ impl Ahead {
                     let group = ResourceId::new(Kind::Group, &*change.resource.name);
                     self.renumbered.insert(group);
                 }
+                if change.action == Action::Remove || change.after.get("gid").is_some() {
+                    self.regrouped.insert(change.resource.name.to_string());
+                }
                 self.note_number(change, "uid");
             }
             Kind::Group => self.note_number(change, "gid"),
@@ -111,22 +120,30 @@ impl Ahead {
 
     /// What stands at this path will be other than it is.
     pub(crate) fn note_path(&mut self, path: AbsPath) {
-        self.units |= UNITS.iter().any(|unit| {
-            path.as_str()
-                .strip_prefix(unit)
-                .is_some_and(|rest| rest.starts_with('/'))
-        });
+        self.units |= holds_units(&path);
         self.paths.insert(path);
+    }
+
+    /// This will have gone from its path with something else.
+    pub(crate) fn note_gone(&mut self, path: AbsPath, certainty: Certainty) {
+        self.removed.insert(path, certainty);
+    }
+
+    /// Something comes to this path, or changes there.
+    pub(crate) fn note_new(&mut self, path: &AbsPath) {
+        self.new_units |= holds_units(path);
     }
 
     fn note_package(&mut self, change: &Change) {
         match change.action {
             Action::Install => {
                 self.units = true;
+                self.new_units = true;
                 self.brings = true;
             }
             Action::Upgrade | Action::Downgrade => {
                 self.units = true;
+                self.new_units = true;
                 self.brings = true;
                 self.moves_installed = true;
             }
@@ -212,6 +229,11 @@ impl Ahead {
         !self.removed.is_empty()
     }
 
+    /// Whether this user goes, or gets another primary group.
+    pub(crate) fn leaves_its_group(&self, user: &str) -> bool {
+        self.regrouped.contains(user)
+    }
+
     /// Whether this path will have been removed.
     pub fn removes(&self, path: &AbsPath) -> bool {
         self.removed.contains_key(path)
@@ -220,11 +242,6 @@ impl Ahead {
     /// How surely this path will have been removed; none where nothing removes it.
     pub(crate) fn removal(&self, path: &AbsPath) -> Option<Certainty> {
         self.removed.get(path).copied()
-    }
-
-    /// Whether any path will have been removed.
-    pub(crate) fn removes_any(&self) -> bool {
-        !self.removed.is_empty()
     }
 
     /// Whether the role's unit file of this service will have been written.
@@ -239,6 +256,16 @@ impl Ahead {
 
     /// Whether units may come.
     pub fn may_bring_units(&self) -> bool {
+        self.units
+    }
+
+    /// The same, but for what other units become when a file of theirs goes.
+    pub(crate) fn may_bring_new_units(&self) -> bool {
+        self.new_units
+    }
+
+    /// Whether something changes where the machine's own units are.
+    pub(crate) fn touches_units(&self) -> bool {
         self.units
     }
 
@@ -286,4 +313,12 @@ impl Ahead {
             (None, _) => self.assumed.contains(input) && !self.firm.contains(input),
         }
     }
+}
+
+/// Whether systemd finds units there.
+fn holds_units(path: &AbsPath) -> bool {
+    UNITS.iter().any(|unit| {
+        let rest = path.as_str().strip_prefix(unit);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    })
 }

@@ -382,10 +382,12 @@ impl<'a> Draft<'a> {
             self.ahead.note(change);
             if let Body::Edit(edit) = &resource.body {
                 self.ahead.note_path(edit.path.clone());
+                self.ahead.note_new(&edit.path);
             }
             let host = &self.snapshot.host;
             self.texts.note(resource, observed, change, host);
             self.structure_moves(resource, observed, change);
+            self.links_go(resource, observed, change);
             if let Body::Package(_) = resource.body {
                 self.package_moves(change);
             }
@@ -431,7 +433,7 @@ impl<'a> Draft<'a> {
     /// For what is removed before, or lies below that or below a folder that is replaced: nothing will be there. Below a link that
     /// moves, anything may be.
     fn below_moved(&self, resource: &Resource) -> (Option<Observed>, Certainty) {
-        if self.renewed.is_empty() && self.moved.is_empty() && !self.ahead.removes_any() {
+        if self.renewed.is_empty() && self.moved.is_empty() && !self.ahead.removes_anything() {
             return (None, Certainty::Certain);
         }
         let archive = matches!(resource.body, Body::Archive(_));

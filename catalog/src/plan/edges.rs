@@ -193,7 +193,7 @@ impl<'a> Graph<'a> {
                 let gone = |mount: &Mount| mount.state.mounted() == Some(false);
                 // What is brought back in a file system is so while that is there.
                 let brought = |one: &Resource| desired.reverts.contains(&one.id);
-                let leaves = gone(outer) && path != outer.point && brought(first);
+                let leaves = gone(outer) && brought(first);
                 match own {
                     None if leaves && brought(resource) => self.emptied_first(&first.id, at),
                     Some(inner) if gone(inner) && gone(outer) => self.emptied_first(&first.id, at),
@@ -320,11 +320,17 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// A group cannot go before the users whose primary group it is.
+    /// A group cannot go before the users whose primary group it is, or before these get another one.
     fn emptied(&mut self, group: usize) {
+        let name = &self.desired.resources[group].id.name;
         for (first, other) in self.desired.resources.iter().enumerate() {
-            let goes = presence(&other.body) == Presence::Absent;
-            if other.id.kind == Kind::User && goes {
+            let leaves = match &other.body {
+                Body::User(user) if user.state == Presence::Present => {
+                    user.gid.as_deref().is_some_and(|gid| gid != &**name)
+                }
+                body => presence(body) == Presence::Absent,
+            };
+            if other.id.kind == Kind::User && leaves {
                 let (bond, why) = (Bond::Follows, Why::Member);
                 self.add(group, Edge { first, bond, why });
             }

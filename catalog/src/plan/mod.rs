@@ -84,6 +84,8 @@ pub struct Host {
     pub users: BTreeMap<u32, String>,
     /// Names of groups by number.
     pub groups: BTreeMap<u32, String>,
+    /// Users by the numbers of their primary groups.
+    pub primary: BTreeMap<u32, BTreeSet<String>>,
     /// Which of the users and groups that the role names are nobody's.
     pub nobody: nobody::Nobody,
     /// Units that are enabled along with those of the role, where a purge could take their links.
@@ -92,6 +94,8 @@ pub struct Host {
     pub power: Power,
     /// Repositories that apt could not fetch when it was asked last, in its words; their sources are the same since.
     pub unfetched: BTreeMap<ResourceId, String>,
+    /// Units of which another file comes to light where the role takes the machine's own away.
+    pub uncovered: BTreeSet<String>,
     /// What of a plan the machine would refuse; found out once there is one.
     pub refusals: refusals::Refusals,
     /// Contents of blobs of the role that are worth a diff (text of at most 1 MiB); for diffs alone.

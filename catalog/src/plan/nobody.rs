@@ -44,6 +44,9 @@ fn named(attributes: &Attributes) -> (Vec<&str>, Vec<&str>) {
 /// Why what is planned for a resource can only fail, where a name in it is nobody's and nothing before makes it, or a
 /// number somebody else's. In a run the tools tell; by then more may be there than a plan has seen.
 pub(crate) fn wanting(resource: &Resource, verdict: &Verdict, turn: &Turn<'_>) -> Option<String> {
+    if let Some(why) = still_primary(resource, verdict, turn) {
+        return Some(why);
+    }
     let due = verdict.changes.iter().any(|change| gives(resource, change));
     if !due || !turn.ahead.is_ahead() || turn.host.power != Power::Root {
         return None;
@@ -114,6 +117,29 @@ fn taken(resource: &Resource, verdict: &Verdict, turn: &Turn<'_>) -> Option<Stri
     let other = ResourceId::new(resource.id.kind, whose.as_str());
     let free = turn.ahead.frees_number(&other) || turn.ahead.may_bring_accounts();
     (!free).then(|| format!("the {what} {number} is {whose}'s"))
+}
+
+/// Why a group cannot go: it is the primary one of somebody who neither goes before nor gets another.
+fn still_primary(resource: &Resource, verdict: &Verdict, turn: &Turn<'_>) -> Option<String> {
+    let removes = |change: &&Change| change.action == Action::Remove;
+    let change = verdict.changes.iter().find(removes)?;
+    if !matches!(resource.body, Body::Group(_)) || !turn.ahead.is_ahead() {
+        return None;
+    }
+    if turn.ahead.may_bring_accounts() {
+        return None;
+    }
+    let gid = change.before.get("gid")?.as_u64()?;
+    let users = turn.host.primary.get(&u32::try_from(gid).ok()?)?;
+    let user = users
+        .iter()
+        .find(|user| !turn.ahead.leaves_its_group(user))?;
+    Some(primary_of(user))
+}
+
+/// Why the primary group of somebody does not go.
+pub fn primary_of(user: &str) -> String {
+    format!("it is the primary group of {user}: give that user another `gid`, or remove it too")
 }
 
 fn makes_user(turn: &Turn<'_>, name: &str) -> bool {

@@ -4,10 +4,11 @@
 //! mounts, archives, commands, unit files, services; by name within. What something comes after overrides that, and packages stay together as far as it
 //! lets them, since each gathering of packages is one transaction of apt.
 
+use super::claims::presence;
 use super::early;
 use super::edges::{Bond, Edges, Why, edges};
 use crate::id::{Kind, ResourceId};
-use crate::resource::service::{Activity, Service};
+use crate::resource::service::{Activity, Service, UNITS};
 use crate::resource::{Body, Desired, Presence, Resource};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -386,8 +387,35 @@ fn with_masks(desired: &Desired, mut steps: Vec<Placed>) -> Vec<Placed> {
     }
     let late = |(at, _): &Placed| rank_in(desired, &desired.resources[*at]) >= Rank::Package;
     let at = steps.iter().position(late).unwrap_or(steps.len());
-    steps.splice(at..at, masks);
+    let (after, masks): (Vec<_>, Vec<_>) = masks
+        .into_iter()
+        .map(|mask| (makes_way(desired, mask.0), mask))
+        .partition(|(first, _)| first.is_some());
+    steps.splice(at..at, masks.into_iter().map(|(_, mask)| mask));
+    for (first, (at, mut mask)) in after {
+        let mut turns = steps.iter();
+        let place = turns.position(|(at, _)| Some(*at) == first);
+        mask.needs
+            .extend(first.map(|first| desired.resources[first].id.clone()));
+        steps.insert(place.map_or(steps.len(), |place| place + 1), (at, mask));
+    }
     steps
+}
+
+/// What the role takes away from where a mask is to stand, by its place in the role.
+fn makes_way(desired: &Desired, service: usize) -> Option<usize> {
+    let Body::Service(service) = &desired.resources[service].body else {
+        return None;
+    };
+    let path = format!("{UNITS}/{}", service.unit);
+    let gone = [Kind::File, Kind::Link, Kind::Directory]
+        .into_iter()
+        .find_map(|kind| {
+            let at = desired.position(&ResourceId::new(kind, path.as_str()))?;
+            let absent = presence(&desired.resources[at].body) == Presence::Absent;
+            absent.then_some(at)
+        });
+    gone.filter(|_| service.masked == Some(true))
 }
 
 /// What this cannot do without.

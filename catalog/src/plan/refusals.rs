@@ -6,7 +6,7 @@ use super::elsewhere::perhaps;
 use super::turn::{Found, Turn, Verdict};
 use super::unprivileged::opened;
 use super::{Action, Certainty, Change};
-use crate::id::ResourceId;
+use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::Resource;
 use std::collections::BTreeMap;
@@ -122,5 +122,6 @@ fn holds(change: &Change, stays: &[AbsPath]) -> bool {
 /// Whether what comes before it may make way.
 fn is_open(change: &Change, turn: &Turn<'_>) -> bool {
     let path = path_of(&change.resource);
-    turn.ahead.may_unblock(path.as_ref())
+    let units = change.resource.kind == Kind::Service && turn.ahead.touches_units();
+    units || turn.ahead.may_unblock(path.as_ref())
 }

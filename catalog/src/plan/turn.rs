@@ -4,7 +4,7 @@
 //! that comes before has been done).
 
 use super::ahead::Ahead;
-use super::claims::Claims;
+use super::claims::{Claims, presence};
 use super::elsewhere::elsewhere;
 use super::inputs::Inputs;
 use super::ledger::Ledger;
@@ -15,8 +15,8 @@ use super::unprivileged::withheld;
 use super::{Action, Change, Host, Power};
 use crate::id::ResourceId;
 use crate::resource::{
-    Body, Desired, Observed, Obstacle, PathState, Resource, account, archive, attributes, command,
-    directory, edit, file, link, mount, package, repository, service, sysctl,
+    Body, Desired, Observed, Obstacle, PathState, Presence, Resource, account, archive, attributes,
+    boot, command, directory, edit, file, link, mount, package, repository, service, sysctl,
 };
 use serde_json::Value;
 
@@ -142,6 +142,13 @@ fn of_kind(
     turn: &Turn<'_>,
 ) -> Result<Found, Obstacle> {
     match (&resource.body, observed) {
+        // What must not be there makes way for the mask of the role, which stands in its place then.
+        (body, Observed::Path(PathState::Link(link)))
+            if presence(body) == Presence::Absent
+                && boot::is_mask_of(turn.desired, &resource.id, link) =>
+        {
+            Ok(Found::default())
+        }
         (Body::Repository(body), Observed::Repository(state)) => {
             repository::diff(resource, body, state, turn)
         }

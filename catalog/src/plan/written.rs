@@ -37,6 +37,7 @@ pub(crate) fn by(
                 .filter_map(|(path, digest)| file(path.parse().ok(), digest))
                 .collect()
         }
+        Body::Sysctl(sysctl) if sysctl.spares => Vec::new(),
         Body::Sysctl(sysctl) => match (sysctl.file(), change.action) {
             (Ok(path), Action::Remove) => vec![(path, Move::Away)],
             (path, _) => file(path.ok(), Digest::of(&sysctl.line()))

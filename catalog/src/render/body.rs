@@ -52,6 +52,7 @@ pub fn build(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Option<Built> {
         }),
         Kind::Edit => Body::Edit(super::edit::build(keys, &id.name)?),
         Kind::Sysctl => Body::Sysctl(Sysctl {
+            spares: false,
             name: id.name.to_string(),
             state: presence(keys),
             value: keys.read("value", Given::setting),
@@ -244,6 +245,7 @@ fn mount(keys: &mut Keys<'_, '_>, point: AbsPath) -> Mount {
         keys.read("pass", Given::number),
     );
     Mount {
+        former: None,
         point,
         state: match keys.read("state", states) {
             Some("present") => MountPresence::Present,

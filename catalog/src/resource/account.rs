@@ -1,6 +1,6 @@
 //! Users and groups.
 
-use super::{Mode, Ownership, Presence, Resource, attributes};
+use super::{Mode, Ownership, PathState, Presence, Resource, attributes};
 use crate::plan::turn::Found;
 use crate::plan::{Action, Certainty, Change};
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ pub enum GroupState {
 }
 
 /// What /etc/passwd, /etc/group and /etc/shadow have.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum UserState {
     /// No such user.
     Absent,
@@ -72,7 +72,7 @@ pub enum UserState {
 }
 
 /// A user that is there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Present {
     /// Its number.
     pub uid: u32,
@@ -91,6 +91,9 @@ pub struct Present {
     /// What its authorized_keys has where that is not what cfg gives it: mode 0600, the user's own. Seen anew each time.
     #[serde(skip)]
     pub keys_drifted: Option<Box<Ownership>>,
+    /// What stands where its authorized_keys is, where that was asked for. Seen anew each time.
+    #[serde(skip)]
+    pub keys_file: Option<Box<PathState>>,
     /// Its hash; none where shadow could not be read or has none.
     pub password_hash: Option<String>,
 }

@@ -3,12 +3,14 @@
 use super::coming::Coming;
 use super::install::Install;
 use super::service::{Enabled, Load, Service, ServiceState, UNITS, shipped_by_what_moves};
-use super::{Body, Obstacle, Resource};
+use super::{Body, Desired, LinkState, Obstacle, Presence, Resource};
 use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
 use crate::plan::early;
 use crate::plan::turn::Turn;
 use crate::plan::{Action, Certainty, Change};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// The change of whether anything may start it.
 pub(super) fn masking(
@@ -26,6 +28,26 @@ pub(super) fn masking(
     vec![Change::new(&resource.id, action)]
 }
 
+/// Whether a link is the mask that the role gives to a unit of this path.
+pub(crate) fn is_mask_of(desired: &Desired, at: &ResourceId, link: &LinkState) -> bool {
+    let unit = at
+        .name
+        .strip_prefix(UNITS)
+        .and_then(|rest| rest.strip_prefix('/'));
+    let Some(unit) = unit.filter(|_| link.target == "/dev/null") else {
+        return false;
+    };
+    let service = desired.get(&service_of(unit));
+    service.is_some_and(
+        |service| matches!(&service.body, Body::Service(service) if service.masked == Some(true)),
+    )
+}
+
+/// The resource that a unit goes by.
+pub(crate) fn service_of(unit: &str) -> ResourceId {
+    ResourceId::new(Kind::Service, unit.strip_suffix(".service").unwrap_or(unit))
+}
+
 /// The change of whether the unit starts at boot.
 pub(super) fn enablement(
     resource: &Resource,
@@ -39,7 +61,18 @@ pub(super) fn enablement(
     };
     let shipped = shipped_by_what_moves(state, turn);
     let sure = coming.certainty();
-    let (action, certainty) = match (wanted, state.enabled) {
+    let by_role = linked_by_role(service, turn);
+    if let (false, Some(link)) = (wanted, by_role.first()) {
+        return Err(Obstacle(format!(
+            "it is not to be enabled, and link:{link} of the role enables it: let the role say one of the two"
+        )));
+    }
+    // A link of the role enables it as well, once it is made.
+    let enabled = match state.enabled {
+        Enabled::No | Enabled::ForNow | Enabled::Unknown if !by_role.is_empty() => Enabled::Yes,
+        enabled => enabled,
+    };
+    let (action, certainty) = match (wanted, enabled) {
         (true, Enabled::No | Enabled::ForNow) => (Action::Enable, Certainty::Certain),
         (true, Enabled::Unknown) => (Action::Enable, sure),
         (true, Enabled::Yes) => return Ok(linked_anew(resource, service, state, turn)),
@@ -102,13 +135,15 @@ fn linked_anew(
     if !install.enables() || drops_in(service, turn) {
         return None;
     }
-    let links = install.links(&service.unit)?;
-    let mut there = state.links.clone()?;
-    // What the role links by itself is not of its [Install].
-    there.retain(|link| {
+    let mut links = install.links(&service.unit)?;
+    let mut there: BTreeSet<String> = state.links.as_ref()?.keys().cloned().collect();
+    // What the role links by itself is not of its [Install], and what it has of that is there already.
+    let by_itself = |link: &String| {
         let id = ResourceId::new(Kind::Link, format!("{UNITS}/{link}"));
-        turn.desired.get(&id).is_none()
-    });
+        turn.desired.get(&id).is_some()
+    };
+    there.retain(|link| !by_itself(link));
+    links.must.retain(|link| !by_itself(link));
     let stale = there
         .iter()
         .any(|link| !links.must.contains(link) && !links.may.contains(link));
@@ -117,6 +152,24 @@ fn linked_anew(
         let (before, after) = (json!({ "links": there }), json!({ "links": links.must }));
         Change::new(&resource.id, Action::Enable).showing(before, after)
     })
+}
+
+/// Links of the role by which the unit starts at boot.
+fn linked_by_role(service: &Service, turn: &Turn<'_>) -> Vec<AbsPath> {
+    let links = turn.desired.resources.iter();
+    let paths = links.filter_map(|other| match &other.body {
+        Body::Link(link) if link.state == Presence::Present => Some(&link.path),
+        _ => None,
+    });
+    let enables = |path: &&AbsPath| {
+        let within = path.as_str().strip_prefix(UNITS);
+        let named = within.and_then(|within| within.strip_prefix('/')?.split_once('/'));
+        let ends = [".wants", ".requires", ".upholds"];
+        named.is_some_and(|(folder, name)| {
+            name == service.unit && ends.iter().any(|end| folder.ends_with(end))
+        })
+    };
+    paths.filter(enables).cloned().collect()
 }
 
 /// Whether the role has drop-ins for the unit, which may add to its [Install].

@@ -40,6 +40,12 @@ impl Coming {
             Load::Masked if service.masked != Some(false) => Coming::There,
             Load::Bad if unit.is_none() && !turn.ahead.may_bring_units() => Coming::There,
             _ if service.unit_file.is_some() || service.template.is_some() => Coming::Own,
+            // What goes brings a unit only where another file comes to light.
+            Load::NotFound if !turn.ahead.may_bring_new_units() => match turn.ahead.runs_commands()
+            {
+                true => Coming::Perhaps,
+                false => Coming::Nowhere,
+            },
             _ if turn.ahead.may_bring_units() => Coming::Ahead,
             // Under a mask that goes.
             Load::Masked if state.enabled != Enabled::Unknown => Coming::There,

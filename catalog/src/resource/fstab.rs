@@ -22,6 +22,40 @@ pub struct Entry {
     pub pass: u32,
 }
 
+/// How a table has the line of a mount point: whoever brings it back does so byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// The line, with what ends it.
+    text: String,
+    /// How many lines stand before it.
+    at: usize,
+}
+
+/// The first line of a mount point, as it stands.
+pub fn place(table: &str, point: &AbsPath) -> Option<Place> {
+    let mut lines = table.split_inclusive('\n').enumerate();
+    let (at, text) = lines.find(|(_, line)| is_of(line, point))?;
+    let text = text.to_owned();
+    Some(Place { text, at })
+}
+
+/// The table with the line of a mount point as it was: in the place of the one that stands there now, else where it stood.
+pub fn back(table: &str, point: &AbsPath, former: &Place) -> String {
+    let at = place(table, point).map_or(former.at, |now| now.at);
+    let bare = with(table, point, None);
+    let mut lines: Vec<&str> = bare.split_inclusive('\n').collect();
+    lines.insert(at.min(lines.len()), &former.text);
+    let last = lines.len() - 1;
+    let mut new = String::with_capacity(table.len());
+    for (number, line) in lines.into_iter().enumerate() {
+        new.push_str(line);
+        if number < last && !line.ends_with('\n') {
+            new.push('\n');
+        }
+    }
+    new
+}
+
 /// All that a table says of a mount point. Where it is told twice, both.
 pub fn entries(table: &str, point: &AbsPath) -> Vec<Entry> {
     let lines = table.split('\n').filter(|line| is_of(line, point));
@@ -184,6 +218,19 @@ tmpfs /srv/data/ tmpfs size=1m,mode=0700 0 0";
         assert_eq!(with(&added, &other, None), format!("{TABLE}\n"));
         assert_eq!(with("", &other, Some(&new)), line);
         assert_eq!(with(TABLE, &other, None), TABLE);
+    }
+
+    #[test]
+    fn a_line_comes_back_as_it_was() {
+        let new = of("/dev/other", "ext4", "defaults");
+        for at in ["/srv/my data", "/srv/data", "/"] {
+            let at = point(at);
+            let former = place(TABLE, &at).unwrap();
+            let changed = with(TABLE, &at, Some(&new));
+            assert_eq!(back(&changed, &at, &former), TABLE);
+            assert_eq!(back(&with(TABLE, &at, None), &at, &former), TABLE);
+        }
+        assert_eq!(place(TABLE, &point("/opt")), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 pub mod account;
 pub mod archive;
 pub mod attributes;
-mod boot;
+pub(crate) mod boot;
 mod coming;
 pub mod command;
 pub mod debconf;

@@ -1,7 +1,7 @@
 //! A file system: its line in /etc/fstab, and whether it is mounted.
 
 use super::file::in_the_way;
-use super::fstab::Entry;
+use super::fstab::{self, Entry, Place};
 use super::{Obstacle, PathState, Resource};
 use crate::path::AbsPath;
 use crate::plan::turn::Found;
@@ -18,6 +18,19 @@ pub struct Mount {
     pub state: MountPresence,
     /// Its line; none only when absent.
     pub entry: Option<Entry>,
+    /// How the table was, where it is brought back to that.
+    pub former: Option<Former>,
+}
+
+/// What a table had of a mount point before cfg.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Former {
+    /// Its line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// There was no table at all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bare: bool,
 }
 
 /// Whether a file system must be in the table, and mounted.
@@ -53,6 +66,18 @@ impl Mount {
             .filter(|_| self.state != MountPresence::Absent)
     }
 
+    /// The table as it must be; none where there must be none, since cfg alone had one.
+    pub fn table(&self, now: &str) -> Option<String> {
+        let former = self.former.as_ref();
+        let place = former.and_then(|former| former.place.as_ref());
+        let new = match (self.line(), place) {
+            (Some(_), Some(place)) => fstab::back(now, &self.point, place),
+            (line, _) => fstab::with(now, &self.point, line),
+        };
+        let bare = former.is_some_and(|former| former.bare);
+        Some(new).filter(|new| !(bare && new.is_empty()))
+    }
+
     /// Whether it shows a folder at another place.
     pub fn is_bind(&self) -> bool {
         let options = self.entry.as_ref().map_or("", |entry| &entry.options);
@@ -71,6 +96,8 @@ pub struct MountState {
     pub table: PathState,
     /// What the table says of it.
     pub entries: Vec<Entry>,
+    /// And how.
+    pub place: Option<Place>,
     /// What is mounted there.
     pub live: Live,
 }
@@ -294,11 +321,13 @@ mod tests {
                 point: "/srv".parse().unwrap(),
                 state: MountPresence::Mounted,
                 entry: Some(entry.clone()),
+                former: None,
             };
             let state = MountState {
                 point: PathState::Unreadable { why: "?".into() },
                 table: PathState::Unreadable { why: "?".into() },
                 entries: vec![entry],
+                place: None,
                 live: Live::Yes {
                     device: "x".into(),
                     fstype: live.into(),

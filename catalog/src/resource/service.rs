@@ -14,7 +14,7 @@ use crate::plan::turn::{Found, Turn};
 use crate::plan::{Action, Certainty, Change, Host, textdiff};
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Where the units of this machine stand, and systemd's links to them.
 pub const UNITS: &str = "/etc/systemd/system";
@@ -98,9 +98,9 @@ pub struct ServiceState {
     pub package: Option<(String, String)>,
     /// What stands at [`Service::unit_path`], where the role brings a unit file.
     pub unit_file: Option<crate::resource::PathState>,
-    /// Links below `/etc/systemd/system` that start it or are other names of it; none where the role does not bring its
-    /// unit file, or drop-ins have a say in its [Install].
-    pub links: Option<BTreeSet<String>>,
+    /// Links below `/etc/systemd/system` that start it or are other names of it, with their targets; none where the role neither
+    /// brings its unit file nor disables it, or drop-ins have a say in its [Install].
+    pub links: Option<BTreeMap<String, String>>,
     /// Units that want or require it.
     pub wanted_by: Vec<String>,
     /// Sockets, timers and paths that start it.
@@ -215,7 +215,8 @@ pub(crate) fn diff(
     }
     let lifted = early::lifted(resource, service, state, turn);
     let service = lifted.as_ref().unwrap_or(service);
-    let gone = gone_with_its_package(service, state, turn);
+    let gone = gone_with_its_package(service, state, turn)
+        .or_else(|| gone_with_its_file(service, state, turn));
     let state = gone.as_ref().unwrap_or(state);
     let unit = unit_file(resource, service, state, turn.host)?;
     let coming = Coming::of(service, state, &unit, turn);
@@ -259,6 +260,22 @@ fn gone_with_its_package(
         },
         enabled: Enabled::Unknown,
         start: None,
+        ..state.clone()
+    })
+}
+
+/// What will be left of a unit whose one file the role takes away before.
+fn gone_with_its_file(
+    service: &Service,
+    state: &ServiceState,
+    turn: &Turn<'_>,
+) -> Option<ServiceState> {
+    let path: AbsPath = format!("{UNITS}/{}", service.unit).parse().ok()?;
+    let goes = turn.ahead.removes(&path) && !turn.host.uncovered.contains(&service.unit);
+    let own = service.unit_file.is_some() || service.template.is_some();
+    (goes && !own && state.load != Load::Masked).then(|| ServiceState {
+        load: Load::NotFound,
+        enabled: Enabled::Unknown,
         ..state.clone()
     })
 }

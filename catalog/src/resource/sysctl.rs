@@ -17,6 +17,8 @@ pub struct Sysctl {
     pub state: Presence,
     /// What it must be, one space between its fields; none only when absent.
     pub value: Option<String>,
+    /// Its file is somebody else's matter: what stood there before cfg is brought back.
+    pub spares: bool,
 }
 
 impl Sysctl {
@@ -157,6 +159,11 @@ fn removal(resource: &Resource, sysctl: &Sysctl, state: &SysctlState) -> Result<
         _ => None,
     };
     match (&state.file, values) {
+        (_, Some((now, value))) if sysctl.spares => {
+            let shown = |value: &String| json!({ "value": value });
+            Ok(vec![change.showing(shown(now), shown(value))].into())
+        }
+        (_, None) if sysctl.spares => Ok(Found::default()),
         (PathState::Absent { .. }, None) => Ok(Found::default()),
         (
             PathState::Absent { .. } | PathState::File(_) | PathState::Link(_),

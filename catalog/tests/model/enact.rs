@@ -151,6 +151,7 @@ impl Machine {
             home: format!("/home/{}", user.name),
             authorized_keys: None,
             keys_drifted: None,
+            keys_file: None,
             password_hash: None,
         });
         seen.uid = user.uid.unwrap_or(seen.uid);

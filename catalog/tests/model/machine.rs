@@ -20,7 +20,7 @@ use cfg_catalog::resource::{
     Below, BelowKind, Body, Desired, DirectoryState, FileState, LinkState, Mode, Observed,
     Ownership, PathState, Resource, Shell,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
@@ -89,7 +89,7 @@ pub struct Unit {
     pub masked: bool,
     pub package: Option<String>,
     pub can_reload: bool,
-    pub links: Option<BTreeSet<String>>,
+    pub links: Option<BTreeMap<String, String>>,
     pub triggered_by: Vec<Trigger>,
 }
 
@@ -313,6 +313,7 @@ impl Machine {
             point: self.path(&mount.point, false),
             table: self.path(&FSTAB.parse().unwrap(), false),
             entries: fstab::entries(&self.fstab(), &mount.point),
+            place: fstab::place(&self.fstab(), &mount.point),
             live: match live {
                 _ if self.host.power != Power::Root => Live::Unjudged,
                 None => Live::No,

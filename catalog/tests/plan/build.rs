@@ -317,6 +317,7 @@ pub fn group(name: &str, gid: Option<u32>, state: Presence) -> Resource {
 
 pub fn sysctl(name: &str, value: &str) -> Resource {
     let sysctl = Sysctl {
+        spares: false,
         name: name.into(),
         state: Presence::Present,
         value: Some(value.into()),
@@ -326,6 +327,7 @@ pub fn sysctl(name: &str, value: &str) -> Resource {
 
 pub fn no_sysctl(name: &str) -> Resource {
     let sysctl = Sysctl {
+        spares: false,
         name: name.into(),
         state: Presence::Absent,
         value: None,
@@ -335,6 +337,7 @@ pub fn no_sysctl(name: &str) -> Resource {
 
 pub fn mount_with(point: &str, change: impl FnOnce(&mut Mount)) -> Resource {
     let mut mount = Mount {
+        former: None,
         point: path(point),
         state: MountPresence::Mounted,
         entry: Some(Entry {

@@ -63,6 +63,7 @@ impl Told {
                 home: user.home.clone(),
                 authorized_keys: user.authorized_keys.clone(),
                 keys_drifted: None,
+                keys_file: None,
                 password_hash: None,
             };
             machine.host.users.insert(user.uid, name.clone());

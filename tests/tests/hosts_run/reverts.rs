@@ -128,7 +128,9 @@ fn what_leaves_a_role_is_brought_back() -> Result<()> {
             ensure!(stops.is_some() && stops < goes, "{done:?}");
             machine.converge(more)?;
             sandbox.step("brought back");
-            // A mount point stays, and is empty; and systemd remembers what failed.
+            let failed = host.sh("systemctl list-units --all --plain --no-legend own.service")?;
+            ensure!(failed.trim().is_empty(), "{failed}");
+            // A mount point stays, and is empty; and systemd remembers what else failed.
             host.sh("rm -rf /home/deploy /srv/once; rmdir /srv/data; systemctl reset-failed")?;
             let after = host.sh(SHAPE)?;
             let apart: Vec<&str> = before

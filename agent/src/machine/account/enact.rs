@@ -6,6 +6,7 @@ use crate::machine::hands::Hands;
 use crate::machine::read::ReadError;
 use crate::machine::root::Caller;
 use crate::machine::tool::{self, Ended};
+use cfg_catalog::plan::nobody::primary_of;
 use cfg_catalog::resource::Presence;
 use cfg_catalog::resource::account::{Group, GroupState, User, UserState};
 use std::ffi::OsString;
@@ -28,7 +29,12 @@ impl Hands<'_> {
         let seen = self.machine().observe_group(group).map_err(unseen)?;
         match (group.state, seen) {
             (Presence::Absent, GroupState::Absent) => Ok(()),
-            (Presence::Absent, GroupState::Present { .. }) => {
+            (Presence::Absent, GroupState::Present { gid }) => {
+                let names = self.machine().names();
+                let users = names.users().map_err(unseen)?;
+                if let Some(user) = users.iter().find(|user| user.gid == gid) {
+                    return Err(EnactError::Unfit(primary_of(&user.name)));
+                }
                 self.tool(&words(["groupdel", "--", &group.name]))
             }
             (Presence::Present, GroupState::Absent) => self.tool(&make_group(group)),
@@ -88,6 +94,7 @@ impl Hands<'_> {
             self.password(&user.name, hash)?;
         }
         match &user.authorized_keys {
+            Some(keys) if keys.is_empty() && seen.authorized_keys.is_none() => Ok(()),
             Some(keys) if seen.authorized_keys.as_ref() != Some(keys) => self.keys(&seen, keys),
             Some(_) if seen.keys_drifted.is_some() => self.same_keys(&seen),
             _ => Ok(()),

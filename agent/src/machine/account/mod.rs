@@ -5,6 +5,7 @@ mod enact;
 mod keys;
 mod lines;
 pub(crate) mod names;
+mod refusal;
 
 use crate::machine::read::ReadError;
 use crate::machine::root::Caller;
@@ -33,6 +34,10 @@ impl Machine {
             host.users
                 .entry(user.uid)
                 .or_insert_with(|| user.name.clone());
+        }
+        for user in names.users()?.iter() {
+            let of_group = host.primary.entry(user.gid).or_default();
+            of_group.insert(user.name.clone());
         }
         for group in names.groups()?.iter() {
             host.groups
@@ -102,10 +107,10 @@ impl Machine {
             .collect();
         groups.sort();
         groups.dedup();
-        let (authorized_keys, keys_drifted) = match (&user.authorized_keys, keys_path(&line.home)) {
-            (Some(_), Some(path)) => (self.keys(&path)?, self.keys_drifted(&path, &line)?),
-            _ => (None, None),
-        };
+        let path = user.authorized_keys.as_ref();
+        let path = path.and_then(|_| keys_path(&line.home));
+        let keys = path.map(|path| self.keys(&path, &line)).transpose()?;
+        let keys = keys.unwrap_or_default();
         let password_hash = match &user.password_hash {
             Some(_) => self.hash_of(&line.name)?,
             None => None,
@@ -117,45 +122,51 @@ impl Machine {
             groups,
             shell: line.shell,
             home: line.home,
-            authorized_keys,
-            keys_drifted,
+            authorized_keys: keys.lines,
+            keys_drifted: keys.drifted,
+            keys_file: keys.file,
             password_hash,
         }))
     }
 
-    /// The lines that are keys, as they stand.
-    fn keys(&self, path: &AbsPath) -> Result<Option<Vec<String>>, ReadError> {
-        let bytes = match self.root().read(path, MOST_KEYS) {
-            // What is not a file there, a link above all, is replaced when the keys are written.
-            Ok(None) | Err(ReadError::NotAFile(_)) => return Ok(None),
-            bytes => bytes?.unwrap_or_default(),
-        };
-        let text = String::from_utf8_lossy(&bytes);
-        let lines = text.lines().map(str::trim);
-        let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-        Ok(Some(keys.map(Into::into).collect()))
-    }
-
-    /// Mode and owner of a file of keys, where they are not what the user's own are.
-    fn keys_drifted(
-        &self,
-        path: &AbsPath,
-        user: &PasswdLine,
-    ) -> Result<Option<Box<Ownership>>, ReadError> {
+    /// What a file of keys has. What is not a file there, a link above all, is replaced when the keys are written.
+    fn keys(&self, path: &AbsPath, user: &PasswdLine) -> Result<Keys, ReadError> {
         let attributes = Attributes::default();
         let wanted = Wanted {
+            content: true,
             attributes: Some(&attributes),
             ..Wanted::default()
         };
-        let PathState::File(file) = self.observe_path(path, &wanted) else {
-            return Ok(None);
+        let seen = self.observe_path(path, &wanted);
+        let mut keys = Keys::default();
+        let mut content = None;
+        match &seen {
+            PathState::File(file) => {
+                let own = Ownership {
+                    mode: KEYS_MODE,
+                    owner: self.names().user_name(user.uid)?,
+                    group: self.names().group_name(user.gid)?,
+                };
+                let drifted = file.ownership != own;
+                keys.drifted = drifted.then(|| Box::new(file.ownership.clone()));
+                content.clone_from(&file.content);
+            }
+            PathState::Absent { .. } | PathState::Link(_) | PathState::Directory(_) => {
+                keys.file = Some(Box::new(seen));
+                return Ok(keys);
+            }
+            PathState::Special | PathState::Unreadable { .. } => {}
+        }
+        let bytes = match content {
+            Some(bytes) => Some(bytes),
+            None => match self.root().read(path, MOST_KEYS) {
+                Err(ReadError::NotAFile(_)) => None,
+                bytes => Some(bytes?.unwrap_or_default()),
+            },
         };
-        let own = Ownership {
-            mode: KEYS_MODE,
-            owner: self.names().user_name(user.uid)?,
-            group: self.names().group_name(user.gid)?,
-        };
-        Ok((file.ownership != own).then(|| Box::new(file.ownership)))
+        keys.lines = bytes.as_deref().map(lines_of);
+        keys.file = Some(Box::new(seen));
+        Ok(keys)
     }
 
     /// The hash in shadow; none where only root may read it.
@@ -166,6 +177,24 @@ impl Machine {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Of a file of keys.
+#[derive(Default)]
+struct Keys {
+    /// The lines that are keys.
+    lines: Option<Vec<String>>,
+    /// Its mode and owner, where they are not what the user's own are.
+    drifted: Option<Box<Ownership>>,
+    /// What stands there.
+    file: Option<Box<PathState>>,
+}
+
+fn lines_of(keys: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(keys);
+    let lines = text.lines().map(str::trim);
+    let keys = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    keys.map(Into::into).collect()
 }
 
 /// Where the keys of a user with this home are; none where the home is no path that could hold them.

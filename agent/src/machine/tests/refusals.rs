@@ -177,6 +177,7 @@ fn repository() -> Resource {
 
 fn sysctl(state: Presence) -> Resource {
     let sysctl = Sysctl {
+        spares: false,
         name: "vm.swappiness".into(),
         state,
         value: (state == Presence::Present).then(|| "1".into()),

@@ -5,6 +5,7 @@ use cfg_catalog::resource::sysctl::{KernelValue, Sysctl};
 
 fn setting(value: Option<&str>) -> Sysctl {
     Sysctl {
+        spares: false,
         name: "net.ipv4.conf.eth0/100.forwarding".into(),
         state: match value {
             Some(_) => Presence::Present,
@@ -36,6 +37,7 @@ fn the_kernel_is_asked_by_name() {
     let machine = Machine::new(&Root::open(std::path::Path::new("/")).unwrap());
     let of = |name: &str| {
         let sysctl = Sysctl {
+            spares: false,
             name: name.into(),
             ..setting(None)
         };

@@ -354,6 +354,10 @@ impl Hand for Fake {
         Ok(())
     }
 
+    fn forget_units(&mut self, _units: &[String]) -> Result<(), Trouble> {
+        Ok(())
+    }
+
     fn leads(&mut self, _leader: &Shell) -> bool {
         self.leads
     }

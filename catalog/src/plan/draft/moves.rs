@@ -8,8 +8,8 @@ use crate::plan::folders::Outlook;
 use crate::plan::inputs;
 use crate::plan::listing::{Entry, Move};
 use crate::plan::{Action, Certainty, Change};
-use crate::resource::Body;
-use crate::resource::service::Input;
+use crate::resource::service::{Input, UNITS};
+use crate::resource::{Body, Observed, PathState, Resource};
 
 impl Draft<'_> {
     pub(super) fn package_moves(&mut self, change: &Change) {
@@ -52,6 +52,53 @@ impl Draft<'_> {
     fn leaves_open(&self, folder: &AbsPath) -> bool {
         self.declared.values().any(|resource| {
             matches!(&resource.body, Body::File(file) if file.is_open() && file.path.is_within(folder))
+        })
+    }
+
+    /// Links of a unit go when it is disabled, with a folder that held nothing else, and a mask when it is unmasked.
+    pub(super) fn links_go(
+        &mut self,
+        resource: &Resource,
+        observed: Option<&Observed>,
+        change: &Change,
+    ) {
+        let (Body::Service(service), Some(Observed::Service(state))) = (&resource.body, observed)
+        else {
+            return;
+        };
+        let names: Vec<&str> = match change.action {
+            Action::Unmask => vec![service.unit.as_str()],
+            Action::Disable => {
+                let links = state.links.iter().flatten();
+                links.map(|(link, _)| link.as_str()).collect()
+            }
+            _ => return,
+        };
+        for name in names {
+            let Ok(path) = format!("{UNITS}/{name}").parse::<AbsPath>() else {
+                continue;
+            };
+            self.ahead.note_gone(path.clone(), change.certainty);
+            let folder = path.parent().filter(|folder| folder.as_str() != UNITS);
+            if let Some(folder) = folder.filter(|folder| self.gets_empty(folder)) {
+                self.ahead.note_gone(folder, change.certainty);
+            }
+        }
+    }
+
+    /// Whether nothing will be left in a folder, as far as one above it was listed.
+    fn gets_empty(&self, folder: &AbsPath) -> bool {
+        let listed = folder.ancestors().find_map(|above| {
+            let id = ResourceId::new(Kind::Directory, above.as_str());
+            match self.snapshot.observed.get(&id) {
+                Some(Observed::Path(PathState::Directory(state))) => Some(&state.below),
+                _ => None,
+            }
+        });
+        let within = |path: &AbsPath| path != folder && path.is_within(folder);
+        listed.is_some_and(|below| {
+            let mut inside = below.iter().filter(|below| within(&below.path));
+            inside.all(|below| self.ahead.removes(&below.path))
         })
     }
 

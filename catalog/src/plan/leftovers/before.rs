@@ -5,7 +5,7 @@ use crate::edit::{self, Edit};
 use crate::resource::account::{GroupState, Present, UserState};
 use crate::resource::edit::FileEdit;
 use crate::resource::fstab::Entry;
-use crate::resource::mount::Live;
+use crate::resource::mount::{Former, Live};
 use crate::resource::package::DpkgState;
 use crate::resource::service::{Active, Enabled, Load};
 use crate::resource::sysctl::KernelValue;
@@ -33,8 +33,18 @@ pub enum Before {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         auto: bool,
     },
-    /// Of a user; none where there was no such user.
-    User(Option<Box<Present>>),
+    /// Of a user.
+    User {
+        /// None where there was no such user.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<Box<Present>>,
+        /// At the place of its authorized_keys, where a role said what they are.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys: Option<Stood>,
+        /// The folder of that was not there either.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        bare: bool,
+    },
     /// A group's number; none where there was no such group.
     Group(Option<u32>),
     /// Of a service.
@@ -51,14 +61,26 @@ pub enum Before {
         /// At the place of its own unit file.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unit: Option<Stood>,
+        /// By which links it started at boot, by path below `/etc/systemd/system`; none where that was not looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        links: Option<BTreeMap<String, String>>,
     },
-    /// The value that the kernel had.
-    Sysctl(Option<String>),
+    /// Of a setting.
+    Sysctl {
+        /// The value that the kernel had.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+        /// At the place of its file.
+        file: Stood,
+    },
     /// Of a mount point.
     Mount {
         /// Its line.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         line: Option<Entry>,
+        /// How the table was.
+        #[serde(flatten)]
+        former: Former,
         /// Whether something was mounted there.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         mounted: bool,
@@ -147,8 +169,23 @@ impl Before {
                 held: state.held,
                 auto: state.auto,
             },
-            Observed::User(UserState::Absent) => Before::User(None),
-            Observed::User(UserState::Present(seen)) => Before::User(Some(Box::new(seen.clone()))),
+            Observed::User(UserState::Absent) => Before::User {
+                was: None,
+                keys: None,
+                bare: false,
+            },
+            Observed::User(UserState::Present(seen)) => {
+                let (keys, bare) = keys_of(seen, keep);
+                Before::User {
+                    was: Some(Box::new(Present {
+                        keys_file: None,
+                        keys_drifted: None,
+                        ..seen.clone()
+                    })),
+                    keys,
+                    bare,
+                }
+            }
             Observed::Group(GroupState::Absent) => Before::Group(None),
             Observed::Group(GroupState::Present { gid }) => Before::Group(Some(*gid)),
             Observed::Service(state) => Before::Service {
@@ -156,13 +193,21 @@ impl Before {
                 enabled: state.enabled == Enabled::Yes,
                 masked: state.load == Load::Masked,
                 unit: state.unit_file.as_ref().map(|unit| Stood::of(unit, keep)),
+                links: state.links.clone(),
             },
-            Observed::Sysctl(state) => Before::Sysctl(match &state.kernel {
-                KernelValue::Is(value) => Some(value.clone()),
-                _ => None,
-            }),
+            Observed::Sysctl(state) => Before::Sysctl {
+                value: match &state.kernel {
+                    KernelValue::Is(value) => Some(value.clone()),
+                    _ => None,
+                },
+                file: Stood::of(&state.file, keep),
+            },
             Observed::Mount(state) => Before::Mount {
                 line: state.entries.first().cloned(),
+                former: Former {
+                    place: state.place.clone(),
+                    bare: matches!(state.table, PathState::Absent { .. }),
+                },
                 mounted: matches!(state.live, Live::Yes { .. }),
             },
             Observed::Repository(state) => Before::Repository {
@@ -212,6 +257,8 @@ impl Before {
         let stood = match self {
             Before::Path(stood) => [Some(stood), None],
             Before::Service { unit, .. } => [unit.as_ref(), None],
+            Before::User { keys, .. } => [keys.as_ref(), None],
+            Before::Sysctl { file, .. } => [Some(file), None],
             Before::Repository { sources, key } => [Some(sources), key.as_ref()],
             _ => [None, None],
         };
@@ -226,6 +273,17 @@ impl Before {
 }
 
 impl Stood {
+    /// Whether this is what stands there, whoever owns it.
+    pub(super) fn is_there(&self, now: &PathState) -> bool {
+        match (self, now) {
+            (Stood::Nothing, PathState::Absent { .. }) => true,
+            (Stood::File { sha256, .. }, PathState::File(file)) => *sha256 == file.digest,
+            (Stood::Link(target), PathState::Link(link)) => *target == link.target,
+            (Stood::Directory(_), PathState::Directory(_)) => true,
+            _ => false,
+        }
+    }
+
     /// What stands there; a content that is at hand goes to `keep`.
     pub fn of(state: &PathState, keep: &mut Contents) -> Self {
         match state {
@@ -247,6 +305,16 @@ impl Stood {
             PathState::Special | PathState::Unreadable { .. } => Stood::Other,
         }
     }
+}
+
+/// What stands where the keys of a user are, and whether their folder is missing.
+pub(super) fn keys_of(seen: &Present, keep: &mut Contents) -> (Option<Stood>, bool) {
+    let file = seen.keys_file.as_deref();
+    let bare = matches!(
+        file,
+        Some(PathState::Absent { missing_parents, .. }) if !missing_parents.is_empty()
+    );
+    (file.map(|file| Stood::of(file, keep)), bare)
 }
 
 fn of_edit(edit: &FileEdit, state: &PathState, keep: &mut Contents) -> Before {

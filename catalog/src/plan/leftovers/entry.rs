@@ -3,12 +3,13 @@
 use super::before::{Before, Contents, Stood};
 use super::made::Made;
 use super::stand_in::path_of;
+use super::widen;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Host;
 use crate::plan::claims::{Claims, own_path, presence};
+use crate::resource::mount::MountPresence;
 use crate::resource::package::PackagePresence;
-use crate::resource::service::{Active, Enabled, ServiceState};
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use serde::{Deserialize, Serialize};
 
@@ -78,21 +79,32 @@ impl Entry {
             // What is there is of cfg, be it that a run was killed before it said so.
             (Some(known), Some(last)) => {
                 let before = known.before.clone().unwrap_or(Before::Unknown);
-                (before, Some(last.clone()), false)
+                let pending = changes && takes_effects(resource.id.kind);
+                (before, Some(last.clone()), pending)
             }
+            // Of what takes several effects some may have been made.
+            (
+                Some(Entry {
+                    before: Some(before),
+                    ..
+                }),
+                None,
+            ) if takes_effects(resource.id.kind) => (before.clone(), None, changes),
             // It may have been to be changed, and was not: what is there is not of cfg, or of what had its path before.
             _ => match inherited() {
                 Some((before, made)) => (before, Some(made), changes),
                 None => (new(), None, changes),
             },
         };
+        let brings =
+            matches!(&resource.body, Body::Service(service) if service.unit_file.is_some());
         made.replaces(&before, seen, (host, is_sensitive(resource)));
         let mut entry = Self {
             was: was
                 .filter(|was| changes && *was != made)
                 .into_iter()
                 .collect(),
-            unit: matches!(&resource.body, Body::Service(service) if service.unit_file.is_some()),
+            unit: brings || known.is_some_and(|known| known.unit),
             sensitive: is_sensitive(resource),
             before: Some(before),
             pending,
@@ -100,6 +112,8 @@ impl Entry {
         };
         if let (Some(before), Some(seen)) = (&mut entry.before, seen) {
             before.fill(seen, keep);
+            let known_made = known.and_then(|known| known.made.as_ref());
+            widen::more_is_said(before, known_made, seen, keep);
             entry.widen(known, &made, seen);
         }
         entry.made = Some(made);
@@ -209,31 +223,16 @@ impl Entry {
             )
         )
     }
-
-    /// Whether a service was taken something that it had before.
-    pub(super) fn took_from(&self, now: &ServiceState) -> bool {
-        let (
-            Some(Before::Service {
-                running, enabled, ..
-            }),
-            Some(Made::Service {
-                running: ran,
-                enabled: started,
-                ..
-            }),
-        ) = (&self.before, &self.made)
-        else {
-            return false;
-        };
-        let stopped = *ran == Some(false) && *running && now.active == Active::Stopped;
-        let disabled = *started == Some(false) && *enabled && now.enabled == Enabled::No;
-        stopped || disabled
-    }
 }
 
 /// Whether one effect makes all of it.
 pub(super) fn is_made_at_once(kind: Kind) -> bool {
     matches!(kind, Kind::File | Kind::Directory | Kind::Link | Kind::Edit)
+}
+
+/// Whether it takes several, of which one may fail after another: what a command does nobody knows.
+fn takes_effects(kind: Kind) -> bool {
+    !is_made_at_once(kind) && kind != Kind::Command
 }
 
 /// Whether a resource makes what it needs of folders below this path.
@@ -271,6 +270,16 @@ fn leaves_something(resource: &Resource, entry: &Entry, ran: bool) -> bool {
         // What a purge took with it does not come back, nor does the folder without it.
         Body::Directory(directory) if directory.state == Presence::Absent => {
             took && !directory.purge
+        }
+        Body::Sysctl(sysctl) if sysctl.state == Presence::Absent => matches!(
+            &entry.before,
+            Some(Before::Sysctl {
+                file: Stood::File { .. } | Stood::Link(_),
+                ..
+            })
+        ),
+        Body::Mount(mount) if mount.state == MountPresence::Absent => {
+            matches!(&entry.before, Some(Before::Mount { line: Some(_), .. }))
         }
         body => presence(body) == Presence::Present,
     }

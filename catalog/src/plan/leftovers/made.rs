@@ -103,6 +103,7 @@ impl Made {
         match &resource.body {
             Body::File(file) if file.state == Presence::Absent => Made::Gone,
             Body::Directory(directory) if directory.state == Presence::Absent => Made::Gone,
+            Body::Sysctl(sysctl) if sysctl.state == Presence::Absent => Made::Gone,
             Body::Link(link) => link
                 .target
                 .clone()
@@ -243,13 +244,13 @@ impl Made {
                     running: ran,
                     enabled: started,
                     masked: hidden,
-                    ..
+                    unit: wrote,
                 }),
             ) => Made::Service {
                 running: running.or(*ran),
                 enabled: enabled.or(*started),
                 masked: masked.or(*hidden),
-                unit,
+                unit: unit.or(*wrote),
             },
             (Made::User(mut user), Some(Made::User(said))) => {
                 user.uid = user.uid.or(said.uid);
@@ -266,6 +267,9 @@ impl Made {
     pub fn stands(&self, seen: &Observed) -> bool {
         match (self, seen) {
             (Made::Gone, Observed::Path(PathState::Absent { .. })) => true,
+            (Made::Gone, Observed::Sysctl(state)) => {
+                matches!(state.file, PathState::Absent { .. })
+            }
             (Made::File { sha256, attributes }, Observed::Path(PathState::File(file))) => {
                 let same = sha256.is_none_or(|digest| file.digest == Some(digest));
                 same && owned(attributes, &file.ownership)
@@ -302,7 +306,8 @@ impl Made {
                     Live::Yes { same, .. } => Some(*same),
                 };
                 let lives = mounted.is_none_or(|now| state.mounted().is_none_or(|was| was == now));
-                seen.entries.first() == line.as_ref() && lives
+                let line = line.as_ref().filter(|_| *state != MountPresence::Absent);
+                seen.entries.first() == line && lives
             }
             (Made::Archive(marker), Observed::Archive(ArchiveState { marker: seen, .. })) => {
                 marker == seen
@@ -343,8 +348,8 @@ impl Made {
         };
         let file = match (unit, &state.unit_file) {
             (Some(digest), Some(file)) => holds(file, digest),
-            (Some(_), None) => false,
-            (None, _) => true,
+            // It was not looked at.
+            (Some(_), None) | (None, _) => true,
         };
         // What is masked by somebody runs or not as he will.
         let masked_now = Some(state.load == Load::Masked);

@@ -6,9 +6,12 @@ mod entry;
 mod heir;
 mod made;
 mod revert;
+mod since;
 mod stamp;
 mod stand_in;
 mod told;
+mod units;
+mod widen;
 
 pub use before::{Before, Contents, Stood, Whole};
 pub use made::Made;
@@ -166,7 +169,8 @@ impl Managed {
                     entry.was.clear();
                 }
                 // A purge had it; what must not be there is on record as that.
-                if change.action == Action::Remove && entry.made != Some(Made::Gone) {
+                let taken = entry.made == Some(Made::Gone) || entry.took_its_line();
+                if change.action == Action::Remove && !taken {
                     ended.0.remove(&change.resource);
                 }
             }
@@ -258,7 +262,7 @@ impl Managed {
     /// Whether something of it is there still.
     fn is_there(&self, id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
         let gone = || entry.last(Some(seen)) == Some(&Made::Gone);
-        match stands(id, entry, seen) {
+        match stands(id, entry, seen) || self.masks(id, entry, seen) {
             true => !entry.was_never_made(id.kind, seen),
             // An edit has begun another file where a role took one away.
             false => gone() && path_of(id).is_some_and(|path| self.is_begun(&path)),
@@ -334,13 +338,14 @@ fn at_path(id: &ResourceId) -> [ResourceId; 3] {
 /// Whether it is there still; what could not be seen may be.
 fn stands(id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
     if entry.last(Some(seen)) == Some(&Made::Gone) {
-        let none = |state: &PathState| {
-            matches!(
+        return match seen {
+            Observed::Path(state) => matches!(
                 state,
                 PathState::Absent { .. } | PathState::Unreadable { .. }
-            )
+            ),
+            Observed::Sysctl(state) => matches!(state.file, PathState::Absent { .. }),
+            _ => false,
         };
-        return matches!(seen, Observed::Path(state) if none(state));
     }
     match seen {
         Observed::Path(PathState::Absent { .. }) => false,
@@ -364,9 +369,12 @@ fn stands(id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
             let running = state.active == Active::Running;
             let starts = state.enabled == Enabled::Yes;
             let changed = entry.took_from(state);
-            masked || (state.load != Load::NotFound && (running || starts || entry.unit || changed))
+            let bare = entry.lost_its_mask(state);
+            bare || masked
+                || (state.load != Load::NotFound && (running || starts || entry.unit || changed))
         }
         Observed::Sysctl(state) => !matches!(state.file, PathState::Absent { .. }),
+        Observed::Mount(state) if entry.took_its_line() => state.entries.is_empty(),
         Observed::Mount(state) => {
             !state.entries.is_empty() || matches!(state.live, Live::Yes { .. })
         }

@@ -5,11 +5,12 @@ mod account;
 mod package;
 mod path;
 mod room;
+mod system;
 mod unit;
 
 use super::before::{Before, Contents, Stood, Whole};
 use super::made::Made;
-use super::stand_in::{path_of, resource, stand_in};
+use super::stand_in::{path_of, stand_in};
 use super::{Entry, Managed};
 use crate::edit::Edit;
 use crate::id::{Kind, ResourceId};
@@ -19,8 +20,8 @@ use crate::plan::claims::{Claims, own_path, presence};
 use crate::plan::document::Leftover;
 use crate::plan::missing::nothing;
 use crate::plan::nobody::needed;
-use crate::resource::mount::{self, Live, Mount, MountPresence, MountState};
-use crate::resource::sysctl::Sysctl;
+use crate::resource::account::UserState;
+use crate::resource::mount;
 use crate::resource::{Body, Desired, FileState, Observed, PathState, Presence, Resource};
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -89,7 +90,15 @@ impl Managed {
             files: BTreeMap::new(),
             going: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            masked: BTreeMap::new(),
         };
+        let masked = open.iter().filter(|(id, entry)| {
+            let seen = snapshot.observed.get(*id);
+            seen.is_some_and(|seen| self.masks(id, entry, seen))
+        });
+        judge.masked = masked
+            .filter_map(|(id, _)| Some((path_of(id)?, (*id).clone())))
+            .collect();
         judge.edits = edits(&open, snapshot);
         judge.files = files(&open);
         let points = open.iter().filter(|(id, _)| id.kind == Kind::Mount);
@@ -149,7 +158,15 @@ impl Reverts {
             }
             let ids = parts.iter().map(|part| part.id.clone()).collect();
             self.parts.insert(id.clone(), ids);
-            self.resources.extend(parts);
+            for part in parts {
+                // What stood in the place of a unit or of keys before any file of a role did is older.
+                let known = self.resources.iter().position(|one| one.id == part.id);
+                match known {
+                    Some(at) if part.id != *id => self.resources[at] = part,
+                    Some(_) => {}
+                    None => self.resources.push(part),
+                }
+            }
         }
         // That a folder which nobody named stays is no news.
         if let Some(why) = why.filter(|_| !entry.parent) {
@@ -289,6 +306,8 @@ struct Judge<'a> {
     going: BTreeSet<AbsPath>,
     /// Users that go.
     leaving: BTreeSet<String>,
+    /// What a role took away, where a mask of cfg's own stands now.
+    masked: BTreeMap<AbsPath, ResourceId>,
 }
 
 /// What nobody can bring back, since nobody knows what it was.
@@ -348,12 +367,17 @@ impl Judge<'_> {
         if let Observed::Failed { why } | Observed::Path(PathState::Unreadable { why }) = seen {
             return Fate::Stays(format!("it could not be looked at: {why}"));
         }
+        if !matches!(seen, Observed::Path(_)) && entry.is_untouched(id, seen) {
+            return Fate::Back(Vec::new(), None);
+        }
         if let Some(mount) = self.covered(id) {
             return Fate::Told(format!("{mount} of the role lies over it"));
         }
-        let changed = !made.stands(seen)
+        let masked = path_of(id).is_some_and(|path| self.masked.contains_key(&path));
+        let changed = entry.is_changed(made, seen)
             && !self.is_edited_alone(id, entry)
-            && !self.is_begun_anew(id, entry);
+            && !self.is_begun_anew(id, entry)
+            && !masked;
         match (before, made, seen) {
             (Before::Path(before), _, Observed::Path(seen)) => {
                 self.path(id, entry, (made, before, seen), changed)
@@ -372,25 +396,20 @@ impl Judge<'_> {
             (Before::Service { .. }, _, Observed::Service(seen)) => {
                 self.service(id, entry, (made, before, seen), changed)
             }
-            (Before::User(None), _, _) | (Before::Group(None), _, _)
+            (Before::User { was: None, .. } | Before::Group(None), _, _)
                 if self.wanted.contains_key(id) =>
             {
                 Fate::Stays(format!("{} needs it", self.wanted[id]))
             }
             _ if changed => Fate::Stays(CHANGED.into()),
-            (Before::User(before), Made::User(made), Observed::User(_)) => {
-                self.user(id, entry, made, before.as_deref())
+            (Before::User { .. }, Made::User(made), Observed::User(UserState::Present(seen))) => {
+                self.user(id, entry, made, seen)
             }
             (Before::Group(before), _, Observed::Group(seen)) => {
                 self.group(id, entry, *before, seen)
             }
-            (Before::Sysctl(value), _, Observed::Sysctl(_)) => {
-                let body = Body::Sysctl(Sysctl {
-                    name: id.name.to_string(),
-                    state: Presence::Absent,
-                    value: value.clone(),
-                });
-                Fate::back(resource(id, &entry.role, body))
+            (Before::Sysctl { value, file }, made, Observed::Sysctl(seen)) => {
+                self.sysctl(id, entry, (value, file), (made, seen))
             }
             (Before::Mount { .. }, _, Observed::Mount(seen)) => self.mount(id, entry, before, seen),
             (Before::Repository { sources, key }, Made::Repository { .. }, _) => {
@@ -434,7 +453,7 @@ impl Judge<'_> {
         };
         for part in parts {
             let gone = match &part.body {
-                Body::Sysctl(sysctl) => sysctl.file().ok(),
+                Body::Sysctl(sysctl) => sysctl.file().ok().filter(|_| !sysctl.spares),
                 body if presence(body) == Presence::Absent => own_path(body).cloned(),
                 _ => None,
             };
@@ -442,41 +461,13 @@ impl Judge<'_> {
                 self.going.insert(self.real(&gone).into_owned());
             }
             match &part.body {
+                Body::Service(service) => self.note_links(part, service),
                 Body::User(user) if user.state == Presence::Absent => {
                     self.leaving.insert(user.name.clone());
                 }
                 _ => {}
             }
         }
-    }
-
-    fn mount(&self, id: &ResourceId, entry: &Entry, before: &Before, seen: &MountState) -> Fate {
-        let (Some(point), Before::Mount { line, mounted }) = (path_of(id), before) else {
-            return Fate::Stays(UNKNOWN.into());
-        };
-        let inside = self.desired.resources.iter().find(|resource| {
-            let path = path_of(&resource.id);
-            path.is_some_and(|path| path.is_within(&point))
-        });
-        if let Some(inside) = inside {
-            return Fate::Stays(format!("{} of the role stands in it", inside.id));
-        }
-        let lives = !matches!(seen.live, Live::No);
-        let state = match (line, mounted) {
-            (None, false) => MountPresence::Absent,
-            (None, true) if lives => {
-                return Fate::Told("it was mounted before, without a line in /etc/fstab".into());
-            }
-            (None, true) => MountPresence::Absent,
-            (Some(_), true) => MountPresence::Mounted,
-            (Some(_), false) => MountPresence::Unmounted,
-        };
-        let body = Body::Mount(Mount {
-            point,
-            state,
-            entry: line.clone(),
-        });
-        Fate::back(resource(id, &entry.role, body))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is looked at where something is left over: a resource of its name that asks what its record is compared with.
 
 use super::Entry;
+use super::before::Before;
 use super::made::Made;
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
@@ -69,10 +70,12 @@ fn body(id: &ResourceId, entry: &Entry) -> Option<Body> {
             name: name(),
             state: Presence::Absent,
             value: None,
+            spares: false,
         }),
         Kind::Mount => Body::Mount(Mount {
             point: path_of(id)?,
             state: MountPresence::Absent,
+            former: None,
             entry: match made {
                 Some(Made::Mount { line, .. }) => line.clone(),
                 _ => None,
@@ -95,7 +98,10 @@ fn body(id: &ResourceId, entry: &Entry) -> Option<Body> {
             let unit_file = UnitFile {
                 content: Vec::new(),
             };
+            // So that its links are looked at where those of before are known.
+            let linked = matches!(&entry.before, Some(Before::Service { links: Some(_), .. }));
             Body::Service(Service {
+                enabled: linked.then_some(false),
                 unit_file: entry.unit.then_some(unit_file),
                 ..service(names::unit(&id.name).ok()?)
             })

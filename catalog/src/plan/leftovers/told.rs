@@ -53,8 +53,10 @@ fn words(entry: &Entry) -> String {
             let auto = if *auto { ", for others only" } else { "" };
             format!("{version}{held}{auto}")
         }
-        Before::User(None) => "no such user".into(),
-        Before::User(Some(user)) => format!("uid {}, shell {}", user.uid, user.shell),
+        Before::User { was: None, .. } => "no such user".into(),
+        Before::User {
+            was: Some(user), ..
+        } => format!("uid {}, shell {}", user.uid, user.shell),
         Before::Group(None) => "no such group".into(),
         Before::Group(Some(gid)) => format!("gid {gid}"),
         Before::Service {
@@ -71,8 +73,8 @@ fn words(entry: &Entry) -> String {
                 word(*masked, ", masked", "")
             )
         }
-        Before::Sysctl(value) => value.clone().unwrap_or_else(nothing),
-        Before::Mount { line, mounted } => {
+        Before::Sysctl { value, .. } => value.clone().unwrap_or_else(nothing),
+        Before::Mount { line, mounted, .. } => {
             let line = line
                 .as_ref()
                 .map(|line| format!("{} in the table", line.device));

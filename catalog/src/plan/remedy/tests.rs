@@ -174,8 +174,8 @@ fn the_journal_is_named_where_a_unit_may_have_spoken() {
         ),
         (
             "service:s",
-            "cannot mask s.service: /etc/systemd/system/s.service is a file of its own",
-            "enabled = false",
+            "/etc/systemd/system/s.service is a file, and a mask would stand in its place",
+            "`state = \"absent\"`",
         ),
         (
             "service:s",

@@ -144,9 +144,18 @@ const SERVICES: &[Row] = &[
         "let the role say one of the two",
     ),
     to_do(
-        Have("is a file of its own"),
-        "a mask is a link at that very place: move the file away, or let the role say enabled = false instead",
+        Have("and a mask would stand in its place"),
+        "move it away, or let the role do so: `state = \"absent\"` for its path",
     ),
+    to_do(
+        Have("is not a directory, and so nothing can be below it"),
+        "move it away; the links of units lie in folders",
+    ),
+    to_do(
+        Have("is not a link, and is not replaced by one"),
+        "move it away, or take its name out of the unit's [Install]",
+    ),
+    said("say one of the two"),
     to_do(
         Print("it is of Type=oneshot without"),
         "give it RemainAfterExit=yes, or say nothing of its `state`: a timer, or a command, runs what ends by itself",

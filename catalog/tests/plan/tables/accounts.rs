@@ -21,6 +21,7 @@ fn seen() -> Present {
         home: "/home/me".into(),
         authorized_keys: Some(keys.map(String::from).into()),
         keys_drifted: None,
+        keys_file: None,
         password_hash: Some("$y$old".into()),
     }
 }

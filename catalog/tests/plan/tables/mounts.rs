@@ -42,6 +42,7 @@ fn live(device: &str, flags: &[&str]) -> Live {
 
 fn seen(entries: Vec<Entry>, live: Live) -> MountState {
     MountState {
+        place: None,
         point: folder(None),
         table: stands("", owned(0o644)),
         entries,

@@ -300,7 +300,10 @@ fn links_of_an_earlier_install_section() {
         seen.unit_file = Some(stands(text, owned(0o644)));
         let links: Option<BTreeSet<String>> =
             links.map(|links| links.into_iter().map(str::to_owned).collect());
-        seen.links.clone_from(&links);
+        seen.links = links.clone().map(|links| {
+            let to = |link| (link, "/etc/systemd/system/x.service".to_owned());
+            links.into_iter().map(to).collect()
+        });
         let mut verdict = judged(&own, &seen, &Ahead::nothing());
         verdict
             .changes

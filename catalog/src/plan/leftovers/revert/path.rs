@@ -370,7 +370,7 @@ fn as_was(directory: Directory, old: &Ownership) -> Directory {
 }
 
 /// A file as it stood there; why it cannot be brought back, where its content is not at hand.
-fn whole(path: AbsPath, before: &Stood) -> Result<File, String> {
+pub(super) fn whole(path: AbsPath, before: &Stood) -> Result<File, String> {
     let Stood::File {
         ownership,
         sha256: Some(digest),
@@ -389,7 +389,7 @@ fn whole(path: AbsPath, before: &Stood) -> Result<File, String> {
     }
 }
 
-fn to(path: AbsPath, target: &str, over_file: bool) -> Body {
+pub(super) fn to(path: AbsPath, target: &str, over_file: bool) -> Body {
     Body::Link(Link {
         state: Presence::Present,
         target: Some(target.to_owned()),

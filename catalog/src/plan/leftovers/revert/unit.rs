@@ -2,14 +2,18 @@
 
 use super::super::before::{Before, Stood};
 use super::super::made::Made;
-use super::super::stand_in::{file, file_of, resource, service};
-use super::{CHANGED, Entry, Fate, Judge, UNKNOWN, lost};
+use super::super::stand_in::{directory, file, link, resource, service};
+use super::path::{to, whole};
+use super::{CHANGED, Entry, Fate, Judge, UNKNOWN};
 use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use crate::resource::directory::Directory;
 use crate::resource::file::File;
 use crate::resource::repository::Repository;
-use crate::resource::service::{Active, Activity, Enabled, Service, ServiceState, UnitFile};
-use crate::resource::{Attributes, Body, Mode, Presence, Resource};
+use crate::resource::service::{Active, Activity, Enabled, Service, ServiceState, UNITS};
+use crate::resource::{Attributes, Body, Observed, PathState, Presence, Resource};
 use crate::text::names;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Judge<'_> {
     pub(super) fn service(
@@ -26,6 +30,7 @@ impl Judge<'_> {
                 enabled,
                 masked,
                 unit: old,
+                links,
             },
             Made::Service {
                 running: ran,
@@ -37,7 +42,12 @@ impl Judge<'_> {
         else {
             return Fate::Stays(UNKNOWN.into());
         };
-        let comes = file.is_some() && old == &Some(Stood::Nothing);
+        let old = old.as_ref();
+        // A mask, or a unit file that is empty, where the role's own stands or nothing does any more.
+        let covers =
+            file.is_some() || (*hidden == Some(false) && matches!(old, Some(Stood::File { .. })));
+        let hid = matches!(old, Some(Stood::Link(target)) if target == "/dev/null");
+        let comes = file.is_some() && (hid || matches!(old, Some(Stood::Nothing)));
         let mut was = service(unit);
         let state = |runs| match runs {
             true => Activity::Running,
@@ -49,10 +59,6 @@ impl Judge<'_> {
             was.state = Some(Activity::Stopped);
         }
         was.enabled = started.map(|_| *enabled).or(comes.then_some(false));
-        was.masked = hidden.map(|_| *masked);
-        if was.masked == Some(true) {
-            was.enabled = None;
-        }
         let is = [
             (
                 was.state.map(|state| state == Activity::Running),
@@ -66,67 +72,146 @@ impl Judge<'_> {
         if changed && !(again && file.is_none()) {
             return Fate::Stays(CHANGED.into());
         }
-        let mut parts = Vec::new();
-        if file.is_some() {
-            let probe = Service {
-                unit_file: Some(UnitFile {
-                    content: Vec::new(),
-                }),
-                ..service(was.unit.clone())
+        // The mask of before comes last: nothing can be said of what is masked.
+        let masked = hidden.map(|_| *masked);
+        let place = path_of_unit(&was.unit).parse().ok();
+        if let Some(under) = place.and_then(|place: AbsPath| self.masked.get(&place)) {
+            // What comes back there takes the place of the mask.
+            return match (was.state, was.enabled) {
+                (None, None) => Fate::With(under.clone()),
+                _ => Fate::back(resource(id, &entry.role, Body::Service(was))),
             };
-            let Some(path) = probe.unit_path() else {
-                return Fate::Stays(UNKNOWN.into());
-            };
-            match self.own(path.as_str(), entry, old.as_ref()) {
-                Ok(mut part) => {
-                    if let Some(part) = &mut part {
-                        part.after.push(id.clone());
-                    }
-                    parts.extend(part);
-                }
-                Err(why) => return Fate::Stays(why),
+        }
+        let late = match (masked, covers) {
+            (_, true) => self
+                .own(
+                    &path_of_unit(&was.unit),
+                    entry,
+                    old,
+                    seen.unit_file.as_ref(),
+                )
+                .map(Some),
+            (Some(true), false) if was.state.is_some() || was.enabled.is_some() => {
+                let mask = Stood::Link("/dev/null".into());
+                self.own(&path_of_unit(&was.unit), entry, Some(&mask), None)
+                    .map(Some)
             }
+            _ => Ok(None),
+        };
+        let late = match late {
+            Ok(late) => late,
+            Err(why) => return Fate::Stays(why),
+        };
+        was.masked = masked.filter(|masked| late.is_none() || !masked);
+        let mut parts: Vec<Resource> = late.flatten().into_iter().collect();
+        if let (Some(true), Some(links), Some(now)) = (was.enabled, links, &seen.links) {
+            was.enabled = None;
+            parts.extend(self.links(entry, links, now));
+        }
+        for part in &mut parts {
+            part.after.push(id.clone());
         }
         parts.insert(0, resource(id, &entry.role, Body::Service(was)));
         Fate::Back(parts, None)
     }
 
+    /// The links by which a unit started at boot, where another unit file has led to others since.
+    fn links(
+        &self,
+        entry: &Entry,
+        before: &BTreeMap<String, String>,
+        now: &BTreeMap<String, String>,
+    ) -> Vec<Resource> {
+        let mut links = Vec::new();
+        let mut say = |path: &str, target: Option<&String>| {
+            let Ok(path) = path_of_unit(path).parse::<AbsPath>() else {
+                return;
+            };
+            let body = match target {
+                Some(target) => to(path.clone(), target, false),
+                None => Body::Link(link(path.clone())),
+            };
+            let id = ResourceId::new(Kind::Link, path.as_str());
+            if !self.claims.needs(&path) {
+                links.push(resource(&id, &entry.role, body));
+            }
+        };
+        for (path, target) in before
+            .iter()
+            .filter(|(path, to)| now.get(*path) != Some(to))
+        {
+            say(path, Some(target));
+        }
+        for path in now.keys().filter(|path| !before.contains_key(*path)) {
+            say(path, None);
+        }
+        let gone: BTreeSet<AbsPath> = links.iter().filter_map(goes).collect();
+        let folders: BTreeSet<AbsPath> = gone.iter().filter_map(AbsPath::parent).collect();
+        for folder in folders.iter().filter(|folder| folder.as_str() != UNITS) {
+            let inside = self.around.inside.get(folder);
+            if inside.is_some_and(|inside| inside.is_subset(&gone)) {
+                let id = ResourceId::new(Kind::Directory, folder.as_str());
+                let body = Body::Directory(Directory {
+                    state: Presence::Absent,
+                    ..directory(folder.clone())
+                });
+                links.push(resource(&id, &entry.role, body));
+            }
+        }
+        links
+    }
+
+    /// Links that go with the unit's enabling or its mask, and folders in which nothing is left then.
+    pub(super) fn note_links(&mut self, part: &Resource, service: &Service) {
+        let seen = self.snapshot.observed.get(&part.id);
+        let Some(Observed::Service(state)) = seen.filter(|_| service.enabled == Some(false)) else {
+            if service.masked == Some(false) {
+                self.going.extend(path_of_unit(&service.unit).parse().ok());
+            }
+            return;
+        };
+        let links = state.links.iter().flatten();
+        let paths: Vec<AbsPath> = links
+            .filter_map(|(link, _)| path_of_unit(link).parse().ok())
+            .collect();
+        self.going.extend(paths.iter().cloned());
+        for folder in paths.iter().filter_map(AbsPath::parent) {
+            let inside = self.around.inside.get(&folder);
+            let empty = inside.is_some_and(|inside| inside.is_subset(&self.going));
+            self.going
+                .extend(Some(folder).filter(|folder| empty && folder.as_str() != UNITS));
+        }
+    }
+
     /// A file of cfg's own as it was; none where the role has it.
-    fn own(
+    pub(super) fn own(
         &self,
         path: &str,
         entry: &Entry,
         old: Option<&Stood>,
+        now: Option<&PathState>,
     ) -> Result<Option<Resource>, String> {
         let parsed = path.parse().map_err(|why| format!("{path}: {why}"))?;
-        let id = ResourceId::new(Kind::File, path);
         if self.claims.needs(&parsed) {
             return Ok(None);
         }
         let body = match old {
-            Some(Stood::Nothing) | None => File {
+            Some(Stood::Nothing) | None => Body::File(File {
                 state: Presence::Absent,
                 ..file(parsed)
-            },
-            Some(
-                stood @ Stood::File {
-                    sha256: Some(digest),
-                    size,
-                    ..
+            }),
+            Some(stood @ Stood::File { ownership, .. }) => Body::File(match now {
+                Some(now) if stood.is_there(now) => File {
+                    attributes: Attributes::all(ownership),
+                    ..file(parsed)
                 },
-            ) => match lost(stood) {
-                Some(why) => return Err(why),
-                None => File {
-                    attributes: Attributes {
-                        mode: Some(Mode(0o644)),
-                        ..Attributes::default()
-                    },
-                    ..file_of(parsed, *digest, *size)
-                },
-            },
+                _ => whole(parsed, stood)?,
+            }),
+            Some(Stood::Link(target)) => to(parsed, target, true),
             Some(_) => return Err(UNKNOWN.into()),
         };
-        Ok(Some(resource(&id, &entry.role, Body::File(body))))
+        let id = ResourceId::new(body.kind(), path);
+        Ok(Some(resource(&id, &entry.role, body)))
     }
 
     pub(super) fn repository(
@@ -141,10 +226,14 @@ impl Judge<'_> {
             sources: Vec::new(),
             key: made.key(),
         };
-        let stanza = self.own(&repository.sources_path(), entry, Some(sources));
+        let (stanza_now, key_now) = match self.snapshot.observed.get(id) {
+            Some(Observed::Repository(state)) => (Some(&state.sources), state.key.as_ref()),
+            _ => (None, None),
+        };
+        let stanza = self.own(&repository.sources_path(), entry, Some(sources), stanza_now);
         let key = repository
             .key_path()
-            .map(|path| self.own(&path, entry, key))
+            .map(|path| self.own(&path, entry, key, key_now))
             .transpose();
         match (stanza, key) {
             (Ok(stanza), Ok(key)) => {
@@ -158,4 +247,16 @@ impl Judge<'_> {
             (Err(why), _) | (_, Err(why)) => Fate::Stays(why),
         }
     }
+}
+
+fn goes(part: &Resource) -> Option<AbsPath> {
+    match &part.body {
+        Body::Link(link) if link.state == Presence::Absent => Some(link.path.clone()),
+        _ => None,
+    }
+}
+
+/// Where the machine's own file of a unit is.
+fn path_of_unit(unit: &str) -> String {
+    format!("{UNITS}/{unit}")
 }

@@ -1,0 +1,106 @@
+//! Whether somebody has changed what cfg made: it is neither what cfg made of it nor what was there before.
+
+use super::Entry;
+use super::before::Before;
+use super::made::Made;
+use super::stand_in::stand_in;
+use crate::id::ResourceId;
+use crate::resource::Observed;
+use crate::resource::account::{Present, User, UserState};
+use crate::resource::service::{Active, Enabled, Load, ServiceState};
+
+impl Entry {
+    /// Whether somebody else has had a hand in it. What takes several effects may be cfg's in one part only, and as it was in
+    /// the rest, where one of them failed.
+    pub(super) fn is_changed(&self, made: &Made, seen: &Observed) -> bool {
+        let Some(before) = &self.before else {
+            return false;
+        };
+        if made.stands(seen) || !self.pending {
+            return !made.stands(seen);
+        }
+        match (made, before, seen) {
+            (made @ Made::Service { .. }, before, Observed::Service(state)) => {
+                !is_partly(made, before, state)
+            }
+            (
+                Made::User(said),
+                Before::User { was: Some(old), .. },
+                Observed::User(UserState::Present(now)),
+            ) => !as_said_or_before(said, old, now),
+            _ => true,
+        }
+    }
+
+    /// Whether nothing of it was ever made: every effect failed, or there was none.
+    pub(super) fn is_untouched(&self, id: &ResourceId, seen: &Observed) -> bool {
+        let stand_in = stand_in(id, self).filter(|_| self.pending);
+        stand_in.is_some_and(|one| {
+            let now = Before::of(&one, seen, &mut Default::default());
+            self.before.as_ref() == Some(&now)
+        })
+    }
+}
+
+/// Whether each part of a service is as cfg made it, or as it was.
+fn is_partly(made: &Made, before: &Before, now: &ServiceState) -> bool {
+    let (
+        Made::Service {
+            running: ran,
+            enabled: started,
+            masked: hidden,
+            unit: wrote,
+        },
+        Before::Service {
+            running,
+            enabled,
+            masked,
+            unit,
+            ..
+        },
+    ) = (made, before)
+    else {
+        return false;
+    };
+    let runs = (now.active == Active::Running) == *running || now.active == Active::Unjudged;
+    let starts = (now.enabled == Enabled::Yes) == *enabled;
+    let hides = (now.load == Load::Masked) == *masked;
+    let file = match (unit, &now.unit_file) {
+        (Some(old), Some(now)) => old.is_there(now),
+        _ => false,
+    };
+    let as_before = Made::Service {
+        running: ran.filter(|_| !runs),
+        enabled: started.filter(|_| !starts),
+        masked: hidden.filter(|_| !hides),
+        unit: wrote.filter(|_| !file),
+    };
+    as_before.stands(&Observed::Service(now.clone()))
+}
+
+/// Whether all that a role said of a user is so, or was so before.
+fn as_said_or_before(said: &User, old: &Present, now: &Present) -> bool {
+    let mut left = said.clone();
+    if now.uid == old.uid {
+        left.uid = None;
+    }
+    if now.gid == old.gid {
+        left.gid = None;
+    }
+    if now.shell == old.shell {
+        left.shell = None;
+    }
+    if now.home == old.home {
+        left.home = None;
+    }
+    if now.groups == old.groups {
+        left.groups.clear();
+    }
+    if now.authorized_keys == old.authorized_keys {
+        left.authorized_keys = None;
+    }
+    if now.password_hash == old.password_hash {
+        left.password_hash = None;
+    }
+    Made::User(Box::new(left)).stands(&Observed::User(UserState::Present(now.clone())))
+}
