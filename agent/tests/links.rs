@@ -286,3 +286,47 @@ fn what_lies_below_a_link_of_the_role_is_assumed_and_comes_back() {
         }
     }
 }
+
+/// A link of the machine's own leads to what only the role makes.
+#[test]
+fn what_lies_behind_a_link_is_assumed_where_the_role_makes_what_it_leads_to() {
+    for makes in [
+        "[directory.\"/srv/new\"]\n",
+        "[link.\"/srv/new\"]\ntarget = \"t\"\n",
+    ] {
+        let desk = desk("srv/t", ("srv/l", "/srv/new"));
+        let below = "[file.\"/srv/l/x\"]\ncontent = \"x\"\nafter = [\"directory:/srv/new\"]\n";
+        let below = match makes.starts_with("[link") {
+            true => below.replace("directory:", "link:"),
+            false => below.to_owned(),
+        };
+        desk.role("web", &format!("{makes}{below}"));
+        let (code, foretold) = run(&desk, &["--dry-run"]);
+        assert_eq!(code, 2, "{foretold}");
+        let mut all = foretold["changes"].as_array().unwrap().iter();
+        let behind = all.find(|change| change["resource"] == "file:/srv/l/x");
+        assert_eq!(behind.unwrap()["certainty"], "assumed", "{foretold}");
+        let (code, ran) = run(&desk, &[]);
+        assert_eq!(code, 0, "{ran}");
+        let (code, second) = run(&desk, &[]);
+        assert_eq!((code, words(&second)), (0, Vec::new()), "{second}");
+    }
+}
+
+/// What is a file by one name is no folder by another.
+#[test]
+fn a_file_in_which_something_lies_by_another_name_is_a_conflict() {
+    let desk = desk("srv/real", ("srv/l", "real"));
+    desk.role(
+        "web",
+        "[file.\"/srv/l/x\"]\ncontent = \"1\"\n[file.\"/srv/real/x/y\"]\ncontent = \"2\"\n",
+    );
+    for more in [&["--dry-run"][..], &[]] {
+        let (code, told) = run(&desk, more);
+        assert_eq!((code, words(&told)), (1, Vec::new()), "{told}");
+        let failures = told["failures"].as_array().unwrap();
+        assert_eq!(failures.len(), 2, "{told}");
+        let message = failures[0]["message"].as_str().unwrap();
+        assert!(message.contains("lies in that: declare one"), "{message}");
+    }
+}

@@ -243,6 +243,17 @@ fn what_was_there_first_is_known_whatever_has_come_since() {
 }
 
 #[test]
+fn a_folder_that_comes_back_is_told_of_as_one() {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    std::fs::create_dir_all(desk.path("root/srv/p")).unwrap();
+    applies(&desk, FILE);
+    desk.role("web", NONE);
+    let (_, output) = desk.apply("web", &["--prune", "--dry-run"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("a directory again"), "{told}");
+}
+
+#[test]
 fn what_failed_changed_nothing_of_what_was_there_first() {
     comes_back_after(
         &[

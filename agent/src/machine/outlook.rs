@@ -20,7 +20,7 @@ pub(crate) struct Outlook {
     links: BTreeMap<PathBuf, (OsString, AbsPath)>,
     /// Where files come to stand, or are written anew.
     files: BTreeSet<PathBuf>,
-    /// Where something comes or goes.
+    /// Where something comes or goes, by where that really lies.
     pub(crate) touched: BTreeSet<AbsPath>,
     /// Things may come that the role does not name.
     pub(crate) open: bool,
@@ -242,7 +242,10 @@ impl<'a> Walk<'a> {
         }
         self.links += 1;
         if self.links > MOST_LINKS {
-            return Some(Foreseen::Perhaps);
+            let folder = self.path.parent().unwrap_or_else(|| self.path.clone());
+            return Some(Foreseen::Never(WalkError::Loop {
+                path: folder.to_string(),
+            }));
         }
         if target.as_bytes().starts_with(b"/") {
             self.stack.truncate(1);

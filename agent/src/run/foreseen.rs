@@ -8,8 +8,9 @@ use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::claims::presence;
 use cfg_catalog::plan::refusals::Refusal;
-use cfg_catalog::plan::{Action, Change, Phase, Plan, PlannedStep, Power, Snapshot};
-use cfg_catalog::resource::{Body, Desired, Presence, Resource};
+use cfg_catalog::plan::{Action, Change, Phase, Places, Plan, PlannedStep, Power, Snapshot};
+use cfg_catalog::resource::{Body, Desired, Observed, PathState, Presence, Resource};
+use serde_json::Value;
 
 /// Adds the machine's refusals to what was seen. Says whether there are any.
 pub(super) fn hear(
@@ -92,22 +93,26 @@ fn reached(
     plan: &Plan,
     snapshot: &Snapshot,
 ) -> Vec<(ResourceId, Refusal)> {
-    let outlook = outlook(machine, desired, plan);
-    if outlook.is_as_now() {
+    let outlook = outlook(machine, desired, plan, &snapshot.places);
+    if outlook.is_as_now() && plan.failures.is_empty() {
         return Vec::new();
     }
     // What brings back what was there before goes by the ways that are.
     let role = desired.resources.iter();
     let role = role.filter(|resource| !desired.reverts.contains(&resource.id));
     let named = role.filter_map(|resource| Some((resource, path_of(resource)?)));
+    // Since nobody can come there as things are.
     let failed = |id: &ResourceId| {
+        let Some(Observed::Path(PathState::Unreadable { why })) = snapshot.observed.get(id) else {
+            return false;
+        };
         let mut failures = plan.failures.iter();
-        failures.any(|failure| failure.resource.as_ref() == Some(id))
+        failures.any(|failure| failure.resource.as_ref() == Some(id) && failure.message == *why)
     };
     named
         .filter_map(|(resource, path)| {
             let by_link = outlook.leads(path) || !snapshot.places.links(path).is_empty();
-            let fails = !by_link && failed(&resource.id);
+            let fails = failed(&resource.id);
             if !by_link && !fails {
                 return None;
             }
@@ -122,7 +127,9 @@ fn reached(
                     return None;
                 }
                 Foreseen::Never(error) => Refusal::Never(error.to_string()),
-                Foreseen::There if fails && !machine.reaches(path) => Refusal::Perhaps,
+                Foreseen::There | Foreseen::Perhaps if fails && !machine.reaches(path) => {
+                    Refusal::Perhaps
+                }
                 _ => return None,
             };
             Some((resource.id.clone(), foreseen))
@@ -130,26 +137,29 @@ fn reached(
         .collect()
 }
 
-fn outlook(machine: &Machine, desired: &Desired, plan: &Plan) -> Outlook {
+fn outlook(machine: &Machine, desired: &Desired, plan: &Plan, places: &Places) -> Outlook {
     let mut outlook = Outlook::default();
     for change in plan.steps.iter().flat_map(|step| &step.changes) {
         let id = &change.resource;
         match id.kind {
-            Kind::File | Kind::Directory | Kind::Link => {
-                outlook.touched.extend(id.name.parse::<AbsPath>());
+            Kind::File | Kind::Directory | Kind::Link if turns(change) => {
+                let path = id.name.parse::<AbsPath>();
+                let real = path.map(|path| places.real(&path).into_owned());
+                outlook.touched.extend(real);
             }
             Kind::Package | Kind::Command | Kind::Mount | Kind::Archive | Kind::User => {
                 outlook.open = true;
             }
             _ => {}
         }
-        let Some(resource) = desired.get(id).filter(|_| !desired.reverts.contains(id)) else {
+        let Some(resource) = desired.get(id) else {
             continue;
         };
         match &resource.body {
             Body::Directory(directory) if directory.state == Presence::Present => {
                 machine.note_folder(&mut outlook, &directory.path, &directory.attributes);
             }
+            _ if desired.reverts.contains(id) => {}
             Body::File(file) if file.state == Presence::Present => {
                 machine.note_file(&mut outlook, &file.path);
             }
@@ -162,6 +172,13 @@ fn outlook(machine: &Machine, desired: &Desired, plan: &Plan) -> Outlook {
         }
     }
     outlook
+}
+
+/// Whether something else stands at its path afterwards, and not the same thing with other contents or attributes.
+fn turns(change: &Change) -> bool {
+    let says = |value: &Value| ["target", "sha256", "type"].map(|key| value.get(key).is_some());
+    let other = change.resource.kind == Kind::Link || says(&change.before) != says(&change.after);
+    change.action != Action::Update || other
 }
 
 /// The path that a resource is about.

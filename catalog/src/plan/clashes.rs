@@ -1,11 +1,12 @@
 //! Resources whose paths are one on this machine's disk, which nobody can see in the role: each would undo the other.
 
-use super::claims::own_path;
+use super::claims::{own_path, presence};
 use super::places::Places;
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::resource::{Body, Desired, Presence, Resource};
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// Why these resources cannot be brought about.
 pub(super) fn clashes(desired: &Desired, places: &Places) -> BTreeMap<ResourceId, String> {
@@ -13,7 +14,7 @@ pub(super) fn clashes(desired: &Desired, places: &Places) -> BTreeMap<ResourceId
     if places.is_empty() {
         return clashes;
     }
-    let mut at: BTreeMap<AbsPath, Vec<(&Resource, AbsPath)>> = BTreeMap::new();
+    let mut at: At<'_> = BTreeMap::new();
     // What brings back what was there before has given way to the role already.
     let role = desired.resources.iter();
     for resource in role.filter(|one| !desired.reverts.contains(&one.id)) {
@@ -34,9 +35,35 @@ pub(super) fn clashes(desired: &Desired, places: &Places) -> BTreeMap<ResourceId
                 );
                 clashes.entry(one.id.clone()).or_insert(why);
             }
+            for (other, spelled) in within(&at, real).filter(|_| is_file(&one.body)) {
+                if presence(&other.body) == Presence::Present && !spelled.is_within(path) {
+                    let (file, below) = (&one.id, &other.id);
+                    let why = format!(
+                        "{file} is {real} on this machine, and {below} lies in that: declare one of them alone"
+                    );
+                    clashes.entry(file.clone()).or_insert_with(|| why.clone());
+                    clashes.entry(below.clone()).or_insert(why);
+                }
+            }
         }
     }
     clashes
+}
+
+/// By where they really lie, with the paths that they name.
+type At<'a> = BTreeMap<AbsPath, Vec<(&'a Resource, AbsPath)>>;
+
+/// What lies below this.
+fn within<'a>(at: &'a At<'a>, real: &AbsPath) -> impl Iterator<Item = &'a (&'a Resource, AbsPath)> {
+    let start = format!("{real}/");
+    let from = (Bound::Excluded(start.as_str()), Bound::Unbounded);
+    let below = at.range::<str, _>(from);
+    let below = below.take_while(move |(path, _)| path.as_str().starts_with(&start));
+    below.flat_map(|(_, here)| here)
+}
+
+fn is_file(body: &Body) -> bool {
+    matches!(body, Body::File(_) | Body::Edit(_)) && presence(body) == Presence::Present
 }
 
 /// The paths that a body has a say in.

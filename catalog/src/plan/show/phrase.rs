@@ -57,8 +57,10 @@ pub(super) fn differences(change: &Change) -> Vec<String> {
                     words.push(format!("replaces a link to {}", text(target)));
                 }
                 (_, Some(kind)) if kind == "file" => {
-                    let target = after.get("target").unwrap_or(&Value::Null);
-                    words.push(format!("a link to {} again", text(target)));
+                    words.push(match after.get("target") {
+                        Some(target) => format!("a link to {} again", text(target)),
+                        None => "a directory again".into(),
+                    });
                 }
                 (_, Some(_)) => words.push("replaces an empty directory".into()),
                 _ => words.extend(moved(before, after)),
