@@ -10,7 +10,7 @@ use crate::plan::Host;
 use crate::plan::claims::{Claims, own_path, presence};
 use crate::resource::mount::MountPresence;
 use crate::resource::package::PackagePresence;
-use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
+use crate::resource::{Attributes, Body, Desired, Observed, PathState, Presence, Resource};
 use serde::{Deserialize, Serialize};
 
 /// What is on record of one resource.
@@ -53,6 +53,16 @@ impl Entry {
             before: None,
             pending: false,
             was: Vec::new(),
+        }
+    }
+
+    /// Of a folder that no role names, where there was none.
+    pub(super) fn folder(role: &str) -> Self {
+        Self {
+            parent: true,
+            made: Some(Made::Directory(Attributes::default())),
+            before: Some(Before::Path(Stood::Nothing)),
+            ..Self::new(role)
         }
     }
 

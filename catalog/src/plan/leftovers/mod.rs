@@ -34,6 +34,7 @@ use entry::{Entry, is_made_at_once};
 use heir::Estate;
 use serde::{Deserialize, Serialize};
 use stand_in::{path_of, stand_in};
+use std::collections::btree_map::Entry::Vacant;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All that cfg manages on a machine, or has managed and is there still.
@@ -140,16 +141,41 @@ impl Managed {
     /// This resource's turn has come, and this is what stands there before the first effect on it. Says whether the
     /// record is another by that; then it must be on disk before the effect.
     pub fn meets(&mut self, resource: &Resource, seen: &Observed, keep: &mut Contents) -> bool {
+        let leads = self.leads_to(resource, seen);
         let entry = self.0.get_mut(&resource.id);
         let by_turn = is_made_at_once(resource.id.kind);
         let unmade = |entry: &Entry| entry.pending && entry.last(Some(seen)).is_none();
         let Some(entry) = entry.filter(|entry| by_turn && unmade(entry)) else {
-            return false;
+            return leads;
         };
         let before = Some(Before::of(resource, seen, keep));
         let other = before != entry.before;
         entry.before = before;
-        other
+        other || leads
+    }
+
+    /// Folders that will be made for this and that no plan could name, since only now its way is known to lead where they are
+    /// missing. Says whether there are any.
+    fn leads_to(&mut self, resource: &Resource, seen: &Observed) -> bool {
+        let (
+            Some(entry),
+            Observed::Path(PathState::Absent {
+                missing_parents, ..
+            }),
+        ) = (self.0.get(&resource.id), seen)
+        else {
+            return false;
+        };
+        let role = entry.role.clone();
+        let mut any = false;
+        for path in missing_parents {
+            let id = ResourceId::new(Kind::Directory, path.as_str());
+            if let Vacant(place) = self.0.entry(id) {
+                any = true;
+                place.insert(Entry::folder(&role));
+            }
+        }
+        any
     }
 
     /// The record after a run: what it has changed, and what of the leftovers it has brought back.
