@@ -28,6 +28,8 @@ pub struct Ahead {
     moves_installed: bool,
     versions: bool,
     units: bool,
+    /// Some of what changes lies there, and no package brought it.
+    unit_paths: bool,
     new_units: bool,
     commands: bool,
     mounts: bool,
@@ -120,7 +122,9 @@ impl Ahead {
 
     /// What stands at this path will be other than it is.
     pub(crate) fn note_path(&mut self, path: AbsPath) {
-        self.units |= holds_units(&path);
+        let unit = holds_units(&path);
+        self.units |= unit;
+        self.unit_paths |= unit;
         self.paths.insert(path);
     }
 
@@ -266,7 +270,7 @@ impl Ahead {
 
     /// Whether something changes where the machine's own units are.
     pub(crate) fn touches_units(&self) -> bool {
-        self.units
+        self.unit_paths
     }
 
     /// Whether any command is run.

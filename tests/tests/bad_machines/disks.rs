@@ -197,7 +197,7 @@ fn a_read_only_file_system_says_so() -> Result<()> {
             failed.says(resource, &["/etc", "mounted read-only"])?;
         }
         failed.says("group:late", &["groupadd", "/etc/group"])?;
-        failed.says("user:late", &["useradd", "/etc/passwd"])?;
+        failed.says("user:late", &["/etc", "mounted read-only"])?;
         failed.says(
             "sysctl:net.ipv4.ip_forward",
             &["/etc/sysctl.d", "mounted read-only"],

@@ -83,7 +83,7 @@ fn what_is_immutable_says_so_and_stays() -> Result<()> {
             fixed[0],
             &[
                 "/srv/fixed: Operation not permitted",
-                "immutable (see lsattr)",
+                "immutable or append-only (see lsattr -d)",
             ],
         )?;
         failed.says(
