@@ -251,39 +251,6 @@ fn what_leaves_a_role_is_brought_back_to_what_was_there_before() {
     }
 }
 
-/// What cfg made itself is never what was there before it.
-#[test]
-fn a_path_that_another_resource_takes_over_is_brought_back_to_what_was_there_first() {
-    let file = "[file.\"/srv/p\"]\ncontent = \"x\\n\"\n";
-    let link = "[link.\"/srv/p\"]\ntarget = \"t\"\n";
-    let mode = "[file.\"/srv/p\"]\nmode = \"0600\"\n";
-    let folder = "[directory.\"/srv/p\"]\nmode = \"0711\"\n";
-    let edit = "[edit.\"/srv/p\"]\nformat = \"env\"\nset = { A = 1 }\n";
-    let gone = "[file.\"/srv/p\"]\nstate = \"absent\"\n";
-    for (there, roles) in [
-        (None, [link, file]),
-        (None, [folder, link]),
-        (None, [link, folder]),
-        (Some("A=0\n"), [file, mode]),
-        (Some("A=0\n"), [edit, file]),
-        (Some("A=0\n"), [gone, link]),
-        (Some("A=0\n"), [gone, folder]),
-    ] {
-        let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
-        std::fs::create_dir(desk.path("root/srv")).unwrap();
-        if let Some(text) = there {
-            desk.write("root/srv/p", text);
-        }
-        let before = tree(&desk);
-        for role in [roles[0], roles[1], "description = \"none\"\n"] {
-            desk.role("web", role);
-            let (code, said) = apply(&desk, "web", &["--prune"]);
-            assert_eq!(code, 0, "{roles:?}: {said}");
-        }
-        assert_eq!(tree(&desk), before, "{roles:?}");
-    }
-}
-
 #[test]
 fn an_edit_is_brought_back_beside_what_somebody_else_has_changed_since() {
     let desk = lived_in();

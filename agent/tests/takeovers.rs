@@ -220,6 +220,7 @@ fn what_was_there_first_is_known_whatever_has_come_since() {
     comes_back(&[
         ("", &[LINK, FILE]),
         ("", &[LINK, CLOSED]),
+        ("", &[CLOSED, LINK]),
         ("", &[CLOSED, FILE, LINK]),
         ("", &[MADE, FILE]),
         (OLD, &[GONE, LINK]),
@@ -228,6 +229,7 @@ fn what_was_there_first_is_known_whatever_has_come_since() {
         (OLD, &[GONE, MADE]),
         (OLD, &[GONE, FILE]),
         (OLD, &[FILE, GONE, LINK, GONE, FILE]),
+        (OLD, &[FILE, owned]),
         (OLD, &[&both, owned, &five]),
         (OLD, &[FILE, &five, FILE]),
         (OLD, &[&five, FILE]),
