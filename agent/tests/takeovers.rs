@@ -236,6 +236,7 @@ fn what_was_there_first_is_known_whatever_has_come_since() {
         (OLD, &[&five, &seven, &none]),
         (OLD, &[&five, &seven, FILE]),
         ("", &[MADE, &seven]),
+        ("", &[MADE, NO_DIRECTORY]),
         ("mkdir -m 711 p", &[NO_DIRECTORY, DIRECTORY]),
         ("ln -s nowhere p", &[NO_DIRECTORY, BELOW]),
         ("mkdir -m 711 p", &[NO_DIRECTORY, LINK, CLOSED]),

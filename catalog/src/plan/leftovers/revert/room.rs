@@ -149,10 +149,13 @@ pub(super) fn firsts(
     let leaving = reverts.iter().filter(|one| goes(one)).filter_map(placed);
     let leaving: BTreeMap<&AbsPath, &ResourceId> =
         leaving.map(|(path, one)| (path, &one.id)).collect();
-    for (path, one) in all().filter(|(_, one)| !goes(one)) {
-        // What lies behind what goes comes back by that way.
+    for (path, one) in all() {
         let back = desired.get(&one.id).is_none();
-        let above = path.ancestors().filter(|_| !back);
+        if back && goes(one) {
+            continue;
+        }
+        // What lies behind what goes comes back by that way; what must not be there may be gone with that.
+        let above = path.ancestors().filter(|_| !back && !goes(one));
         for place in std::iter::once(path.clone()).chain(above) {
             if let Some(gone) = leaving.get(&place) {
                 add(&one.id, gone);
