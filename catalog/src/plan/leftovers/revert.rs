@@ -367,7 +367,7 @@ impl Judge<'_> {
         if let Observed::Failed { why } | Observed::Path(PathState::Unreadable { why }) = seen {
             return Fate::Stays(format!("it could not be looked at: {why}"));
         }
-        if !matches!(seen, Observed::Path(_)) && entry.is_untouched(id, seen) {
+        if entry.pending && self.is_as_before(id, entry) {
             return Fate::Back(Vec::new(), None);
         }
         if let Some(mount) = self.covered(id) {

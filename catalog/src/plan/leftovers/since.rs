@@ -3,8 +3,6 @@
 use super::Entry;
 use super::before::Before;
 use super::made::Made;
-use super::stand_in::stand_in;
-use crate::id::ResourceId;
 use crate::resource::Observed;
 use crate::resource::account::{Present, User, UserState};
 use crate::resource::service::{Active, Enabled, Load, ServiceState};
@@ -30,15 +28,6 @@ impl Entry {
             ) => !as_said_or_before(said, old, now),
             _ => true,
         }
-    }
-
-    /// Whether nothing of it was ever made: every effect failed, or there was none.
-    pub(super) fn is_untouched(&self, id: &ResourceId, seen: &Observed) -> bool {
-        let stand_in = stand_in(id, self).filter(|_| self.pending);
-        stand_in.is_some_and(|one| {
-            let now = Before::of(&one, seen, &mut Default::default());
-            self.before.as_ref() == Some(&now)
-        })
     }
 }
 
