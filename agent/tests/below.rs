@@ -2,6 +2,7 @@
 //! nothing to do.
 
 use cfg_tests::Desk;
+use cfg_tests::desk::changes as words;
 use serde_json::Value;
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -22,16 +23,7 @@ fn desk(folders: &[&str], files: &[&str], links: &[(&str, &str)], role: &str) ->
 }
 
 fn run(desk: &Desk, more: &[&str]) -> (i32, Value) {
-    let (code, output) = desk.apply("web", &[more, &["--json"]].concat());
-    (code, serde_json::from_slice(&output.stdout).unwrap())
-}
-
-fn words(document: &Value) -> Vec<String> {
-    let changes = document["changes"].as_array().unwrap().iter();
-    let word = |value: &Value| value.as_str().unwrap().to_owned();
-    changes
-        .map(|change| format!("{} {}", word(&change["resource"]), word(&change["action"])))
-        .collect()
+    desk.applied("web", more)
 }
 
 /// What came of a dry run, of the run after it, which does what is certain and nothing else that was not assumed, and of a

@@ -1,6 +1,7 @@
 //! Links of the machine's own lead elsewhere than the role's paths say: what is claimed is judged by where it lies.
 
 use cfg_tests::Desk;
+use cfg_tests::desk::changes as words;
 use serde_json::{Value, json};
 use std::os::unix::fs::symlink;
 
@@ -12,16 +13,7 @@ fn desk(folder: &str, link: (&str, &str)) -> Desk {
 }
 
 fn run(desk: &Desk, more: &[&str]) -> (i32, Value) {
-    let (code, output) = desk.apply("web", &[more, &["--json"]].concat());
-    (code, serde_json::from_slice(&output.stdout).unwrap())
-}
-
-fn words(document: &Value) -> Vec<String> {
-    let changes = document["changes"].as_array().unwrap().iter();
-    let word = |value: &Value| value.as_str().unwrap().to_owned();
-    changes
-        .map(|change| format!("{} {}", word(&change["resource"]), word(&change["action"])))
-        .collect()
+    desk.applied("web", more)
 }
 
 #[test]

@@ -20,9 +20,7 @@ fn machine(setup: &str) -> Desk {
 }
 
 fn run(desk: &Desk, more: &[&str]) -> (i32, Value) {
-    let (code, output) = desk.apply("web", &[more, &["--prune", "--json"]].concat());
-    let document = serde_json::from_slice(&output.stdout);
-    (code, document.unwrap_or_else(|_| panic!("{output:?}")))
+    desk.applied("web", &[more, &["--prune"]].concat())
 }
 
 /// All that stands in /srv: by path its kind and mode, whose it is, and what it holds or leads to.

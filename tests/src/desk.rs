@@ -87,6 +87,26 @@ impl Desk {
         let output = self.command().args(words).args(more).output();
         ended(output.expect("cfg runs"))
     }
+
+    /// The same with its document.
+    pub fn applied(&self, role: &str, more: &[&str]) -> (i32, Value) {
+        let (code, output) = self.apply(role, &[more, &["--json"]].concat());
+        let document = serde_json::from_slice(&output.stdout);
+        let document = document.unwrap_or_else(|error| panic!("{role}: {error}: {output:?}"));
+        (code, document)
+    }
+}
+
+/// The changes of a document, as "file:/x create".
+///
+/// # Panics
+/// Where it is no document of a plan or a run.
+pub fn changes(document: &Value) -> Vec<String> {
+    let changes = document["changes"].as_array().expect("changes").iter();
+    let word = |value: &Value| value.as_str().expect("a word").to_owned();
+    changes
+        .map(|change| format!("{} {}", word(&change["resource"]), word(&change["action"])))
+        .collect()
 }
 
 /// The words of an apply of a role from the folder `roles` to the folder `root`.

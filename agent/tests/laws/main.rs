@@ -127,9 +127,7 @@ fn is_as_foretold(dry: &Ran, ran: &Ran) -> Result<(), TestCaseError> {
 }
 
 fn run(desk: &Desk, more: &[&str]) -> Ran {
-    let (code, output) = desk.apply("web", &[more, &["--prune", "--json"]].concat());
-    let document = serde_json::from_slice(&output.stdout);
-    let document = document.unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let (code, document) = desk.applied("web", &[more, &["--prune"]].concat());
     Ran { code, document }
 }
 

@@ -34,8 +34,7 @@ impl Case {
     }
 
     fn run(&self, role: &str, more: &[&str]) -> (i32, Value) {
-        let (code, output) = self.desk.apply(role, &[more, &["--json"]].concat());
-        (code, serde_json::from_slice(&output.stdout).unwrap())
+        self.desk.applied(role, more)
     }
 
     /// Dry run, run and second run of a role; gives what the run made.
