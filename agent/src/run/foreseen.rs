@@ -120,19 +120,18 @@ fn reached(
                 Body::Edit(edit) => edit.edit.only_removes(),
                 body => presence(body) == Presence::Absent,
             };
-            let foreseen = match machine.foresee(path, &outlook) {
+            let ends = machine.foresee(path, &outlook);
+            let nowhere = matches!(
+                ends,
                 Foreseen::Never(WalkError::Dangling { .. } | WalkError::NotAFolder { .. })
-                    if gone =>
-                {
-                    return None;
-                }
-                Foreseen::Never(error) => Refusal::Never(error.to_string()),
-                Foreseen::There | Foreseen::Perhaps if fails && !machine.reaches(path) => {
-                    Refusal::Perhaps
-                }
+            );
+            let refusal = match ends {
+                // What is not there is as it must be.
+                Foreseen::Never(error) if !(gone && nowhere) => Refusal::Never(error.to_string()),
+                _ if fails && !machine.reaches(path) => Refusal::Perhaps,
                 _ => return None,
             };
-            Some((resource.id.clone(), foreseen))
+            Some((resource.id.clone(), refusal))
         })
         .collect()
 }

@@ -41,7 +41,7 @@ use cfg_catalog::plan::document::{Document, Head};
 use cfg_catalog::plan::leftovers::Managed;
 use cfg_catalog::plan::order::closure;
 use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, inputs, plan, plan_within};
-use cfg_catalog::resource::{Desired, Health, Shell};
+use cfg_catalog::resource::{Desired, Health, Observed, Resource, Shell};
 use engine::Engine;
 use eyes::Eyes;
 use former::Former;
@@ -50,7 +50,7 @@ use record::Record;
 use reverted::Aim;
 use site::{Look, Site, Stage, Trouble};
 use slot::{Asks, Licence};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -117,12 +117,12 @@ pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     // Only root may read what starts have read, where their times tell then, and what was managed.
     let former = former(context, readable(context, context.state.health())?);
     let mut eyes = Eyes::new(context.root, context.desired, former);
-    let record = readable(context, Record::of(context).map(Some))?;
-    let nothing = Managed::default();
-    let managed = record.as_ref().map_or(&nothing, Record::managed);
+    let mut record = readable(context, Record::of(context).map(Some))?;
     let mut ledger = readable(context, context.state.ledger())?;
     let under_way = readable(context, unsettled::foresee(context, &mut ledger))?;
-    let mut snapshot = look(context, &mut eyes, managed)?;
+    let mut snapshot = look(context, &mut eyes, record.as_mut())?;
+    let nothing = Managed::default();
+    let managed = record.as_ref().map_or(&nothing, Record::managed);
     let mut aim = Aim::of(context, &mut eyes, managed, &mut snapshot)?;
     let mut plan = aim.draft(context, &mut snapshot, &ledger, managed)?;
     if under_way {
@@ -165,7 +165,7 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     }
 
     let mut record = Record::of(context)?;
-    let mut snapshot = look(context, &mut whole, record.managed())?;
+    let mut snapshot = look(context, &mut whole, Some(&mut record))?;
     let root = context.root.path();
     own::look_past(&made, root, context.desired, &mut snapshot.observed);
     let mut aim = Aim::of(context, &mut whole, record.managed(), &mut snapshot)?;
@@ -230,37 +230,57 @@ fn readable<T: Default>(context: &Context<'_>, read: anyhow::Result<T>) -> anyho
     }
 }
 
-fn look(context: &Context<'_>, site: &mut dyn Site, managed: &Managed) -> anyhow::Result<Snapshot> {
+/// Looks at all that the role names, and at all that is left over.
+fn look(
+    context: &Context<'_>,
+    site: &mut dyn Site,
+    record: Option<&mut Record<'_>>,
+) -> anyhow::Result<Snapshot> {
     let desired = context.desired;
-    let listed = inputs::listed(desired);
-    let left = match context.only {
-        None => managed.left(desired),
-        Some(_) => Vec::new(),
-    };
-    let wanted: Vec<Look<'_>> = desired
-        .resources
-        .iter()
-        .chain(&left)
-        .map(|resource| Look {
-            resource,
-            listed: listed.contains(&resource.id),
-            started: false,
-        })
-        .collect();
-    let observed = site.look(&wanted, Stage::Plan);
+    let record = record.filter(|_| context.only.is_none());
+    let left = record.as_ref().map(|record| record.managed().left(desired));
+    let all = desired.resources.iter().chain(left.iter().flatten());
+    let observed = look_at(all, desired, site);
     let machine = Machine::new(context.root);
     let mut host = host::host(&machine, desired, &observed, context.blobs)?;
     let mut kinds = desired.resources.iter().map(|resource| resource.id.kind);
     if kinds.any(|kind| kind == Kind::Repository) {
         host.unfetched = Index::of(context.root.path(), context.state.path()).lacking();
     }
-    let places = site.places();
-    Ok(Snapshot {
+    let mut snapshot = Snapshot {
         observed,
         host,
-        places,
+        places: site.places(),
         own: own::paths(context),
-    })
+    };
+    if let Some(record) = record
+        && record.follow(desired, &snapshot)
+    {
+        let left = record.managed().left(desired);
+        let new = left
+            .iter()
+            .filter(|one| !snapshot.observed.contains_key(&one.id));
+        let new = look_at(new, desired, site);
+        snapshot.observed.extend(new);
+        snapshot.places = site.places();
+    }
+    Ok(snapshot)
+}
+
+fn look_at<'a>(
+    resources: impl Iterator<Item = &'a Resource>,
+    desired: &Desired,
+    site: &mut dyn Site,
+) -> BTreeMap<ResourceId, Observed> {
+    let listed = inputs::listed(desired);
+    let wanted: Vec<Look<'_>> = resources
+        .map(|resource| Look {
+            resource,
+            listed: listed.contains(&resource.id),
+            started: false,
+        })
+        .collect();
+    site.look(&wanted, Stage::Plan)
 }
 
 /// The plan, before apt is asked.

@@ -15,6 +15,8 @@ pub(super) struct Record<'a> {
     stamp: Option<Digest>,
     /// It was not read: a run of this same role that changed nothing has left it as it is, and found nothing left over.
     unread: bool,
+    /// It is another than that on disk: see [`Managed::followed`].
+    followed: bool,
 }
 
 impl<'a> Record<'a> {
@@ -32,12 +34,23 @@ impl<'a> Record<'a> {
             managed,
             stamp,
             unread,
+            followed: false,
         })
     }
 
     /// All that is on record, or of it what has a say in the plan: nothing where it was not read.
     pub(super) fn managed(&self) -> &Managed {
         &self.managed
+    }
+
+    /// What lies behind links that the role takes away is known by where it lies from now on. Says whether there is any.
+    pub(super) fn follow(&mut self, role: &Desired, snapshot: &Snapshot) -> bool {
+        let followed = self.managed.followed(role, snapshot);
+        self.followed = followed.is_some();
+        if let Some(followed) = followed {
+            self.managed = followed;
+        }
+        self.followed
     }
 
     /// Puts on record what a run of this plan begins with, of the role as far as it is not withheld, and what was there before; to be
@@ -60,7 +73,7 @@ impl<'a> Record<'a> {
         let scope = scope(context);
         let begun = self.managed.begun(role, snapshot, scope.as_ref(), plan);
         self.state.keep_former(&begun.keep)?;
-        if begun.managed != self.managed {
+        if self.followed || begun.managed != self.managed {
             self.state.keep_managed(&begun.managed)?;
         }
         Ok(begun.managed)

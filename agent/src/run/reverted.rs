@@ -1,13 +1,13 @@
 //! What leaves the role is planned beside it, where leftovers are brought back to what was there before cfg.
 
-use super::site::{Look, Site, Stage};
-use super::{Context, foreseen, refused, unasked};
+use super::site::Site;
+use super::{Context, foreseen, look_at, refused, unasked};
 use crate::machine::Machine;
 use anyhow::Context as _;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::leftovers::{Managed, Reverts};
-use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, inputs};
+use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot};
 use cfg_catalog::resource::account::UserState;
 use cfg_catalog::resource::service::UNITS;
 use cfg_catalog::resource::{Body, Desired, Leftovers, Observed};
@@ -60,18 +60,8 @@ impl<'a> Aim<'a> {
             return Ok(aim);
         }
         aim.desired = Cow::Owned(aim.reverts.with(role));
-        let listed = inputs::listed(&aim.desired);
-        let again: Vec<Look<'_>> = aim
-            .reverts
-            .resources
-            .iter()
-            .map(|resource| Look {
-                resource,
-                listed: listed.contains(&resource.id),
-                started: false,
-            })
-            .collect();
-        snapshot.observed.extend(site.look(&again, Stage::Plan));
+        let again = look_at(aim.reverts.resources.iter(), &aim.desired, site);
+        snapshot.observed.extend(again);
         snapshot.places = site.places();
         snapshot.host =
             super::host::host(&machine, &aim.desired, &snapshot.observed, context.blobs)?;

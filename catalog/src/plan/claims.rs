@@ -1,6 +1,7 @@
 //! Which paths the resources of a role claim; what they do not claim a purge may remove.
 
 use super::clashes::clashes;
+use super::closing;
 use super::units::Units;
 use super::{Places, Snapshot};
 use crate::id::ResourceId;
@@ -38,8 +39,9 @@ impl Claims {
         Self::led(desired, snapshot, &snapshot.places)
     }
 
-    /// The same, where paths have come to lie elsewhere since.
+    /// The same, where paths have come to lie elsewhere since. What the role takes the way to lies where it is written to be.
     pub fn led(desired: &Desired, snapshot: &Snapshot, places: &Places) -> Self {
+        let places = &places.without(|| closing::links(desired, snapshot));
         let mut gathered = Gathered::default();
         gathered.present.extend(desired.waiting.paths());
         for resource in &desired.resources {

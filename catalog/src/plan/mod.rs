@@ -20,6 +20,7 @@ pub mod textdiff;
 pub mod turn;
 
 mod clashes;
+mod closing;
 pub(crate) mod early;
 mod edges;
 mod elsewhere;

@@ -2,7 +2,7 @@
 
 use crate::path::AbsPath;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Folders that a walk came to through links, as they were written, with where they really are.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +25,23 @@ impl Places {
     /// What others have found too.
     pub fn add(&mut self, others: Places) {
         self.0.extend(others.0);
+    }
+
+    /// The same without what leads through these paths, which are asked for where there are any.
+    pub(crate) fn without<'p>(&self, closing: impl FnOnce() -> BTreeSet<&'p str>) -> Places {
+        if self.0.is_empty() {
+            return Places::default();
+        }
+        let closing = closing();
+        let closed = |folder: &AbsPath| {
+            let mut ways = std::iter::once(folder.as_str()).chain(folder.above());
+            ways.any(|way| closing.contains(way))
+        };
+        let open = self.0.iter().filter(|(folder, _)| !closed(folder));
+        Places(
+            open.map(|(folder, place)| (folder.clone(), place.clone()))
+                .collect(),
+        )
     }
 
     /// Whether all is where it is written to be.

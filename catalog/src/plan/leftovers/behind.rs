@@ -1,50 +1,66 @@
-//! What lies behind a link that the role replaces: it is left over where it really lies, since no other way leads there then.
+//! What lies behind a link that the role replaces: it is known by where it really lies, since no other way leads there then, and
+//! what the role wants by the same name is another thing.
 
-use super::Managed;
+use super::entry::Entry;
 use super::made::Made;
-use super::revert::closes;
-
-use crate::id::ResourceId;
+use super::{Managed, at_path};
+use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
-use crate::plan::claims::{own_path, path_of};
+use crate::plan::claims::path_of;
+use crate::plan::closing::closed_link;
 use crate::resource::Desired;
 use std::collections::BTreeSet;
 
 impl Managed {
-    /// Puts on record by their real paths what the role names no more and takes the way to.
-    pub(super) fn follow(&mut self, desired: &Desired, snapshot: &Snapshot) {
+    /// The record with the real paths of what the role takes the way to; none where it takes no way.
+    #[must_use]
+    pub fn followed(&self, desired: &Desired, snapshot: &Snapshot) -> Option<Managed> {
         if snapshot.places.is_empty() {
-            return;
+            return None;
         }
-        let closing = desired.resources.iter().filter(|one| {
-            let seen = snapshot.observed.get(&one.id);
-            closes(&one.body, seen)
+        let closing = desired.resources.iter().filter_map(|one| {
+            let path = closed_link(one, snapshot.observed.get(&one.id))?;
+            self.knew(path, snapshot).then_some(path.as_str())
         });
-        let closing: BTreeSet<&str> = closing
-            .filter_map(|one| Some(own_path(&one.body)?.as_str()))
-            .collect();
+        let closing: BTreeSet<&str> = closing.collect();
         let behind = self.0.iter().filter_map(|(id, entry)| {
-            let path = match &entry.made {
-                Some(Made::Edit { path, .. }) => Some(path.clone()),
-                _ => path_of(id),
-            }?;
-            let lost = !desired.names(id) && path.above().any(|above| closing.contains(above));
-            lost.then(|| (id.clone(), snapshot.places.real(&path).into_owned()))
+            let path = entry.lies_at(id)?;
+            let lost = path.above().any(|above| closing.contains(above));
+            lost.then(|| (id, snapshot.places.real(&path).into_owned()))
         });
-        let behind: Vec<(ResourceId, AbsPath)> = behind.collect();
+        let behind: Vec<(&ResourceId, AbsPath)> = behind.collect();
+        if behind.is_empty() {
+            return None;
+        }
+        let mut followed = self.clone();
         for (id, real) in behind {
-            let Some(mut entry) = self.0.remove(&id) else {
-                continue;
-            };
-            let id = match &mut entry.made {
-                Some(Made::Edit { path, .. }) => {
+            if let Some(mut entry) = followed.0.remove(id) {
+                let id = ResourceId::new(id.kind, real.as_str());
+                if let Some(Made::Edit { path, .. }) = &mut entry.made {
                     *path = real;
-                    id
                 }
-                _ => ResourceId::new(id.kind, real.as_str()),
-            };
-            self.0.entry(id).or_insert(entry);
+                followed.0.entry(id).or_insert(entry);
+            }
+        }
+        Some(followed)
+    }
+
+    /// Whether a link was there when what lies behind it was made: nobody has laid it since in the place of what cfg made.
+    fn knew(&self, path: &AbsPath, snapshot: &Snapshot) -> bool {
+        let names = at_path(&ResourceId::new(Kind::Link, path.as_str()));
+        let known = names.iter().filter_map(|id| Some((id, self.0.get(id)?)));
+        let mut known = known.map(|(id, entry)| entry.stands_as_made(snapshot.observed.get(id)));
+        known.all(|stands| stands)
+    }
+}
+
+impl Entry {
+    /// The path by which it is reached.
+    fn lies_at(&self, id: &ResourceId) -> Option<AbsPath> {
+        match &self.made {
+            Some(Made::Edit { path, .. }) => Some(path.clone()),
+            _ => path_of(id),
         }
     }
 }

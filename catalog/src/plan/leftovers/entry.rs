@@ -162,6 +162,11 @@ impl Entry {
         }
     }
 
+    /// Whether a role took away what was there before cfg.
+    pub(super) fn took(&self) -> bool {
+        self.made == Some(Made::Gone) && self.before != Some(Before::Path(Stood::Nothing))
+    }
+
     /// Whether nobody has seen that it became what it was to be.
     pub(super) fn is_unseen(&self) -> bool {
         self.pending || !self.was.is_empty()
@@ -214,7 +219,7 @@ impl Entry {
             (Some(back), Some(content)) => {
                 !matches!(crate::edit::apply(content, back), Ok(same) if same == content)
             }
-            _ => self.made.as_ref().is_some_and(|made| made.stands(seen)),
+            _ => self.stands_as_made(Some(seen)),
         }
     }
 
@@ -264,7 +269,7 @@ fn is_sensitive(resource: &Resource) -> bool {
 /// Whether something of it stays when the role names it no more.
 fn leaves_something(resource: &Resource, entry: &Entry, ran: bool) -> bool {
     // What goes may be seen only at its turn.
-    let took = entry.pending
+    let took = entry.is_unseen()
         || matches!(
             entry.before,
             Some(Before::Path(

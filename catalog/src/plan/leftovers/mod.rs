@@ -85,7 +85,6 @@ impl Managed {
         let due: BTreeSet<&ResourceId> = changed
             .chain(undone.map(|step| &step.step.resource))
             .collect();
-        begun.follow(desired, snapshot);
         let estate = Estate::of(self, desired, snapshot);
         for resource in &desired.resources {
             let id = &resource.id;
@@ -194,8 +193,8 @@ impl Managed {
                     entry.pending = false;
                     entry.was.clear();
                 }
-                // A purge had it; what must not be there is on record as that.
-                let taken = entry.made == Some(Made::Gone) || entry.took_its_line();
+                // A purge had it; what must not be there, and was before cfg, is on record as that.
+                let taken = entry.took() || entry.took_its_line();
                 if change.action == Action::Remove && !taken {
                     ended.0.remove(&change.resource);
                 }

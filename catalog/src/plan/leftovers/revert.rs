@@ -27,8 +27,6 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use room::closes;
-
 /// What must be known of a machine beside what was seen of its leftovers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Around {
@@ -271,8 +269,10 @@ fn edits<'a>(
 ) -> BTreeMap<AbsPath, Vec<Edited<'a>>> {
     let mut edits: BTreeMap<AbsPath, Vec<Edited<'a>>> = BTreeMap::new();
     for (id, entry) in open {
+        let seen = snapshot.observed.get(*id);
+        let made = entry.last(seen).or(entry.made.as_ref());
         if let (Some(Made::Edit { path, edit }), Some(Before::Edit { back, there, whole })) =
-            (&entry.made, &entry.before)
+            (made, &entry.before)
         {
             edits.entry(path.clone()).or_default().push(Edited {
                 id,
@@ -280,7 +280,7 @@ fn edits<'a>(
                 whole: whole.as_ref(),
                 back: back.as_ref(),
                 there: *there,
-                now: match snapshot.observed.get(*id) {
+                now: match seen {
                     Some(Observed::Path(PathState::File(now))) => Some(now),
                     _ => None,
                 },

@@ -157,12 +157,25 @@ impl Judge<'_> {
         match self.around.inside.get(path) {
             Some(inside) => {
                 let goes = |one: &AbsPath| {
-                    self.going.contains(&*self.real(one)) || self.claims.absent(one).is_some()
+                    let absent = self.claims.absent(one);
+                    self.going.contains(&*self.real(one))
+                        || absent.is_some_and(|id| self.removes(id))
                 };
                 let stays = inside.iter().find(|one| !goes(one))?;
                 Some(format!("it is not empty: {stays} stands in it"))
             }
             None => (!seen.empty).then(|| "it is not empty".to_owned()),
+        }
+    }
+
+    /// Whether this of the role, which must not be there, goes: where something else stands, that fails.
+    fn removes(&self, id: &ResourceId) -> bool {
+        match self.snapshot.observed.get(id) {
+            Some(Observed::Path(PathState::File(_))) => {
+                id.kind != Kind::Link && id.kind != Kind::Directory
+            }
+            Some(Observed::Path(PathState::Directory(_))) => id.kind == Kind::Directory,
+            _ => true,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
 use crate::plan::claims::{own_path, path_of, presence};
+use crate::plan::closing::closes;
 use crate::plan::leftovers::{Managed, at_path};
 use crate::resource::directory::Directory;
 use crate::resource::file::File;
@@ -167,21 +168,4 @@ pub(super) fn firsts(
 
 fn placed(one: &Resource) -> Option<(&AbsPath, &Resource)> {
     Some((own_path(&one.body)?, one))
-}
-
-/// Whether what stands there leads nowhere any more once this is brought about.
-pub(in crate::plan::leftovers) fn closes(body: &Body, seen: Option<&Observed>) -> bool {
-    let seen = match seen {
-        Some(Observed::Path(seen)) => Some(seen),
-        _ => None,
-    };
-    match (body, seen) {
-        (_, Some(PathState::Absent { .. })) => false,
-        (Body::Directory(folder), _) if folder.state == Presence::Absent => true,
-        (Body::Link(link), Some(PathState::Link(old))) => link.target.as_ref() != Some(&old.target),
-        (Body::File(_), Some(PathState::Link(_) | PathState::Directory(_)))
-        | (Body::Directory(_), Some(PathState::Link(_)))
-        | (Body::Link(_), Some(PathState::Directory(_))) => true,
-        _ => false,
-    }
 }

@@ -1,0 +1,37 @@
+//! Ways that a role takes away: links and folders that lead nowhere any more once it is brought about.
+
+use super::Snapshot;
+use super::claims::own_path;
+use crate::path::AbsPath;
+use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
+use std::collections::BTreeSet;
+
+/// The paths of the links among them.
+pub(super) fn links<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a str> {
+    let closing = desired.resources.iter();
+    let closing = closing.filter_map(|one| closed_link(one, snapshot.observed.get(&one.id)));
+    closing.map(AbsPath::as_str).collect()
+}
+
+/// The path of a link that this takes away.
+pub(super) fn closed_link<'a>(one: &'a Resource, seen: Option<&Observed>) -> Option<&'a AbsPath> {
+    let is_link = matches!(seen, Some(Observed::Path(PathState::Link(_))));
+    own_path(&one.body).filter(|_| is_link && closes(&one.body, seen))
+}
+
+/// Whether what stands there leads nowhere any more once this is brought about.
+pub(super) fn closes(body: &Body, seen: Option<&Observed>) -> bool {
+    let seen = match seen {
+        Some(Observed::Path(seen)) => Some(seen),
+        _ => None,
+    };
+    match (body, seen) {
+        (_, Some(PathState::Absent { .. })) => false,
+        (Body::Directory(folder), _) if folder.state == Presence::Absent => true,
+        (Body::Link(link), Some(PathState::Link(old))) => link.target.as_ref() != Some(&old.target),
+        (Body::File(_), Some(PathState::Link(_) | PathState::Directory(_)))
+        | (Body::Directory(_), Some(PathState::Link(_)))
+        | (Body::Link(_), Some(PathState::Directory(_))) => true,
+        _ => false,
+    }
+}
