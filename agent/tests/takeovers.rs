@@ -161,6 +161,47 @@ fn what_lies_behind_a_link_goes_while_that_leads_there() {
 }
 
 #[test]
+fn what_the_role_wants_in_place_of_a_way_is_another_thing_than_what_lies_behind_it() {
+    let [a, b] = ["a", "b/c"].map(|at| format!("[file.\"/srv/p/{at}\"]\ncontent = \"{at}\\n\"\n"));
+    let folder = "[directory.\"/srv/p/b\"]\nmode = \"0711\"\n";
+    let link = "[link.\"/srv/p\"]\ntarget = \"u\"\n";
+    comes_back(&[
+        ("mkdir t; ln -s t p", &[&b, DEEP]),
+        ("mkdir t; ln -s t p", &[&[&*a, &b].concat(), DEEP]),
+        ("mkdir t; ln -s t p", &[&b, &[DIRECTORY, folder].concat()]),
+        (
+            "mkdir t; ln -s t p",
+            &[
+                &b,
+                &[DIRECTORY, "[file.\"/srv/p/b\"]\ncontent = \"\"\n"].concat(),
+            ],
+        ),
+        ("mkdir t u; ln -s t p", &[&a, &[link, &a].concat()]),
+        ("mkdir t; ln -s t p", &[&b, DEEP, FILE]),
+    ]);
+}
+
+#[test]
+fn what_must_not_be_there_and_stays_is_still_of_who_made_it() {
+    let gone =
+        "[directory.\"/srv/p\"]\nstate = \"absent\"\n[link.\"/srv/p/q\"]\nstate = \"absent\"\n";
+    let edit = |set: &str| {
+        format!("[edit.\"/srv/p/q\"]\nformat = \"env\"\ncreate = true\nset = {{ {set} }}\n")
+    };
+    comes_back_after(
+        &[
+            ("", &[BELOW, gone]),
+            ("mkdir t; ln -s t p", &[BELOW, gone]),
+            (
+                "",
+                &[&edit("A = 3"), &[LINK, &edit("A = 3, B = 4")].concat()],
+            ),
+        ],
+        true,
+    );
+}
+
+#[test]
 fn what_lies_behind_a_link_that_goes_is_left_over_where_it_lies() {
     for role in [DIRECTORY, FILE] {
         let desk = machine("mkdir t; ln -s t p");

@@ -39,9 +39,10 @@ impl Claims {
         Self::led(desired, snapshot, &snapshot.places)
     }
 
-    /// The same, where paths have come to lie elsewhere since. What the role takes the way to lies where it is written to be.
-    pub fn led(desired: &Desired, snapshot: &Snapshot, places: &Places) -> Self {
-        let places = &places.without(|| closing::links(desired, snapshot));
+    /// The same, where paths have come to lie elsewhere since. What the role takes the way to lies where it is written to be;
+    /// what must not be there goes before, by the way that is.
+    pub fn led(desired: &Desired, snapshot: &Snapshot, now: &Places) -> Self {
+        let places = &now.without(|| closing::links(desired, snapshot));
         let mut gathered = Gathered::default();
         gathered.present.extend(desired.waiting.paths());
         for resource in &desired.resources {
@@ -59,7 +60,9 @@ impl Claims {
             absent: gathered
                 .absent
                 .into_iter()
-                .map(|(path, id)| (places.real(&path).into_owned(), id))
+                .flat_map(|(path, id)| {
+                    [now, places].map(|by| (by.real(&path).into_owned(), id.clone()))
+                })
                 .collect(),
             purging: really(gathered.purging, places).collect(),
             waiting: desired.waiting.clone(),

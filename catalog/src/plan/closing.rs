@@ -6,9 +6,10 @@ use crate::path::AbsPath;
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use std::collections::BTreeSet;
 
-/// The paths of the links among them.
+/// The paths of the links among them. What is brought back comes last: all else goes by the ways that are.
 pub(super) fn links<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a str> {
-    let closing = desired.resources.iter();
+    let role = desired.resources.iter();
+    let closing = role.filter(|one| !desired.reverts.contains(&one.id));
     let closing = closing.filter_map(|one| closed_link(one, snapshot.observed.get(&one.id)));
     closing.map(AbsPath::as_str).collect()
 }
