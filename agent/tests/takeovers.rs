@@ -66,6 +66,7 @@ const DIRECTORY: &str = "[directory.\"/srv/p\"]\n";
 const LINK: &str = "[link.\"/srv/p\"]\ntarget = \"t\"\n";
 const FILE: &str = "[file.\"/srv/p\"]\ncontent = \"x\\n\"\n";
 const BELOW: &str = "[file.\"/srv/p/q\"]\ncontent = \"q\\n\"\n";
+const NO_MORE: &str = "[file.\"/srv/p/q\"]\nstate = \"absent\"\n";
 const MADE: &str = "[edit.\"/srv/p\"]\nformat = \"env\"\ncreate = true\nset = { A = 1 }\n";
 const DEEP: &str = "[directory.\"/srv/p\"]\n[file.\"/srv/p/a\"]\ncontent = \"a\\n\"\n[file.\"/srv/p/b/c\"]\ncontent = \"c\\n\"\n";
 
@@ -116,6 +117,12 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
         ("", &[DEEP, FILE]),
         ("", &[DEEP, LINK]),
         ("", &[BELOW, FILE]),
+        ("", &[BELOW, &[FILE, NO_MORE].concat()]),
+        (
+            "ln -s nowhere p",
+            &[DEEP, "[file.\"/srv/p/b/c\"]\nstate = \"absent\"\n"],
+        ),
+        ("mkdir p", &[NO_DIRECTORY, MADE]),
         (
             "mkdir t",
             &[BELOW, &[LINK, "[directory.\"/srv/p/q\"]\n"].concat()],

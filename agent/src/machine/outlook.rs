@@ -22,7 +22,7 @@ pub(crate) struct Outlook {
     files: BTreeSet<PathBuf>,
     /// Where something comes or goes, by where that really lies.
     pub(crate) touched: BTreeSet<AbsPath>,
-    /// Things may come that the role does not name.
+    /// Things may have come by then that the role does not name.
     pub(crate) open: bool,
 }
 

@@ -11,6 +11,7 @@ use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::plan::{Action, Change, Phase, Places, Plan, PlannedStep, Power, Snapshot};
 use cfg_catalog::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Adds the machine's refusals to what was seen. Says whether there are any.
 pub(super) fn hear(
@@ -93,7 +94,7 @@ fn reached(
     plan: &Plan,
     snapshot: &Snapshot,
 ) -> Vec<(ResourceId, Refusal)> {
-    let outlook = outlook(machine, desired, plan, &snapshot.places);
+    let mut outlook = outlook(machine, desired, plan, &snapshot.places);
     if outlook.is_as_now() && plan.failures.is_empty() {
         return Vec::new();
     }
@@ -101,6 +102,7 @@ fn reached(
     let role = desired.resources.iter();
     let role = role.filter(|resource| !desired.reverts.contains(&resource.id));
     let named = role.filter_map(|resource| Some((resource, path_of(resource)?)));
+    let after = after_anything(plan);
     // Since nobody can come there as things are.
     let failed = |id: &ResourceId| {
         let Some(Observed::Path(PathState::Unreadable { why })) = snapshot.observed.get(id) else {
@@ -120,6 +122,7 @@ fn reached(
                 Body::Edit(edit) => edit.edit.only_removes(),
                 body => presence(body) == Presence::Absent,
             };
+            outlook.open = after.contains(&resource.id);
             let ends = machine.foresee(path, &outlook);
             let nowhere = matches!(
                 ends,
@@ -140,16 +143,10 @@ fn outlook(machine: &Machine, desired: &Desired, plan: &Plan, places: &Places) -
     let mut outlook = Outlook::default();
     for change in plan.steps.iter().flat_map(|step| &step.changes) {
         let id = &change.resource;
-        match id.kind {
-            Kind::File | Kind::Directory | Kind::Link if turns(change) => {
-                let path = id.name.parse::<AbsPath>();
-                let real = path.map(|path| places.real(&path).into_owned());
-                outlook.touched.extend(real);
-            }
-            Kind::Package | Kind::Command | Kind::Mount | Kind::Archive | Kind::User => {
-                outlook.open = true;
-            }
-            _ => {}
+        if matches!(id.kind, Kind::File | Kind::Directory | Kind::Link) && turns(change) {
+            let path = id.name.parse::<AbsPath>();
+            let real = path.map(|path| places.real(&path).into_owned());
+            outlook.touched.extend(real);
         }
         let Some(resource) = desired.get(id) else {
             continue;
@@ -171,6 +168,24 @@ fn outlook(machine: &Machine, desired: &Desired, plan: &Plan, places: &Places) -
         }
     }
     outlook
+}
+
+/// What comes after something by which things may come that the role does not name.
+fn after_anything(plan: &Plan) -> BTreeSet<&ResourceId> {
+    let steps = plan.steps.iter();
+    let late = steps.skip_while(|step| !step.changes.iter().any(brings_anything));
+    late.skip(1).map(|step| &step.step.resource).collect()
+}
+
+fn brings_anything(change: &Change) -> bool {
+    let kinds = [
+        Kind::Package,
+        Kind::Command,
+        Kind::Mount,
+        Kind::Archive,
+        Kind::User,
+    ];
+    kinds.contains(&change.resource.kind)
 }
 
 /// Whether something else stands at its path afterwards, and not the same thing with other contents or attributes.

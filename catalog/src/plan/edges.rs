@@ -154,6 +154,12 @@ impl<'a> Graph<'a> {
                     (Presence::Absent, Presence::Absent) => self.emptied_first(&folder.id, at),
                     // It stands there now; what comes in place of a way that leads there comes after it.
                     (Presence::Present, Presence::Absent) if brought(resource) => {}
+                    // Nothing is below a file, nor where the way is another once it is brought back.
+                    (Presence::Present, Presence::Absent)
+                        if brought(folder) || matches!(folder.body, Body::File(_)) =>
+                    {
+                        self.emptied_first(&folder.id, at);
+                    }
                     (Presence::Present, _)
                         if brought(resource) && gives_way(&by_path, path, resource) => {}
                     (Presence::Present, _) => self.needs(at, &folder.id, Why::Folder),

@@ -200,9 +200,18 @@ impl Managed {
                 }
             }
         }
-        // What was never begun has done nothing.
-        let begun = |id: &ResourceId| id.kind != Kind::Command || done.begun.contains(id);
-        ended.0.retain(|id, entry| !entry.pending || begun(id));
+        // What was never begun has done nothing; nor has what failed, where one effect would have made all of it.
+        let changed: BTreeSet<&ResourceId> = done.changes.iter().map(|one| &one.resource).collect();
+        let undone = |id: &ResourceId, entry: &Entry| match id.kind {
+            Kind::Command => !done.begun.contains(id),
+            kind => {
+                let alone = is_made_at_once(kind) && entry.was.is_empty();
+                alone && failed(id) && !changed.contains(id)
+            }
+        };
+        ended
+            .0
+            .retain(|id, entry| !entry.pending || !undone(id, entry));
         for (id, parts) in &reverts.parts {
             if !parts.iter().any(|part| failed(part) || held(part))
                 && let Some(gone) = ended.0.remove(id)

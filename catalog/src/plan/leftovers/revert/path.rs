@@ -239,9 +239,9 @@ impl Judge<'_> {
         (count == edits.len()).then(|| file_of(path.clone(), first.was, first.size))
     }
 
-    /// Whether a file stands for edits alone, which are left over with it, where a role took one away.
+    /// Whether a file stands for edits alone, which are left over with it, where a role took something away.
     pub(super) fn is_begun_anew(&self, id: &ResourceId, entry: &Entry) -> bool {
-        let path = path_of(id).filter(|_| id.kind == Kind::File && entry.made == Some(Made::Gone));
+        let path = path_of(id).filter(|_| entry.made == Some(Made::Gone));
         path.is_some_and(|path| {
             let edits = self.edits.get(&path).into_iter().flatten();
             let now = edits.filter_map(|edit| edit.now).next();

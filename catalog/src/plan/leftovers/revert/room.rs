@@ -14,7 +14,7 @@ use crate::plan::leftovers::{Managed, at_path};
 use crate::resource::directory::Directory;
 use crate::resource::file::File;
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Judge<'_> {
     /// Files of cfg's own that must go since the role wants something else there.
@@ -126,10 +126,10 @@ pub(super) fn firsts(
     let role = desired.resources.iter();
     let all = || role.clone().chain(reverts).filter_map(placed);
     let goes = |one: &Resource| presence(&one.body) == Presence::Absent;
-    let mut closing: BTreeMap<&AbsPath, Vec<&ResourceId>> = BTreeMap::new();
+    let mut closing: BTreeMap<&str, Vec<&ResourceId>> = BTreeMap::new();
     for (path, one) in all() {
         if closes(&one.body, snapshot.observed.get(&one.id)) {
-            closing.entry(path).or_default().push(&one.id);
+            closing.entry(path.as_str()).or_default().push(&one.id);
         }
     }
     let mut firsts: BTreeMap<ResourceId, Vec<ResourceId>> = BTreeMap::new();
@@ -142,7 +142,20 @@ pub(super) fn firsts(
     for (path, one) in reverts.iter().filter_map(placed) {
         let real = snapshot.places.real(path);
         for above in path.ancestors().chain(real.ancestors()) {
-            for closing in closing.get(&above).into_iter().flatten() {
+            for closing in closing.get(above.as_str()).into_iter().flatten() {
+                add(closing, &one.id);
+            }
+        }
+    }
+    // So does what the role says must not be there.
+    let brought: BTreeSet<&ResourceId> = reverts.iter().map(|one| &one.id).collect();
+    for (path, one) in role.clone().filter(|one| goes(one)).filter_map(placed) {
+        for closing in path
+            .above()
+            .filter_map(|above| closing.get(above))
+            .flatten()
+        {
+            if brought.contains(closing) {
                 add(closing, &one.id);
             }
         }
