@@ -66,6 +66,7 @@ const DIRECTORY: &str = "[directory.\"/srv/p\"]\n";
 const LINK: &str = "[link.\"/srv/p\"]\ntarget = \"t\"\n";
 const FILE: &str = "[file.\"/srv/p\"]\ncontent = \"x\\n\"\n";
 const BELOW: &str = "[file.\"/srv/p/q\"]\ncontent = \"q\\n\"\n";
+const DIRECTORY_BELOW: &str = "[directory.\"/srv/p/d\"]\n";
 const NO_MORE: &str = "[file.\"/srv/p/q\"]\nstate = \"absent\"\n";
 const MADE: &str = "[edit.\"/srv/p\"]\nformat = \"env\"\ncreate = true\nset = { A = 1 }\n";
 const DEEP: &str = "[directory.\"/srv/p\"]\n[file.\"/srv/p/a\"]\ncontent = \"a\\n\"\n[file.\"/srv/p/b/c\"]\ncontent = \"c\\n\"\n";
@@ -185,6 +186,28 @@ fn what_the_role_wants_in_place_of_a_way_is_another_thing_than_what_lies_behind_
         ),
         ("mkdir t u; ln -s t p", &[&a, &[link, &a].concat()]),
         ("mkdir t; ln -s t p", &[&b, DEEP, FILE]),
+    ]);
+}
+
+#[test]
+fn what_is_reached_by_links_of_the_machine_comes_after_what_they_lead_to() {
+    let there = "[file.\"/srv/z/t/main\"]\ncontent = \"m\\n\"\n";
+    let gone = "[directory.\"/srv/t\"]\nstate = \"absent\"\n";
+    comes_back(&[
+        ("ln -s /srv/z/t p", &[&[BELOW, there].concat()]),
+        ("ln -s /srv/z/t p", &[&[DIRECTORY_BELOW, there].concat()]),
+        (
+            "ln -s /srv/z/t p",
+            &[&[
+                DIRECTORY_BELOW,
+                "[directory.\"/srv/z/t\"]\nmode = \"0700\"\n",
+            ]
+            .concat()],
+        ),
+        (
+            "mkdir t; ln -s t p; touch t/q",
+            &[&[NO_MORE, gone].concat()],
+        ),
     ]);
 }
 

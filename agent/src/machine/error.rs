@@ -1,6 +1,7 @@
 //! What can go wrong at the file system, told with path and remedy.
 
 use crate::errno;
+use cfg_catalog::path::AbsPath;
 use rustix::io::Errno;
 
 /// A system call on a path failed.
@@ -70,6 +71,8 @@ pub enum WalkError {
         link: String,
         /// What it says.
         target: String,
+        /// Where the whole walk would end, were it there; none where that is not known.
+        end: Option<AbsPath>,
     },
     /// Links lead to links without an end.
     #[error(

@@ -101,7 +101,12 @@ impl Machine {
         {
             return Ok(Arc::clone(reached));
         }
-        let reached = Arc::new(self.root.folder(path)?);
+        let reached = self.root.folder(path).inspect_err(|error| {
+            if let WalkError::Dangling { end: Some(end), .. } = error {
+                last.places.note(path.clone(), end.clone(), Vec::new());
+            }
+        })?;
+        let reached = Arc::new(reached);
         if let Some(real) = reached.elsewhere(path) {
             last.places.note(path.clone(), real, reached.ways());
         }

@@ -210,6 +210,7 @@ impl<'a> Walk<'a> {
                 Some((link, target)) => Foreseen::Never(WalkError::Dangling {
                     link: link.clone(),
                     target: target.display().to_string(),
+                    end: None,
                 }),
             }));
         };

@@ -283,6 +283,7 @@ impl Walk<'_> {
                 Some(link) => Err(WalkError::Dangling {
                     link: link.0.clone(),
                     target: link.1.display().to_string(),
+                    end: self.end(&step.name),
                 }),
             };
         };
@@ -327,6 +328,14 @@ impl Walk<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Where it would end if this and all that is still to be walked were folders.
+    fn end(&self, missing: &OsStr) -> Option<AbsPath> {
+        let here = self.stack.last()?.at.join(missing);
+        let rest = self.todo.iter().map(|step| &step.name);
+        let end = rest.fold(here, |at, name| at.join(name));
+        end.to_str()?.parse().ok()
     }
 
     /// The path's own components that were not walked, as paths. What links brought is walked by then.

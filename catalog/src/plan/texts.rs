@@ -1,7 +1,7 @@
 //! The files that edits are about, as the planned changes will leave them: a second edit of a file is planned over what
 //! the first makes of it.
 
-use super::{Action, Certainty, Change, Host, Snapshot};
+use super::{Action, Certainty, Change, Host, Places, Snapshot};
 use crate::digest::Digest;
 use crate::path::AbsPath;
 use crate::resource::file::{Content, File, NEW, NEW_SENSITIVE};
@@ -10,8 +10,11 @@ use crate::resource::{
 };
 use std::collections::BTreeMap;
 
-/// By path.
-pub(crate) struct Texts(BTreeMap<AbsPath, Text>);
+/// By where they really lie.
+pub(crate) struct Texts {
+    at: BTreeMap<AbsPath, Text>,
+    places: Places,
+}
 
 struct Text {
     state: PathState,
@@ -33,9 +36,12 @@ impl Texts {
                 state: state.clone(),
                 moved: false,
             };
-            Some((edit.path.clone(), text))
+            Some((snapshot.places.real(&edit.path).into_owned(), text))
         });
-        Self(edited.collect())
+        Self {
+            at: edited.collect(),
+            places: snapshot.places.clone(),
+        }
     }
 
     /// What an edit will see, where that is not what was seen.
@@ -43,7 +49,8 @@ impl Texts {
         let Body::Edit(edit) = &resource.body else {
             return None;
         };
-        let text = self.0.get(&edit.path).filter(|text| text.moved)?;
+        let real = self.places.real(&edit.path);
+        let text = self.at.get(&*real).filter(|text| text.moved)?;
         Some(Observed::Path(text.state.clone()))
     }
 
@@ -63,14 +70,14 @@ impl Texts {
         }
         match &resource.body {
             Body::File(file) if change.action != Action::Remove => {
-                let Some(text) = self.0.get_mut(&file.path) else {
+                let Some(text) = self.at.get_mut(&*self.places.real(&file.path)) else {
                     return;
                 };
                 text.state = written(resource, file, seen, &text.state, host);
                 text.moved = true;
             }
             Body::Edit(body) => {
-                let Some(text) = self.0.get_mut(&body.path) else {
+                let Some(text) = self.at.get_mut(&*self.places.real(&body.path)) else {
                     return;
                 };
                 if let Some(content) = edit::outlook(body, seen) {
