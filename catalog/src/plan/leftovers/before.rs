@@ -208,6 +208,7 @@ impl Before {
                 former: Former {
                     place: state.place.clone(),
                     bare: matches!(state.table, PathState::Absent { .. }),
+                    open: state.open,
                 },
                 mounted: matches!(state.live, Live::Yes { .. }),
             },
