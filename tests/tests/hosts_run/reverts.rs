@@ -195,3 +195,32 @@ fn what_is_needed_or_changed_since_stays_and_a_kill_loses_nothing() -> Result<()
         Ok(())
     })
 }
+
+const THEIRS: &str = "[Service]\nExecStart=/bin/sleep 1000000\n";
+const OURS: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
+
+#[test]
+fn systemd_reads_what_comes_back_of_a_unit_in_the_same_run() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let machine = Machine::boot(sandbox, "")?;
+        let host = &machine.host;
+        host.write_file("/etc/systemd/system/theirs.service", THEIRS)?;
+        host.sh("systemctl daemon-reload; systemctl start theirs")?;
+        host.write_file("/srv/roles/probe/ours.service", OURS)?;
+        let unit = "[service.theirs]\nunit = \"ours.service\"\nstate = \"running\"\n";
+        let file = format!("[file.\"/etc/systemd/system/theirs.service\"]\ncontent = {OURS:?}\n");
+        for role in [unit, &file] {
+            for (text, has) in [(role, "sleep infinity"), ("", "sleep 1000000")] {
+                machine.role(text)?;
+                machine.converge(&["--prune"])?;
+                let show = "systemctl show theirs --property=NeedDaemonReload,ExecStart";
+                let shown = host.sh(show)?;
+                ensure!(
+                    shown.contains("NeedDaemonReload=no") && shown.contains(has),
+                    "{text}: {shown}"
+                );
+            }
+        }
+        Ok(())
+    })
+}
