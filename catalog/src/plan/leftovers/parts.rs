@@ -142,22 +142,29 @@ impl Entry {
         }
     }
 
-    /// This stood at the place of its file before cfg, which had made that of it.
+    /// This stood at the place of its file before cfg, which had made that of it, and may fail to make more.
     fn inherits(&mut self, stood: Stood, made: Made) {
-        match &mut self.before {
+        let was = match &mut self.before {
             Some(Before::Service { unit, .. }) => {
                 *unit = Some(stood);
-                if let (Made::File { sha256, .. }, true) = (made, self.pending) {
-                    self.was.push(Made::Service {
+                match made {
+                    Made::File { sha256, .. } => Made::Service {
                         running: None,
                         enabled: None,
                         masked: None,
                         unit: sha256,
-                    });
+                    },
+                    _ => return,
                 }
             }
-            Some(Before::Sysctl { file, .. }) => *file = Some(stood),
-            _ => {}
+            Some(Before::Sysctl { file, .. }) => {
+                *file = Some(stood);
+                made
+            }
+            _ => return,
+        };
+        if self.pending {
+            self.was.push(was);
         }
     }
 
