@@ -224,3 +224,34 @@ fn systemd_reads_what_comes_back_of_a_unit_in_the_same_run() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn what_a_unit_or_a_setting_hands_on_to_a_file_comes_back() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        const SET: &str = "/etc/sysctl.d/90-cfg-net.ipv4.ip_forward.conf";
+        let machine = Machine::boot(sandbox, "")?;
+        let host = &machine.host;
+        host.write_file("/etc/systemd/system/theirs.service", THEIRS)?;
+        host.write_file(SET, "theirs\n")?;
+        host.sh("systemctl daemon-reload; echo 0 > /proc/sys/net/ipv4/ip_forward")?;
+        host.write_file("/srv/roles/probe/ours.service", OURS)?;
+        let file = |path: &str| format!("[file.{path:?}]\ncontent = {OURS:?}\n");
+        let files = file("/etc/systemd/system/theirs.service") + &file(SET);
+        let others = "[service.theirs]\nunit = \"ours.service\"\nstate = \"running\"\n\
+            [sysctl]\n\"net.ipv4.ip_forward\" = 1\n";
+        let before = host.sh(SHAPE)?;
+        for roles in [[others, &files], [&files, others]] {
+            for more in [&[][..], &["--prune"]] {
+                for role in roles {
+                    machine.role(role)?;
+                    machine.converge(more)?;
+                }
+                machine.role("")?;
+                machine.converge(&["--prune"])?;
+                let after = host.sh(SHAPE)?;
+                ensure!(before == after, "{roles:?}: {before}\n{after}");
+            }
+        }
+        Ok(())
+    })
+}
