@@ -133,19 +133,7 @@ fn what_is_roots_below_an_ordinary_users_root() {
          [directory.'/srv/shut']\nmode = \"0500\"\n[file.'/srv/shut/a/new']\ncontent = \"\"\n\
          [file.'/srv/blind']\ncontent = \"\"\nmode = \"0000\"\n[command.c]\nrun = \"true\"\nunless = \"false\"\n",
     );
-    let run = |more: &[&str]| {
-        let mut program = desk.at(Command::new("setpriv"));
-        let who = format!("--reuid={NOBODY}");
-        let of = format!("--regid={NOBODY}");
-        program.args([&who, &of, "--clear-groups", "--"]);
-        program
-            .arg(desk.path("cfg"))
-            .args(cfg_tests::desk::apply("web"));
-        let output = program.args(more).arg("--json").output().unwrap();
-        let document = serde_json::from_slice(&output.stdout);
-        let document = document.unwrap_or_else(|error| panic!("{error}: {output:?}"));
-        (output.status.code().unwrap(), document)
-    };
+    let run = |more: &[&str]| as_nobody(&desk, more);
     let (code, ran) = both(run);
     assert_eq!(code, 3, "{ran:#}");
     let held: Vec<&str> = ran["held"]
@@ -176,6 +164,52 @@ fn what_is_roots_below_an_ordinary_users_root() {
     let (again, second) = both(run);
     assert_eq!((again, &second["changes"]), (3, &serde_json::json!([])));
     assert!(desk.path("root/srv/opened/new").exists());
+}
+
+/// What comes of a run of an ordinary user, by the program that lies in this folder.
+fn as_nobody(desk: &Desk, more: &[&str]) -> (i32, Value) {
+    let mut program = desk.at(Command::new("setpriv"));
+    let who = format!("--reuid={NOBODY}");
+    let of = format!("--regid={NOBODY}");
+    program.args([&who, &of, "--clear-groups", "--"]);
+    program
+        .arg(desk.path("cfg"))
+        .args(cfg_tests::desk::apply("web"));
+    let output = program.args(more).arg("--json").output().unwrap();
+    let document = serde_json::from_slice(&output.stdout);
+    let document = document.unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (output.status.code().unwrap(), document)
+}
+
+#[test]
+fn what_an_ordinary_user_shuts_himself_out_of() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    for below in [
+        "[file.'/srv/d/f']\ncontent = \"x\"\n",
+        "[file.'/srv/d/e/f']\ncontent = \"x\"\n",
+        "[file.'/srv/d/old']\nstate = \"absent\"\n",
+        "[directory.'/srv/d/e']\n",
+        "[link.'/srv/d/l']\ntarget = \"x\"\n",
+    ] {
+        let desk = desk();
+        fs::set_permissions(desk.path(""), Permissions::from_mode(0o755)).unwrap();
+        cfg_tests::copy_program(env!("CARGO_BIN_EXE_cfg"), desk.path("cfg"));
+        desk.write("root/srv/d/old", "");
+        for path in ["", "root", "root/srv", "root/srv/d"] {
+            chown(desk.path(path), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        let role = format!("[directory.'/srv/d']\nmode = \"0600\"\n{below}");
+        desk.role("web", &role);
+        let run = |more: &[&str]| as_nobody(&desk, more);
+        let (code, ran) = both(run);
+        let shut = &ran["changes"][0]["resource"];
+        assert_eq!((code, shut), (3, &"directory:/srv/d".into()), "{ran:#}");
+        assert_eq!(ran["counts"]["held"], 1, "{ran:#}");
+        let (again, second) = both(run);
+        assert_eq!((again, &second["changes"]), (3, &serde_json::json!([])));
+    }
 }
 
 /// An effect whose agent was killed, with how it ended.

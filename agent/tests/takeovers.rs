@@ -271,6 +271,7 @@ fn what_stood_where_a_directory_came_is_back_once_that_is_empty() {
 
 const GONE: &str = "[file.\"/srv/p\"]\nstate = \"absent\"\n";
 const NO_DIRECTORY: &str = "[directory.\"/srv/p\"]\nstate = \"absent\"\n";
+const NO_LINK: &str = "[link.\"/srv/p\"]\nstate = \"absent\"\n";
 const MODE: &str = "[file.\"/srv/p\"]\nmode = \"0640\"\n";
 const CLOSED: &str = "[directory.\"/srv/p\"]\nmode = \"0711\"\n";
 const OLD: &str = "echo A=0 >p; echo B=1 >>p; chmod 604 p";
@@ -306,6 +307,10 @@ fn what_was_there_first_is_known_whatever_has_come_since() {
         (OLD, &[&five, &seven, FILE]),
         ("", &[MADE, &seven]),
         ("", &[MADE, NO_DIRECTORY]),
+        ("", &[FILE, NO_DIRECTORY]),
+        ("", &[FILE, NO_LINK]),
+        ("mkdir -m 711 p", &[FILE, NO_DIRECTORY]),
+        ("ln -s nowhere p", &[FILE, NO_LINK]),
         ("mkdir -m 711 p", &[NO_DIRECTORY, DIRECTORY]),
         ("ln -s nowhere p", &[NO_DIRECTORY, BELOW]),
         ("mkdir -m 711 p", &[NO_DIRECTORY, LINK, CLOSED]),

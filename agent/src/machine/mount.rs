@@ -30,6 +30,7 @@ impl Machine {
             table: self.observe_path(&path_of_table(), &Wanted::default()),
             entries: fstab::entries(&table, &mount.point),
             place: fstab::place(&table, &mount.point),
+            open: !table.is_empty() && !table.ends_with('\n'),
             live: self.live(mount)?,
         })
     }

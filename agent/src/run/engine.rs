@@ -127,7 +127,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             }
         }
         self.fetch_sources()?;
-        self.forget_gone()?;
+        self.leave_units()?;
         self.settle_all()?;
         Ok(self.done)
     }

@@ -33,6 +33,8 @@ pub(super) struct Services {
     unproven: BTreeSet<ResourceId>,
     /// Unit files were changed since systemd last read them.
     units_touched: bool,
+    /// By the run itself: systemd reads them again, though no service comes after.
+    units_written: bool,
     /// Units whose own file has gone.
     gone: Vec<String>,
 }
@@ -50,6 +52,7 @@ impl Services {
             started: BTreeSet::new(),
             unproven,
             units_touched: false,
+            units_written: false,
             gone: Vec::new(),
         }
     }
@@ -57,7 +60,9 @@ impl Services {
     /// This change was made.
     pub(super) fn note(&mut self, change: &Change) {
         let path = &change.resource.name;
-        self.units_touched |= UNITS.iter().any(|folder| path.starts_with(folder));
+        let unit = UNITS.iter().any(|folder| path.starts_with(folder));
+        self.units_touched |= unit;
+        self.units_written |= unit;
         let own = path
             .strip_prefix(OWN)
             .and_then(|rest| rest.strip_prefix('/'));
@@ -73,6 +78,7 @@ impl Services {
     /// systemd has read its unit files.
     pub(super) fn units_read(&mut self) {
         self.units_touched = false;
+        self.units_written = false;
     }
 }
 
@@ -93,20 +99,29 @@ impl<'a, H: Hand> Engine<'a, H> {
         if !stale && !self.services.units_touched {
             return Ok(());
         }
+        self.reload_units()?;
+        self.look_again(&[resource], Stage::Turn);
+        Ok(())
+    }
+
+    fn reload_units(&mut self) -> Result<(), Trouble> {
         match self.hand.daemon_reload() {
             Ok(()) => self.services.units_read(),
             Err(Trouble::Failed(why)) => tracing::warn!("daemon-reload: {why}"),
             Err(stop) => return Err(stop),
         }
-        self.look_again(&[resource], Stage::Turn);
         Ok(())
     }
 
-    /// Units whose files are gone are gone for systemd too: else one that had failed would stay so, without a file.
-    pub(super) fn forget_gone(&mut self) -> Result<(), Trouble> {
+    /// Has systemd read what was written after the last service's turn. Units whose files are gone are gone for it too: else one
+    /// that had failed would stay so, without a file.
+    pub(super) fn leave_units(&mut self) -> Result<(), Trouble> {
         let gone = std::mem::take(&mut self.services.gone);
         if gone.is_empty() {
-            return Ok(());
+            return match self.services.units_written {
+                true => self.reload_units(),
+                false => Ok(()),
+            };
         }
         match self.hand.forget_units(&gone) {
             Err(Trouble::Failed(why)) => tracing::warn!("units that are gone: {why}"),

@@ -3,5 +3,6 @@
 
 mod accounts;
 mod case;
+mod passing;
 mod system;
 mod units;

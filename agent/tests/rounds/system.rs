@@ -5,6 +5,9 @@ use crate::case::{Case, names};
 const TABLE: &str = "mkdir -p mnt/a; printf '# table\\n\\n/dev/x  /mnt/a   ext4 defaults 0 1 # tail\\n/dev/y /mnt/b ext4 ro\\n' \
     > etc/fstab; ";
 const MOUNT: &str = "[mount.\"/mnt/a\"]\ndevice = \"/dev/z\"\nfstype = \"xfs\"\n";
+const OPEN: &str = "mkdir -p mnt/a; mkdir mnt/b mnt/c mnt/d; printf '# table\\n/dev/y /mnt/b ext4 ro' > etc/fstab; ";
+const OTHERS: &str = "[mount.\"/mnt/a\"]\ndevice = \"/dev/z\"\nfstype = \"xfs\"\n\
+    [mount.\"/mnt/d\"]\ndevice = \"/dev/z\"\nfstype = \"xfs\"\n";
 const GONE: &str = "[mount.\"/mnt/a\"]\nstate = \"absent\"\n";
 
 #[test]
@@ -20,6 +23,12 @@ fn the_table_comes_back_byte_for_byte() {
             &[MOUNT],
         ),
         ("mkdir -p mnt/a", &[MOUNT]),
+        (OPEN, &[MOUNT]),
+        (OPEN, &[&OTHERS.replace("/mnt/a", "/mnt/c"), OTHERS]),
+        (
+            OPEN,
+            &[&[MOUNT, "[mount.\"/mnt/b\"]\nstate = \"absent\"\n"].concat()],
+        ),
         (TABLE, &[&format!("{MOUNT}{inside}")]),
     ] {
         let case = Case::new(there);

@@ -12,6 +12,8 @@ use crate::resource::{Body, Mode, Observed, PathState, Presence, Resource};
 
 /// Who owns a folder may make something in it.
 const WRITE_AND_ENTER: u32 = 0o300;
+/// Who owns a folder may come to what is in it.
+const ENTER: u32 = 0o100;
 /// Who owns a file may read it.
 const READ: u32 = 0o400;
 
@@ -46,7 +48,9 @@ pub(super) fn withheld(
         },
     };
     // A guard cannot be asked by him either, and what he could not read again he cannot judge.
-    let blind = matches!(resource.body, Body::Command(_) | Body::File(_)) || without_unit;
+    let blind = matches!(resource.body, Body::Command(_) | Body::File(_))
+        || without_unit
+        || is_hidden(observed);
     let due = !verdict.changes.is_empty() || (blind && verdict.obstacle.is_some());
     if due {
         let words: Vec<&str> = verdict.changes.iter().map(|c| c.action.word()).collect();
@@ -78,24 +82,35 @@ fn shut(
     turn: &Turn<'_>,
 ) -> Option<String> {
     let own = |change: &&Change| change.resource == resource.id;
-    let change = verdict.changes.iter().find(own)?;
+    let change = verdict.changes.iter().find(own);
+    if change.is_none() && !is_hidden(observed) {
+        return None;
+    }
     let path = match &resource.body {
         Body::Archive(archive) => &archive.path,
         body => super::claims::own_path(body)?,
     };
-    if amends(observed, change) {
+    if change.is_some_and(|change| amends(observed, change)) {
         return None;
     }
     let missing = missing(resource, observed).into_iter().flatten().next();
     let first = missing.as_ref().unwrap_or(path);
-    let folders = path
-        .ancestors()
-        .filter(|above| first.parent().is_some_and(|top| above.is_within(&top)));
+    // Who may not enter a folder sees nothing below it, however deep.
+    let (top, least) = match change {
+        Some(_) => (first.parent()?, WRITE_AND_ENTER),
+        None => (AbsPath::root(), ENTER),
+    };
+    let folders = path.ancestors().filter(|above| above.is_within(&top));
     let mut given = folders.filter_map(|folder| Some((given(turn, &folder)?, folder)));
-    let (mode, folder) = given.find(|(mode, _)| mode.0 & WRITE_AND_ENTER != WRITE_AND_ENTER)?;
+    let (mode, folder) = given.find(|(mode, _)| mode.0 & least != least)?;
     Some(format!(
         "this user may not write in {folder} with the mode {mode} that the role gives it"
     ))
+}
+
+/// Whether he could not even look: the folder may be shut by now.
+fn is_hidden(observed: Option<&Observed>) -> bool {
+    matches!(observed, Some(Observed::Path(PathState::Unreadable { .. })))
 }
 
 /// Whether what stands there is only given another mode or owner.

@@ -82,6 +82,16 @@ pub fn with(table: &str, point: &AbsPath, wanted: Option<&Entry>) -> String {
     new
 }
 
+/// The table without the line that was added to one whose last line had no end, and has none again.
+pub fn without(table: &str, point: &AbsPath) -> String {
+    let last = table.split_inclusive('\n').next_back();
+    let mut new = with(table, point, None);
+    if last.is_some_and(|line| is_of(line, point)) && new.ends_with('\n') {
+        new.pop();
+    }
+    new
+}
+
 /// The fields of a line: only blanks and tabs part them, as mount has it. Any other space is part of a name.
 fn fields(line: &str) -> impl Iterator<Item = &str> {
     let line = line.strip_suffix('\n').unwrap_or(line);

@@ -31,6 +31,9 @@ pub struct Former {
     /// There was no table at all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bare: bool,
+    /// Its last line had no end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
 }
 
 /// Whether a file system must be in the table, and mounted.
@@ -72,6 +75,9 @@ impl Mount {
         let place = former.and_then(|former| former.place.as_ref());
         let new = match (self.line(), place) {
             (Some(_), Some(place)) => fstab::back(now, &self.point, place),
+            (None, _) if former.is_some_and(|former| former.open) => {
+                fstab::without(now, &self.point)
+            }
             (line, _) => fstab::with(now, &self.point, line),
         };
         let bare = former.is_some_and(|former| former.bare);
@@ -98,6 +104,8 @@ pub struct MountState {
     pub entries: Vec<Entry>,
     /// And how.
     pub place: Option<Place>,
+    /// The table's last line has no end.
+    pub open: bool,
     /// What is mounted there.
     pub live: Live,
 }
@@ -328,6 +336,7 @@ mod tests {
                 table: PathState::Unreadable { why: "?".into() },
                 entries: vec![entry],
                 place: None,
+                open: false,
                 live: Live::Yes {
                     device: "x".into(),
                     fstype: live.into(),

@@ -314,6 +314,7 @@ impl Machine {
             table: self.path(&FSTAB.parse().unwrap(), false),
             entries: fstab::entries(&self.fstab(), &mount.point),
             place: fstab::place(&self.fstab(), &mount.point),
+            open: !self.fstab().is_empty() && !self.fstab().ends_with('\n'),
             live: match live {
                 _ if self.host.power != Power::Root => Live::Unjudged,
                 None => Live::No,

@@ -323,3 +323,32 @@ fn what_cfg_failed_to_change_was_changed_by_nobody_else() {
     let why = reverts(&machine).shown.remove(0).why.unwrap();
     assert!(why.starts_with("cfg's own change of it failed"), "{why}");
 }
+
+#[test]
+fn a_setting_that_failed_over_a_file_of_cfgs_leaves_what_was_there_before() {
+    const NAME: &str = "/etc/sysctl.d/90-cfg-vm.x.conf";
+    let mut machine = machine();
+    machine.kernel.insert("vm.x".into(), "1".into());
+    let first = role(vec![file(NAME, "of cfg\n")]);
+    let managed = begun(&machine, &first, &Managed::default());
+    machine.write(NAME, "of cfg\n");
+    let next = role(vec![sysctl("vm.x", "2")]);
+    let managed = begun(&machine, &next, &managed);
+    let failed = Done {
+        failures: vec![Failure::of(&next.resources[0].id, "it cannot be")],
+        ..Done::default()
+    };
+    let managed = managed.ended(&failed, &Reverts::default());
+    let none = role(Vec::new());
+    let reverts = |machine: &Machine| {
+        let snapshot = seen(machine, &none, &managed);
+        managed.reverts(&none, &snapshot, &Around::default())
+    };
+    let back = reverts(&machine);
+    assert!(back.shown.is_empty(), "{:?}", back.shown);
+    let setting = back.resources.iter().map(|one| one.id.to_string());
+    assert_eq!(setting.collect::<Vec<_>>(), ["sysctl:vm.x"]);
+    // Somebody else has had a hand in it.
+    machine.write(NAME, "theirs\n");
+    assert_eq!(reverts(&machine).shown.len(), 1);
+}

@@ -195,3 +195,63 @@ fn what_is_needed_or_changed_since_stays_and_a_kill_loses_nothing() -> Result<()
         Ok(())
     })
 }
+
+const THEIRS: &str = "[Service]\nExecStart=/bin/sleep 1000000\n";
+const OURS: &str = "[Service]\nExecStart=/bin/sleep infinity\n";
+
+#[test]
+fn systemd_reads_what_comes_back_of_a_unit_in_the_same_run() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let machine = Machine::boot(sandbox, "")?;
+        let host = &machine.host;
+        host.write_file("/etc/systemd/system/theirs.service", THEIRS)?;
+        host.sh("systemctl daemon-reload; systemctl start theirs")?;
+        host.write_file("/srv/roles/probe/ours.service", OURS)?;
+        let unit = "[service.theirs]\nunit = \"ours.service\"\nstate = \"running\"\n";
+        let file = format!("[file.\"/etc/systemd/system/theirs.service\"]\ncontent = {OURS:?}\n");
+        for role in [unit, &file] {
+            for (text, has) in [(role, "sleep infinity"), ("", "sleep 1000000")] {
+                machine.role(text)?;
+                machine.converge(&["--prune"])?;
+                let show = "systemctl show theirs --property=NeedDaemonReload,ExecStart";
+                let shown = host.sh(show)?;
+                ensure!(
+                    shown.contains("NeedDaemonReload=no") && shown.contains(has),
+                    "{text}: {shown}"
+                );
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn what_a_unit_or_a_setting_hands_on_to_a_file_comes_back() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        const SET: &str = "/etc/sysctl.d/90-cfg-net.ipv4.ip_forward.conf";
+        let machine = Machine::boot(sandbox, "")?;
+        let host = &machine.host;
+        host.write_file("/etc/systemd/system/theirs.service", THEIRS)?;
+        host.write_file(SET, "theirs\n")?;
+        host.sh("systemctl daemon-reload; echo 0 > /proc/sys/net/ipv4/ip_forward")?;
+        host.write_file("/srv/roles/probe/ours.service", OURS)?;
+        let file = |path: &str| format!("[file.{path:?}]\ncontent = {OURS:?}\n");
+        let files = file("/etc/systemd/system/theirs.service") + &file(SET);
+        let others = "[service.theirs]\nunit = \"ours.service\"\nstate = \"running\"\n\
+            [sysctl]\n\"net.ipv4.ip_forward\" = 1\n";
+        let before = host.sh(SHAPE)?;
+        for roles in [[others, &files], [&files, others]] {
+            for more in [&[][..], &["--prune"]] {
+                for role in roles {
+                    machine.role(role)?;
+                    machine.converge(more)?;
+                }
+                machine.role("")?;
+                machine.converge(&["--prune"])?;
+                let after = host.sh(SHAPE)?;
+                ensure!(before == after, "{roles:?}: {before}\n{after}");
+            }
+        }
+        Ok(())
+    })
+}

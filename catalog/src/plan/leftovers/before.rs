@@ -70,8 +70,9 @@ pub enum Before {
         /// The value that the kernel had.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         value: Option<String>,
-        /// At the place of its file.
-        file: Stood,
+        /// At the place of its file; none where that is another's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<Stood>,
     },
     /// Of a mount point.
     Mount {
@@ -200,13 +201,14 @@ impl Before {
                     KernelValue::Is(value) => Some(value.clone()),
                     _ => None,
                 },
-                file: Stood::of(&state.file, keep),
+                file: Some(Stood::of(&state.file, keep)),
             },
             Observed::Mount(state) => Before::Mount {
                 line: state.entries.first().cloned(),
                 former: Former {
                     place: state.place.clone(),
                     bare: matches!(state.table, PathState::Absent { .. }),
+                    open: state.open,
                 },
                 mounted: matches!(state.live, Live::Yes { .. }),
             },
@@ -258,7 +260,7 @@ impl Before {
             Before::Path(stood) => [Some(stood), None],
             Before::Service { unit, .. } => [unit.as_ref(), None],
             Before::User { keys, .. } => [keys.as_ref(), None],
-            Before::Sysctl { file, .. } => [Some(file), None],
+            Before::Sysctl { file, .. } => [file.as_ref(), None],
             Before::Repository { sources, key } => [Some(sources), key.as_ref()],
             _ => [None, None],
         };

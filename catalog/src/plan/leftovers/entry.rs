@@ -102,7 +102,10 @@ impl Entry {
             ) if takes_effects(resource.id.kind) => (before.clone(), None, changes),
             // It may have been to be changed, and was not: what is there is not of cfg, or of what had its path before.
             _ => match inherited() {
-                Some((before, made)) => (before, Some(made), changes),
+                Some((before, was)) => {
+                    made = made.keeps(resource, Some(&was));
+                    (before, Some(was), changes)
+                }
                 None => (new(), None, changes),
             },
         };
@@ -289,7 +292,7 @@ fn leaves_something(resource: &Resource, entry: &Entry, ran: bool) -> bool {
         Body::Sysctl(sysctl) if sysctl.state == Presence::Absent => matches!(
             &entry.before,
             Some(Before::Sysctl {
-                file: Stood::File { .. } | Stood::Link(_),
+                file: Some(Stood::File { .. } | Stood::Link(_)),
                 ..
             })
         ),

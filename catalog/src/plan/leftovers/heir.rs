@@ -2,7 +2,8 @@
 
 use super::before::{Before, Stood, Whole};
 use super::made::Made;
-use super::{Entry, Managed, at_path};
+use super::stand_in::path_of;
+use super::{Entry, Managed, at_path, parts};
 use crate::digest::Digest;
 use crate::edit::{Edit, apply};
 use crate::id::ResourceId;
@@ -14,11 +15,13 @@ use std::collections::BTreeMap;
 
 /// What the role names no more, for what takes over its paths.
 pub(super) struct Estate<'a> {
-    managed: &'a Managed,
-    desired: &'a Desired,
-    snapshot: &'a Snapshot,
+    pub(super) managed: &'a Managed,
+    pub(super) desired: &'a Desired,
+    pub(super) snapshot: &'a Snapshot,
     /// Its edits, by the files that they are of.
     edits: BTreeMap<&'a AbsPath, Vec<&'a Entry>>,
+    /// Services and settings, by the files that are no more theirs.
+    pub(super) files: BTreeMap<AbsPath, &'a ResourceId>,
 }
 
 impl<'a> Estate<'a> {
@@ -36,6 +39,7 @@ impl<'a> Estate<'a> {
             desired,
             snapshot,
             edits,
+            files: parts::given_up(managed, desired),
         }
     }
 
@@ -46,7 +50,8 @@ impl<'a> Estate<'a> {
         match &resource.body {
             Body::File(_) | Body::Directory(_) | Body::Link(_) => {
                 let whole = self.of_whole(id);
-                whole.or_else(|| self.of_edits(&id.name.parse().ok()?, self.file(id)?))
+                let whole = whole.or_else(|| self.of_file(resource));
+                whole.or_else(|| self.of_edits(resource, self.file(id)?))
             }
             Body::Edit(edit) => self.of_edited(edit, self.file(id)?),
             _ => None,
@@ -63,18 +68,27 @@ impl<'a> Estate<'a> {
     fn of_whole(&self, id: &ResourceId) -> Option<(Before, Made)> {
         let ids = at_path(id);
         let mut wholes = ids.iter().filter(|other| !self.desired.names(other));
-        wholes.find_map(|other| {
-            let entry = self.managed.0.get(other)?;
-            let observed = &self.snapshot.observed;
-            let seen = observed.get(other).or_else(|| observed.get(id));
-            let made = entry.last(seen)?;
-            match &entry.before {
-                Some(before @ Before::Path(_)) if entry.stands_as_made(seen) => {
-                    Some((before.clone(), made.clone()))
-                }
-                _ => None,
+        wholes.find_map(|other| self.standing(other, id))
+    }
+
+    /// What was there before cfg of what is on record, with what cfg made of it, where that stands; it may have been looked at by
+    /// another name.
+    pub(super) fn standing(&self, id: &ResourceId, name: &ResourceId) -> Option<(Before, Made)> {
+        let entry = self.managed.0.get(id)?;
+        let observed = &self.snapshot.observed;
+        let seen = observed.get(id).or_else(|| observed.get(name));
+        let made = entry.last(seen)?;
+        match &entry.before {
+            Some(before @ Before::Path(_)) if entry.stands_as_made(seen) => {
+                Some((before.clone(), made.clone()))
             }
-        })
+            _ => None,
+        }
+    }
+
+    /// The service or the setting whose file was at this path.
+    pub(super) fn owner(&self, id: &ResourceId) -> Option<&ResourceId> {
+        self.files.get(&path_of(id)?).copied()
     }
 
     /// What an edit finds where others, which are no more, have had a say in the same.
@@ -104,8 +118,9 @@ impl<'a> Estate<'a> {
     }
 
     /// What stood where edits alone have made of it what is there now.
-    fn of_edits(&self, path: &AbsPath, now: &FileState) -> Option<(Before, Made)> {
-        let edits = self.edits.get(path)?;
+    fn of_edits(&self, resource: &Resource, now: &FileState) -> Option<(Before, Made)> {
+        let edits = self.edits.get(&path_of(&resource.id)?)?;
+        let open = matches!(&resource.body, Body::File(file) if file.is_open());
         let begun = edits.iter().find_map(|entry| match entry.before {
             Some(Before::Edit { there: false, .. }) => entry.edit(),
             _ => None,
@@ -126,7 +141,8 @@ impl<'a> Estate<'a> {
             _ => return None,
         };
         let made = Made::File {
-            sha256: now.digest,
+            // What the role says nothing of is left to the edits.
+            sha256: now.digest.filter(|_| !open),
             attributes: Attributes::default(),
         };
         Some((Before::Path(stood), made))

@@ -5,6 +5,7 @@ mod behind;
 mod entry;
 mod heir;
 mod made;
+mod parts;
 mod revert;
 mod since;
 mod stamp;
@@ -86,6 +87,7 @@ impl Managed {
             .chain(undone.map(|step| &step.step.resource))
             .collect();
         let estate = Estate::of(self, desired, snapshot);
+        let (mut taken, mut given) = (Vec::new(), Vec::new());
         for resource in &desired.resources {
             let id = &resource.id;
             let out = scope.is_some_and(|scope| !scope.contains(id));
@@ -110,11 +112,14 @@ impl Managed {
                     if entry.is_unseen() && others.any(|other| removed.contains(&other)) {
                         entry.was.push(Made::Gone);
                     }
+                    taken.extend(estate.takes_over(resource, known, &mut entry));
                     begun.0.insert(id.clone(), entry)
                 }
                 None => begun.0.remove(id),
             };
+            given.extend(estate.owner(id).cloned());
         }
+        begun.pass(&taken, &given, desired);
         for (id, parent) in &plan.parents {
             let entry = Entry {
                 parent: true,

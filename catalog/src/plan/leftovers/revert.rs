@@ -409,7 +409,7 @@ impl Judge<'_> {
                 self.group(id, entry, *before, seen)
             }
             (Before::Sysctl { value, file }, made, Observed::Sysctl(seen)) => {
-                self.sysctl(id, entry, (value, file), (made, seen))
+                self.sysctl(id, entry, (value, file.as_ref()), (made, seen))
             }
             (Before::Mount { .. }, _, Observed::Mount(seen)) => self.mount(id, entry, before, seen),
             (Before::Repository { sources, key }, Made::Repository { .. }, _) => {

@@ -6,6 +6,7 @@ use super::made::Made;
 use crate::resource::Observed;
 use crate::resource::account::{Present, User, UserState};
 use crate::resource::service::{Active, Enabled, Load, ServiceState};
+use crate::resource::sysctl::KernelValue;
 
 impl Entry {
     /// Whether somebody else has had a hand in it. What takes several effects may be cfg's in one part only, and as it was in
@@ -26,6 +27,12 @@ impl Entry {
                 Before::User { was: Some(old), .. },
                 Observed::User(UserState::Present(now)),
             ) => !as_said_or_before(said, old, now),
+            // The kernel is as it was, and its file as a resource of that path had it.
+            (Made::Sysctl(_), Before::Sysctl { value, .. }, Observed::Sysctl(now)) => {
+                let file = Observed::Path(now.file.clone());
+                let had = self.was.iter().any(|was| was.stands(&file));
+                !(had && matches!(&now.kernel, KernelValue::Is(now) if value.as_ref() == Some(now)))
+            }
             _ => true,
         }
     }

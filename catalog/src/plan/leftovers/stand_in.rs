@@ -66,12 +66,7 @@ fn body(id: &ResourceId, entry: &Entry) -> Option<Body> {
         Kind::File => Body::File(file(path_of(id)?)),
         Kind::Directory => Body::Directory(directory(path_of(id)?)),
         Kind::Link => Body::Link(link(path_of(id)?)),
-        Kind::Sysctl => Body::Sysctl(Sysctl {
-            name: name(),
-            state: Presence::Absent,
-            value: None,
-            spares: false,
-        }),
+        Kind::Sysctl => Body::Sysctl(sysctl(&id.name)),
         Kind::Mount => Body::Mount(Mount {
             point: path_of(id)?,
             state: MountPresence::Absent,
@@ -112,6 +107,15 @@ fn body(id: &ResourceId, entry: &Entry) -> Option<Body> {
         },
         Kind::Group => Body::Group(group(name())),
     })
+}
+
+pub(super) fn sysctl(name: &str) -> Sysctl {
+    Sysctl {
+        name: name.to_owned(),
+        state: Presence::Absent,
+        value: None,
+        spares: false,
+    }
 }
 
 pub(super) fn file(path: AbsPath) -> File {

@@ -28,6 +28,9 @@ pub(super) fn more_is_said(
                 links.clone_from(&state.links);
             }
         }
+        (Before::Sysctl { file, .. }, _, Observed::Sysctl(state)) if file.is_none() => {
+            *file = Some(Stood::of(&state.file, keep));
+        }
         (
             Before::User {
                 was: Some(before),

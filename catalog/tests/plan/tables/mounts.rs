@@ -43,6 +43,7 @@ fn live(device: &str, flags: &[&str]) -> Live {
 fn seen(entries: Vec<Entry>, live: Live) -> MountState {
     MountState {
         place: None,
+        open: false,
         point: folder(None),
         table: stands("", owned(0o644)),
         entries,

@@ -70,10 +70,8 @@ impl Judge<'_> {
         };
         let others = [Kind::Directory, Kind::Link];
         let others = others.map(|kind| ResourceId::new(kind, path.as_str()));
-        let other = others.iter().filter_map(|id| self.desired.get(id));
-        let takes_place = other
-            .into_iter()
-            .any(|other| presence(&other.body) == Presence::Present);
+        // Nor does who wants no directory there, or no link, take a file away.
+        let takes_place = others.iter().any(|id| self.desired.get(id).is_some());
         let leads = !self.claims.is(&path)
             && self
                 .desired

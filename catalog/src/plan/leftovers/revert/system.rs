@@ -15,19 +15,22 @@ impl Judge<'_> {
         &self,
         id: &ResourceId,
         entry: &Entry,
-        (value, file): (&Option<String>, &Stood),
+        (value, file): (&Option<String>, Option<&Stood>),
         (made, seen): (&Made, &SysctlState),
     ) -> Fate {
-        let spares = *file != Stood::Nothing;
-        let was = Sysctl {
+        let mut was = Sysctl {
             name: id.name.to_string(),
             state: Presence::Absent,
             value: value.clone(),
-            spares,
+            spares: false,
         };
-        let path = was.file().map(|path| path.to_string());
+        let path = was.file();
+        let claimed = path.as_ref().is_ok_and(|path| self.claims.needs(path));
+        was.spares = claimed || file != Some(&Stood::Nothing);
         let part = match path {
-            Ok(path) if spares => self.own(&path, entry, Some(file), Some(&seen.file)),
+            Ok(path) if file.is_some() && was.spares => {
+                self.own(path.as_str(), entry, file, Some(&seen.file))
+            }
             _ => Ok(None),
         };
         match part {
