@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::cmp::Ordering;
 
 /// A package and what must be so of it.
-#[derive(Clone, Debug, PartialEq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Package {
     /// Its name, with `:arch` only where the role wrote one.
     pub name: String,
@@ -40,9 +40,10 @@ pub enum PackagePresence {
 }
 
 /// Which versions of a package do.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Wanted {
     /// `*`: whichever is there; apt's candidate when it is not.
+    #[default]
     Any,
     /// `latest`: apt's candidate.
     Latest,

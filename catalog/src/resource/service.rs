@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 pub const UNITS: &str = "/etc/systemd/system";
 
 /// A unit and what must be so of it; what is none is not managed.
-#[derive(Clone, Debug, PartialEq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Service {
     /// The unit's whole name: `zookeeper.service`, `foo.socket`.
     pub unit: String,
