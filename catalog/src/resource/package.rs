@@ -237,10 +237,7 @@ fn presence(
     }
     if let Some((action, version)) = moved {
         // Only a real run refreshes the index, and then it has that or has not.
-        let sure = match lies_ready(&version, state) {
-            true => Certainty::Certain,
-            false => Certainty::Assumed,
-        };
+        let sure = Certainty::certain_if(lies_ready(&version, state));
         let mut after = json!({ "version": version });
         if action == Action::Install
             && let Some(answers) = debconf::wanted(&package.debconf, resource.sensitive)
