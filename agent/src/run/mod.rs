@@ -1,5 +1,6 @@
 //! A run: one application of a plan to this machine; and the same plan without it.
 
+mod batch;
 mod consequence;
 mod difference;
 mod engine;
@@ -37,10 +38,10 @@ use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::disruption::disruptive;
-use cfg_catalog::plan::document::{Document, Head};
+use cfg_catalog::plan::document::{Document, Done, Head};
 use cfg_catalog::plan::leftovers::Managed;
 use cfg_catalog::plan::order::closure;
-use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, inputs, plan, plan_within};
+use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, plan, plan_within};
 use cfg_catalog::resource::{Desired, Health, Shell};
 use engine::Engine;
 use eyes::Eyes;
@@ -184,24 +185,8 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     // From here on an interrupted run still restarts what it must: what starts have read is on disk.
     let ledger = begin(desired, &snapshot, &known);
     context.state.keep_ledger(&ledger)?;
-    let unproven = context.state.unproven()?;
-    let changes = plan.steps.iter().any(|step| !step.changes.is_empty());
-    let reserve = changes.then(|| context.state.reserve()).transpose()?;
-    let engine = Engine::new(
-        &mut whole,
-        desired,
-        &plan,
-        &snapshot,
-        ledger,
-        unproven,
-        &mut licence,
-    );
-    let mut done = engine.run().map_err(|trouble| match trouble {
-        Trouble::Failed(why) => RunError::Other(anyhow::anyhow!("{why}")),
-        Trouble::Stop(error) => RunError::Other(error),
-    })?;
-    licence.prove(&mut whole, desired, &mut done);
-    drop(reserve);
+    let planned = (desired, &plan, &snapshot);
+    let done = enact(context, &mut whole, planned, ledger, &mut licence)?;
     record.end(context, &plan, whole.managed(), (&done, &aim.reverts))?;
     let document = Document::of_run(clock.head(context, Some(run.clone())), &plan, done);
     context.state.keep_run(&run, &document)?;
@@ -212,6 +197,27 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         context.state.keep_health(&health.command)?;
     }
     Ok(document)
+}
+
+/// Takes all turns of a plan, and asks then how this machine is.
+fn enact(
+    context: &Context<'_>,
+    whole: &mut Whole<'_>,
+    (desired, plan, begun): (&Desired, &Plan, &Snapshot),
+    ledger: Ledger,
+    licence: &mut Licence,
+) -> Result<Done, RunError> {
+    let unproven = context.state.unproven()?;
+    let changes = plan.steps.iter().any(|step| !step.changes.is_empty());
+    // Free again once all is done, for the document.
+    let _reserve = changes.then(|| context.state.reserve()).transpose()?;
+    let engine = Engine::new(whole, desired, plan, begun, ledger, unproven, licence);
+    let mut done = engine.run().map_err(|trouble| match trouble {
+        Trouble::Failed(why) => RunError::Other(anyhow::anyhow!("{why}")),
+        Trouble::Stop(error) => RunError::Other(error),
+    })?;
+    licence.prove(whole, desired, &mut done);
+    Ok(done)
 }
 
 /// How the role's health was asked before this one came, where that is another way.
@@ -232,21 +238,11 @@ fn readable<T: Default>(context: &Context<'_>, read: anyhow::Result<T>) -> anyho
 
 fn look(context: &Context<'_>, site: &mut dyn Site, managed: &Managed) -> anyhow::Result<Snapshot> {
     let desired = context.desired;
-    let listed = inputs::listed(desired);
     let left = match context.only {
         None => managed.left(desired),
         Some(_) => Vec::new(),
     };
-    let wanted: Vec<Look<'_>> = desired
-        .resources
-        .iter()
-        .chain(&left)
-        .map(|resource| Look {
-            resource,
-            listed: listed.contains(&resource.id),
-            started: false,
-        })
-        .collect();
+    let wanted = Look::ahead(desired, desired.resources.iter().chain(&left));
     let observed = site.look(&wanted, Stage::Plan);
     let machine = Machine::new(context.root);
     let mut host = host::host(&machine, desired, &observed, context.blobs)?;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::leftovers::{Managed, Reverts};
-use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, inputs};
+use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot};
 use cfg_catalog::resource::account::UserState;
 use cfg_catalog::resource::service::UNITS;
 use cfg_catalog::resource::{Body, Desired, Leftovers, Observed};
@@ -60,17 +60,7 @@ impl<'a> Aim<'a> {
             return Ok(aim);
         }
         aim.desired = Cow::Owned(aim.reverts.with(role));
-        let listed = inputs::listed(&aim.desired);
-        let again: Vec<Look<'_>> = aim
-            .reverts
-            .resources
-            .iter()
-            .map(|resource| Look {
-                resource,
-                listed: listed.contains(&resource.id),
-                started: false,
-            })
-            .collect();
+        let again = Look::ahead(&aim.desired, &aim.reverts.resources);
         snapshot.observed.extend(site.look(&again, Stage::Plan));
         snapshot.places = site.places();
         snapshot.host =
