@@ -3,6 +3,7 @@
 
 use cfg_tests::Desk;
 use cfg_tests::desk::changes as words;
+use cfg_tests::tar::{FILE, tar};
 use serde_json::Value;
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -250,25 +251,6 @@ fn what_will_not_be_reached_fails_beforehand() {
     assert_eq!(held_to_it(&desk(&[], &[], &[], gone)), (0, link()));
 }
 
-/// A tar with these files in it, all empty.
-fn tar(names: &[&str]) -> Vec<u8> {
-    let mut all = Vec::new();
-    for name in names {
-        let mut head = [0; 512];
-        let mut put = |at: usize, text: &[u8]| head[at..at + text.len()].copy_from_slice(text);
-        put(0, name.as_bytes());
-        put(100, b"0000644\0");
-        put(124, b"00000000000\0");
-        put(136, b"00000000000\0");
-        put(148, b"        ");
-        put(156, b"0");
-        let sum: u32 = head.iter().map(|byte| u32::from(*byte)).sum();
-        head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-        all.extend(head);
-    }
-    [all, vec![0; 1024]].concat()
-}
-
 #[test]
 fn what_an_archive_brings_where_something_else_is_to_be() {
     let unpacked = "archive:/srv/p create".to_owned();
@@ -299,8 +281,8 @@ fn what_an_archive_brings_where_something_else_is_to_be() {
     ] {
         let role = format!("[archive.'/srv/p']\nsource = 'a.tar'\n{inside}");
         let desk = desk(&[], &[], &[], &role);
-        desk.write("roles/web/a.tar", tar(&["top/b/c"]));
-        desk.write("roles/web/b.tar", tar(&["x"]));
+        desk.write("roles/web/a.tar", tar(&[("top/b/c", FILE, "")]));
+        desk.write("roles/web/b.tar", tar(&[("x", FILE, "")]));
         let done = done.iter().map(|word| (*word).to_owned());
         let words = std::iter::once(unpacked.clone()).chain(done).collect();
         assert_eq!(held_to_it(&desk), (code, words), "{inside}");

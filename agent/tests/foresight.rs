@@ -1,6 +1,7 @@
 //! What a run cannot do, its dry run tells of: in the same words, with the same exit code, and nothing else.
 
 use cfg_tests::Desk;
+use cfg_tests::tar::{FILE, tar};
 use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -25,35 +26,16 @@ fn both(run: impl Fn(&[&str]) -> (i32, Value)) -> (i32, Value) {
 }
 
 fn apply(desk: &Desk) -> (i32, Value) {
-    both(|more| {
-        let (code, output) = desk.apply("web", &[more, &["--json"]].concat());
-        (code, serde_json::from_slice(&output.stdout).unwrap())
-    })
-}
-
-/// The parts of a tar with one thing in it: its name, its type, and where it leads.
-fn tar(name: &str, what: u8, target: &str) -> Vec<u8> {
-    let mut head = [0; 512];
-    let mut put = |at: usize, text: &[u8]| head[at..at + text.len()].copy_from_slice(text);
-    put(0, name.as_bytes());
-    put(100, b"0000644\0");
-    put(124, b"00000000000\0");
-    put(136, b"00000000000\0");
-    put(148, b"        ");
-    put(156, &[what]);
-    put(157, target.as_bytes());
-    let sum: u32 = head.iter().map(|byte| u32::from(*byte)).sum();
-    head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    [&head[..], &[0; 1024]].concat()
+    both(|more| desk.applied("web", more))
 }
 
 #[test]
 fn an_archive_that_cannot_be_unpacked() {
     for (bytes, told) in [
-        (tar("../out", b'0', ""), "leads out"),
-        (tar("device", b'3', ""), "a device"),
-        (tar("name", b'1', "missing"), "what is not in it"),
-        (tar("link", b'2', "/etc"), "may lead out"),
+        (tar(&[("../out", FILE, "")]), "leads out"),
+        (tar(&[("device", b'3', "")]), "a device"),
+        (tar(&[("name", b'1', "missing")]), "what is not in it"),
+        (tar(&[("link", b'2', "/etc")]), "may lead out"),
         (b"no tar".repeat(200), "it is no tar"),
     ] {
         let desk = desk();
@@ -78,7 +60,7 @@ fn an_archive_that_cannot_be_unpacked() {
     }
     let desk = desk();
     desk.role("web", "[archive.'/opt/app']\nsource = \"app.tar\"\n");
-    desk.write("roles/web/app.tar", tar("name", b'0', ""));
+    desk.write("roles/web/app.tar", tar(&[("name", FILE, "")]));
     let (code, ran) = apply(&desk);
     assert_eq!(
         (code, &ran["changes"][0]["certainty"]),

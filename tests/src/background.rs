@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::command::{code, signal};
+use crate::command::{code, shown, signal};
 use crate::{Output, eventually};
 
 /// A command in a host that was started and not waited for. It goes on when this value is dropped.
@@ -35,11 +35,7 @@ impl Background {
             dir.join(format!("command-{count}.stderr")),
         );
         let argv: Vec<S> = argv.into_iter().collect();
-        let shown = argv
-            .iter()
-            .map(|word| word.as_ref().to_string_lossy())
-            .collect::<Vec<_>>()
-            .join(" ");
+        let shown = shown(&argv);
         let file = |path: &Path| {
             File::create(path).with_context(|| format!("cannot make {}", path.display()))
         };

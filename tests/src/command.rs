@@ -1,5 +1,6 @@
 //! Child processes whose failures say what was run and what it said.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
@@ -49,6 +50,12 @@ impl std::fmt::Display for Output {
         }
         Ok(())
     }
+}
+
+/// The words of a command, for messages.
+pub(crate) fn shown<S: AsRef<OsStr>>(argv: &[S]) -> String {
+    let words = argv.iter().map(|word| word.as_ref().to_string_lossy());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Runs a command to its end, whatever its exit code; an error is a command that could not be started.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use crate::command::{output, output_with_stdin, signal};
+use crate::command::{output, output_with_stdin, shown, signal};
 use crate::disk::Disk;
 use crate::image::from_sandbox;
 use crate::sandbox::script;
@@ -169,11 +169,7 @@ impl Host {
         stdin: &[u8],
     ) -> Result<Output> {
         let argv: Vec<S> = argv.into_iter().collect();
-        let shown = argv
-            .iter()
-            .map(|word| word.as_ref().to_string_lossy())
-            .collect::<Vec<_>>()
-            .join(" ");
+        let shown = shown(&argv);
         let mut command = Command::new("timeout");
         command
             .args(["--kill-after=5", COMMAND_SECONDS])

@@ -28,6 +28,7 @@ pub mod pages;
 pub mod readme;
 mod sandbox;
 mod strace;
+pub mod tar;
 mod wait;
 
 pub use background::Background;

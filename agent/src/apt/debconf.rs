@@ -66,7 +66,7 @@ fn add(text: &str, known: &mut BTreeMap<String, String>) {
 
 /// What `debconf-set-selections` reads.
 fn selections(package: &str, answers: &[Answer]) -> String {
-    let owner = package.split(':').next().unwrap_or(package);
+    let owner = words::plain(package);
     let line = |answer: &Answer| {
         let Answer {
             question,

@@ -1,6 +1,7 @@
 //! Who needs an installed package, by dpkg's own record. Versions do not count: what is there satisfies them.
 
 use super::status::{fields, stanzas};
+use super::words::plain;
 use anyhow::Context as _;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -78,10 +79,6 @@ impl<'a> Installed<'a> {
 fn name(relation: &str) -> &str {
     let name = relation.split_ascii_whitespace().next().unwrap_or_default();
     plain(name.split('(').next().unwrap_or_default())
-}
-
-fn plain(name: &str) -> &str {
-    name.split_once(':').map_or(name, |(name, _)| name)
 }
 
 #[cfg(test)]

@@ -171,9 +171,7 @@ pub(super) fn explained(
 /// What a transaction takes away, without architectures.
 fn goes(transaction: &Transaction) -> Vec<&str> {
     let names = transaction.remove.iter().chain(&transaction.purge);
-    names
-        .map(|name| name.split_once(':').map_or(name.as_str(), |(name, _)| name))
-        .collect()
+    names.map(|name| words::plain(name)).collect()
 }
 
 /// What apt said of its own failure.

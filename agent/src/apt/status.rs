@@ -1,5 +1,6 @@
 //! dpkg's own database, read without running dpkg.
 
+use crate::facts;
 use anyhow::Context as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -89,7 +90,7 @@ impl Status {
         let mut archs = own.map(|entry| &entry.arch);
         status.native = match archs.find(|arch| *arch != "all") {
             Some(arch) => arch.clone(),
-            None => debian_arch().to_owned(),
+            None => facts::arch().to_owned(),
         };
         Ok(status)
     }
@@ -240,17 +241,6 @@ fn entry(stanza: &[u8]) -> Option<Entry> {
         }
     }
     (!entry.name.is_empty() && !entry.state.is_empty()).then_some(entry)
-}
-
-fn debian_arch() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "x86" => "i386",
-        "arm" => "armhf",
-        "powerpc64" => "ppc64el",
-        other => other,
-    }
 }
 
 /// The packages that apt marks as installed only for others: name and architecture.

@@ -169,7 +169,8 @@ pub fn would_remove(output: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn plain(name: &str) -> &str {
+/// The name of a package without an architecture.
+pub(super) fn plain(name: &str) -> &str {
     name.split_once(':').map_or(name, |(name, _)| name)
 }
 

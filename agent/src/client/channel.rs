@@ -21,10 +21,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The most that one message of the server may hold.
+/// The most bytes that one message of the server may hold.
 pub const MESSAGE_LIMIT: usize = 32 << 20;
 
-/// The most that one message to the server may hold.
+/// The most bytes that one message to the server may hold.
 pub const SEND_LIMIT: usize = 32 << 20;
 
 /// What became of a call.

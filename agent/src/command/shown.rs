@@ -332,12 +332,7 @@ mod tests {
         let path: cfg_catalog::path::AbsPath = "/etc/motd".parse().unwrap();
         Resource {
             id: ResourceId::new(Kind::File, path.as_str()),
-            place: Place {
-                role: "r".into(),
-                file: "r/role.toml".into(),
-                line: 1,
-                column: 1,
-            },
+            place: Place::default(),
             after: vec!["package:x".parse().unwrap()],
             sensitive,
             body: Body::File(File {

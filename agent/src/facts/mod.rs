@@ -5,6 +5,8 @@ mod local;
 mod network;
 mod system;
 
+pub(crate) use system::arch;
+
 use cfg_catalog::facts::Facts;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -101,7 +103,7 @@ pub fn gather(sources: &Sources) -> Result<Facts, FactError> {
         hostname: system::short(&hostname).to_string(),
         address: address.to_string(),
         os: system::os()?,
-        arch: system::arch().into(),
+        arch: arch().into(),
         cpus: system::cpus()?,
         memory_mb: system::memory_mb()?,
         interfaces: network::interfaces(address)?,

@@ -1,6 +1,7 @@
 //! Making every mount that can be reached read-only, without devices.
 
 use anyhow::{Context as _, bail};
+use cfg_catalog::resource::fstab;
 use rustix::fs::{FileType, Mode, OFlags, makedev, open, stat};
 use rustix::mount::{MountFlags, mount_bind, mount_remount};
 use std::collections::BTreeSet;
@@ -83,7 +84,7 @@ fn mounts() -> anyhow::Result<Vec<Mount>> {
 fn parse(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
     let id = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
-    let point = unescape(fields.nth(3)?);
+    let point = fstab::plain_bytes(fields.nth(3)?);
     let options = std::str::from_utf8(fields.next()?).ok()?;
     let mut mount = Mount {
         id,
@@ -104,30 +105,6 @@ fn parse(line: &[u8]) -> Option<Mount> {
         }
     }
     Some(mount)
-}
-
-/// mountinfo writes blanks and backslashes as three octal digits.
-fn unescape(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, after)) = rest.split_first() {
-        let octal = after
-            .get(..3)
-            .filter(|_| *first == b'\\')
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match octal {
-            Some(byte) => {
-                plain.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                plain.push(*first);
-                rest = after;
-            }
-        }
-    }
-    plain
 }
 
 /// Whether the mount's own path leads to it, and not to one that covers it.

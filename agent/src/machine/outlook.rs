@@ -2,14 +2,13 @@
 
 use super::Machine;
 use super::error::{SysError, WalkError};
-use super::walk::{Entry, Folder, MOST_LINKS, Trust, What, planted};
+use super::walk::{Folder, Met};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::Attributes;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use rustix::fs::Stat;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 /// What a plan makes of the ways to what others name.
 #[derive(Debug, Default)]
@@ -37,8 +36,16 @@ pub(crate) enum Foreseen {
     Never(WalkError),
 }
 
-/// A component, with the link that it came out of.
-type Step = (OsString, Option<Rc<(String, OsString)>>);
+/// One walk over what will be there.
+struct Ahead<'a> {
+    outlook: &'a Outlook,
+    /// To the folder of this.
+    path: &'a AbsPath,
+    /// It went by a link that will be other than it is.
+    anew: bool,
+    /// What it met last may be another thing by then.
+    unsure: bool,
+}
 
 impl Outlook {
     /// Whether no way will be other than it is.
@@ -50,6 +57,22 @@ impl Outlook {
     pub(crate) fn leads(&self, path: &AbsPath) -> bool {
         let mut links = self.links.values();
         links.any(|(_, link)| path != link && path.is_within(link))
+    }
+
+    /// Lets a folder have what it is to have, by which it is judged who could exchange it, or put something in it.
+    fn give(&self, at: &Path, stat: &mut Stat) {
+        let Some(wanted) = self.folders.get(at) else {
+            return;
+        };
+        if let Some(mode) = wanted.mode {
+            stat.st_mode = (stat.st_mode & !0o7777) | mode.0;
+        }
+        if let Some(owner) = &wanted.owner {
+            stat.st_uid = match owner.as_str() {
+                "root" | "0" => 0,
+                _ => u32::MAX,
+            };
+        }
     }
 
     fn may_come(&self, at: &Path) -> bool {
@@ -105,158 +128,45 @@ impl Machine {
         let Some(folder) = path.parent() else {
             return Foreseen::There;
         };
-        let walk = Walk::new(self, path, &folder, outlook);
-        match walk.map(Walk::go) {
-            Ok(Ok(foreseen)) => foreseen,
-            Ok(Err(_)) | Err(_) => Foreseen::Perhaps,
-        }
-    }
-
-    /// Who could exchange a folder, or put something in it, once it has what it is to have.
-    fn trust(&self, outlook: &Outlook, folder: &Folder, above: Trust) -> Trust {
-        let mut stat = *folder.stat();
-        if let Some(wanted) = outlook.folders.get(&folder.at) {
-            if let Some(mode) = wanted.mode {
-                stat.st_mode = (stat.st_mode & !0o7777) | mode.0;
-            }
-            if let Some(owner) = &wanted.owner {
-                stat.st_uid = match owner.as_str() {
-                    "root" | "0" => 0,
-                    _ => u32::MAX,
-                };
-            }
-        }
-        Trust::of(self.root(), &stat, above)
-    }
-}
-
-struct Walk<'a> {
-    machine: &'a Machine,
-    outlook: &'a Outlook,
-    path: &'a AbsPath,
-    stack: Vec<(Folder, Trust)>,
-    todo: VecDeque<Step>,
-    links: usize,
-    /// It went by a link that will be other than it is.
-    anew: bool,
-}
-
-impl<'a> Walk<'a> {
-    fn new(
-        machine: &'a Machine,
-        path: &'a AbsPath,
-        folder: &AbsPath,
-        outlook: &'a Outlook,
-    ) -> Result<Self, SysError> {
-        let top = Folder::of_root(machine.root())?;
-        let trust = machine.trust(outlook, &top, Trust::Closed);
-        Ok(Self {
-            machine,
+        let mut ahead = Ahead {
             outlook,
             path,
-            stack: vec![(top, trust)],
-            todo: folder
-                .components()
-                .map(|name| (name.into(), None))
-                .collect(),
-            links: 0,
             anew: false,
-        })
-    }
-
-    fn go(mut self) -> Result<Foreseen, SysError> {
-        while let Some((name, link)) = self.todo.pop_front() {
-            match name.as_bytes() {
-                b"." => continue,
-                b".." => {
-                    if self.stack.len() > 1 {
-                        self.stack.pop();
-                    }
-                    continue;
-                }
-                _ => {}
-            }
-            if let Some(end) = self.step(&name, link.as_deref())? {
-                return Ok(end);
-            }
+            unsure: false,
+        };
+        let walked = self
+            .root()
+            .walk(&folder, |here, name| ahead.met(here, name));
+        match walked {
+            _ if ahead.unsure => Foreseen::Perhaps,
+            Ok(_) => Foreseen::There,
+            Err(WalkError::Sys(_)) => Foreseen::Perhaps,
+            Err(error) => Foreseen::Never(error),
         }
-        Ok(Foreseen::There)
     }
+}
 
-    /// One component on; how it ends, where it does.
-    fn step(
-        &mut self,
-        name: &OsStr,
-        link: Option<&(String, OsString)>,
-    ) -> Result<Option<Foreseen>, SysError> {
+impl Ahead<'_> {
+    fn met(&mut self, here: &Folder, name: &OsStr) -> Result<Met, SysError> {
         let outlook = self.outlook;
-        let (here, trust) = self.stack.last().expect("the root is never popped");
         let at = here.at.join(name);
-        if let Some((target, written)) = outlook.links.get(&at)
-            && (self.anew || (self.path != written && self.path.is_within(written)))
+        if let Some((target, link)) = outlook.links.get(&at)
+            && (self.anew || (self.path != link && self.path.is_within(link)))
         {
             self.anew = true;
-            return Ok(self.follow(name, 0, target.clone()));
+            let target = target.clone();
+            return Ok(Met::Link { owner: 0, target });
         }
         if self.anew && outlook.files.contains(&at) {
-            return Ok(Some(Foreseen::Never(WalkError::NotAFolder {
-                path: here.shown(name),
-            })));
+            return Ok(Met::Other);
         }
-        let Some(entry) = here.entry(name)? else {
-            return Ok(Some(match link {
-                _ if outlook.may_come(&at) => Foreseen::Perhaps,
-                None => Foreseen::There,
-                Some((link, target)) => Foreseen::Never(WalkError::Dangling {
-                    link: link.clone(),
-                    target: target.display().to_string(),
-                    end: None,
-                }),
-            }));
-        };
-        Ok(match entry.what {
-            What::Directory => {
-                let trust = *trust;
-                let folder = here.below(self.machine.root(), name, entry);
-                let trust = self.machine.trust(outlook, &folder, trust);
-                self.stack.push((folder, trust));
-                None
-            }
-            _ if outlook.touches(&at) => Some(Foreseen::Perhaps),
-            What::Link => {
-                let Entry { stat, .. } = &entry;
-                let target = entry.target(&here.shown(name))?;
-                self.follow(name, stat.st_uid, target)
-            }
-            What::File | What::Special => Some(Foreseen::Never(WalkError::NotAFolder {
-                path: here.shown(name),
-            })),
-        })
-    }
-
-    /// Puts a link's target in front of what is still to be walked.
-    fn follow(&mut self, name: &OsStr, owner: u32, target: OsString) -> Option<Foreseen> {
-        let (here, trust) = self.stack.last().expect("the root is never popped");
-        let link = here.shown(name);
-        if let Err(error) = planted(self.machine.root(), (here, *trust), owner, &link) {
-            return Some(Foreseen::Never(error));
+        let mut met = here.met(name)?;
+        match &mut met {
+            Met::Nothing => self.unsure = outlook.may_come(&at),
+            Met::Folder(entry) => outlook.give(&at, &mut entry.stat),
+            Met::Link { .. } | Met::Other => self.unsure = outlook.touches(&at),
         }
-        self.links += 1;
-        if self.links > MOST_LINKS {
-            let folder = self.path.parent().unwrap_or_else(|| self.path.clone());
-            return Some(Foreseen::Never(WalkError::Loop {
-                path: folder.to_string(),
-            }));
-        }
-        if target.as_bytes().starts_with(b"/") {
-            self.stack.truncate(1);
-        }
-        let origin = Rc::new((link, target));
-        let parts = origin.1.as_bytes().split(|byte| *byte == b'/');
-        for part in parts.rev().filter(|part| !part.is_empty()) {
-            let name = OsString::from_vec(part.to_vec());
-            self.todo.push_front((name, Some(Rc::clone(&origin))));
-        }
-        None
+        // So the walk ends here.
+        Ok(if self.unsure { Met::Nothing } else { met })
     }
 }

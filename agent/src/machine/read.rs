@@ -13,9 +13,9 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek as _};
 
-/// A content is kept for a diff up to this size.
+/// A content is kept for a diff up to so many bytes.
 const MOST_SHOWN: u64 = 1 << 20;
-/// A content is digested up to this size, or up to the wanted one where that is more.
+/// A content is digested up to so many bytes, or up to the wanted size where that is more.
 pub(crate) const MOST_DIGESTED: u64 = 1 << 30;
 
 /// How often something is looked at again that was exchanged during the look.

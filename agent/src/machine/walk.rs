@@ -83,6 +83,18 @@ impl What {
     }
 }
 
+/// What a walk meets at a name.
+pub(crate) enum Met {
+    Nothing,
+    Folder(Entry),
+    Link {
+        owner: u32,
+        target: OsString,
+    },
+    /// What is no folder and leads to none.
+    Other,
+}
+
 /// Where a walk ended.
 #[derive(Debug)]
 pub(crate) struct Reached {
@@ -151,6 +163,21 @@ impl Folder {
         Ok(Some(Entry { fd, stat, what }))
     }
 
+    /// What a walk meets here under this name, as things are.
+    pub(crate) fn met(&self, name: &OsStr) -> Result<Met, SysError> {
+        let Some(entry) = self.entry(name)? else {
+            return Ok(Met::Nothing);
+        };
+        Ok(match entry.what {
+            What::Directory => Met::Folder(entry),
+            What::Link => Met::Link {
+                owner: entry.stat.st_uid,
+                target: entry.target(&self.shown(name))?,
+            },
+            What::File | What::Special => Met::Other,
+        })
+    }
+
     /// The type of what stands here under this name; none where nothing does. Who opens it then must look again at what
     /// was opened.
     pub(crate) fn glance(&self, name: &OsStr) -> Result<Option<What>, SysError> {
@@ -187,7 +214,7 @@ impl AsFd for Folder {
 }
 
 impl Trust {
-    pub(crate) fn of(root: &Root, stat: &Stat, above: Trust) -> Self {
+    fn of(root: &Root, stat: &Stat, above: Trust) -> Self {
         let mode = Mode::from_raw_mode(stat.st_mode);
         let open = mode.intersects(Mode::WGRP | Mode::WOTH);
         if above == Trust::Foreign || !root.trusts(stat.st_uid) {
@@ -224,9 +251,10 @@ struct Step {
     link: Option<Rc<(String, OsString)>>,
 }
 
-struct Walk<'a> {
+struct Walk<'a, M> {
     root: &'a Root,
     path: &'a AbsPath,
+    meet: M,
     stack: Vec<Folder>,
     todo: VecDeque<Step>,
     links: Vec<PathBuf>,
@@ -235,6 +263,15 @@ struct Walk<'a> {
 impl Root {
     /// Walks to a folder. Links on the way, the last component's too, are followed where root alone made them.
     pub(crate) fn folder(&self, path: &AbsPath) -> Result<Reached, WalkError> {
+        self.walk(path, Folder::met)
+    }
+
+    /// The same walk over what is said to be met at each name.
+    pub(crate) fn walk(
+        &self,
+        path: &AbsPath,
+        meet: impl FnMut(&Folder, &OsStr) -> Result<Met, SysError>,
+    ) -> Result<Reached, WalkError> {
         let written = path.components().map(|name| Step {
             name: name.into(),
             link: None,
@@ -242,6 +279,7 @@ impl Root {
         let mut walk = Walk {
             root: self,
             path,
+            meet,
             stack: vec![Folder::of_root(self)?],
             todo: written.collect(),
             links: Vec::new(),
@@ -263,7 +301,7 @@ impl Root {
     }
 }
 
-impl Walk<'_> {
+impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
     /// Goes one component on; false where it is not there and may be made.
     fn step(&mut self, step: &Step) -> Result<bool, WalkError> {
         match step.name.as_bytes() {
@@ -277,37 +315,37 @@ impl Walk<'_> {
             _ => {}
         }
         let here = self.stack.last().expect("the root is never popped");
-        let Some(entry) = here.entry(&step.name)? else {
-            return match &step.link {
+        match (self.meet)(here, &step.name)? {
+            Met::Nothing => match &step.link {
                 None => Ok(false),
                 Some(link) => Err(WalkError::Dangling {
                     link: link.0.clone(),
                     target: link.1.display().to_string(),
                     end: self.end(&step.name),
                 }),
-            };
-        };
-        match entry.what {
-            What::Directory if self.stack.len() > DEEPEST => Err(WalkError::TooDeep {
+            },
+            Met::Folder(_) if self.stack.len() > DEEPEST => Err(WalkError::TooDeep {
                 path: self.path.to_string(),
             }),
-            What::Directory => {
+            Met::Folder(entry) => {
                 let folder = here.below(self.root, &step.name, entry);
                 self.stack.push(folder);
                 Ok(true)
             }
-            What::Link => self.follow(&step.name, &entry).map(|()| true),
-            What::File | What::Special => Err(WalkError::NotAFolder {
+            Met::Link { owner, target } => self.follow(&step.name, owner, target).map(|()| true),
+            Met::Other => Err(WalkError::NotAFolder {
                 path: here.shown(&step.name),
             }),
         }
     }
 
     /// Puts a link's target in front of what is still to be walked.
-    fn follow(&mut self, name: &OsStr, entry: &Entry) -> Result<(), WalkError> {
+    fn follow(&mut self, name: &OsStr, owner: u32, target: OsString) -> Result<(), WalkError> {
         let here = self.stack.last().expect("the root is never popped");
         let link = here.shown(name);
-        planted(self.root, (here, here.trust()), entry.stat.st_uid, &link)?;
+        if let Some(why) = planted(self.root, here, owner) {
+            return Err(WalkError::Planted { link, why });
+        }
         let place = here.at.join(name);
         self.links.push(place);
         if self.links.len() > MOST_LINKS {
@@ -315,7 +353,6 @@ impl Walk<'_> {
                 path: self.path.to_string(),
             });
         }
-        let target = entry.target(&link)?;
         if target.as_bytes().starts_with(b"/") {
             self.stack.truncate(1);
         }
@@ -349,27 +386,16 @@ impl Walk<'_> {
     }
 }
 
-/// The rule of links: root owns link and folder, and nobody else can write there.
-pub(crate) fn planted(
-    root: &Root,
-    (folder, trust): (&Folder, Trust),
-    owner: u32,
-    link: &str,
-) -> Result<(), WalkError> {
-    let why = if !root.trusts(owner) {
-        format!("user {owner} owns it")
-    } else if trust != Trust::Closed {
-        format!(
-            "others than root can write in {} or above it",
-            folder.at.display()
-        )
+/// The rule of links: root owns link and folder, and nobody else can write there. Why it is broken, where it is.
+fn planted(root: &Root, folder: &Folder, owner: u32) -> Option<String> {
+    if !root.trusts(owner) {
+        Some(format!("user {owner} owns it"))
+    } else if folder.trust != Trust::Closed {
+        let at = folder.at.display();
+        Some(format!("others than root can write in {at} or above it"))
     } else {
-        return Ok(());
-    };
-    Err(WalkError::Planted {
-        link: link.into(),
-        why,
-    })
+        None
+    }
 }
 
 /// The flags by which a thing that is held open is meant itself.

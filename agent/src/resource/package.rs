@@ -428,21 +428,13 @@ mod tests {
     fn versions_that_the_role_names_come_first() {
         let resource = |name: &str, version: Wanted| Resource {
             id: ResourceId::new(Kind::Package, name),
-            place: Place {
-                role: "r".into(),
-                file: "r/role.toml".into(),
-                line: 1,
-                column: 1,
-            },
+            place: Place::default(),
             after: Vec::new(),
             sensitive: false,
             body: Body::Package(Package {
                 name: name.into(),
-                state: PackagePresence::Present,
                 version,
-                hold: None,
-                auto: None,
-                debconf: Vec::new(),
+                ..Package::default()
             }),
         };
         let resources = [

@@ -1,5 +1,6 @@
 //! One run: the steps of a plan in order, each judged again by what is there at its turn.
 
+use super::batch::together;
 use super::difference::difference;
 use super::partly;
 use super::services::Services;
@@ -108,7 +109,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         let mut at = 0;
         while let Some(step) = steps.get(at) {
             self.licence.at_next_turn();
-            let batch = package_batch(&steps[at..]);
+            let batch = together(&steps[at..], |step| step.resource.kind == Kind::Package);
             let files = match self.stands(step) {
                 true => 0,
                 false => self.file_batch(&steps[at..]),
@@ -476,17 +477,4 @@ impl<'a, H: Hand> Engine<'a, H> {
         let seen = self.hand.look(&wanted, stage);
         self.now.to_mut().observed.extend(seen);
     }
-}
-
-/// How many packages can go together from here: those that stand together and do not come after each other.
-fn package_batch(steps: &[PlannedStep]) -> usize {
-    let mut batch: BTreeSet<&ResourceId> = BTreeSet::new();
-    for PlannedStep { step, .. } in steps {
-        let waits = step.needs.iter().any(|need| batch.contains(need));
-        if step.resource.kind != Kind::Package || waits {
-            break;
-        }
-        batch.insert(&step.resource);
-    }
-    batch.len()
 }

@@ -1,11 +1,11 @@
 //! Files at their turn: those that stand together and do not depend on one another go together.
 
+use super::batch::together;
 use super::engine::{Engine, Task};
 use super::site::{Hand, Stage, Trouble};
-use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::id::Kind;
 use cfg_catalog::plan::{Phase, PlannedStep};
 use cfg_catalog::resource::{Body, Resource};
-use std::collections::BTreeSet;
 
 /// So many at once: each is held open until it is in its place.
 const MOST: usize = 128;
@@ -16,28 +16,14 @@ const ACCOUNTS: [&str; 2] = ["/etc/passwd", "/etc/group"];
 impl<'a, H: Hand> Engine<'a, H> {
     /// How many files can go together from here.
     pub(super) fn file_batch(&self, steps: &[PlannedStep]) -> usize {
-        let mut batch: BTreeSet<&ResourceId> = BTreeSet::new();
-        for PlannedStep { step, .. } in steps.iter().take(MOST) {
-            let waits = step.needs.iter().any(|need| batch.contains(need));
-            let plain = step.resource.kind == Kind::File
-                && self.resource(&step.resource).is_some_and(is_plain);
-            if waits || !plain {
-                break;
-            }
-            batch.insert(&step.resource);
-        }
-        batch.len()
+        together(&steps[..steps.len().min(MOST)], |step| {
+            step.resource.kind == Kind::File && self.resource(&step.resource).is_some_and(is_plain)
+        })
     }
 
     /// Takes the turns of these files.
     pub(super) fn files(&mut self, steps: &[PlannedStep]) -> Result<(), Trouble> {
-        for step in steps {
-            self.settle_needed(&step.step)?;
-        }
-        let turns: Vec<(&PlannedStep, &'a Resource)> = steps
-            .iter()
-            .filter_map(|step| Some((step, self.resource(&step.step.resource)?)))
-            .collect();
+        let turns = self.turns(steps)?;
         let resources: Vec<&Resource> = turns.iter().map(|(_, resource)| *resource).collect();
         self.look_again(&resources, Stage::Turn);
         let mut tasks: Vec<Task<'a>> = Vec::new();

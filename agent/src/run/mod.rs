@@ -1,5 +1,6 @@
 //! A run: one application of a plan to this machine; and the same plan without it.
 
+mod batch;
 mod consequence;
 mod difference;
 mod engine;
@@ -37,11 +38,11 @@ use anyhow::Context as _;
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::disruption::disruptive;
-use cfg_catalog::plan::document::{Document, Head};
+use cfg_catalog::plan::document::{Document, Done, Head};
 use cfg_catalog::plan::leftovers::Managed;
 use cfg_catalog::plan::order::closure;
-use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, inputs, led, plan, plan_within};
-use cfg_catalog::resource::{Desired, Health, Observed, Resource, Shell};
+use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, led, plan, plan_within};
+use cfg_catalog::resource::{Desired, Health, Shell};
 use engine::Engine;
 use eyes::Eyes;
 use former::Former;
@@ -50,7 +51,7 @@ use record::Record;
 use reverted::Aim;
 use site::{Look, Site, Stage, Trouble};
 use slot::{Asks, Licence};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -188,24 +189,8 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
     // From here on an interrupted run still restarts what it must: what starts have read is on disk.
     let ledger = begin(desired, &snapshot, &known);
     context.state.keep_ledger(&ledger)?;
-    let unproven = context.state.unproven()?;
-    let changes = plan.steps.iter().any(|step| !step.changes.is_empty());
-    let reserve = changes.then(|| context.state.reserve()).transpose()?;
-    let engine = Engine::new(
-        &mut whole,
-        desired,
-        &plan,
-        &snapshot,
-        ledger,
-        unproven,
-        &mut licence,
-    );
-    let mut done = engine.run().map_err(|trouble| match trouble {
-        Trouble::Failed(why) => RunError::Other(anyhow::anyhow!("{why}")),
-        Trouble::Stop(error) => RunError::Other(error),
-    })?;
-    licence.prove(&mut whole, desired, &mut done);
-    drop(reserve);
+    let planned = (desired, &plan, &snapshot);
+    let done = enact(context, &mut whole, planned, ledger, &mut licence)?;
     record.end(context, &plan, whole.managed(), (&done, &aim.reverts))?;
     let document = Document::of_run(clock.head(context, Some(run.clone())), &plan, done);
     context.state.keep_run(&run, &document)?;
@@ -224,6 +209,27 @@ fn of_role<'a>(context: &Context<'a>, led: Option<&'a Desired>) -> Context<'a> {
         desired: led.unwrap_or(context.desired),
         ..*context
     }
+}
+
+/// Takes all turns of a plan, and asks then how this machine is.
+fn enact(
+    context: &Context<'_>,
+    whole: &mut Whole<'_>,
+    (desired, plan, begun): (&Desired, &Plan, &Snapshot),
+    ledger: Ledger,
+    licence: &mut Licence,
+) -> Result<Done, RunError> {
+    let unproven = context.state.unproven()?;
+    let changes = plan.steps.iter().any(|step| !step.changes.is_empty());
+    // Free again once all is done, for the document.
+    let _reserve = changes.then(|| context.state.reserve()).transpose()?;
+    let engine = Engine::new(whole, desired, plan, begun, ledger, unproven, licence);
+    let mut done = engine.run().map_err(|trouble| match trouble {
+        Trouble::Failed(why) => RunError::Other(anyhow::anyhow!("{why}")),
+        Trouble::Stop(error) => RunError::Other(error),
+    })?;
+    licence.prove(whole, desired, &mut done);
+    Ok(done)
 }
 
 /// How the role's health was asked before this one came, where that is another way.
@@ -252,7 +258,7 @@ fn look(
     let record = record.filter(|_| context.only.is_none());
     let left = record.as_ref().map(|record| record.managed().left(desired));
     let all = desired.resources.iter().chain(left.iter().flatten());
-    let observed = look_at(all, desired, site);
+    let observed = site.look(&Look::ahead(desired, all), Stage::Plan);
     let machine = Machine::new(context.root);
     let mut host = host::host(&machine, desired, &observed, context.blobs)?;
     let mut kinds = desired.resources.iter().map(|resource| resource.id.kind);
@@ -272,27 +278,11 @@ fn look(
         let new = left
             .iter()
             .filter(|one| !snapshot.observed.contains_key(&one.id));
-        let new = look_at(new, desired, site);
+        let new = site.look(&Look::ahead(desired, new), Stage::Plan);
         snapshot.observed.extend(new);
         snapshot.places = site.places();
     }
     Ok(snapshot)
-}
-
-fn look_at<'a>(
-    resources: impl Iterator<Item = &'a Resource>,
-    desired: &Desired,
-    site: &mut dyn Site,
-) -> BTreeMap<ResourceId, Observed> {
-    let listed = inputs::listed(desired);
-    let wanted: Vec<Look<'_>> = resources
-        .map(|resource| Look {
-            resource,
-            listed: listed.contains(&resource.id),
-            started: false,
-        })
-        .collect();
-    site.look(&wanted, Stage::Plan)
 }
 
 /// The plan, before apt is asked.

@@ -12,13 +12,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         if steps.iter().all(|step| self.stands(step)) {
             return Ok(());
         }
-        for step in steps {
-            self.settle_needed(&step.step)?;
-        }
-        let turns: Vec<(&PlannedStep, &'a Resource)> = steps
-            .iter()
-            .filter_map(|step| Some((step, self.resource(&step.step.resource)?)))
-            .collect();
+        let turns = self.turns(steps)?;
         let resources: Vec<&Resource> = turns.iter().map(|(_, resource)| *resource).collect();
         let complaint = self.refreshed(&resources)?;
         let mut tasks = Vec::new();

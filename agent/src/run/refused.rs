@@ -6,8 +6,8 @@ use super::site::PackageMove;
 use crate::apt::index::Index;
 use crate::resource::package::{self, Heard};
 use cfg_catalog::id::{Kind, ResourceId};
-use cfg_catalog::plan::{Action, Certainty, Change, Plan, Snapshot};
-use cfg_catalog::resource::package::{Drawn, Refusal};
+use cfg_catalog::plan::{Action, Certainty, Plan, Snapshot};
+use cfg_catalog::resource::package::{Drawn, PackageState, Refusal};
 use cfg_catalog::resource::repository::Repository;
 use cfg_catalog::resource::{Body, Desired, Observed};
 use std::collections::BTreeSet;
@@ -28,62 +28,32 @@ pub(super) fn hear(
     if moving.known.is_empty() {
         return false;
     }
-    let doubtful =
-        match package::only_from(context.root.path(), &moving.known, &moving.repositories) {
-            Ok(doubtful) => doubtful,
-            Err(error) => {
-                tracing::debug!("{error:#}");
-                BTreeSet::new()
-            }
-        };
-    for id in &doubtful {
-        if let Some(Observed::Package(state)) = snapshot.observed.get_mut(id) {
+    let (root, known) = (context.root.path(), &moving.known);
+    let unsure = asked(package::only_from(root, known, &moving.repositories));
+    for id in &unsure {
+        if let Some(state) = state_of(snapshot, id) {
             state.unsure = true;
         }
     }
-    let heard = match package::heard(context.root.path(), desired, &moving.known) {
-        Ok(heard) => heard,
-        Err(error) => {
-            // There is no apt to ask. A run fails for that too, and says so.
-            tracing::debug!("{error:#}");
-            return !doubtful.is_empty();
-        }
-    };
-    let fresh = !moving.sources && is_fresh(context);
-    let Heard { refused, along } = heard;
-    let some_come_not = refused.keys().any(|id| moving.coming.contains(id));
-    for (id, why) in &refused {
-        let same_index = fresh || !moving.coming.contains(id);
-        // What goes may only stand in nothing's way once another comes.
-        let same_others = fresh || !some_come_not;
-        let sure = same_index && same_others && !moving.after_commands.contains(id);
-        if let Some(Observed::Package(state)) = snapshot.observed.get_mut(id) {
-            state.refusal = Some(Refusal {
-                why: why.clone(),
-                certainty: match sure && !moving.unknown {
-                    true => Certainty::Certain,
-                    false => Certainty::Assumed,
-                },
-            });
-        }
+    let heard = asked(package::heard(root, desired, known));
+    let any = !unsure.is_empty() || !heard.refused.is_empty() || !heard.along.is_empty();
+    moving.note(heard, !moving.sources && is_fresh(context), snapshot);
+    any
+}
+
+/// There may be no apt to ask. A run fails for that too, and says so.
+fn asked<T: Default>(answer: anyhow::Result<T>) -> T {
+    answer.unwrap_or_else(|error| {
+        tracing::debug!("{error:#}");
+        T::default()
+    })
+}
+
+fn state_of<'s>(snapshot: &'s mut Snapshot, id: &ResourceId) -> Option<&'s mut PackageState> {
+    match snapshot.observed.get_mut(id) {
+        Some(Observed::Package(state)) => Some(state),
+        _ => None,
     }
-    let sure = fresh && !moving.unknown && moving.after_commands.is_empty();
-    for (id, along) in &along {
-        let by = along.by.iter();
-        if let Some(Observed::Package(state)) = snapshot.observed.get_mut(id) {
-            state.drawn = Some(Drawn {
-                version: along.version.clone(),
-                by: by
-                    .map(|name| ResourceId::new(Kind::Package, name.as_str()))
-                    .collect(),
-                certainty: match sure {
-                    true => Certainty::Certain,
-                    false => Certainty::Assumed,
-                },
-            });
-        }
-    }
-    !refused.is_empty() || !along.is_empty() || !doubtful.is_empty()
 }
 
 /// Whether a run would not refresh the index first.
@@ -115,7 +85,7 @@ impl<'a> Moving<'a> {
         let mut moving = Self::default();
         let mut commands = false;
         for step in &plan.steps {
-            let changes: Vec<Change> = step.changes.clone();
+            let changes = &step.changes;
             commands |= changes.iter().any(|change| change.action == Action::Run);
             moving.sources |= changes.iter().any(|change| of_sources(&change.resource));
             let id = &step.step.resource;
@@ -146,11 +116,38 @@ impl<'a> Moving<'a> {
             }
             moving.known.push(PackageMove {
                 resource,
-                changes,
+                changes: changes.clone(),
                 held: state.held,
             });
         }
         moving
+    }
+
+    /// Adds what apt says of them to what was seen. `fresh` is an index that a run does not refresh first.
+    fn note(&self, heard: Heard, fresh: bool, snapshot: &mut Snapshot) {
+        let some_come_not = heard.refused.keys().any(|id| self.coming.contains(id));
+        for (id, why) in heard.refused {
+            let same_index = fresh || !self.coming.contains(&id);
+            // What goes may only stand in nothing's way once another comes.
+            let same_others = fresh || !some_come_not;
+            let sure = same_index && same_others && !self.after_commands.contains(&id);
+            if let Some(state) = state_of(snapshot, &id) {
+                let certainty = Certainty::certain_if(sure && !self.unknown);
+                state.refusal = Some(Refusal { why, certainty });
+            }
+        }
+        let sure = fresh && !self.unknown && self.after_commands.is_empty();
+        for (id, along) in heard.along {
+            let by = along.by.iter();
+            let by = by.map(|name| ResourceId::new(Kind::Package, name.as_str()));
+            if let Some(state) = state_of(snapshot, &id) {
+                state.drawn = Some(Drawn {
+                    version: along.version,
+                    by: by.collect(),
+                    certainty: Certainty::certain_if(sure),
+                });
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What leaves the role is planned beside it, where leftovers are brought back to what was there before cfg.
 
-use super::site::Site;
-use super::{Context, foreseen, look_at, refused, unasked};
+use super::site::{Look, Site, Stage};
+use super::{Context, foreseen, refused, unasked};
 use crate::machine::Machine;
 use anyhow::Context as _;
 use cfg_catalog::id::{Kind, ResourceId};
@@ -60,8 +60,8 @@ impl<'a> Aim<'a> {
             return Ok(aim);
         }
         aim.desired = Cow::Owned(aim.reverts.with(role));
-        let again = look_at(aim.reverts.resources.iter(), &aim.desired, site);
-        snapshot.observed.extend(again);
+        let again = Look::ahead(&aim.desired, &aim.reverts.resources);
+        snapshot.observed.extend(site.look(&again, Stage::Plan));
         snapshot.places = site.places();
         snapshot.host =
             super::host::host(&machine, &aim.desired, &snapshot.observed, context.blobs)?;

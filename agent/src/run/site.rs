@@ -1,9 +1,9 @@
 //! The narrow seam between a run and the machine it runs on.
 
 use cfg_catalog::id::ResourceId;
-use cfg_catalog::plan::inputs::Inputs;
+use cfg_catalog::plan::inputs::{self, Inputs};
 use cfg_catalog::plan::{Change, Ledger, Places};
-use cfg_catalog::resource::{Health, Observed, Resource, Shell};
+use cfg_catalog::resource::{Desired, Health, Observed, Resource, Shell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -16,6 +16,22 @@ pub struct Look<'a> {
     pub listed: bool,
     /// A service: this run has started it, so that the role's health says nothing of it yet.
     pub started: bool,
+}
+
+impl<'a> Look<'a> {
+    /// At these, for a plan of this.
+    pub(super) fn ahead(
+        desired: &Desired,
+        resources: impl IntoIterator<Item = &'a Resource>,
+    ) -> Vec<Self> {
+        let listed = inputs::listed(desired);
+        let look = |resource: &'a Resource| Self {
+            resource,
+            listed: listed.contains(&resource.id),
+            started: false,
+        };
+        resources.into_iter().map(look).collect()
+    }
 }
 
 /// What a look is for.

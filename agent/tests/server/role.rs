@@ -2,6 +2,7 @@
 
 use crate::peer::Peer;
 use crate::server;
+use crate::world::assignment;
 use cfg_agent::client::assignment::{For, Rejection};
 use cfg_agent::client::channel::CallError;
 use cfg_agent::client::kept::Kept;
@@ -11,8 +12,7 @@ use cfg_agent::client::spool::Spool;
 use cfg_agent::client::sync::{SyncError, look, update};
 use cfg_agent::client::{report, spool::Weight};
 use cfg_catalog::digest::Digest;
-use cfg_catalog::fleet::Me;
-use cfg_catalog::release::{Envelope, FORMAT, Manifest, nodes};
+use cfg_catalog::release::{FORMAT, Manifest, nodes};
 use cfg_wire::AssignmentReply;
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -25,7 +25,6 @@ const VM1: For<'static> = For {
 
 /// Role `web` with these files, as release number `sequence`.
 fn role(sequence: u64, files: &[(&str, &[u8])]) -> AssignmentReply {
-    let leaves = BTreeMap::new();
     let files: serde_json::Map<_, _> = files
         .iter()
         .map(|(path, bytes)| {
@@ -34,7 +33,7 @@ fn role(sequence: u64, files: &[(&str, &[u8])]) -> AssignmentReply {
         })
         .collect();
     let part = serde_json::json!({
-        "format": FORMAT, "role": "web", "nodes": nodes::root(&leaves), "params": {}, "values": {},
+        "format": FORMAT, "role": "web", "nodes": nodes::root(&BTreeMap::new()), "params": {}, "values": {},
         "resources": [], "files": files, "reads": [], "health": null,
     })
     .to_string();
@@ -43,29 +42,7 @@ fn role(sequence: u64, files: &[(&str, &[u8])]) -> AssignmentReply {
         roles: [("web".to_string(), Digest::of(part.as_bytes()))].into(),
     })
     .unwrap();
-    let envelope = Envelope {
-        format: FORMAT,
-        fleet: "fleet".into(),
-        release: Digest::of(&manifest),
-        sequence,
-        previous: None,
-    };
-    let me = Me {
-        name: "vm-1".into(),
-        id: 1,
-        admitted: true,
-        joining: false,
-    };
-    AssignmentReply {
-        manifest,
-        envelope: serde_json::to_vec(&envelope).unwrap(),
-        part: part.into(),
-        leaf: Vec::new(),
-        proof: serde_json::to_vec(&nodes::prove(&leaves, "vm-1")).unwrap(),
-        view: b"{}".to_vec(),
-        me: serde_json::to_vec(&me).unwrap(),
-        role: "web".into(),
-    }
+    assignment(sequence, manifest, part.into_bytes())
 }
 
 struct World {

@@ -8,6 +8,7 @@ use cfg_catalog::release::{Envelope, FORMAT, nodes};
 use cfg_catalog::{Catalog, CatalogFiles};
 use cfg_wire::{AssignmentReply, News};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -27,10 +28,19 @@ pub fn role_of(sequence: u64, text: String) -> AssignmentReply {
     let files = CatalogFiles::from_iter([("web/role.toml".to_string(), text.into_bytes())]);
     let (catalog, _) = Catalog::load(&files).unwrap();
     let release = catalog.release();
+    let part = release.parts.into_values().next().unwrap();
+    AssignmentReply {
+        view: b"{\"number\": 1}".to_vec(),
+        ..assignment(sequence, release.manifest, part)
+    }
+}
+
+/// `vm-1`'s assignment of a role `web` without layers, as release number `sequence`.
+pub fn assignment(sequence: u64, manifest: Vec<u8>, part: Vec<u8>) -> AssignmentReply {
     let envelope = Envelope {
         format: FORMAT,
         fleet: "fleet".into(),
-        release: Digest::of(&release.manifest),
+        release: Digest::of(&manifest),
         sequence,
         previous: None,
     };
@@ -42,11 +52,11 @@ pub fn role_of(sequence: u64, text: String) -> AssignmentReply {
     };
     AssignmentReply {
         envelope: serde_json::to_vec(&envelope).unwrap(),
-        part: release.parts.into_values().next().unwrap(),
-        manifest: release.manifest,
+        part,
+        manifest,
         leaf: Vec::new(),
-        proof: serde_json::to_vec(&nodes::prove(&Default::default(), "vm-1")).unwrap(),
-        view: b"{\"number\": 1}".to_vec(),
+        proof: serde_json::to_vec(&nodes::prove(&BTreeMap::new(), "vm-1")).unwrap(),
+        view: b"{}".to_vec(),
         me: serde_json::to_vec(&me).unwrap(),
         role: "web".into(),
     }

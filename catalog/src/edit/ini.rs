@@ -196,16 +196,7 @@ impl Ini {
             (Some(there), Some(_)) => (there.end(), vec![line]),
             (Some(there), None) if !there.keys.is_empty() => (there.end(), vec![line]),
             (_, None) => (read.head(is_comment), vec![line]),
-            (None, Some(section)) => {
-                let end = read.lines.len();
-                let apart = read
-                    .lines
-                    .last()
-                    .is_some_and(|line| !line.trim().is_empty());
-                let blank = apart.then(String::new);
-                let new = [format!("[{section}]"), line];
-                (end, blank.into_iter().chain(new).collect())
-            }
+            (None, Some(section)) => read.at_end([format!("[{section}]"), line]),
         }
     }
 

@@ -14,11 +14,11 @@ const DEEPEST: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment {
     pub key: String,
-    /// Where the key begins.
+    /// Where the key begins, in bytes of the text.
     pub at: usize,
     /// Where its command does.
     pub command: usize,
-    /// The word after `=`, in bytes of the text.
+    /// The word after `=`.
     pub word: Range<usize>,
     /// It is a command of its own (or of `export`), under no condition.
     pub plain: bool,

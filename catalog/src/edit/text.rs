@@ -113,6 +113,14 @@ impl<'t> Text<'t> {
         }
     }
 
+    /// These lines as a section at the end: a blank line goes before them, unless one is there.
+    pub fn at_end(&self, lines: [String; 2]) -> (usize, Vec<String>) {
+        let last = self.lines.last();
+        let blank = last.is_some_and(|line| !line.trim().is_empty());
+        let blank = blank.then(String::new).into_iter();
+        (self.lines.len(), blank.chain(lines).collect())
+    }
+
     /// Where a line begins, in bytes.
     pub fn start(&self, line: usize) -> usize {
         self.starts.get(line).copied().unwrap_or_default()

@@ -133,15 +133,9 @@ impl Toml {
                 }
             }
         }
-        let end = read.lines.len();
-        let apart = read
-            .lines
-            .last()
-            .is_some_and(|line| !line.trim().is_empty());
-        let blank = apart.then(String::new);
         let header = format!("[{}]", dotted(parent));
         let line = format!("{} = {value}", dotted(&path[parent.len()..]));
-        let lines: Vec<String> = blank.into_iter().chain([header, line]).collect();
+        let (end, lines) = read.at_end([header, line]);
         read.replaced(end..end, &lines)
     }
 

@@ -10,7 +10,7 @@ pub struct Section {
     pub path: Vec<String>,
     /// It is one of an array of tables.
     pub array: bool,
-    /// Where its header begins.
+    /// Where its header begins, in bytes of the text.
     pub start: usize,
     pub pairs: Vec<Pair>,
 }
@@ -19,7 +19,7 @@ pub struct Section {
 pub struct Pair {
     /// With dots between.
     pub keys: Vec<String>,
-    /// Where they begin.
+    /// Where they begin, in bytes of the text.
     pub start: usize,
     /// Where they end.
     pub key_end: usize,

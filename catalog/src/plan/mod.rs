@@ -172,6 +172,16 @@ pub enum Certainty {
     Assumed,
 }
 
+impl Certainty {
+    /// Certain where this holds, else assumed.
+    pub fn certain_if(holds: bool) -> Self {
+        match holds {
+            true => Certainty::Certain,
+            false => Certainty::Assumed,
+        }
+    }
+}
+
 /// One change. In JSON exactly the object under `changes`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {

@@ -5,7 +5,7 @@ use similar::udiff::UnifiedHunkHeader;
 use similar::{DiffTag, group_diff_ops};
 use std::collections::BTreeMap;
 
-/// Where a diff is cut, the mark included.
+/// Where a diff is cut, in bytes, the mark included.
 pub const LIMIT: usize = 64 * 1024;
 
 /// What stands at the end of a diff that was cut.

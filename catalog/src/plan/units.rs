@@ -65,15 +65,11 @@ mod tests {
     fn files_masks_and_links_are_a_services() {
         let service = |unit: &str, enabled, text: Option<&str>| Service {
             unit: unit.into(),
-            state: None,
             enabled,
-            masked: None,
             unit_file: text.map(|text| UnitFile {
                 content: text.into(),
             }),
-            template: None,
-            restart_on: Vec::new(),
-            reload_on: Vec::new(),
+            ..Service::default()
         };
         let mut units = Units::default();
         units.add(&service("on.service", Some(true), None));

@@ -29,7 +29,7 @@ pub struct Envelope {
     pub fleet: String,
     /// The manifest's digest.
     pub release: Digest,
-    /// 1 and up, without gaps.
+    /// 1 and up, each above the one before; a gap is what machines have seen before the server was restored.
     pub sequence: u64,
     /// The release before, where there is one.
     pub previous: Option<Digest>,

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 pub const KEYS_MODE: Mode = Mode(0o600);
 
 /// A group.
-#[derive(Clone, Debug, PartialEq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Group {
     /// Its name.
     pub name: String,
@@ -24,7 +24,7 @@ pub struct Group {
 }
 
 /// A user.
-#[derive(Clone, Debug, PartialEq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Hash, Serialize, Deserialize)]
 pub struct User {
     /// Its name.
     pub name: String,

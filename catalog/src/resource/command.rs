@@ -105,9 +105,5 @@ fn open(command: &Command, turn: &Turn<'_>) -> Certainty {
         Some(path) => turn.ahead.may_touch(path),
         None => false,
     };
-    if moved {
-        Certainty::Assumed
-    } else {
-        Certainty::Certain
-    }
+    Certainty::certain_if(!moved)
 }

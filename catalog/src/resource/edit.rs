@@ -77,13 +77,8 @@ fn judged(
             let open = !resource.sensitive && attributes::public(after.mode);
             let diff = Some(&new).filter(|_| open);
             let digest = Some(Digest::of(&new));
-            let sure = if may_come {
-                Certainty::Assumed
-            } else {
-                Certainty::Certain
-            };
             change(Action::Create)
-                .at_most(sure)
+                .at_most(Certainty::certain_if(!may_come))
                 .with_diff(diff.and_then(|new| textdiff::unified(b"", new)))
                 .showing(Value::Null, shown(&after, digest, resource.sensitive))
         }

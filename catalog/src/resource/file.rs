@@ -173,10 +173,7 @@ fn filled(
 
 /// How sure it is that a new content takes its place: what is to judge it is run in a run alone.
 fn judged(file: &File, turn: &Turn<'_>) -> Certainty {
-    match file.validate.is_some() && turn.ahead.is_ahead() {
-        true => Certainty::Assumed,
-        false => Certainty::Certain,
-    }
+    Certainty::certain_if(file.validate.is_none() || !turn.ahead.is_ahead())
 }
 
 /// A file that stands there, and whose content the role gives.

@@ -147,8 +147,13 @@ fn escaped(field: &str) -> String {
 
 /// What a field of this table, or of the kernel's, means.
 pub fn plain(field: &str) -> String {
+    String::from_utf8_lossy(&plain_bytes(field.as_bytes())).into_owned()
+}
+
+/// The same of a field that need not be UTF-8.
+pub fn plain_bytes(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field.as_bytes();
+    let mut rest = field;
     while let [first, tail @ ..] = rest {
         let octal = tail.get(..3).filter(|_| *first == b'\\');
         let number = octal
@@ -165,7 +170,7 @@ pub fn plain(field: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::cmp::Ordering;
 
 /// A package and what must be so of it.
-#[derive(Clone, Debug, PartialEq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Package {
     /// Its name, with `:arch` only where the role wrote one.
     pub name: String,
@@ -40,9 +40,10 @@ pub enum PackagePresence {
 }
 
 /// Which versions of a package do.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Wanted {
     /// `*`: whichever is there; apt's candidate when it is not.
+    #[default]
     Any,
     /// `latest`: apt's candidate.
     Latest,
@@ -236,10 +237,7 @@ fn presence(
     }
     if let Some((action, version)) = moved {
         // Only a real run refreshes the index, and then it has that or has not.
-        let sure = match lies_ready(&version, state) {
-            true => Certainty::Certain,
-            false => Certainty::Assumed,
-        };
+        let sure = Certainty::certain_if(lies_ready(&version, state));
         let mut after = json!({ "version": version });
         if action == Action::Install
             && let Some(answers) = debconf::wanted(&package.debconf, resource.sensitive)

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 pub const UNITS: &str = "/etc/systemd/system";
 
 /// A unit and what must be so of it; what is none is not managed.
-#[derive(Clone, Debug, PartialEq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct Service {
     /// The unit's whole name: `zookeeper.service`, `foo.socket`.
     pub unit: String,
@@ -429,13 +429,8 @@ fn refresh(
     causes.sort();
     causes.dedup();
     let sure = !guess && !turn.all_assumed(&resource.id, &causes);
-    let certainty = if sure {
-        Certainty::Certain
-    } else {
-        Certainty::Assumed
-    };
-    let change = Change::new(&resource.id, action);
-    Some(change.at_most(certainty).because_of(causes))
+    let change = Change::new(&resource.id, action).at_most(Certainty::certain_if(sure));
+    Some(change.because_of(causes))
 }
 
 /// The package that ships the unit, where the role does not name it and another's move may take it along.

@@ -37,12 +37,7 @@ pub fn role(resources: Vec<Resource>) -> Desired {
     Desired {
         role: "test".into(),
         resources,
-        health: None,
-        waiting: Default::default(),
-        leftovers: Default::default(),
-        reverts: Default::default(),
-        slots: None,
-        withheld: Default::default(),
+        ..Desired::default()
     }
 }
 
@@ -189,11 +184,7 @@ pub fn made(mut resource: Resource) -> Resource {
 pub fn package_with(name: &str, change: impl FnOnce(&mut Package)) -> Resource {
     let mut package = Package {
         name: name.into(),
-        state: PackagePresence::Present,
-        version: Wanted::Any,
-        hold: None,
-        auto: None,
-        debconf: Vec::new(),
+        ..Package::default()
     };
     change(&mut package);
     resource(Kind::Package, name, Body::Package(package))
@@ -225,13 +216,7 @@ pub fn repository(name: &str) -> Resource {
 pub fn service_with(name: &str, change: impl FnOnce(&mut Service)) -> Resource {
     let mut service = Service {
         unit: format!("{name}.service"),
-        state: None,
-        enabled: None,
-        masked: None,
-        unit_file: None,
-        template: None,
-        restart_on: Vec::new(),
-        reload_on: Vec::new(),
+        ..Service::default()
     };
     change(&mut service);
     resource(Kind::Service, name, Body::Service(service))
@@ -290,16 +275,7 @@ pub fn user(name: &str) -> Resource {
 pub fn user_with(name: &str, change: impl FnOnce(&mut User)) -> Resource {
     let mut user = User {
         name: name.into(),
-        state: Presence::Present,
-        uid: None,
-        gid: None,
-        groups: Vec::new(),
-        exact_groups: false,
-        shell: None,
-        home: None,
-        system: false,
-        authorized_keys: None,
-        password_hash: None,
+        ..User::default()
     };
     change(&mut user);
     resource(Kind::User, name, Body::User(user))

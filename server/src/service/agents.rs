@@ -324,10 +324,8 @@ impl wire::agents_server::Agents for Agents {
                 None => Ok(()),
             }
         };
-        match stored.await {
-            Ok(()) => Ok(Response::new(wire::ReportReply {})),
-            Err(refusal) => Err(caller.refuse("a report", refusal)),
-        }
+        let stored = stored.await.map(|()| wire::ReportReply {});
+        caller.answer("a report", stored)
     }
 
     async fn settle(
@@ -336,10 +334,9 @@ impl wire::agents_server::Agents for Agents {
     ) -> Result<Response<wire::SettleReply>, Status> {
         let caller = caller(&request)?;
         let wire::SettleRequest { sequence, view } = *request.get_ref();
-        match self.settled(&caller, Revision { sequence, view }).await {
-            Ok(()) => Ok(Response::new(wire::SettleReply {})),
-            Err(refusal) => Err(caller.refuse("what it has made of itself", refusal)),
-        }
+        let settled = self.settled(&caller, Revision { sequence, view }).await;
+        let settled = settled.map(|()| wire::SettleReply {});
+        caller.answer("what it has made of itself", settled)
     }
 
     async fn take_slot(
@@ -362,8 +359,7 @@ impl wire::agents_server::Agents for Agents {
             let node = self.node(&caller).await?;
             slots::take(&self.server, &caller, node, asked).await
         };
-        let taken = taken.await.map(Response::new);
-        taken.map_err(|refusal| caller.refuse("a slot", refusal))
+        caller.answer("a slot", taken.await)
     }
 
     async fn keep_slot(
@@ -375,10 +371,8 @@ impl wire::agents_server::Agents for Agents {
             let (name, _) = self.node(&caller).await?;
             slots::keep(&self.server, name, request.get_ref().fence).await
         };
-        match kept.await {
-            Ok(()) => Ok(Response::new(wire::KeepSlotReply {})),
-            Err(refusal) => Err(caller.refuse("to keep its slot", refusal)),
-        }
+        let kept = kept.await.map(|()| wire::KeepSlotReply {});
+        caller.answer("to keep its slot", kept)
     }
 
     async fn give_slot(
@@ -391,10 +385,8 @@ impl wire::agents_server::Agents for Agents {
             let (name, _) = self.node(&caller).await?;
             slots::give(&self.server, &caller, name, (fence, healthy)).await
         };
-        match given.await {
-            Ok(()) => Ok(Response::new(wire::GiveSlotReply {})),
-            Err(refusal) => Err(caller.refuse("to give its slot back", refusal)),
-        }
+        let given = given.await.map(|()| wire::GiveSlotReply {});
+        caller.answer("to give its slot back", given)
     }
 
     async fn health(
@@ -403,14 +395,12 @@ impl wire::agents_server::Agents for Agents {
     ) -> Result<Response<wire::HealthReply>, Status> {
         let caller = caller(&request)?;
         let wire::HealthRequest { probe, healthy } = *request.get_ref();
-        match self.node(&caller).await {
-            Ok((name, node)) => {
-                let role = self.server.probes.of(&node.role);
-                role.answer(&name, probe, healthy);
-                Ok(Response::new(wire::HealthReply {}))
-            }
-            Err(refusal) => Err(caller.refuse("its health", refusal)),
-        }
+        let told = self.node(&caller).await.map(|(name, node)| {
+            let role = self.server.probes.of(&node.role);
+            role.answer(&name, probe, healthy);
+            wire::HealthReply {}
+        });
+        caller.answer("its health", told)
     }
 
     async fn renew(
@@ -418,15 +408,7 @@ impl wire::agents_server::Agents for Agents {
         request: Request<wire::RenewRequest>,
     ) -> Result<Response<wire::Certificate>, Status> {
         let caller = caller(&request)?;
-        match self
-            .renew_certificate(&caller, &request.get_ref().csr)
-            .await
-        {
-            Ok(certificate) => {
-                caller.note(format_args!("has a new certificate"));
-                Ok(Response::new(certificate))
-            }
-            Err(refusal) => Err(caller.refuse("renewal", refusal)),
-        }
+        let csr = &request.get_ref().csr;
+        caller.renewed(self.renew_certificate(&caller, csr).await)
     }
 }

@@ -14,9 +14,10 @@ pub mod unseen;
 use crate::listen::Caller;
 use crate::pki::peer::Peer;
 use crate::refusal::Refusal;
+use cfg_wire as wire;
 use std::pin::Pin;
 use tokio_stream::Stream;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
 /// An answer in parts.
 pub type Parts<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -36,6 +37,23 @@ impl Caller {
             .ok_or_else(|| Refusal::Internal("a guest came past the members' port".into()))?;
         peer.lasts()?;
         Ok(peer)
+    }
+
+    /// The answer to what was asked for, or no.
+    fn answer<T>(&self, what: &str, answer: Result<T, Refusal>) -> Result<Response<T>, Status> {
+        let answer = answer.map(Response::new);
+        answer.map_err(|refusal| self.refuse(what, refusal))
+    }
+
+    /// The new certificate of one who had one before.
+    fn renewed(
+        &self,
+        renewed: Result<wire::Certificate, Refusal>,
+    ) -> Result<Response<wire::Certificate>, Status> {
+        if renewed.is_ok() {
+            self.note(format_args!("has a new certificate"));
+        }
+        self.answer("renewal", renewed)
     }
 
     /// Says no, and says so in the log.

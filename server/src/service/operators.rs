@@ -223,10 +223,7 @@ macro_rules! serve {
             let $by = $self.operator(&caller).await?;
             $work
         };
-        match served.await {
-            Ok(reply) => Ok(Response::new(reply)),
-            Err(refusal) => Err(caller.refuse($what, refusal)),
-        }
+        caller.answer($what, served.await)
     }};
 }
 
@@ -322,16 +319,8 @@ impl wire::operators_server::Operators for Operators {
         request: Request<wire::RenewRequest>,
     ) -> Result<Response<wire::Certificate>, Status> {
         let caller = caller(&request)?;
-        let renewed = self
-            .renew_certificate(&caller, &request.get_ref().csr)
-            .await;
-        match renewed {
-            Ok(certificate) => {
-                caller.note(format_args!("has a new certificate"));
-                Ok(Response::new(certificate))
-            }
-            Err(refusal) => Err(caller.refuse("renewal", refusal)),
-        }
+        let csr = &request.get_ref().csr;
+        caller.renewed(self.renew_certificate(&caller, csr).await)
     }
 
     async fn revoke_node(

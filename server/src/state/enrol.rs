@@ -67,15 +67,8 @@ impl State {
         if node.is_none() {
             self.spelt(&machine.name)?;
         }
-        // Of two tokens for one place the second finds it taken: no two who live have one id.
-        let open = |of: &String| {
-            let ids = self.ids.get(role);
-            let kept = ids.is_some_and(|ids| ids.contains_key(of));
-            kept && self.nodes.get(of).is_none_or(|of| of.revoked.is_some())
-        };
-        if let Some(of) = replaces.filter(|of| !open(of)) {
-            let why = format!("the place of {of} is taken already");
-            return Err(Refusal::Invalid(why));
+        if let Some(of) = replaces {
+            self.vacant(role, of)?;
         }
         match node {
             Some(Node { revoked: None, .. }) => {
@@ -152,6 +145,19 @@ impl State {
             key: person.key,
             token: person.token,
         }])
+    }
+
+    /// That the place of this one is open: of two tokens for it the second finds it taken, since no two who live have one id.
+    fn vacant(&self, role: &str, of: &str) -> Result<(), Refusal> {
+        let ids = self.ids.get(role);
+        let kept = ids.is_some_and(|ids| ids.contains_key(of));
+        match kept && self.nodes.get(of).is_none_or(|of| of.revoked.is_some()) {
+            true => Ok(()),
+            false => {
+                let why = format!("the place of {of} is taken already");
+                Err(Refusal::Invalid(why))
+            }
+        }
     }
 
     /// The id that sticks to this name in this role, else the next; none is ever given to two names.

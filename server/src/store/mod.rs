@@ -205,15 +205,7 @@ impl Store {
 
     /// What is below a folder, in no order.
     pub fn list(&self, folder: &str) -> BoxStream<'static, Result<Listed, StoreError>> {
-        let (store, folder) = (self.clone(), folder.to_owned());
-        let prefix = self.at(&folder);
-        let listing = self.objects.list(Some(&prefix));
-        listing
-            .map(move |found| match found {
-                Ok(meta) => Ok(store.listed(meta)),
-                Err(error) => Err(store.failed(&folder, error)),
-            })
-            .boxed()
+        self.found(folder, self.objects.list(Some(&self.at(folder))))
     }
 
     /// What is below a folder and sorts after a path; cheaper than all of it where the store can.
@@ -222,17 +214,26 @@ impl Store {
         folder: &str,
         after: &str,
     ) -> BoxStream<'static, Result<Listed, StoreError>> {
-        let (store, folder) = (self.clone(), folder.to_owned());
-        let (prefix, offset) = (self.at(&folder), self.at(after));
+        let (prefix, offset) = (self.at(folder), self.at(after));
         let listing = self.objects.list_with_offset(Some(&prefix), &offset);
         let after = after.to_owned();
+        // An Azurite that is not called the emulator ignores the offset.
+        self.found(folder, listing)
+            .try_filter(move |found| std::future::ready(found.path > after))
+            .boxed()
+    }
+
+    fn found(
+        &self,
+        folder: &str,
+        listing: BoxStream<'static, object_store::Result<ObjectMeta>>,
+    ) -> BoxStream<'static, Result<Listed, StoreError>> {
+        let (store, folder) = (self.clone(), folder.to_owned());
         listing
             .map(move |found| match found {
                 Ok(meta) => Ok(store.listed(meta)),
                 Err(error) => Err(store.failed(&folder, error)),
             })
-            // An Azurite that is not called the emulator ignores the offset.
-            .try_filter(move |found| std::future::ready(found.path > after))
             .boxed()
     }
 

@@ -1,9 +1,7 @@
 //! Users, groups and keys, by the system's own tools in a tree of its own. Only root can.
 
 use super::super::WalkError;
-use super::directories::resource;
 use super::*;
-use cfg_catalog::id::Kind;
 use cfg_catalog::resource::Body;
 use cfg_catalog::resource::account::{Group, GroupState, Present, User, UserState};
 
@@ -27,16 +25,7 @@ fn tree() -> Option<Tree> {
 fn user(name: &str) -> User {
     User {
         name: name.into(),
-        state: Presence::Present,
-        uid: None,
-        gid: None,
-        groups: vec![],
-        exact_groups: false,
-        shell: None,
-        home: None,
-        system: false,
-        authorized_keys: None,
-        password_hash: None,
+        ..User::default()
     }
 }
 
@@ -431,7 +420,7 @@ fn what_a_role_names_and_nobody_is() {
             owner: Some(owner.into()),
             group: Some(group.into()),
         };
-        resource(Kind::File, name, Body::File(file))
+        resource(name, Body::File(file))
     };
     let of_groups = |gid: &str, group: &str| User {
         gid: Some(gid.into()),
@@ -445,14 +434,9 @@ fn what_a_role_names_and_nobody_is() {
             // A number is given to it whether anybody has it or not.
             owned("/b", "4711", "4711"),
             owned("/c", "ghost-of-cfg", "ghosts-of-cfg"),
-            resource(Kind::User, "alice", Body::User(of_groups("4712", "bob"))),
+            resource("alice", Body::User(of_groups("4712", "bob"))),
         ],
-        health: None,
-        waiting: Default::default(),
-        leftovers: Default::default(),
-        reverts: Default::default(),
-        slots: None,
-        withheld: Default::default(),
+        ..Desired::default()
     };
     let nobody = Nobody {
         users: ["ghost-of-cfg".into()].into(),

@@ -5,7 +5,7 @@ use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::{Action, Certainty, Change};
 use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::link::Link;
-use cfg_catalog::resource::{Below, BelowKind, Body, DirectoryState, Place, Resource};
+use cfg_catalog::resource::{Below, BelowKind, Body, DirectoryState, Resource};
 
 fn directory(name: &str) -> Directory {
     Directory {
@@ -192,29 +192,13 @@ fn only_an_empty_directory_is_removed() {
     assert_eq!(tree.names("/srv"), [""; 0]);
 }
 
-/// A resource as a role declares it.
-pub(super) fn resource(kind: Kind, name: &str, body: Body) -> Resource {
-    Resource {
-        id: ResourceId::new(kind, name),
-        place: Place {
-            role: "r".into(),
-            file: "r/role.toml".into(),
-            line: 1,
-            column: 1,
-        },
-        after: vec![],
-        sensitive: false,
-        body,
-    }
-}
-
 #[test]
 fn what_rendering_found_sensitive_is_made_for_its_owner_alone() {
     let tree = Tree::new();
     let body = Body::File(text_file("/etc/secret", "s"));
     let secret = Resource {
         sensitive: true,
-        ..resource(Kind::File, "/etc/secret", body)
+        ..resource("/etc/secret", body)
     };
     tree.hands().enact(&secret, &[]).unwrap();
     assert_eq!(tree.owned("/etc/secret").2, 0o600);
@@ -237,8 +221,7 @@ fn a_source_of_packages_is_two_files_that_all_may_read() {
     };
     let enact = |tree: &Tree, repository| {
         let body = Body::Repository(repository);
-        tree.hands()
-            .enact(&resource(Kind::Repository, "mesos", body), &[])
+        tree.hands().enact(&resource("mesos", body), &[])
     };
     // Without its key a source does not come.
     assert!(enact(&tree, source(digest)).is_err());
@@ -257,7 +240,7 @@ fn purge(name: &str, victims: &[&str]) -> (Resource, Vec<Change>) {
         purge: true,
         ..directory(name)
     });
-    let resource = resource(Kind::Directory, name, body);
+    let resource = resource(name, body);
     let changes = victims.iter().map(|victim| Change {
         resource: ResourceId::new(Kind::File, *victim),
         action: Action::Remove,

@@ -152,12 +152,7 @@ pub(super) fn path(text: &str) -> AbsPath {
 pub(super) fn resource(name: &str, body: Body) -> Resource {
     Resource {
         id: ResourceId::new(body.kind(), name),
-        place: Place {
-            role: "r".into(),
-            file: "r/role.toml".into(),
-            line: 1,
-            column: 1,
-        },
+        place: Place::default(),
         after: Vec::new(),
         sensitive: false,
         body,

@@ -273,15 +273,7 @@ fn accounts_are_out_of_his_reach() {
         let user = User {
             name: "bob".into(),
             state: Presence::Absent,
-            uid: None,
-            gid: None,
-            groups: vec![],
-            exact_groups: false,
-            shell: None,
-            home: None,
-            system: false,
-            authorized_keys: None,
-            password_hash: None,
+            ..User::default()
         };
         let error = tree.hands().user(&user).unwrap_err();
         assert!(matches!(error, EnactError::OutOfReach(_)), "{error}");

@@ -5,19 +5,10 @@ use cfg_catalog::id::ResourceId;
 use cfg_catalog::resource::command::Command;
 use cfg_catalog::resource::directory::Directory;
 use cfg_catalog::resource::file::{Content, File};
-use cfg_catalog::resource::package::{Package, PackagePresence, Wanted};
+use cfg_catalog::resource::package::{Package, Wanted};
 use cfg_catalog::resource::service::{Activity, Service};
 use cfg_catalog::resource::{Attributes, Body, Desired, Health, Place, Presence, Resource, Shell};
 use std::collections::BTreeMap;
-
-fn place() -> Place {
-    Place {
-        role: "r".into(),
-        file: "r/role.toml".into(),
-        line: 1,
-        column: 1,
-    }
-}
 
 pub fn id(text: &str) -> ResourceId {
     text.parse().unwrap()
@@ -34,7 +25,7 @@ pub fn resource(body: Body, after: &[&str]) -> Resource {
     };
     Resource {
         id: ResourceId::new(body.kind(), name),
-        place: place(),
+        place: Place::default(),
         after: after.iter().map(|text| id(text)).collect(),
         sensitive: false,
         body,
@@ -69,11 +60,8 @@ pub fn purged(path: &str) -> Resource {
 pub fn package(version: &str) -> Resource {
     let body = Body::Package(Package {
         name: PACKAGE.into(),
-        state: PackagePresence::Present,
         version: Wanted::Glob(version.into()),
-        hold: None,
-        auto: None,
-        debconf: Vec::new(),
+        ..Package::default()
     });
     resource(body, &[])
 }
@@ -83,11 +71,8 @@ pub fn service(name: &str, restart_on: &[&str], after: &[&str]) -> Resource {
         unit: format!("{name}.service"),
         state: Some(Activity::Running),
         enabled: Some(true),
-        masked: None,
-        unit_file: None,
-        template: None,
         restart_on: restart_on.iter().map(|text| id(text)).collect(),
-        reload_on: Vec::new(),
+        ..Service::default()
     });
     resource(body, after)
 }
@@ -114,12 +99,7 @@ pub fn desired(resources: Vec<Resource>) -> Desired {
     Desired {
         role: "r".into(),
         resources,
-        health: None,
-        waiting: Default::default(),
-        leftovers: Default::default(),
-        reverts: Default::default(),
-        slots: None,
-        withheld: Default::default(),
+        ..Desired::default()
     }
 }
 

@@ -7,7 +7,7 @@ use crate::run::site::{Complaint, Hand, Healthy, Lacks, Look, PackageMove, Site,
 use crate::run::slot::{Asks, Licence};
 use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::document::Done;
-use cfg_catalog::plan::inputs::{self, Inputs};
+use cfg_catalog::plan::inputs::Inputs;
 use cfg_catalog::plan::{Action, Change, Ledger, Plan, Snapshot, begin, plan};
 use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource, Shell};
@@ -177,16 +177,7 @@ impl Fake {
     }
 
     fn snapshot(&mut self, desired: &Desired) -> Snapshot {
-        let listed = inputs::listed(desired);
-        let wanted: Vec<Look<'_>> = desired
-            .resources
-            .iter()
-            .map(|resource| Look {
-                resource,
-                listed: listed.contains(&resource.id),
-                started: false,
-            })
-            .collect();
+        let wanted = Look::ahead(desired, &desired.resources);
         Snapshot {
             observed: self.look(&wanted, Stage::Plan),
             places: self.places(),

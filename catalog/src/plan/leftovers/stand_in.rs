@@ -14,7 +14,7 @@ use crate::resource::edit::FileEdit;
 use crate::resource::file::{Content, File};
 use crate::resource::link::Link;
 use crate::resource::mount::{Mount, MountPresence};
-use crate::resource::package::{Package, PackagePresence, Wanted};
+use crate::resource::package::Package;
 use crate::resource::repository::Repository;
 use crate::resource::service::{Service, UnitFile};
 use crate::resource::sysctl::Sysctl;
@@ -35,9 +35,7 @@ pub(super) fn resource(id: &ResourceId, role: &str, body: Body) -> Resource {
         id: id.clone(),
         place: Place {
             role: role.into(),
-            file: "".into(),
-            line: 0,
-            column: 0,
+            ..Place::default()
         },
         after: Vec::new(),
         sensitive: true,
@@ -161,48 +159,27 @@ pub(super) fn link(path: AbsPath) -> Link {
 pub(super) fn package(name: String) -> Package {
     Package {
         name,
-        state: PackagePresence::Present,
-        version: Wanted::Any,
-        hold: None,
-        auto: None,
-        debconf: Vec::new(),
+        ..Package::default()
     }
 }
 
 pub(super) fn service(unit: String) -> Service {
     Service {
         unit,
-        state: None,
-        enabled: None,
-        masked: None,
-        unit_file: None,
-        template: None,
-        restart_on: Vec::new(),
-        reload_on: Vec::new(),
+        ..Service::default()
     }
 }
 
 pub(super) fn user(name: String) -> User {
     User {
         name,
-        state: Presence::Present,
-        uid: None,
-        gid: None,
-        groups: Vec::new(),
-        exact_groups: false,
-        shell: None,
-        home: None,
-        system: false,
-        authorized_keys: None,
-        password_hash: None,
+        ..User::default()
     }
 }
 
 pub(super) fn group(name: String) -> Group {
     Group {
         name,
-        state: Presence::Present,
-        gid: None,
-        system: false,
+        ..Group::default()
     }
 }

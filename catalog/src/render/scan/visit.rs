@@ -22,6 +22,10 @@ const BUILT_IN: [&str; 8] = [
 /// What there always is, so that nobody need ask for it.
 const OURS: [&str; 4] = ["params", "facts", "fleet", "member"];
 
+/// What there is of the two that have no keys of their own.
+const FLEET: &[&str] = &["fleet.members", "fleet.peers"];
+const MEMBER: &[&str] = &["member.id", "member.joining"];
+
 pub struct Visit {
     uses: Uses,
     item_tainted: bool,
@@ -245,7 +249,7 @@ impl Visit {
                     name: format!("fleet.{other}"),
                     span,
                 },
-                &["fleet.members", "fleet.peers"],
+                FLEET,
             )),
         }
     }
@@ -262,6 +266,7 @@ impl Visit {
             name,
             span: span.clone(),
         };
+        let whole = || [&[root], path].concat().join(".");
         match root {
             _ if self.locals.contains_key(root) => {}
             "params" => match path.first() {
@@ -269,33 +274,9 @@ impl Visit {
                 None => self.uses.all_params = true,
             },
             "facts" => self.uses.facts.push(named(path.join("."))),
-            "fleet" => {
-                let name = named(
-                    ["fleet"]
-                        .iter()
-                        .chain(path)
-                        .copied()
-                        .collect::<Vec<_>>()
-                        .join("."),
-                );
-                self.uses
-                    .unknown
-                    .push((name, &["fleet.members", "fleet.peers"]));
-            }
+            "fleet" => self.uses.unknown.push((named(whole()), FLEET)),
             "member" if matches!(path, ["id" | "joining"]) => self.uses.member.push(span),
-            "member" => {
-                let name = named(
-                    ["member"]
-                        .iter()
-                        .chain(path)
-                        .copied()
-                        .collect::<Vec<_>>()
-                        .join("."),
-                );
-                self.uses
-                    .unknown
-                    .push((name, &["member.id", "member.joining"]));
-            }
+            "member" => self.uses.unknown.push((named(whole()), MEMBER)),
             "item" => self.uses.item.push(span),
             _ => self.name(root, span.start..span.start + root.len()),
         }
