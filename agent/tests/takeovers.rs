@@ -213,14 +213,12 @@ fn what_must_not_be_there_and_stays_is_still_of_who_made_it() {
     let edit = |set: &str| {
         format!("[edit.\"/srv/p/q\"]\nformat = \"env\"\ncreate = true\nset = {{ {set} }}\n")
     };
+    comes_back(&[("", &[BELOW, gone])]);
+    let more = [LINK, &edit("A = 3, B = 4")].concat();
     comes_back_after(
         &[
-            ("", &[BELOW, gone]),
             ("mkdir t; ln -s t p", &[BELOW, gone]),
-            (
-                "",
-                &[&edit("A = 3"), &[LINK, &edit("A = 3, B = 4")].concat()],
-            ),
+            ("", &[&edit("A = 3"), &more]),
         ],
         true,
     );

@@ -58,7 +58,8 @@ fn before<'a>(at: &At<'a>, one: &Resource, real: &AbsPath) -> Option<&'a Resourc
     let here = at.get(real).into_iter().flatten();
     let whole = here.filter(|other| edits(&one.body) && !edits(&other.body));
     let above = real.ancestors().filter_map(|above| at.get(&above));
-    let mut all = whole.chain(above.flatten()).copied();
+    let leads = |other: &&&Resource| matches!(other.body, Body::Directory(_) | Body::Link(_));
+    let mut all = whole.chain(above.flatten().filter(leads)).copied();
     all.find(|other| {
         let path = own_path(&other.body);
         let seen = path.is_some_and(|path| written.is_within(path));
