@@ -258,6 +258,16 @@ fn what_tools_say_has_something_to_do() {
         ),
         ("command:x", "it was killed by signal 9", "memory"),
         ("package:p", "E: something new", "complains of"),
+        (
+            "package:p",
+            "dpkg: error processing package p (--remove):\n installed p package pre-removal script subprocess returned error exit status 1",
+            "removes it",
+        ),
+        (
+            "repository:r",
+            "Err:3 http://h x InRelease No route to host",
+            "reaches it",
+        ),
         ("repository:r", "E: something new", "complains of"),
         (
             "repository:r",

@@ -86,6 +86,10 @@ const PACKAGES: &[Row] = &[
         "see the whole of it with apt-get -s install NAME",
     ),
     to_do(
+        Print("removal script subprocess"),
+        "mend what its script wants; the next run removes it",
+    ),
+    to_do(
         Print("script subprocess"),
         "mend what its script wants; the next run configures it again",
     ),
@@ -121,6 +125,10 @@ const SOURCES: &[Row] = &[
     to_do(
         Print("No space left on device"),
         "free space on that file system, and run again",
+    ),
+    to_do(
+        Begin("Err:"),
+        "see that this machine reaches it, and that it has what its index says; or correct its `uris`",
     ),
     to_do(
         Print("Failed to fetch"),
