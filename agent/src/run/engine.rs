@@ -104,6 +104,7 @@ impl<'a, H: Hand> Engine<'a, H> {
     /// # Errors
     /// Where the run had to stop where it stood; the next one finishes it.
     pub fn run(mut self) -> Result<Done, Trouble> {
+        self.settle_earlier();
         let steps = &self.plan.steps;
         let mut at = 0;
         while let Some(step) = steps.get(at) {
