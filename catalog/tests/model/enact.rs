@@ -10,7 +10,7 @@ use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::fstab;
 use cfg_catalog::resource::mount::Mount;
 use cfg_catalog::resource::package::{DpkgState, Package};
-use cfg_catalog::resource::service::{Service, Start};
+use cfg_catalog::resource::service::{Service, Start, Trigger};
 use cfg_catalog::resource::{Attributes, Body, Desired, Mode};
 
 impl Machine {
@@ -381,6 +381,12 @@ impl Machine {
             return;
         }
         let at_us = self.tick();
+        if matches!(action, Action::Start | Action::Restart) && service.unit.ends_with(".socket") {
+            for unit in self.units.values_mut() {
+                let its = |trigger: &Trigger| trigger.unit == service.unit;
+                unit.start.take_if(|_| unit.triggered_by.iter().any(its));
+            }
+        }
         let unit = self.units.entry(service.unit.clone()).or_default();
         match action {
             Action::Start | Action::Restart => {

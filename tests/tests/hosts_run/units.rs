@@ -364,7 +364,11 @@ fn a_socket_and_its_service_are_brought_up_and_down() -> Result<()> {
         local.write("app/so.socket", socket.replace("so.sock", "other.sock"))?;
         assert_eq!(
             settle(&local, "app")?,
-            ["service:so.socket update", "service:so.socket restart"]
+            [
+                "service:so.socket update",
+                "service:so.socket restart",
+                "service:so restart",
+            ]
         );
         assert_eq!(
             word(&host, "is-active", "so")?,
@@ -372,6 +376,11 @@ fn a_socket_and_its_service_are_brought_up_and_down() -> Result<()> {
             "taken down and up again"
         );
         assert_ne!(pid, host.run(["systemctl", "show", "-P", "MainPID", "so"])?);
+        host.run(["systemctl", "stop", "so.socket"])?;
+        assert_eq!(
+            settle(&local, "app")?,
+            ["service:so.socket start", "service:so restart"]
+        );
         // Both at once: each is restarted once.
         local.write("app/so.socket", socket)?;
         local.write("app/so.service", UNIT.replace("infinity", "2000000"))?;
