@@ -463,6 +463,8 @@ fn a_service_that_dies_says_why() -> Result<()> {
             "Restart=always\nRestartSec=100ms",
         )?;
         assert!(told.contains("again and again"), "{told}");
+        let told = dies("/bin/sleep 99\n[Unit]\nConditionPathExists=/none", "")?;
+        assert!(told.contains("ConditionPathExists=/none"), "{told}");
         sandbox.step("each with its reason");
 
         // What it prints may be what nobody may see.
