@@ -167,8 +167,13 @@ fn what_a_mask_hides_is_foretold() -> Result<()> {
                 &["service:app unmask", "service:app enable"],
             ),
             ("disable", false, &["service:app unmask"]),
+            (
+                "enable --runtime",
+                false,
+                &["service:app unmask", "service:app disable"],
+            ),
         ] {
-            host.run(["systemctl", before, "app"])?;
+            host.sh(&format!("systemctl {before} app"))?;
             host.run(["systemctl", "mask", "app"])?;
             let said = format!("[service.app]\nmasked = false\nenabled = {enabled}\n");
             local.write("app/role.toml", said)?;
