@@ -197,7 +197,7 @@ impl Apt<'_> {
             self.index().refreshed_now()?;
             return Ok(None);
         }
-        Ok(Some(words::complaint(&ended.output)))
+        Ok(Some(words::unfetched(&ended.output)))
     }
 
     /// Ends what an interrupted dpkg left behind. Gives its complaint where it could not.

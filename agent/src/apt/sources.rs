@@ -94,7 +94,8 @@ fn files(root: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn source(uri: &str, suite: &str, key: Option<&str>) -> Source {
+/// One source, as apt speaks of it.
+pub(super) fn source(uri: &str, suite: &str, key: Option<&str>) -> Source {
     Source {
         uri: uri.trim_end_matches('/').to_owned(),
         suite: suite.to_owned(),

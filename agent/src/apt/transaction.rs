@@ -91,7 +91,7 @@ impl Apt<'_> {
         unheld::remember(&self.state, &stay)?;
         self.mark("unhold", &listed)?;
         let failed = self.attempt(transaction, held);
-        let again = self.hold_again();
+        let again = self.hold_again(&BTreeSet::new());
         let mut failed = failed?;
         again?;
         if !failed.is_empty() {
@@ -100,12 +100,13 @@ impl Apt<'_> {
         Ok(failed)
     }
 
-    /// Holds again what a transaction, perhaps of a run that was killed, unheld.
+    /// Holds again what a transaction, perhaps of a run that was killed, unheld; but for those that a plan holds, which says so.
     ///
     /// # Errors
     /// Where that cannot be done.
-    pub fn hold_again(&self) -> anyhow::Result<()> {
-        let packages = unheld::remembered(&self.state)?;
+    pub fn hold_again(&self, planned: &BTreeSet<&str>) -> anyhow::Result<()> {
+        let mut packages = unheld::remembered(&self.state)?;
+        packages.retain(|package| !planned.contains(package.as_str()));
         self.mark("hold", &packages)?;
         unheld::forget(&self.state)
     }
@@ -220,6 +221,28 @@ fn spare(failed: &mut Failed, transaction: &Transaction, status: &Status) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apt::{Patience, Settings};
+    use crate::effect::Effects;
+
+    /// It is the plan that holds what its role holds: else a run would do it and not say so.
+    #[test]
+    fn what_a_plan_holds_is_not_held_behind_its_back() {
+        let state = tempfile::tempdir().unwrap();
+        let settings = Settings::default();
+        let apt = Apt {
+            root: state.path().to_owned(),
+            state: state.path().to_owned(),
+            effects: &Effects::new(state.path().join("effects")),
+            settings,
+            patience: &Patience::new(settings),
+            told: &|_| {},
+            run: "r".into(),
+        };
+        unheld::remember(state.path(), &["a".into()]).unwrap();
+        // No apt-mark is called, which could only fail here.
+        apt.hold_again(&BTreeSet::from(["a"])).unwrap();
+        assert!(unheld::remembered(state.path()).unwrap().is_empty());
+    }
 
     #[test]
     fn the_complaint_about_one_package_is_not_of_those_that_came() {

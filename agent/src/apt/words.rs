@@ -1,5 +1,6 @@
 //! What apt and dpkg print, where it matters.
 
+use super::sources::source;
 use std::collections::BTreeSet;
 
 /// The tool's own last words about what went wrong; its last lines where none of them is an error.
@@ -43,12 +44,53 @@ pub fn complaint(output: &str) -> String {
     told[last..].join("\n")
 }
 
+/// The same of a refresh: every error, since each may be about another source, and what apt says of a source nowhere but where it failed.
+/// Where a signature is wrong it ends without a word of error about what it did not reach.
+pub fn unfetched(output: &str) -> String {
+    if let Some(holder) = locked(output) {
+        return format!("{LOCKED}: {holder}");
+    }
+    let mut told: Vec<String> = output
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| begins(line, ERRORS))
+        .map(str::to_owned)
+        .collect();
+    let mut lines = output.lines().map(str::trim_end).peekable();
+    while let Some(line) = lines.next() {
+        let mut words = line.split_ascii_whitespace();
+        let failed = words.next().is_some_and(|word| word.starts_with("Err:"));
+        let (true, Some(uri), Some(suite)) = (failed, words.next(), words.next()) else {
+            continue;
+        };
+        // Of a component it says SUITE/COMPONENT; of a flat source the suite itself ends with a slash.
+        let suite = match suite.rsplit_once('/') {
+            Some((suite, component)) if !component.is_empty() => suite,
+            _ => suite,
+        };
+        let source = source(uri, suite, None);
+        let mut whole = line.to_owned();
+        while let Some(reason) = lines.next_if(|line| line.starts_with(' ')) {
+            whole.push(' ');
+            whole.push_str(reason.trim_start());
+        }
+        if !told.iter().any(|line| source.is_in(line)) {
+            told.push(whole);
+        }
+    }
+    match told.is_empty() {
+        true => complaint(output),
+        false => told.join("\n"),
+    }
+}
+
 /// How apt and dpkg begin what they say of errors.
 const ERRORS: &[&str] = &[
     "E: ",
     "W: Failed",
     "W: GPG error",
     "dpkg: error",
+    "dpkg: unrecoverable",
     "dpkg: warning: error",
 ];
 
@@ -197,12 +239,32 @@ mod tests {
                 "W: GPG error: http://r suite InRelease: The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 1\nE: The repository 'http://r suite InRelease' is not signed.\n",
                 "W: GPG error: http://r suite InRelease: The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 1\nE: The repository 'http://r suite InRelease' is not signed.",
             ),
+            (
+                "Unpacking x (1) ...\ndpkg: unrecoverable fatal error, aborting:\n unable to fill /var/lib/dpkg/updates/tmp.i with padding: No space left on device\nE: Sub-process /usr/bin/dpkg returned an error code (2)\n",
+                "dpkg: unrecoverable fatal error, aborting:\n unable to fill /var/lib/dpkg/updates/tmp.i with padding: No space left on device\nE: Sub-process /usr/bin/dpkg returned an error code (2)",
+            ),
             ("something\nodd\n", "something\nodd"),
         ] {
             assert_eq!(complaint(output), wanted);
         }
         let long: String = (0..50).map(|n| format!("E: {n}\n")).collect();
         assert_eq!(complaint(&long).lines().count(), 12);
+    }
+
+    #[test]
+    fn of_each_source_that_was_not_fetched() {
+        let signature = "W: GPG error: http://r suite InRelease: NO_PUBKEY 1\nE: The repository 'http://r suite InRelease' is not signed.";
+        let output = format!(
+            "Hit:1 http://r bookworm InRelease\nGet:2 http://r suite InRelease [1 kB]\nErr:2 http://r suite InRelease\n  The signatures: NO_PUBKEY 1\n\
+             Ign:3 http://h:81/debian bookworm InRelease\nErr:3 http://h:81/debian bookworm Release\n  Could not connect to h:81\nErr:4 file:/srv ./ Packages\n  No such file\n\
+             Reading package lists...\n{signature}\n"
+        );
+        let also = "Err:3 http://h:81/debian bookworm Release Could not connect to h:81\nErr:4 file:/srv ./ Packages No such file";
+        assert_eq!(unfetched(&output), format!("{signature}\n{also}"));
+        let output = "Err:1 http://r suite/main amd64 Packages\n  404\nE: Failed to fetch http://r/dists/suite/main/x  404\n";
+        let told = "E: Failed to fetch http://r/dists/suite/main/x  404";
+        assert_eq!(unfetched(output), told);
+        assert_eq!(unfetched("odd\n"), "odd");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use cfg_catalog::plan::{
     Change, Due, Ledger, Phase, Plan, PlannedStep, Snapshot, Standing, Step, Turn, Verdict, settle,
     turn,
 };
-use cfg_catalog::resource::{Body, Desired, Resource};
+use cfg_catalog::resource::{Body, Desired, Observed, Resource};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,6 +105,7 @@ impl<'a, H: Hand> Engine<'a, H> {
     /// # Errors
     /// Where the run had to stop where it stood; the next one finishes it.
     pub fn run(mut self) -> Result<Done, Trouble> {
+        self.settle_earlier();
         let steps = &self.plan.steps;
         let mut at = 0;
         while let Some(step) = steps.get(at) {
@@ -475,6 +476,12 @@ impl<'a, H: Hand> Engine<'a, H> {
             })
             .collect();
         let seen = self.hand.look(&wanted, stage);
-        self.now.to_mut().observed.extend(seen);
+        let now = self.now.to_mut();
+        let accounts =
+            |(id, _): &(&ResourceId, &Observed)| matches!(id.kind, Kind::User | Kind::Group);
+        for (id, observed) in seen.iter().filter(accounts) {
+            now.host.meet(id, observed);
+        }
+        now.observed.extend(seen);
     }
 }

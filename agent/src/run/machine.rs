@@ -87,7 +87,15 @@ impl<'a> Whole<'a> {
     /// Takes back what a run that was killed left of itself; effects that still lived have ended.
     pub(super) fn undo_leftovers(&self) -> anyhow::Result<()> {
         policy::undo(self.eyes.root.path())?;
-        self.apt().hold_again()
+        let held = self
+            .desired
+            .resources
+            .iter()
+            .filter_map(|one| match &one.body {
+                Body::Package(package) if package.hold == Some(true) => Some(package.name.as_str()),
+                _ => None,
+            });
+        self.apt().hold_again(&held.collect())
     }
 
     /// Refreshes a stale index before anything is looked at, where a package follows the newest there is.

@@ -119,7 +119,9 @@ pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     let former = former(context, readable(context, context.state.health())?);
     let mut eyes = Eyes::new(context.root, context.desired, former);
     let mut record = readable(context, Record::of(context).map(Some))?;
-    let mut ledger = readable(context, context.state.ledger())?;
+    let kept = context.state.ledger();
+    let unread = kept.is_err();
+    let mut ledger = readable(context, kept)?;
     let under_way = readable(context, unsettled::foresee(context, &mut ledger))?;
     let mut snapshot = look(context, &mut eyes, record.as_mut())?;
     let led = led(context.desired, &snapshot);
@@ -130,6 +132,9 @@ pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     let mut plan = aim.draft(context, &mut snapshot, &ledger, managed)?;
     if under_way {
         plan.assume();
+    }
+    if unread {
+        plan.assume_owed(context.desired);
     }
     Ok(Document::of_plan(clock.head(context, None), &plan))
 }

@@ -29,8 +29,10 @@ pub(super) struct Services {
     settling: Vec<Started>,
     /// Started by this run at all.
     started: BTreeSet<ResourceId>,
-    /// Started by this run or one before, and not yet seen to pass the role's health.
+    /// Started by this run or one before, and not yet seen to pass the role's health, or, where it has none, to stay up.
     unproven: BTreeSet<ResourceId>,
+    /// Those of them that are on disk.
+    kept: BTreeSet<ResourceId>,
     /// Unit files were changed since systemd last read them.
     units_touched: bool,
     /// By the run itself: systemd reads them again, though no service comes after.
@@ -50,6 +52,7 @@ impl Services {
         Self {
             settling: Vec::new(),
             started: BTreeSet::new(),
+            kept: unproven.clone(),
             unproven,
             units_touched: false,
             units_written: false,
@@ -160,7 +163,7 @@ impl<'a, H: Hand> Engine<'a, H> {
     fn start(&mut self, resource: &Resource, change: &Change) -> Result<(), Trouble> {
         let id = &resource.id;
         if self.desired.health.is_some() && self.services.unproven.insert(id.clone()) {
-            self.hand.keep_unproven(&self.services.unproven)?;
+            self.keep_unproven()?;
         }
         let inputs = self.inputs();
         let later = self.later();
@@ -175,6 +178,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             self.ledger.started(resource, state, &inputs);
         }
         self.hand.keep(&self.ledger)?;
+        self.services.settling.retain(|earlier| earlier.id != *id);
         self.services.settling.push(Started {
             id: id.clone(),
             start: self.state(id).and_then(|state| state.start.clone()),
@@ -252,6 +256,7 @@ impl<'a, H: Hand> Engine<'a, H> {
             Active::Stopped | Active::Failed | Active::Retrying => fell(state, None)?,
             Active::Running | Active::Unjudged => return None,
         };
+        self.services.unproven.insert(task.resource.id.clone());
         Some(self.with_last_words(task.resource, told))
     }
 
@@ -268,13 +273,41 @@ impl<'a, H: Hand> Engine<'a, H> {
     /// Waits for everything that was started to have stayed up, and to be healthy.
     pub(super) fn settle_all(&mut self) -> Result<(), Trouble> {
         let all = std::mem::take(&mut self.services.settling);
+        let desired = self.desired;
         // The role's health may say sooner that something is wrong, never that it is right.
         self.settle(all);
-        let desired = self.desired;
-        match &desired.health {
-            Some(health) => self.prove(health),
-            None => Ok(()),
+        if let Some(health) = &desired.health {
+            self.prove(health);
         }
+        self.keep_unproven()
+    }
+
+    /// What did not stay up when an earlier run started it may be up again, since systemd starts it for ever: it has yet to stay up.
+    pub(super) fn settle_earlier(&mut self) {
+        let desired = self.desired;
+        if desired.health.is_some() {
+            return;
+        }
+        let unproven = &mut self.services.unproven;
+        unproven.retain(|id| desired.get(id).is_some_and(must_run));
+        if unproven.is_empty() {
+            return;
+        }
+        let at = self.hand.clock();
+        let earlier = self.services.unproven.iter().filter_map(|id| {
+            let start = Some(self.state(id)?.start.clone()?);
+            let id = id.clone();
+            Some(Started { id, start, at })
+        });
+        self.services.settling = earlier.collect();
+    }
+
+    fn keep_unproven(&mut self) -> Result<(), Trouble> {
+        if self.services.unproven != self.services.kept {
+            self.hand.keep_unproven(&self.services.unproven)?;
+            self.services.kept.clone_from(&self.services.unproven);
+        }
+        Ok(())
     }
 
     fn settle(&mut self, started: Vec<Started>) {
@@ -293,7 +326,18 @@ impl<'a, H: Hand> Engine<'a, H> {
             let told = self
                 .state(&id)
                 .and_then(|state| fell(state, start.as_ref()));
-            if let (Some(told), false) = (told, self.is_broken(&id)) {
+            match told {
+                Some(_) => self.services.unproven.insert(id.clone()),
+                None => self.desired.health.is_none() && self.services.unproven.remove(&id),
+            };
+            if let (Some(mut told), false) = (told, self.is_broken(&id)) {
+                if !self.is_started(&id) {
+                    told = told.replacen(
+                        "it was started, and",
+                        "an earlier run started it, and it",
+                        1,
+                    );
+                }
                 let resource = self.resource(&id);
                 let told = match resource {
                     Some(resource) => self.with_last_words(resource, told),
@@ -306,21 +350,18 @@ impl<'a, H: Hand> Engine<'a, H> {
 
     /// Asks the role's health until it passes, where this run started something; for a moment, where an earlier run did. While a
     /// service waits for its cohort nobody can be healthy yet. Of what joins last the role's health knows.
-    fn prove(&mut self, health: &Health) -> Result<(), Trouble> {
+    fn prove(&mut self, health: &Health) {
         let desired = self.desired;
         let missing = |(id, whom): (ResourceId, &Incomplete)| {
             id.kind == Kind::Service && !matches!(whom, Incomplete::Joining { .. })
         };
         if desired.waiting.all().any(missing) {
-            return Ok(());
+            return;
         }
-        let before = self.services.unproven.clone();
         // What need not run any more proves nothing.
-        self.services.unproven.retain(|id| {
-            desired.get(id).is_some_and(
-                |resource| matches!(&resource.body, Body::Service(s) if s.state == Some(Activity::Running)),
-            )
-        });
+        self.services
+            .unproven
+            .retain(|id| desired.get(id).is_some_and(must_run));
         if !self.services.unproven.is_empty() {
             let patience = if self.services.started.is_empty() {
                 SURE
@@ -332,10 +373,6 @@ impl<'a, H: Hand> Engine<'a, H> {
                 Healthy::No(said) | Healthy::Unknown(said) => self.unhealthy(health, &said),
             }
         }
-        if self.services.unproven != before {
-            self.hand.keep_unproven(&self.services.unproven)?;
-        }
-        Ok(())
     }
 
     fn unhealthy(&mut self, health: &Health, said: &str) {
@@ -353,6 +390,10 @@ impl<'a, H: Hand> Engine<'a, H> {
             self.fail(&id, message);
         }
     }
+}
+
+fn must_run(resource: &Resource) -> bool {
+    matches!(&resource.body, Body::Service(service) if service.state == Some(Activity::Running))
 }
 
 /// What became of a service that was started, where it did not stay up.

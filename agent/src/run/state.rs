@@ -296,8 +296,10 @@ impl StateDir {
     fn read<T: DeserializeOwned + Default>(&self, name: &str) -> anyhow::Result<T> {
         let path = self.path.join(name);
         match std::fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text)
-                .with_context(|| format!("{} is damaged", path.display())),
+            Ok(text) => serde_json::from_slice(&text).with_context(|| {
+                let loss = loss(name);
+                format!("{} is damaged; to remove it {loss}", path.display())
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(T::default()),
             Err(error) => Err(error).context(format!("cannot read {}", path.display())),
         }
@@ -347,6 +349,19 @@ impl StateDir {
     /// Where effects of runs are.
     pub fn effects(&self) -> PathBuf {
         self.path.join("effects")
+    }
+}
+
+/// What comes of it where a file of the state is removed.
+fn loss(name: &str) -> &'static str {
+    match name {
+        "ledger.json" => {
+            "runs each command on changes once more, and restarts what started before the last change of what it reads"
+        }
+        "managed.json" => {
+            "forgets what was there before cfg, which can then not be brought back, and what is left over"
+        }
+        _ => "forgets what cfg last knew of the health of the role",
     }
 }
 
@@ -414,6 +429,9 @@ mod tests {
         assert_eq!(state.ledger().unwrap(), Ledger::default());
         std::fs::write(state.path().join("ledger.json"), "{").unwrap();
         let error = format!("{:#}", state.ledger().unwrap_err());
-        assert!(error.contains("ledger.json is damaged"), "{error}");
+        assert!(
+            error.contains("ledger.json is damaged; to remove it"),
+            "{error}"
+        );
     }
 }

@@ -5,7 +5,7 @@ use crate::resource::command::last_lines;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-const ASKED: &str = "Result,ExecMainCode,ExecMainStatus,Type,RemainAfterExit,InactiveExitTimestamp";
+const ASKED: &str = "Result,ExecMainCode,ExecMainStatus,Type,RemainAfterExit,InactiveExitTimestamp,ConditionResult,ConditionTimestampMonotonic";
 
 /// How many entries of the journal are asked for.
 const ENTRIES: &str = "--lines=10";
@@ -23,11 +23,13 @@ pub fn of(unit: &str, journal: bool) -> Option<String> {
         .lines()
         .filter_map(|line| line.split_once('='))
         .collect();
-    let lines = match fields
+    let since = fields
         .get("InactiveExitTimestamp")
-        .filter(|since| !since.is_empty())
-    {
-        Some(since) if journal => entries(unit, since),
+        .filter(|since| !since.is_empty());
+    let lines = match since {
+        Some(since) if journal => entries(unit, &[&format!("--since={since}")]),
+        // It was never up, or systemd has forgotten that.
+        None if journal => skipped(&entries(unit, &["--since=-10s", "--reverse"])),
         _ => String::new(),
     };
     let words = [cause(&fields).unwrap_or_default(), lines];
@@ -44,6 +46,12 @@ fn cause(fields: &BTreeMap<&str, &str>) -> Option<String> {
     let is = |name: &str, value: &str| fields.get(name).copied() == Some(value);
     let status = fields.get("ExecMainStatus").copied().unwrap_or("0");
     let result = fields.get("Result").filter(|result| !result.is_empty())?;
+    // Before its first start the answer is no, too.
+    let asked = |stamp: &&str| *stamp != "0";
+    let stamp = fields.get("ConditionTimestampMonotonic");
+    if is("ConditionResult", "no") && stamp.is_some_and(asked) {
+        return Some("systemd skipped it, since a condition of its unit is not met".into());
+    }
     Some(match *result {
         "success" if is("Type", "oneshot") && is("RemainAfterExit", "no") => {
             "it is of Type=oneshot without RemainAfterExit=yes, and so never runs once it is done"
@@ -60,7 +68,7 @@ fn cause(fields: &BTreeMap<&str, &str>) -> Option<String> {
 /// The end of what the journal has of the unit's last start, of its own processes and of systemd. By unit and time: of a
 /// process that died at once the journal often does not know the invocation, nor the unit; what systemd's own child says of
 /// a program that is not there is then known by the field `UNIT`, which counts of root alone.
-fn entries(unit: &str, since: &str) -> String {
+fn entries(unit: &str, which: &[&str]) -> String {
     let run = |arguments: &[&str]| {
         let mut command = Command::new("journalctl");
         command.args(arguments).stdin(Stdio::null()).output()
@@ -70,19 +78,10 @@ fn entries(unit: &str, since: &str) -> String {
         tracing::debug!("journalctl: {error}");
         return String::new();
     }
-    let since = format!("--since={since}");
     let (own, of) = (format!("_SYSTEMD_UNIT={unit}"), format!("UNIT={unit}"));
-    let asked = [
-        "--quiet",
-        "--no-pager",
-        "--output=cat",
-        ENTRIES,
-        &since,
-        &own,
-        "+",
-        &of,
-        "_UID=0",
-    ];
+    let options = ["--quiet", "--no-pager", "--output=cat", ENTRIES];
+    let fields = [&own, "+", &of, "_UID=0"];
+    let asked = [&options[..], which, &fields[..]].concat();
     match run(&asked) {
         Ok(output) => last_lines(&printable(&String::from_utf8_lossy(&output.stdout))),
         Err(error) => {
@@ -90,6 +89,12 @@ fn entries(unit: &str, since: &str) -> String {
             String::new()
         }
     }
+}
+
+/// What systemd says where it did not start a unit, of these lines.
+fn skipped(lines: &str) -> String {
+    let of = |line: &&str| line.contains("was skipped because of an unmet condition");
+    lines.lines().find(of).unwrap_or_default().to_owned()
 }
 
 /// Without what would steer a terminal.
@@ -119,6 +124,14 @@ mod tests {
             ),
             ("Result=signal ExecMainCode=2 ExecMainStatus=9", "signal 9"),
             ("Result=timeout", "timeout"),
+            (
+                "Result=success ConditionResult=no ConditionTimestampMonotonic=7",
+                "systemd skipped it, since a condition of its unit is not met",
+            ),
+            (
+                "Result=exit-code ExecMainCode=1 ExecMainStatus=3 ConditionResult=no ConditionTimestampMonotonic=0",
+                "exit status 3",
+            ),
             (
                 "Result=success ExecMainCode=1 Type=simple RemainAfterExit=no",
                 "exit status 0",

@@ -57,6 +57,7 @@ pub fn enabled(root: &Path, unit: &str) -> Enabled {
     };
     match text(&file) {
         _ if is_enabled(root, unit) => Enabled::Yes,
+        _ if is_linked(root, UNTIL_BOOT, unit) => Enabled::ForNow,
         Ok(text) if !Install::parse(&text).enables() => Enabled::Fixed,
         _ => Enabled::No,
     }
@@ -181,9 +182,16 @@ fn link_folders(root: &Path, folder: &str) -> Vec<String> {
 }
 
 fn is_enabled(root: &Path, unit: &str) -> bool {
-    let linked =
-        |folder: &String| std::fs::symlink_metadata(root.join(OWN).join(folder).join(unit)).is_ok();
-    link_folders(root, OWN).iter().any(linked) || !aliases(root, unit).is_empty()
+    is_linked(root, OWN, unit) || !aliases(root, unit).is_empty()
+}
+
+/// Where `enable --runtime` makes its links.
+const UNTIL_BOOT: &str = "run/systemd/system";
+
+fn is_linked(root: &Path, below: &str, unit: &str) -> bool {
+    let below = root.join(below);
+    let linked = |folder: &String| std::fs::symlink_metadata(below.join(folder).join(unit)).is_ok();
+    link_folders(&below, "").iter().any(linked)
 }
 
 /// Links beside unit files that stand for this unit.
@@ -442,6 +450,18 @@ mod tests {
         assert!(boot(root.path(), Boot::Mask, "own.service").is_err());
         boot(root.path(), Boot::Unmask, "own.service").unwrap();
         assert!(root.path().join("etc/systemd/system/own.service").is_file());
+    }
+
+    #[test]
+    fn what_a_mask_hides_may_be_enabled_until_the_next_boot() {
+        let root = root(&[
+            (
+                "usr/lib/systemd/system/x.service",
+                "[Install]\nWantedBy=a\n",
+            ),
+            ("run/systemd/system/a.wants/x.service", ""),
+        ]);
+        assert_eq!(enabled(root.path(), "x.service"), Enabled::ForNow);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct Ahead {
     removed: BTreeMap<AbsPath, Certainty>,
     links: BTreeSet<AbsPath>,
     unit_files: BTreeSet<ResourceId>,
+    /// Services that are started, or started anew.
+    started: BTreeMap<ResourceId, Certainty>,
     /// Users and groups that go or get another number.
     renumbered: BTreeSet<ResourceId>,
     /// Users that go or get another primary group.
@@ -110,6 +112,10 @@ impl Ahead {
                 self.note_number(change, "uid");
             }
             Kind::Group => self.note_number(change, "gid"),
+            Kind::Service if matches!(change.action, Action::Start | Action::Restart) => {
+                self.started
+                    .insert(change.resource.clone(), change.certainty);
+            }
             Kind::Sysctl | Kind::Service => {}
         }
     }
@@ -271,6 +277,11 @@ impl Ahead {
     /// Whether something changes where the machine's own units are.
     pub(crate) fn touches_units(&self) -> bool {
         self.unit_paths
+    }
+
+    /// How surely this service will have been started; none where nothing starts it.
+    pub(crate) fn start(&self, service: &ResourceId) -> Option<Certainty> {
+        self.started.get(service).copied()
     }
 
     /// Whether any command is run.

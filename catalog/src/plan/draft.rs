@@ -1,10 +1,12 @@
 //! Drafting the plan: each resource takes its turn, seeing what is planned before it.
 
+mod below;
 mod emptied;
 mod moves;
+mod renumbered;
 
 use super::ahead::Ahead;
-use super::claims::{Claims, by_path, own_path, path_of, presence};
+use super::claims::{Claims, by_path, path_of, presence};
 use super::document::{Failure, Held, Why};
 use super::folders::Folders;
 use super::inputs::{self, Inputs};
@@ -15,13 +17,14 @@ use super::planned::{Fate, Plan, PlannedStep};
 use super::texts::Texts;
 use super::turn::{Turn, Verdict, turn};
 use super::written;
-use super::{Action, Certainty, Change, Snapshot, of_each};
+use super::{Action, Certainty, Change, Host, Snapshot, of_each};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
-use crate::resource::archive::ArchiveState;
 use crate::resource::directory::Directory;
 use crate::resource::mount;
 use crate::resource::{Attributes, Body, Desired, Observed, PathState, Presence, Resource};
+use renumbered::Renumbered;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The plan for a whole role.
@@ -66,6 +69,8 @@ fn drafted(
 struct Draft<'a> {
     desired: &'a Desired,
     snapshot: &'a Snapshot,
+    /// Who is who, as it will be at the turn that is judged.
+    host: Cow<'a, Host>,
     ledger: Ledger,
     claims: Claims,
     declared: BTreeMap<AbsPath, &'a Resource>,
@@ -86,6 +91,7 @@ struct Draft<'a> {
     /// Where file systems are to be mounted or unmounted, and archives come or go: what was seen there, and below, is
     /// not what will be.
     renewed: BTreeSet<AbsPath>,
+    renumbered: Renumbered,
     /// What a run may find that it must refuse, and what comes after that.
     doubted: BTreeSet<ResourceId>,
     /// What failed or is skipped, with the failure that it comes from.
@@ -101,6 +107,7 @@ impl<'a> Draft<'a> {
         Self {
             desired,
             snapshot,
+            host: Cow::Borrowed(&snapshot.host),
             ledger: begin(desired, snapshot, ledger),
             claims: Claims::of(desired, snapshot),
             declared: by_path(desired)
@@ -115,6 +122,7 @@ impl<'a> Draft<'a> {
             homes: BTreeMap::new(),
             moved: BTreeMap::new(),
             renewed: BTreeSet::new(),
+            renumbered: Renumbered::default(),
             doubted: BTreeSet::new(),
             broken: BTreeMap::new(),
             waiting: BTreeMap::new(),
@@ -128,6 +136,8 @@ impl<'a> Draft<'a> {
         let left = self.emptied(resource, seen);
         let ahead = edited.as_ref().or(below.as_ref()).or(left.as_ref());
         let observed = ahead.or(seen);
+        let disowned = self.disowned(resource, observed);
+        let observed = disowned.as_ref().or(observed);
         for input in inputs::ids(resource, observed) {
             self.loosen(&input);
         }
@@ -220,7 +230,7 @@ impl<'a> Draft<'a> {
             claims: &self.claims,
             ledger: &self.ledger,
             inputs: &self.inputs,
-            host: &self.snapshot.host,
+            host: &self.host,
             ahead: &self.ahead,
         };
         turn(phase, resource, observed, &context)
@@ -384,10 +394,10 @@ impl<'a> Draft<'a> {
                 self.ahead.note_path(edit.path.clone());
                 self.ahead.note_new(&edit.path);
             }
-            let host = &self.snapshot.host;
-            self.texts.note(resource, observed, change, host);
+            self.texts.note(resource, observed, change, &self.host);
             self.structure_moves(resource, observed, change);
             self.links_go(resource, observed, change);
+            self.account_moves(resource, observed, change);
             if let Body::Package(_) = resource.body {
                 self.package_moves(change);
             }
@@ -428,68 +438,5 @@ impl<'a> Draft<'a> {
             }
             _ => {}
         }
-    }
-
-    /// For what is removed before, or lies below that or below a folder that is replaced: nothing will be there. Below a link that
-    /// moves, anything may be.
-    fn below_moved(&self, resource: &Resource) -> (Option<Observed>, Certainty) {
-        if self.renewed.is_empty() && self.moved.is_empty() && !self.ahead.removes_anything() {
-            return (None, Certainty::Certain);
-        }
-        let archive = matches!(resource.body, Body::Archive(_));
-        let Some(path) = (match &resource.body {
-            Body::Archive(archive) => Some(&archive.path),
-            body => own_path(body),
-        }) else {
-            return (None, Certainty::Certain);
-        };
-        let renewed = self.renewed.iter().filter(|point| path.is_within(point));
-        if let Some(point) = renewed.max_by_key(|point| point.as_str().len()) {
-            // What leads there within may be there again, or not.
-            let inside = |above: &AbsPath| above != point && above.is_within(point);
-            let mut missing_parents: Vec<AbsPath> = path.ancestors().take_while(inside).collect();
-            missing_parents.reverse();
-            let gone = PathState::Absent {
-                missing_parents,
-                parent_changed_us: 0,
-            };
-            let gone = match archive {
-                true => Observed::Archive(ArchiveState {
-                    path: gone,
-                    marker: None,
-                }),
-                false => Observed::Path(gone),
-            };
-            return (Some(gone), Certainty::Assumed);
-        }
-        if archive {
-            return (None, Certainty::Certain);
-        }
-        if let Some(sure) = self.ahead.removal(path) {
-            return (Some(nothing()), sure);
-        }
-        let mut between: Vec<AbsPath> = Vec::new();
-        for above in path.ancestors() {
-            let sure = match (self.moved.get(&above), self.ahead.removal(&above)) {
-                (Some(Certainty::Assumed), _) => return (Some(nothing()), Certainty::Assumed),
-                (Some(Certainty::Certain), _) => Certainty::Certain,
-                (None, Some(sure)) => {
-                    between.push(above);
-                    sure
-                }
-                (None, None) => {
-                    between.push(above);
-                    continue;
-                }
-            };
-            between.reverse();
-            let missing_parents = between;
-            let gone = PathState::Absent {
-                missing_parents,
-                parent_changed_us: 0,
-            };
-            return (Some(Observed::Path(gone)), sure);
-        }
-        (None, Certainty::Certain)
     }
 }

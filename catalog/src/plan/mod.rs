@@ -45,8 +45,9 @@ pub use settle::{Due, Settled, Standing, settle};
 pub use turn::{Turn, Verdict, turn};
 
 use crate::digest::Digest;
-use crate::id::ResourceId;
+use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::resource::account::{GroupState, UserState};
 use crate::resource::{Desired, Observed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -103,6 +104,27 @@ pub struct Host {
     pub refusals: refusals::Refusals,
     /// Contents of blobs of the role that are worth a diff (text of at most 1 MiB); for diffs alone.
     pub blobs: BTreeMap<Digest, Vec<u8>>,
+}
+
+impl Host {
+    /// A user or group was seen; its number may be another than it was.
+    pub fn meet(&mut self, account: &ResourceId, seen: &Observed) {
+        match seen {
+            Observed::User(UserState::Present(user)) => self.numbered(account, user.uid),
+            Observed::Group(GroupState::Present { gid }) => self.numbered(account, *gid),
+            _ => {}
+        }
+    }
+
+    /// A user or group has this number.
+    pub(crate) fn numbered(&mut self, account: &ResourceId, number: u32) {
+        let names = match account.kind {
+            Kind::User => &mut self.users,
+            _ => &mut self.groups,
+        };
+        names.retain(|_, name| **name != *account.name);
+        names.insert(number, account.name.to_string());
+    }
 }
 
 /// What the process that enacts may do.

@@ -2,9 +2,9 @@
 
 use super::document::{Failure, Held, Leftover};
 use super::order::Step;
-use super::{Certainty, Change};
+use super::{Action, Certainty, Change};
 use crate::id::ResourceId;
-use crate::resource::{Desired, Resource};
+use crate::resource::{Body, Desired, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The changes that would bring a machine to its role.
@@ -64,6 +64,28 @@ impl Plan {
     pub fn assume(&mut self) {
         let changes = self.steps.iter_mut().flat_map(|step| &mut step.changes);
         changes.for_each(|change| change.certainty = Certainty::Assumed);
+    }
+
+    /// Nobody knows what services and commands have read: what they are owed on account of it is not certain.
+    pub fn assume_owed(&mut self, desired: &Desired) {
+        for step in &mut self.steps {
+            let body = desired
+                .get(&step.step.resource)
+                .map(|resource| &resource.body);
+            let counts = match body {
+                Some(Body::Command(command)) => command.runs_once(),
+                _ => true,
+            };
+            for change in &mut step.changes {
+                let owed = matches!(
+                    change.action,
+                    Action::Restart | Action::Reload | Action::Run
+                );
+                if owed && counts {
+                    change.certainty = Certainty::Assumed;
+                }
+            }
+        }
     }
 
     /// All changes, in order.

@@ -367,10 +367,34 @@ fn activity(
         }
         // Nothing can start what is masked; what runs under a mask of somebody's is left to him.
         (_, Active::Running) if service.masked != Some(true) && !stays_masked(service, state) => {
-            refresh(resource, service, state, turn)
+            match taken_down(service, state, turn) {
+                Some((sockets, sure)) => {
+                    let owed = refresh(resource, service, state, turn);
+                    let mut causes = owed.map(|owed| owed.causes).unwrap_or_default();
+                    causes.extend(sockets);
+                    Some(change(Action::Restart).at_most(sure).because_of(causes))
+                }
+                None => refresh(resource, service, state, turn),
+            }
         }
         _ => None,
     }
+}
+
+/// The sockets that are started before and take a service that runs down with them: it is started at its turn.
+fn taken_down(
+    service: &Service,
+    state: &ServiceState,
+    turn: &Turn<'_>,
+) -> Option<(Vec<ResourceId>, Certainty)> {
+    let of = |trigger: &Trigger| ResourceId::new(Kind::Service, &*trigger.unit);
+    let sockets = state.triggered_by.iter().map(of);
+    let sockets = sockets.filter_map(|id| Some((turn.ahead.start(&id)?, id)));
+    let (sure, sockets): (Vec<Certainty>, Vec<ResourceId>) = sockets
+        .filter(|(_, id)| id.name.ends_with(".socket"))
+        .unzip();
+    let sure = sure.into_iter().min()?;
+    service.must_start().then_some((sockets, sure))
 }
 
 fn stays_masked(service: &Service, state: &ServiceState) -> bool {

@@ -10,7 +10,7 @@ use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::fstab;
 use cfg_catalog::resource::mount::Mount;
 use cfg_catalog::resource::package::{DpkgState, Package};
-use cfg_catalog::resource::service::{Service, Start};
+use cfg_catalog::resource::service::{Service, Start, Trigger};
 use cfg_catalog::resource::{Attributes, Body, Desired, Mode};
 
 impl Machine {
@@ -99,8 +99,7 @@ impl Machine {
                 if change.action == Action::Remove {
                     self.groups.remove(&group.name);
                 } else {
-                    self.groups
-                        .insert(group.name.clone(), group.gid.unwrap_or(2000));
+                    self.groupmod(&group.name, group.gid.unwrap_or(2000));
                 }
             }
         }
@@ -140,6 +139,8 @@ impl Machine {
             let home = user.home.clone();
             let home = home.unwrap_or_else(|| format!("/home/{}", user.name));
             self.put(&home, What::Directory);
+            let home = self.nodes.get_mut(home.as_str()).unwrap();
+            home.ownership.owner.clone_from(&user.name);
         }
         let next = 1000 + self.users.len() as u32;
         let seen = self.users.entry(user.name.clone()).or_insert(Present {
@@ -154,7 +155,7 @@ impl Machine {
             keys_file: None,
             password_hash: None,
         });
-        seen.uid = user.uid.unwrap_or(seen.uid);
+        let uid = user.uid.unwrap_or(seen.uid);
         seen.group = user.gid.clone().unwrap_or(seen.group.clone());
         if user.exact_groups {
             seen.groups.clear();
@@ -168,6 +169,43 @@ impl Machine {
         seen.authorized_keys = keys.or(seen.authorized_keys.take());
         let hash = user.password_hash.clone();
         seen.password_hash = hash.or(seen.password_hash.take());
+        self.usermod(&user.name, uid);
+    }
+
+    /// What is in the home stays the user's, all else keeps the number.
+    pub fn usermod(&mut self, name: &str, uid: u32) {
+        let user = self.users.get_mut(name).unwrap();
+        let old = std::mem::replace(&mut user.uid, uid);
+        let home = user.home.parse().unwrap();
+        let his = self
+            .nodes
+            .get(&home)
+            .is_none_or(|node| node.ownership.owner == name);
+        self.host.users.retain(|_, other| other != name);
+        self.host.users.insert(uid, name.into());
+        for (path, node) in &mut self.nodes {
+            let owner = &mut node.ownership.owner;
+            if *owner == uid.to_string() {
+                *owner = name.into();
+            } else if owner == name && old != uid && !(his && path.is_within(&home)) {
+                *owner = old.to_string();
+            }
+        }
+    }
+
+    /// Files keep the number.
+    pub fn groupmod(&mut self, name: &str, gid: u32) {
+        let old = self.groups.insert(name.into(), gid).unwrap_or(gid);
+        self.host.groups.retain(|_, other| other != name);
+        self.host.groups.insert(gid, name.into());
+        for node in self.nodes.values_mut() {
+            let group = &mut node.ownership.group;
+            if *group == gid.to_string() {
+                *group = name.into();
+            } else if group == name && old != gid {
+                *group = old.to_string();
+            }
+        }
     }
 
     pub fn touch_parent(&mut self, path: &cfg_catalog::path::AbsPath) {
@@ -343,6 +381,12 @@ impl Machine {
             return;
         }
         let at_us = self.tick();
+        if matches!(action, Action::Start | Action::Restart) && service.unit.ends_with(".socket") {
+            for unit in self.units.values_mut() {
+                let its = |trigger: &Trigger| trigger.unit == service.unit;
+                unit.start.take_if(|_| unit.triggered_by.iter().any(its));
+            }
+        }
         let unit = self.units.entry(service.unit.clone()).or_default();
         match action {
             Action::Start | Action::Restart => {

@@ -1,7 +1,7 @@
 //! Daemons at their start, and restarts as a state.
 
 use anyhow::Result;
-use cfg_tests::{Sandbox, becomes};
+use cfg_tests::{Local, Sandbox, becomes};
 use serde_json::json;
 
 use crate::machine::{CONF, Machine, PROBE, SOON};
@@ -161,6 +161,36 @@ fn a_daemon_is_reloaded_and_one_that_dies_is_a_failure() -> Result<()> {
             document["failures"][0]["resource"],
             json!("service:probe-daemon")
         );
+        Ok(())
+    })
+}
+
+#[test]
+fn what_systemd_starts_again_and_again_is_not_well_in_the_next_run() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = sandbox.host("vm-1", "10.77.0.11")?;
+        host.boot()?;
+        let local = Local::on(&host)?;
+        let unit = "[Unit]\nStartLimitBurst=1000\n[Service]\nRestart=always\nRestartSec=100ms\n\
+                    ExecStart=/bin/sh -c 'test -e /etc/well && sleep 1000; sleep 1.2; exit 5'\n";
+        local.write("app/app.service", unit)?;
+        local.write(
+            "app/role.toml",
+            "[service.app]\nunit = \"app.service\"\nstate = \"running\"\n",
+        )?;
+        for again in 0..3 {
+            let run = local.apply("app")?.expect(1)?;
+            let told = run.document["failures"][0]["message"].to_string();
+            assert!(told.contains("within 2 s"), "{again}: {told}");
+        }
+        host.write_file("/etc/well", "")?;
+        becomes("well", SOON, true, || {
+            let children = host.exec(["pgrep", "-f", "^sleep 1000"])?;
+            Ok(children.status == 0)
+        })?;
+        for _again in 0..2 {
+            assert_eq!(local.apply("app")?.expect(0)?.changes(), [] as [&str; 0]);
+        }
         Ok(())
     })
 }

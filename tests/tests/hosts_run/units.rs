@@ -167,8 +167,13 @@ fn what_a_mask_hides_is_foretold() -> Result<()> {
                 &["service:app unmask", "service:app enable"],
             ),
             ("disable", false, &["service:app unmask"]),
+            (
+                "enable --runtime",
+                false,
+                &["service:app unmask", "service:app disable"],
+            ),
         ] {
-            host.run(["systemctl", before, "app"])?;
+            host.sh(&format!("systemctl {before} app"))?;
             host.run(["systemctl", "mask", "app"])?;
             let said = format!("[service.app]\nmasked = false\nenabled = {enabled}\n");
             local.write("app/role.toml", said)?;
@@ -364,7 +369,11 @@ fn a_socket_and_its_service_are_brought_up_and_down() -> Result<()> {
         local.write("app/so.socket", socket.replace("so.sock", "other.sock"))?;
         assert_eq!(
             settle(&local, "app")?,
-            ["service:so.socket update", "service:so.socket restart"]
+            [
+                "service:so.socket update",
+                "service:so.socket restart",
+                "service:so restart",
+            ]
         );
         assert_eq!(
             word(&host, "is-active", "so")?,
@@ -372,6 +381,11 @@ fn a_socket_and_its_service_are_brought_up_and_down() -> Result<()> {
             "taken down and up again"
         );
         assert_ne!(pid, host.run(["systemctl", "show", "-P", "MainPID", "so"])?);
+        host.run(["systemctl", "stop", "so.socket"])?;
+        assert_eq!(
+            settle(&local, "app")?,
+            ["service:so.socket start", "service:so restart"]
+        );
         // Both at once: each is restarted once.
         local.write("app/so.socket", socket)?;
         local.write("app/so.service", UNIT.replace("infinity", "2000000"))?;
@@ -454,6 +468,8 @@ fn a_service_that_dies_says_why() -> Result<()> {
             "Restart=always\nRestartSec=100ms",
         )?;
         assert!(told.contains("again and again"), "{told}");
+        let told = dies("/bin/sleep 99\n[Unit]\nConditionPathExists=/none", "")?;
+        assert!(told.contains("ConditionPathExists=/none"), "{told}");
         sandbox.step("each with its reason");
 
         // What it prints may be what nobody may see.

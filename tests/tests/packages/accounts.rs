@@ -43,6 +43,50 @@ fn what_is_given_to_a_user_whom_a_package_makes_is_assumed_and_made() -> Result<
 }
 
 #[test]
+fn what_is_of_a_user_with_another_number_is_put_right_as_foretold() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = sandbox.host("vm-1", "10.77.0.11")?;
+        let local = blank(&host)?;
+        let role = |uid: u32, gid: u32| {
+            format!(
+                "[group.crew]\ngid = {gid}\n\
+                 [user.cd]\nuid = {uid}\ngid = 'crew'\nauthorized_keys = ['ssh-ed25519 AAAA cd']\n\
+                 [directory.'/srv/cd']\nowner = 'cd'\n[file.'/etc/crew.conf']\ncontent = 'x'\nowner = 'cd'\ngroup = 'crew'\n\
+                 [file.'/etc/number.conf']\ncontent = 'x'\nowner = '{uid}'\n[file.'/home/cd/.own']\ncontent = 'x'\nowner = 'cd'\n"
+            )
+        };
+        local.write("probe/role.toml", role(4300, 4200))?;
+        local.converge("probe")?;
+        for (uid, gid, changes) in [
+            (
+                4300,
+                4201,
+                &[
+                    "group:crew update",
+                    "user:cd update",
+                    "file:/etc/crew.conf update",
+                ][..],
+            ),
+            (
+                4301,
+                4201,
+                &[
+                    "user:cd update",
+                    "directory:/srv/cd update",
+                    "file:/etc/crew.conf update",
+                    "file:/etc/number.conf update",
+                ],
+            ),
+        ] {
+            local.write("probe/role.toml", role(uid, gid))?;
+            assert_eq!(local.dry_run("probe")?.expect(2)?.changes(), changes);
+            assert_eq!(local.converge("probe")?, changes);
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn a_tree_without_apt_is_told_what_it_lacks() -> Result<()> {
     Sandbox::run(|sandbox| {
         let host = sandbox.host("vm-1", "10.77.0.11")?;

@@ -127,3 +127,31 @@ fn a_repository_that_cannot_be_fetched_fails_with_apts_words_and_all_else_comes(
         Ok(())
     })
 }
+
+/// apt says nothing at its end of what it did not reach where it does not believe another.
+#[test]
+fn a_repository_out_of_reach_fails_beside_one_with_a_wrong_key() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = sandbox.host("vm-1", "10.77.0.11")?;
+        let local = blank(&host)?;
+        let garbage = "-----BEGIN PGP PUBLIC KEY BLOCK-----\ngarbage\n";
+        local.write("probe/garbage.asc", garbage)?;
+        local.write("probe/key.asc", std::fs::read(sandbox.repository_key()?)?)?;
+        let away = repository("away", "http://10.77.0.99:81/debian", "key.asc");
+        let wrong = repository("wrong", Sandbox::MESOS_REPOSITORY, "garbage.asc");
+        local.write("probe/role.toml", away + &wrong)?;
+        local.dry_run("probe")?.expect(2)?;
+        for again in 0..2 {
+            let told = failures(&local.apply("probe")?.expect(1)?);
+            ensure!(
+                matches!(&told[..], [(one, away), (two, wrong)]
+                    if one == "repository:away" && away.contains("Could not connect")
+                        && two == "repository:wrong" && wrong.contains("is not signed")),
+                "{told:#?}"
+            );
+            let foretold = failures(&local.dry_run("probe")?.expect(1)?);
+            ensure!(foretold == told, "{again}: {foretold:#?}");
+        }
+        Ok(())
+    })
+}

@@ -107,6 +107,35 @@ fn a_service_that_dies_fails_and_skips_what_comes_after_it() {
 }
 
 #[test]
+fn what_systemd_starts_again_for_ever_fails_until_it_stays_up() {
+    let mut fake = Fake::with(Some("2"), &[(CONF, "new"), ("/etc/motd", "hello")], &[]);
+    fake.looping.insert("one".into());
+    let told = |done: &Done| {
+        let failures = done.failures.iter();
+        failures.map(|it| it.message.clone()).collect::<Vec<_>>()
+    };
+    let first = run(&mut fake, &role());
+    let words = "and died and came again within 2 s";
+    assert_eq!(told(&first), [format!("it was started, {words}")]);
+    fake.services.get_mut("one").unwrap().enabled = true;
+    let starts = fake.starts.clone();
+    for _ in 0..2 {
+        let again = run(&mut fake, &role());
+        let one = told(&again).remove(0);
+        assert_eq!(
+            one,
+            "an earlier run started it, and it died and came again within 2 s"
+        );
+    }
+    assert_eq!(fake.starts["one"], starts["one"]);
+    fake.looping.clear();
+    assert_eq!(told(&run(&mut fake, &role())), [] as [&str; 0]);
+    let now = fake.now;
+    assert_eq!(told(&run(&mut fake, &role())), [] as [&str; 0]);
+    assert!(fake.now - now < 1_000_000, "nobody waits any more");
+}
+
+#[test]
 fn a_role_that_does_not_get_healthy_fails_until_it_is() {
     let desired = Desired {
         health: health(),

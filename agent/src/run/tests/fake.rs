@@ -45,6 +45,8 @@ pub struct Fake {
     pub told: BTreeMap<ResourceId, String>,
     /// What dies soon after its start.
     pub dying: BTreeSet<String>,
+    /// What dies again and again, and is started again by systemd.
+    pub looping: BTreeSet<String>,
     pub sick: bool,
     /// And so it is until this moment, in µs.
     pub sick_until: u64,
@@ -367,6 +369,12 @@ impl Hand for Fake {
 
     fn wait(&mut self, time: Duration) {
         self.now += u64::try_from(time.as_micros()).unwrap();
+        for unit in self.looping.clone() {
+            let again = Some((format!("again-{:x}", self.now), self.now));
+            if let Some(unit) = self.services.get_mut(&unit) {
+                unit.start = again;
+            }
+        }
         for unit in self.dying.clone() {
             if let Some(unit) = self.services.get_mut(&unit) {
                 unit.start = None;

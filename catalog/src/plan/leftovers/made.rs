@@ -303,7 +303,10 @@ impl Made {
                 let mounted = match &seen.live {
                     Live::Unjudged => None,
                     Live::No => Some(false),
-                    Live::Yes { same, .. } => Some(*same),
+                    // What was seen was compared with what the role said last, of which nothing may have been made.
+                    Live::Yes { same, device, .. } => {
+                        Some(*same || line.as_ref().is_some_and(|line| line.device == *device))
+                    }
                 };
                 let lives = mounted.is_none_or(|now| state.mounted().is_none_or(|was| was == now));
                 let line = line.as_ref().filter(|_| *state != MountPresence::Absent);
@@ -385,10 +388,11 @@ fn both(now: Attributes, said: &Attributes) -> Attributes {
     }
 }
 
-/// Whether attributes are what a role said; a number may go by its name.
+/// Whether attributes are what a role said; a number may go by its name, and a name may be gone, or have another number by now.
 fn owned(said: &Attributes, seen: &Ownership) -> bool {
+    let number = |text: &str| text.parse::<u32>().is_ok();
     let is = |said: &Option<String>, seen: &String| match said {
-        Some(name) => name == seen || name.parse::<u32>().is_ok(),
+        Some(name) => name == seen || number(name) || number(seen),
         None => true,
     };
     said.mode.is_none_or(|mode| mode == seen.mode)

@@ -100,3 +100,77 @@ fn as_said_or_before(said: &User, old: &Present, now: &Present) -> bool {
     }
     Made::User(Box::new(left)).stands(&Observed::User(UserState::Present(now.clone())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::fstab::Entry as Line;
+    use crate::resource::mount::{Live, MountPresence, MountState};
+    use crate::resource::{Attributes, FileState, Mode, Ownership, PathState};
+
+    fn line(device: &str) -> Line {
+        Line {
+            device: device.into(),
+            fstype: "tmpfs".into(),
+            options: "defaults".into(),
+            dump: 0,
+            pass: 0,
+        }
+    }
+
+    /// Its change to another device failed: what was mounted before is not the device that was asked for, and is cfg's still.
+    #[test]
+    fn a_mount_stands_by_its_own_device() {
+        let nothing = || PathState::Absent {
+            missing_parents: Vec::new(),
+            parent_changed_us: 0,
+        };
+        let seen = Observed::Mount(MountState {
+            point: nothing(),
+            table: nothing(),
+            entries: vec![line("tmpfs")],
+            place: None,
+            live: Live::Yes {
+                device: "tmpfs".into(),
+                fstype: "tmpfs".into(),
+                flags: Vec::new(),
+                same: false,
+            },
+        });
+        for (device, stands) in [("tmpfs", true), ("none", false)] {
+            let made = Made::Mount {
+                line: Some(line(device)),
+                state: MountPresence::Mounted,
+            };
+            assert_eq!(made.stands(&seen), stands, "{device}");
+        }
+    }
+
+    #[test]
+    fn what_is_of_nobody_any_more_was_given_away_by_nobody() {
+        let owned_by = |owner: &str| {
+            let ownership = Ownership {
+                mode: Mode(0o644),
+                owner: owner.into(),
+                group: "root".into(),
+            };
+            Observed::Path(PathState::File(FileState {
+                ownership,
+                size: 0,
+                digest: None,
+                content: None,
+                changed_us: 0,
+            }))
+        };
+        let made = Made::File {
+            sha256: None,
+            attributes: Attributes {
+                owner: Some("app".into()),
+                ..Attributes::default()
+            },
+        };
+        for (owner, stands) in [("app", true), ("5000", true), ("ada", false)] {
+            assert_eq!(made.stands(&owned_by(owner)), stands, "{owner}");
+        }
+    }
+}

@@ -258,6 +258,36 @@ fn what_tools_say_has_something_to_do() {
         ),
         ("command:x", "it was killed by signal 9", "memory"),
         ("package:p", "E: something new", "complains of"),
+        (
+            "package:p",
+            "done, and yet it differs still: update package:p (it is debconf p/q red, wanted is debconf p/q purple)",
+            "debconf-show p",
+        ),
+        (
+            "service:s",
+            "it was started, and ended within 2 s: systemd skipped it, since a condition of its unit is not met",
+            "systemctl status s",
+        ),
+        (
+            "service:s",
+            "it was started, and ended within 2 s: s.service was skipped because of an unmet condition check (ConditionPathExists=/x).",
+            "meet that condition",
+        ),
+        (
+            "user:u",
+            "userdel ended with exit code 8: userdel: user u is currently used by process 9",
+            "`after`",
+        ),
+        (
+            "package:p",
+            "dpkg: error processing package p (--remove):\n installed p package pre-removal script subprocess returned error exit status 1",
+            "removes it",
+        ),
+        (
+            "repository:r",
+            "Err:3 http://h x InRelease No route to host",
+            "reaches it",
+        ),
         ("repository:r", "E: something new", "complains of"),
         (
             "repository:r",

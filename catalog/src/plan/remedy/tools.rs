@@ -62,6 +62,10 @@ const DIFFERS: &str = "something else changes it too: another tool, or another r
 
 const PACKAGES: &[Row] = &[
     to_do(
+        Have("wanted is debconf "),
+        "give an answer that the package takes: where the question has choices, one of them (debconf-show NAME)",
+    ),
+    to_do(
         Print("NO_PUBKEY"),
         "give the repository the key that it is signed with, as its `signed_by`",
     ),
@@ -84,6 +88,10 @@ const PACKAGES: &[Row] = &[
     to_do(
         Print("unmet dependencies"),
         "see the whole of it with apt-get -s install NAME",
+    ),
+    to_do(
+        Print("removal script subprocess"),
+        "mend what its script wants; the next run removes it",
     ),
     to_do(
         Print("script subprocess"),
@@ -121,6 +129,10 @@ const SOURCES: &[Row] = &[
     to_do(
         Print("No space left on device"),
         "free space on that file system, and run again",
+    ),
+    to_do(
+        Begin("Err:"),
+        "see that this machine reaches it, and that it has what its index says; or correct its `uris`",
     ),
     to_do(
         Print("Failed to fetch"),
@@ -177,6 +189,14 @@ const SERVICES: &[Row] = &[
     to_do(
         Have("bad unit file setting"),
         "see what is wrong with its file: systemd-analyze verify NAME",
+    ),
+    to_do(
+        Print("because of an unmet condition"),
+        "meet that condition, or take it out of the unit; or say nothing of its `state`",
+    ),
+    to_do(
+        Have("a condition of its unit is not met"),
+        "see which with systemctl status NAME, and meet it; or say nothing of its `state`",
     ),
     to_do(Begin("it was "), JOURNAL),
     to_do(Begin("an earlier run started it"), JOURNAL),
@@ -311,7 +331,7 @@ const COMMANDS: &[Row] = &[
 const ACCOUNTS: &[Row] = &[
     to_do(
         Have("is currently used by process"),
-        "end what it runs, and run again",
+        "end what it runs, and run again; where a service of the role runs it, let the user come `after` the service",
     ),
     to_do(
         Have("cannot remove the primary group"),

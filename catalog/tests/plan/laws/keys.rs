@@ -327,7 +327,7 @@ fn system() -> Vec<Row> {
 fn accounts() -> Vec<Row> {
     vec![
         row("group:keepers", "gid", |m| {
-            m.groups.insert("keepers".into(), 9);
+            m.groupmod("keepers", 9);
         }),
         row("group:extra", "state", |m| {
             m.groups.remove("extra");
@@ -335,7 +335,7 @@ fn accounts() -> Vec<Row> {
         row("group:gone", "state", |m| {
             m.groups.insert("gone".into(), 9);
         }),
-        row("user:keeper", "uid", |m| user(m, "keeper").uid = 9),
+        row("user:keeper", "uid", |m| m.usermod("keeper", 9)),
         row("user:keeper", "gid", |m| {
             user(m, "keeper").group = "x".into()
         }),

@@ -8,7 +8,7 @@ use crate::running::dry;
 use cfg_catalog::plan::{Action, Certainty, Ledger};
 use cfg_catalog::resource::package::PackagePresence;
 use cfg_catalog::resource::service::Activity;
-use cfg_catalog::resource::{Presence, Resource, Shell};
+use cfg_catalog::resource::{Attributes, Presence, Resource, Shell};
 
 #[test]
 fn what_comes_along_as_a_dependency_counts_as_installed() {
@@ -375,4 +375,60 @@ fn a_home_comes_with_its_user() {
             "file:/var/daemon/conf create",
         ]
     );
+}
+
+#[test]
+fn what_is_of_an_account_keeps_its_number_where_that_gets_another() {
+    let role = |uid, gid| {
+        let owned = Attributes {
+            owner: Some("cd".into()),
+            group: Some("crew".into()),
+            mode: None,
+        };
+        role(vec![
+            group("crew", Some(gid), Presence::Present),
+            user_with("cd", |user| {
+                user.uid = Some(uid);
+                user.gid = Some("crew".into());
+            }),
+            directory_with("/srv", |srv| srv.attributes = owned.clone()),
+            file_with("/srv/conf", |file| file.attributes = owned.clone()),
+            file_with("/home/cd/.profile", |file| file.attributes = owner("cd")),
+            file_with("/srv/by-number", |file| file.attributes = owner("4300")),
+        ])
+    };
+    let mut machine = Machine::blank();
+    machine.write("/srv/conf", "x");
+    machine.write("/srv/by-number", "x");
+    machine.write("/home/cd/.profile", "x");
+    let ran = true_run(&mut machine, &role(4300, 4200), &Ledger::default());
+    let owned = ["directory:/srv update", "file:/srv/conf update"];
+    let ran = true_run(&mut machine, &role(4300, 4201), &ran.ledger);
+    assert_eq!(words(&ran.document)[0], "group:crew update");
+    assert_eq!(words(&ran.document)[1..], owned);
+    // What is in his home usermod gives him anew.
+    let ran = true_run(&mut machine, &role(4301, 4201), &ran.ledger);
+    assert_eq!(words(&ran.document)[0], "user:cd update");
+    assert_eq!(words(&ran.document)[1..], owned);
+}
+
+#[test]
+fn in_a_home_that_is_anothers_usermod_gives_nothing_away() {
+    let role = |uid| {
+        role(vec![
+            user_with("webd", |user| {
+                user.uid = Some(uid);
+                user.system = true;
+                user.home = Some("/srv/webd".into());
+            }),
+            directory("/srv/webd"),
+            file_with("/srv/webd/conf", |file| file.attributes = owner("webd")),
+        ])
+    };
+    let mut machine = Machine::blank();
+    machine.write("/srv/webd/conf", "x");
+    let ran = true_run(&mut machine, &role(900), &Ledger::default());
+    let ran = true_run(&mut machine, &role(901), &ran.ledger);
+    let updates = ["user:webd update", "file:/srv/webd/conf update"];
+    assert_eq!(words(&ran.document), updates);
 }

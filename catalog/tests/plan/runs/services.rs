@@ -6,7 +6,7 @@ use crate::model::machine::Machine;
 use crate::model::run::words;
 use crate::running::{dry, run};
 use cfg_catalog::plan::document::Unforeseen;
-use cfg_catalog::plan::{Action, Certainty, Ledger, begin};
+use cfg_catalog::plan::{Action, Certainty, Ledger, begin, plan};
 use cfg_catalog::resource::package::Wanted;
 use cfg_catalog::resource::service::{Activity, Trigger, UnitFile};
 use cfg_catalog::resource::{Body, Desired, Mode, Resource};
@@ -481,4 +481,19 @@ fn what_can_start_a_stopped_service_again_is_told() {
         ["service:app.socket stop", "service:app stop"]
     );
     assert!(told.changes[1].after.is_null());
+}
+
+#[test]
+fn without_the_ledger_what_is_owed_is_assumed() {
+    let (mut machine, desired, _) = zookeeper_settled();
+    machine.write("/etc/zookeeper/conf/myid", "9");
+    let mut plan = plan(&desired, &machine.snapshot(&desired), &Ledger::default()).unwrap();
+    plan.assume_owed(&desired);
+    let changes = plan.changes();
+    let words = changes.map(|change| (change.action, change.certainty));
+    let wanted = [
+        (Action::Update, Certainty::Certain),
+        (Action::Restart, Certainty::Assumed),
+    ];
+    assert_eq!(words.collect::<Vec<_>>(), wanted);
 }

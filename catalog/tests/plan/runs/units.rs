@@ -1,12 +1,13 @@
 //! Units: every combination of what can be said of one, on every machine.
 
-use super::true_run;
+use super::{causes, settled, true_run};
 use crate::build::*;
 use crate::model::machine::Machine;
+use crate::model::run::words;
 use crate::running::{dry, run};
-use cfg_catalog::plan::Ledger;
+use cfg_catalog::plan::{Action, Ledger};
 use cfg_catalog::resource::Desired;
-use cfg_catalog::resource::service::{Activity, UnitFile};
+use cfg_catalog::resource::service::{Activity, Trigger, UnitFile};
 
 const INSTALL: &str = "[Install]\nWantedBy=multi-user.target\n";
 
@@ -117,4 +118,33 @@ fn every_combination_is_foretold_and_converges_or_fails_before_the_unit_is_touch
         "{good} of {}",
         all.len()
     );
+}
+
+#[test]
+fn a_socket_that_is_started_takes_its_service_down_and_up() {
+    let install = UnitFile {
+        content: INSTALL.into(),
+    };
+    let own = |name: &str, unit: &str| {
+        service_with(name, |service| {
+            service.unit = unit.into();
+            service.state = Some(Activity::Running);
+            service.unit_file = Some(install.clone());
+        })
+    };
+    let (mut machine, desired, ledger) = settled(
+        vec![own("app.socket", "app.socket"), own("app", "app.service")],
+        Machine::blank(),
+    );
+    machine.units.get_mut("app.socket").unwrap().start = None;
+    let unit = machine.units.get_mut("app.service").unwrap();
+    unit.triggered_by = vec![Trigger {
+        unit: "app.socket".into(),
+        active: false,
+    }];
+    let ran = true_run(&mut machine, &desired, &ledger);
+    let restart = ["service:app.socket start", "service:app restart"];
+    assert_eq!(words(&ran.document), restart);
+    let causes = causes(&ran.document, "service:app", Action::Restart);
+    assert_eq!(causes, ids(&["service:app.socket"]));
 }

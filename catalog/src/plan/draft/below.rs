@@ -1,0 +1,74 @@
+//! What lies below what is removed or moved before its turn.
+
+use super::Draft;
+use crate::path::AbsPath;
+use crate::plan::Certainty;
+use crate::plan::claims::own_path;
+use crate::plan::missing::nothing;
+use crate::resource::archive::ArchiveState;
+use crate::resource::{Body, Observed, PathState, Resource};
+
+impl Draft<'_> {
+    /// For what is removed before, or lies below that or below a folder that is replaced: nothing will be there. Below a link that
+    /// moves, anything may be.
+    pub(super) fn below_moved(&self, resource: &Resource) -> (Option<Observed>, Certainty) {
+        if self.renewed.is_empty() && self.moved.is_empty() && !self.ahead.removes_anything() {
+            return (None, Certainty::Certain);
+        }
+        let archive = matches!(resource.body, Body::Archive(_));
+        let Some(path) = (match &resource.body {
+            Body::Archive(archive) => Some(&archive.path),
+            body => own_path(body),
+        }) else {
+            return (None, Certainty::Certain);
+        };
+        let renewed = self.renewed.iter().filter(|point| path.is_within(point));
+        if let Some(point) = renewed.max_by_key(|point| point.as_str().len()) {
+            // What leads there within may be there again, or not.
+            let inside = |above: &AbsPath| above != point && above.is_within(point);
+            let mut missing_parents: Vec<AbsPath> = path.ancestors().take_while(inside).collect();
+            missing_parents.reverse();
+            let gone = PathState::Absent {
+                missing_parents,
+                parent_changed_us: 0,
+            };
+            let gone = match archive {
+                true => Observed::Archive(ArchiveState {
+                    path: gone,
+                    marker: None,
+                }),
+                false => Observed::Path(gone),
+            };
+            return (Some(gone), Certainty::Assumed);
+        }
+        if archive {
+            return (None, Certainty::Certain);
+        }
+        if let Some(sure) = self.ahead.removal(path) {
+            return (Some(nothing()), sure);
+        }
+        let mut between: Vec<AbsPath> = Vec::new();
+        for above in path.ancestors() {
+            let sure = match (self.moved.get(&above), self.ahead.removal(&above)) {
+                (Some(Certainty::Assumed), _) => return (Some(nothing()), Certainty::Assumed),
+                (Some(Certainty::Certain), _) => Certainty::Certain,
+                (None, Some(sure)) => {
+                    between.push(above);
+                    sure
+                }
+                (None, None) => {
+                    between.push(above);
+                    continue;
+                }
+            };
+            between.reverse();
+            let missing_parents = between;
+            let gone = PathState::Absent {
+                missing_parents,
+                parent_changed_us: 0,
+            };
+            return (Some(Observed::Path(gone)), sure);
+        }
+        (None, Certainty::Certain)
+    }
+}
