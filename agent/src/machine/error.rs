@@ -71,8 +71,8 @@ pub enum WalkError {
         link: String,
         /// What it says.
         target: String,
-        /// Where the whole walk would end, were it there; none where that is not known.
-        end: Option<AbsPath>,
+        /// Where that is, and where the whole walk would end, were it there; none where that is not known.
+        end: Option<(AbsPath, AbsPath)>,
     },
     /// Links lead to links without an end.
     #[error(

@@ -102,8 +102,13 @@ impl Machine {
             return Ok(Arc::clone(reached));
         }
         let reached = self.root.folder(path).inspect_err(|error| {
-            if let WalkError::Dangling { end: Some(end), .. } = error {
-                last.places.note(path.clone(), end.clone(), Vec::new());
+            if let WalkError::Dangling {
+                end: Some((missing, end)),
+                ..
+            } = error
+            {
+                last.places
+                    .note_missing(path.clone(), end.clone(), missing.clone());
             }
         })?;
         let reached = Arc::new(reached);

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Links followed on one walk; as the kernel's own bound.
@@ -367,12 +367,17 @@ impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
         Ok(())
     }
 
-    /// Where it would end if this and all that is still to be walked were folders.
-    fn end(&self, missing: &OsStr) -> Option<AbsPath> {
+    /// Where the missing target of a link is, of which this is to be the next part, and where the walk would end by it.
+    fn end(&self, missing: &OsStr) -> Option<(AbsPath, AbsPath)> {
+        let path = |path: &Path| path.to_str()?.parse().ok();
+        let of_link = self.todo.iter().take_while(|step| step.link.is_some());
+        let of_link = of_link.count();
+        let names: Vec<&OsString> = self.todo.iter().map(|step| &step.name).collect();
+        let (of_link, rest) = names.split_at(of_link);
         let here = self.stack.last()?.at.join(missing);
-        let rest = self.todo.iter().map(|step| &step.name);
-        let end = rest.fold(here, |at, name| at.join(name));
-        end.to_str()?.parse().ok()
+        let target = of_link.iter().fold(here, |at, name| at.join(name));
+        let end = rest.iter().fold(target.clone(), |at, name| at.join(name));
+        Some((path(&target)?, path(&end)?))
     }
 
     /// The path's own components that were not walked, as paths. What links brought is walked by then.

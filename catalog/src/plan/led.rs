@@ -1,23 +1,26 @@
 //! Order among resources whose paths meet only on this machine's disk, where links of its own lead: nobody can see that in the role.
 
-use super::Snapshot;
 use super::claims::{own_path, presence};
 use super::order::order_exists;
+use super::{Places, Snapshot, closing};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
-use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
+use crate::resource::{Body, Desired, Presence, Resource};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 /// The role with what comes after what by links of the machine; none where it is the same role, or where that has no order.
 pub fn led(desired: &Desired, snapshot: &Snapshot) -> Option<Desired> {
-    if snapshot.places.is_empty() {
+    let places = &snapshot
+        .places
+        .without(|| closing::links(desired, snapshot));
+    if places.is_empty() {
         return None;
     }
     let mut at: BTreeMap<AbsPath, Vec<&Resource>> = BTreeMap::new();
     for one in &desired.resources {
         if let Some(path) = own_path(&one.body) {
-            let real = snapshot.places.real(path).into_owned();
+            let real = places.real(path).into_owned();
             at.entry(real).or_default().push(one);
         }
     }
@@ -25,7 +28,7 @@ pub fn led(desired: &Desired, snapshot: &Snapshot) -> Option<Desired> {
     for (real, here) in &at {
         for one in here {
             let (after, first) = match (presence(&one.body), before(&at, one, real)) {
-                (Presence::Present, None) => match makes_way(&at, one, real, snapshot) {
+                (Presence::Present, None) => match makes_way(&at, one, places) {
                     Some(first) => (&one.id, &first.id),
                     None => continue,
                 },
@@ -68,27 +71,13 @@ fn before<'a>(at: &At<'a>, one: &Resource, real: &AbsPath) -> Option<&'a Resourc
 }
 
 /// What brings the folder that a link on the way to this leads to, where there is none.
-fn makes_way<'a>(
-    at: &At<'a>,
-    one: &Resource,
-    real: &AbsPath,
-    snapshot: &Snapshot,
-) -> Option<&'a Resource> {
-    let seen = snapshot.observed.get(&one.id);
-    let nowhere = matches!(seen, Some(Observed::Path(PathState::Unreadable { .. })));
-    if !nowhere || own_path(&one.body) == Some(real) {
-        return None;
-    }
-    let folders = real.ancestors().filter(|folder| folder.as_str() != "/");
-    let mut inside = folders.flat_map(|folder| {
-        let start = format!("{folder}/");
-        let from = (Bound::Excluded(start.as_str()), Bound::Unbounded);
-        let inside = at.range::<str, _>(from);
-        let inside = inside.take_while(|(path, _)| path.is_within(&folder));
-        inside
-            .flat_map(|(path, here)| here.iter().map(move |other| (path, *other)))
-            .collect::<Vec<_>>()
-    });
+fn makes_way<'a>(at: &At<'a>, one: &Resource, places: &Places) -> Option<&'a Resource> {
+    let missing = places.missing(own_path(&one.body)?)?;
+    let from = (Bound::Included(missing.as_str()), Bound::Unbounded);
+    let inside = at.range::<str, _>(from);
+    let inside = inside.take_while(|(path, _)| path.as_str().starts_with(missing.as_str()));
+    let inside = inside.filter(|(path, _)| path.is_within(missing));
+    let mut inside = inside.flat_map(|(path, here)| here.iter().map(move |other| (path, *other)));
     let as_written = |(path, other): &(&AbsPath, &Resource)| {
         own_path(&other.body) == Some(path) && presence(&other.body) == Presence::Present
     };

@@ -130,6 +130,7 @@ mod tests {
             table: nothing(),
             entries: vec![line("tmpfs")],
             place: None,
+            open: false,
             live: Live::Yes {
                 device: "tmpfs".into(),
                 fstype: "tmpfs".into(),
