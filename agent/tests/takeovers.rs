@@ -287,6 +287,15 @@ fn keys_and_lines_that_move_between_edits_keep_what_was_there_first() {
         (OLD, &[&one, &swapped, &one]),
         ("echo B=1 >p", &[&one, &two]),
         (OLD, &[&a, &new]),
+        (OLD, &[&two, &a, &edit("z", "set = { B = 7 }")]),
+        (
+            OLD,
+            &[
+                &two,
+                &edit("b", "set = { A = 5 }"),
+                &edit("z", "set = { B = 7 }"),
+            ],
+        ),
         (OLD, &[&first, &second]),
         (OLD, &[&[&*c, &first].concat(), &[&*c, &second].concat()]),
         (OLD, &[&ini, &first]),
@@ -297,11 +306,30 @@ fn keys_and_lines_that_move_between_edits_keep_what_was_there_first() {
 }
 
 #[test]
+fn what_an_edit_found_outlives_that_it_has_nothing_left() {
+    let desk = machine("echo A=0 >p; echo B=1 >>p; echo C=2 >>p");
+    let before = srv(&desk);
+    applies(&desk, &edit("y", "set = { A = 5 }"));
+    desk.role("web", &edit("x", "set = { B = 7 }\nremove = [\"A\"]"));
+    for _ in 0..3 {
+        let (code, output) = desk.apply("web", &["--json"]);
+        assert_eq!(code, 0, "{output:?}");
+    }
+    assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+    assert_eq!(srv(&desk), before);
+}
+
+#[test]
 fn a_table_that_an_edit_made_goes_with_it() {
     for format in ["ini", "toml", "json", "yaml"] {
         let one = of(format, "a", "create = true\nset = { s = { a = \"1\" } }");
         let two = of(format, "b", "create = true\nset = { t = { b = \"1\" } }");
         let none = of(format, "b", "create = true\nremove = [[\"t\", \"b\"]]");
+        let longer = of(
+            format,
+            "a",
+            "create = true\nset = { s = { a = \"2\" }, r = { a = \"1\" } }",
+        );
         let old = match format {
             "json" => "{\"a\":\"cfg\"}",
             "yaml" => "a: cfg",
@@ -318,6 +346,11 @@ fn a_table_that_an_edit_made_goes_with_it() {
             (&setup, &[MODE, &one]),
             (&setup, &[&one, MODE]),
             (&setup, &[&both, &two]),
+            (
+                &setup,
+                &[&one, &of(format, "b", "remove = [[\"s\", \"a\"]]")],
+            ),
+            ("", &[&both, &[&*longer, &two].concat()]),
         ]);
     }
 }

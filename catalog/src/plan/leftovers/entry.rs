@@ -229,11 +229,13 @@ impl Entry {
         };
         match (back, content) {
             (Some(back), Some(content)) => {
-                let back = Edit {
+                let changes = |back: &Edit| !matches!(crate::edit::apply(content, back), Ok(same) if same == content);
+                let keys = Edit {
                     tables: Vec::new(),
                     ..back.clone()
                 };
-                !matches!(crate::edit::apply(content, &back), Ok(same) if same == content)
+                // An empty table alone is its own as long as nobody else has changed what it said.
+                changes(&keys) || (changes(back) && self.stands_as_made(Some(seen)))
             }
             _ => self.stands_as_made(Some(seen)),
         }

@@ -138,9 +138,10 @@ impl<'a> Estate<'a> {
         }
         let others = self.edits.get(&edit.path)?.iter();
         let made = others.filter_map(|(_, entry)| entry.last(Some(seen)));
-        let made = made.filter(|made| made.stands(seen));
-        // It may lose the rest before this comes.
-        let made = made.filter_map(|made| made.within(&edit.edit)).next()?;
+        let stand: Vec<&Made> = made.filter(|made| made.stands(seen)).collect();
+        // They may lose the rest before this comes.
+        let mut within = stand.iter().filter_map(|made| made.within(&edit.edit));
+        let made = within.next().or_else(|| stand.first().copied().cloned())?;
         let mut before = Before::of(resource, seen, keep);
         if let Before::Edit { back: known, .. } = &mut before {
             *known = back;

@@ -84,9 +84,7 @@ impl Managed {
             }
             stays
         });
-        for gone in &gone {
-            begun.hands_on(gone);
-        }
+
         let changed = plan.changes().map(|change| &change.resource);
         // Nothing of what fails or waits is so yet.
         let undone = plan.steps.iter().filter(|step| step.fate != Fate::Goes);
@@ -125,6 +123,9 @@ impl Managed {
         }
         for resource in &desired.resources {
             begun.cede(resource);
+        }
+        for gone in &gone {
+            begun.hands_on(gone);
         }
         for (id, parent) in &plan.parents {
             let entry = Entry {

@@ -4,6 +4,7 @@ use super::before::{Before, Contents, Whole};
 use super::heir::bare;
 use super::made::Made;
 use super::{Entry, Managed};
+use crate::edit::Edit;
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::resource::{Body, Desired, Observed, PathState, Resource};
@@ -55,6 +56,7 @@ impl Managed {
         if known.is_none() {
             return;
         }
+        let mut tables = Vec::new();
         for (id, entry) in &mut self.0 {
             if let (
                 Some(Made::Edit { path, edit: made }),
@@ -69,7 +71,20 @@ impl Managed {
                 && made.format == edit.edit.format
             {
                 made.cede(back, &edit.edit);
+                tables.extend(back.tables.iter().cloned());
             }
+        }
+        // Whose last key goes takes the table along.
+        if let Some(entry) = self.0.get_mut(&resource.id)
+            && let Some(Before::Edit {
+                back: Some(back), ..
+            }) = &mut entry.before
+        {
+            let more = Edit {
+                tables,
+                ..Edit::of(edit.edit.format)
+            };
+            *back = back.clone().and(more);
         }
     }
 

@@ -230,7 +230,8 @@ impl Judge<'_> {
         let made = began
             .iter()
             .try_fold(Vec::new(), |text, edit| apply(&text, edit.made).ok());
-        bare.is_some() && bare == made
+        bare.zip(made)
+            .is_some_and(|(bare, made)| lines(&bare) == lines(&made))
     }
 
     /// What the role edits in a file.
@@ -340,6 +341,15 @@ impl Judge<'_> {
         });
         Fate::back(resource(id, &entry.role, body))
     }
+}
+
+/// What stands in a text, in whatever order, and whatever is blank.
+fn lines(text: &[u8]) -> Vec<&[u8]> {
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines = lines.map(|line| line.strip_suffix(b",").unwrap_or(line));
+    let mut lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    lines.sort_unstable();
+    lines
 }
 
 /// Whether it is what was there before already.
