@@ -320,6 +320,19 @@ fn what_an_edit_found_outlives_that_it_has_nothing_left() {
 }
 
 #[test]
+fn what_edits_did_is_undone_where_somebody_wrote_between_them() {
+    let desk = machine("echo A=0 >p; echo B=1 >>p");
+    let path = desk.path("root/srv/p");
+    applies(&desk, &edit("y", "set = { A = 5 }"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text + "D=1\n").unwrap();
+    applies(&desk, &edit("x", "set = { A = 6, B = 7 }"));
+    assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, "A=0\nB=1\nD=1\n");
+}
+
+#[test]
 fn a_table_that_an_edit_made_goes_with_it() {
     for format in ["ini", "toml", "json", "yaml"] {
         let one = of(format, "a", "create = true\nset = { s = { a = \"1\" } }");

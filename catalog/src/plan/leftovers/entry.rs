@@ -133,7 +133,7 @@ impl Entry {
             if was_open {
                 estate.content_of(before, resource, seen, keep);
             }
-            entry.widen(known, &made, seen, estate);
+            entry.widen(known, (&resource.id, &made), seen, estate);
         }
         entry.made = Some(made);
         let ran = changes || known.is_some();
@@ -182,7 +182,13 @@ impl Entry {
     }
 
     /// What an edit has come to ask for since it was put on record is brought back too.
-    fn widen(&mut self, known: Option<&Entry>, now: &Made, seen: &Observed, estate: &Estate<'_>) {
+    fn widen(
+        &mut self,
+        known: Option<&Entry>,
+        (id, now): (&ResourceId, &Made),
+        seen: &Observed,
+        estate: &Estate<'_>,
+    ) {
         let last = known.and_then(|known| known.last(Some(seen)));
         let (
             Some(last @ Made::Edit { edit: old, .. }),
@@ -212,6 +218,9 @@ impl Entry {
             false => estate.bare(path, &new, seen),
         };
         let more = content.and_then(|content| crate::edit::back(&content, &new));
+        let found = file.content.as_ref();
+        let found = found.and_then(|content| crate::edit::back(content, &new));
+        whole.take_if(|_| found != more && !estate.is_all_known(path, id, seen));
         *back = match (back.take(), more) {
             (Some(back), Some(more)) if new == *edit => Some(more.and(back)),
             (Some(back), Some(more)) => Some(back.and(more)),

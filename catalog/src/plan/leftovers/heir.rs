@@ -143,10 +143,30 @@ impl<'a> Estate<'a> {
         let mut within = stand.iter().filter_map(|made| made.within(&edit.edit));
         let made = within.next().or_else(|| stand.first().copied().cloned())?;
         let mut before = Before::of(resource, seen, keep);
-        if let Before::Edit { back: known, .. } = &mut before {
+        if let Before::Edit {
+            back: known, whole, ..
+        } = &mut before
+        {
             *known = back;
+            whole.take_if(|_| !self.is_all_known(&edit.path, &resource.id, seen));
         }
         Some((before, made))
+    }
+
+    /// Whether all that edits of this file have done, but for this one, is what made it what it is now.
+    pub(super) fn is_all_known(&self, path: &AbsPath, id: &ResourceId, seen: &Observed) -> bool {
+        let edits = self.edits.get(path).map(Vec::as_slice).unwrap_or_default();
+        let Observed::Path(PathState::File(FileState {
+            digest: Some(now), ..
+        })) = seen
+        else {
+            return false;
+        };
+        let wholes = edits.iter().filter_map(|(_, entry)| entry.whole());
+        let made = chain(wholes, *now).made;
+        let others = edits.iter().filter(|(other, _)| *other != id);
+        let mut wholes = others.map(|(_, entry)| entry.whole());
+        wholes.all(|whole| whole.is_some_and(|whole| made.contains(&whole.made)))
     }
 
     /// What stood where edits alone have made of it what is there now.

@@ -124,7 +124,8 @@ impl Managed {
         for resource in &desired.resources {
             begun.cede(resource);
         }
-        for gone in &gone {
+        // One may hand on to another of them.
+        for gone in gone.iter().flat_map(|_| &gone) {
             begun.hands_on(gone);
         }
         for (id, parent) in &plan.parents {
