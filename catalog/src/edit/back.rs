@@ -342,6 +342,20 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_was_made_goes_unless_somebody_wrote_in_it() {
+        let text = b"a = 1\n";
+        for format in ["ini", "toml"] {
+            let edit = edit(format, "t.b = 1", &[]);
+            let edited = apply(text, &edit).unwrap();
+            let back = back(text, &edit).unwrap();
+            assert_eq!(apply(&edited, &back).unwrap(), text, "{format}");
+            let theirs = [&*edited, b"# theirs\n"].concat();
+            let left = apply(&theirs, &back).unwrap();
+            assert_eq!(left, b"a = 1\n\n[t]\n# theirs\n", "{format}");
+        }
+    }
+
+    #[test]
     fn a_table_that_goes_does_not_come_back() {
         assert_eq!(back(b"[t]\nb = 1\n", &edit("toml", "", &["t"])), None);
     }
