@@ -15,7 +15,7 @@ pub(super) struct Record<'a> {
     stamp: Option<Digest>,
     /// It was not read: a run of this same role that changed nothing has left it as it is, and found nothing left over.
     unread: bool,
-    /// It is another than that on disk: see [`Managed::followed`].
+    /// It is another than that on disk: see [`Managed::followed`] and [`Managed::parted`].
     followed: bool,
 }
 
@@ -25,16 +25,16 @@ impl<'a> Record<'a> {
         let whole = context.only.is_none() && !context.prune;
         let stamp = whole.then(|| stamp(context.desired)).flatten();
         let unread = stamp.is_some() && context.state.settled_for() == stamp;
-        let managed = match unread {
-            true => Managed::default(),
-            false => context.state.managed()?,
+        let (managed, followed) = match unread {
+            true => (Managed::default(), false),
+            false => parted(context.state.managed()?, context.desired),
         };
         Ok(Self {
             state: context.state,
             managed,
             stamp,
             unread,
-            followed: false,
+            followed,
         })
     }
 
@@ -46,11 +46,12 @@ impl<'a> Record<'a> {
     /// What lies behind links that the role takes away is known by where it lies from now on. Says whether there is any.
     pub(super) fn follow(&mut self, role: &Desired, snapshot: &Snapshot) -> bool {
         let followed = self.managed.followed(role, snapshot);
-        self.followed = followed.is_some();
+        let any = followed.is_some();
+        self.followed |= any;
         if let Some(followed) = followed {
             self.managed = followed;
         }
-        self.followed
+        any
     }
 
     /// Puts on record what a run of this plan begins with, of the role as far as it is not withheld, and what was there before; to be
@@ -67,7 +68,7 @@ impl<'a> Record<'a> {
             return Ok(Managed::default());
         }
         if self.unread {
-            self.managed = self.state.managed()?;
+            (self.managed, self.followed) = parted(self.state.managed()?, role);
             self.unread = false;
         }
         let scope = scope(context);
@@ -114,5 +115,13 @@ impl<'a> Record<'a> {
             true => self.state.settle_for(stamp),
             false => Ok(()),
         }
+    }
+}
+
+/// The record by the names of this role, and whether that is another than it was.
+fn parted(managed: Managed, role: &Desired) -> (Managed, bool) {
+    match managed.parted(role) {
+        Some(parted) => (parted, true),
+        None => (managed, false),
     }
 }

@@ -10,6 +10,7 @@ use super::tree::Tree;
 use super::yaml::Yaml;
 use super::{Document, Edit, Format, KeyPath, Setting, apply, marked, readable};
 use serde_json::Value;
+use std::cmp::Reverse;
 
 /// What brings back all that `edit` changes in this text; none where that cannot be said, as of comments, of a whole
 /// section, or of lines that stood there twice.
@@ -36,7 +37,7 @@ fn of_keys<D: Document>(text: &str, edit: &Edit) -> Option<Edit> {
     let mut back = Edit::of(edit.format);
     let paths = edit.remove.iter().chain(edit.set.iter().map(|s| &s.path));
     for path in paths {
-        match at(&tree, &D::in_tree(path)) {
+        match tree.at(&D::in_tree(path)) {
             None => back.remove.push(path.clone()),
             Some(Tree::Leaf(told)) => {
                 let mut values = meanings(edit.format, told).into_iter();
@@ -50,21 +51,15 @@ fn of_keys<D: Document>(text: &str, edit: &Edit) -> Option<Edit> {
             Some(Tree::Table(_)) => return None,
         }
     }
-    Some(back)
-}
-
-/// What stands at a path; what is there twice has no one value.
-fn at<'t>(tree: &'t Tree, path: &[String]) -> Option<&'t Tree> {
-    let Some((first, rest)) = path.split_first() else {
-        return Some(tree);
-    };
-    match tree {
-        Tree::Table(entries) => {
-            let (_, inner) = entries.iter().rev().find(|(key, _)| key == first)?;
-            at(inner, rest)
+    for setting in &edit.set {
+        for table in edit.tables_above(&setting.path) {
+            if tree.at(&D::in_tree(&table)).is_none() && !back.tables.contains(&table) {
+                back.tables.push(table);
+            }
         }
-        Tree::Leaf(_) => None,
     }
+    back.tables.sort_by_key(|table| Reverse(table.len()));
+    Some(back)
 }
 
 /// What a leaf may mean; which of them, its own reader says.
@@ -185,18 +180,80 @@ impl Edit {
         rest
     }
 
-    /// Adds what another brings back, where this brings back nothing yet. Says whether that can be: a line that took the
-    /// place of one that was not there before either has nothing to give way to.
-    pub fn add(&mut self, other: Edit, made: &Edit) -> bool {
-        let ours = |line: &LineWanted| made.lines.iter().any(|one| one.line == line.line);
-        if other.lines.iter().any(ours) {
-            return false;
+    /// Whether it and another are about different things, as far as one format can tell.
+    pub fn is_beside(&self, other: &Edit) -> bool {
+        let conflict = self.conflict(other).or_else(|| other.conflict(self));
+        self.format != other.format || (conflict.is_none() && self.beside(other) == *self)
+    }
+
+    /// What of it is in another too.
+    #[must_use]
+    pub fn within(&self, other: &Edit) -> Edit {
+        let beside = self.beside(other);
+        let mut both = self.clone();
+        both.remove.retain(|path| !beside.remove.contains(path));
+        both.set.retain(|one| !beside.set.contains(one));
+        both.lines.retain(|one| !beside.lines.contains(one));
+        both.drop.retain(|one| !beside.drop.contains(one));
+        both
+    }
+
+    /// Whether nothing is to be.
+    pub fn is_empty(&self) -> bool {
+        self.only_removes() && self.remove.is_empty() && self.drop.is_empty()
+    }
+
+    /// The tables that a path leads through.
+    fn tables_above(&self, path: &[String]) -> Vec<KeyPath> {
+        match (self.format, path) {
+            (Format::Lines | Format::Env, _) => Vec::new(),
+            (Format::Ini, [section, _]) => vec![vec![format!("[{section}]")]],
+            (Format::Ini, _) => Vec::new(),
+            _ => (1..path.len()).map(|end| path[..end].to_vec()).collect(),
         }
-        self.remove.extend(other.remove);
-        self.set.extend(other.set);
-        self.lines.extend(other.lines);
-        self.drop.extend(other.drop);
-        true
+    }
+
+    /// Whether a line of another gives way to one of this.
+    pub fn takes_of(&self, other: &Edit) -> bool {
+        let taken = |line: &LineWanted| self.lines.iter().any(|one| one.takes(&line.line));
+        other.lines.iter().any(taken)
+    }
+
+    /// With what another brings back, where this brings back nothing yet.
+    #[must_use]
+    pub fn and(mut self, other: Edit) -> Edit {
+        let more = other.beside(&self);
+        self.remove.extend(more.remove);
+        self.set.extend(more.set);
+        let lines = more.lines.into_iter();
+        let known = |line: &LineWanted| self.lines.iter().any(|one| one.line == line.line);
+        let new: Vec<LineWanted> = lines.filter(|line| !known(line)).collect();
+        self.lines.extend(new);
+        self.drop.extend(more.drop);
+        for table in more.tables {
+            if !self.tables.contains(&table) {
+                self.tables.push(table);
+            }
+        }
+        self.tables.sort_by_key(|table| Reverse(table.len()));
+        self
+    }
+
+    /// What of an edit, and of what brings it back, is another's from now on is taken out of both.
+    pub fn cede(&mut self, back: &mut Edit, to: &Edit) {
+        let gone = |line: &LineWanted| {
+            to.lines.iter().any(|one| one.takes(&line.line))
+                || to.drop.iter().any(|one| one.takes(&line.line))
+        };
+        let lines = std::mem::take(&mut self.lines);
+        let (gone, stay): (Vec<_>, Vec<_>) = lines.into_iter().partition(gone);
+        self.lines = stay;
+        back.lines
+            .retain(|line| !gone.iter().any(|one| line.takes(&one.line)));
+        back.drop
+            .retain(|drop| !gone.iter().any(|one| drop.takes(&one.line)));
+        *self = self.beside(to);
+        *back = back.beside(to);
     }
 }
 
@@ -285,6 +342,20 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_was_made_goes_unless_somebody_wrote_in_it() {
+        let text = b"a = 1\n";
+        for format in ["ini", "toml"] {
+            let edit = edit(format, "t.b = 1", &[]);
+            let edited = apply(text, &edit).unwrap();
+            let back = back(text, &edit).unwrap();
+            assert_eq!(apply(&edited, &back).unwrap(), text, "{format}");
+            let theirs = [&*edited, b"# theirs\n"].concat();
+            let left = apply(&theirs, &back).unwrap();
+            assert_eq!(left, b"a = 1\n\n[t]\n# theirs\n", "{format}");
+        }
+    }
+
+    #[test]
     fn a_table_that_goes_does_not_come_back() {
         assert_eq!(back(b"[t]\nb = 1\n", &edit("toml", "", &["t"])), None);
     }
@@ -294,8 +365,7 @@ mod tests {
         let first = edit("json", "a = 1", &[]);
         let then = edit("json", "a = 2\nb = 2", &[]);
         let mut kept = back(b"{\"a\": 0, \"b\": 0}", &first).unwrap();
-        let more = back(b"{\"a\": 1, \"b\": 0}", &then.beside(&first)).unwrap();
-        assert!(kept.add(more, &first));
+        kept = kept.and(back(b"{\"a\": 1, \"b\": 0}", &then).unwrap());
         let again = apply(b"{\"a\": 2, \"b\": 2}", &kept).unwrap();
         assert_eq!(again, b"{\"a\": 0, \"b\": 0}");
     }

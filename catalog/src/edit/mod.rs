@@ -4,6 +4,7 @@
 //! What comes out is read again: it says what was wanted, and all else as before, or the edit is refused.
 
 mod back;
+mod empty;
 mod env;
 mod error;
 mod ini;
@@ -147,7 +148,25 @@ fn keyed<D: Document>(text: &str, edit: &Edit) -> Result<String, EditError> {
             }
         }
     }
+    for path in &edit.tables {
+        if !holds_nothing(&document, path) {
+            continue;
+        }
+        // What cannot go so that all else stays may stay.
+        let bare = document.remove(path).ok().flatten();
+        if let Some(bare) = bare.and_then(|bare| empty::without(&text, &bare))
+            && let Ok(next) = checked(&document, &bare, path)
+        {
+            (text, document) = (bare, next);
+        }
+    }
     Ok(text)
+}
+
+fn holds_nothing<D: Document>(document: &D, path: &[String]) -> bool {
+    let tree = document.tree();
+    let found = tree.at(&D::in_tree(path));
+    matches!(found, Some(Tree::Table(entries)) if entries.is_empty())
 }
 
 /// The edited text, read: beside the path it must say what it said.

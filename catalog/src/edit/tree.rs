@@ -10,6 +10,20 @@ pub enum Tree {
 }
 
 impl Tree {
+    /// What stands at a path; what is there twice has no one value.
+    pub fn at(&self, path: &[String]) -> Option<&Tree> {
+        let Some((first, rest)) = path.split_first() else {
+            return Some(self);
+        };
+        match self {
+            Tree::Table(entries) => {
+                let (_, inner) = entries.iter().rev().find(|(key, _)| key == first)?;
+                inner.at(rest)
+            }
+            Tree::Leaf(_) => None,
+        }
+    }
+
     /// All but what is at the path; tables on the way that are left empty do not count.
     pub fn without(self, path: &[String]) -> Option<Tree> {
         let (first, rest) = path.split_first()?;

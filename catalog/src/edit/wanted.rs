@@ -71,6 +71,9 @@ pub struct Edit {
     pub lines: Vec<LineWanted>,
     /// Lines that must not; for [`Format::Lines`] alone.
     pub drop: Vec<Unwanted>,
+    /// Tables that go where nothing is left in them, the inner ones first; of what brings back alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<KeyPath>,
 }
 
 /// What two edits cannot both have.
@@ -119,6 +122,7 @@ impl Edit {
             remove: Vec::new(),
             lines: Vec::new(),
             drop: Vec::new(),
+            tables: Vec::new(),
         }
     }
 

@@ -1,9 +1,11 @@
 //! What is on record of one resource.
 
 use super::before::{Before, Contents, Stood};
+use super::heir::Estate;
 use super::made::Made;
 use super::stand_in::path_of;
 use super::widen;
+use crate::edit::{Edit, Format};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Host;
@@ -76,14 +78,16 @@ impl Entry {
         resource: &Resource,
         role: &str,
         (known, seen): (Option<&Entry>, Option<&Observed>),
-        inherited: impl FnOnce() -> Option<(Before, Made)>,
+        estate: &Estate<'_>,
         (changes, host): (bool, &Host),
         keep: &mut Contents,
     ) -> Option<Self> {
         let last = known.and_then(|known| known.last(seen));
         let made = Made::of(resource, seen, !changes).given(host);
         let mut made = made.keeps(resource, last);
-        let mut new = || seen.map_or(Before::Unknown, |seen| Before::of(resource, seen, keep));
+        let new = |keep: &mut Contents| {
+            seen.map_or(Before::Unknown, |seen| Before::of(resource, seen, keep))
+        };
         let (before, was, pending) = match (known, last) {
             (Some(Entry { made: None, .. }), _) => (Before::Unknown, None, false),
             // What is there is of cfg, be it that a run was killed before it said so.
@@ -101,16 +105,18 @@ impl Entry {
                 None,
             ) if takes_effects(resource.id.kind) => (before.clone(), None, changes),
             // It may have been to be changed, and was not: what is there is not of cfg, or of what had its path before.
-            _ => match inherited() {
+            _ => match estate.inherited(resource, keep) {
                 Some((before, was)) => {
                     made = made.keeps(resource, Some(&was));
                     (before, Some(was), changes)
                 }
-                None => (new(), None, changes),
+                None => (new(keep), None, changes),
             },
         };
         let brings =
             matches!(&resource.body, Body::Service(service) if service.unit_file.is_some());
+        let open = |made: &Made| matches!(made, Made::File { sha256: None, .. });
+        let was_open = was.as_ref().is_some_and(open) && !open(&made);
         made.replaces(&before, seen, (host, is_sensitive(resource)));
         let mut entry = Self {
             was: was
@@ -127,7 +133,10 @@ impl Entry {
             before.fill(seen, keep);
             let known_made = known.and_then(|known| known.made.as_ref());
             widen::more_is_said(before, known_made, seen, keep);
-            entry.widen(known, &made, seen);
+            if was_open {
+                estate.content_of(before, resource, seen, keep);
+            }
+            entry.widen(known, (&resource.id, &made), seen, estate);
         }
         entry.made = Some(made);
         let ran = changes || known.is_some();
@@ -176,38 +185,50 @@ impl Entry {
     }
 
     /// What an edit has come to ask for since it was put on record is brought back too.
-    fn widen(&mut self, known: Option<&Entry>, now: &Made, seen: &Observed) {
+    fn widen(
+        &mut self,
+        known: Option<&Entry>,
+        (id, now): (&ResourceId, &Made),
+        seen: &Observed,
+        estate: &Estate<'_>,
+    ) {
+        let last = known.and_then(|known| known.last(Some(seen)));
         let (
-            Some(Made::Edit { edit: old, .. }),
-            Made::Edit { edit, .. },
+            Some(last @ Made::Edit { edit: old, .. }),
+            Made::Edit { edit, path },
             Some(Before::Edit {
                 back,
-                whole: former,
+                whole,
                 there: true,
             }),
             Observed::Path(PathState::File(file)),
-        ) = (
-            known.and_then(|known| known.last(Some(seen))),
-            now,
-            &mut self.before,
-            seen,
-        )
+        ) = (last, now, &mut self.before, seen)
         else {
             return;
         };
-        if old == edit || self.pending {
+        if old == edit {
             return;
         }
-        *former = former.take().and_then(|whole| whole.then(edit, file));
-        let more = file.content.as_ref();
-        let more = more.and_then(|content| crate::edit::back(content, &edit.beside(old)));
-        let whole = match (back.as_mut(), more) {
-            (Some(back), Some(more)) => back.add(more, old),
-            _ => false,
+        *whole = whole.take().and_then(|whole| whole.then(edit, file));
+        // Lines give way to each other: what they did is known together.
+        let lines = edit.format == Format::Lines;
+        let new = match lines && last.stands(seen) {
+            true => edit.clone(),
+            false => edit.beside(old),
         };
-        if !whole {
-            *back = None;
-        }
+        let content = match lines && !last.stands(seen) {
+            true => file.content.clone().filter(|_| !new.takes_of(old)),
+            false => estate.bare(path, &new, seen),
+        };
+        let more = content.and_then(|content| crate::edit::back(&content, &new));
+        let found = file.content.as_ref();
+        let found = found.and_then(|content| crate::edit::back(content, &new));
+        whole.take_if(|_| found != more && !estate.is_all_known(path, id, seen));
+        *back = match (back.take(), more) {
+            (Some(back), Some(more)) if new == *edit => Some(more.and(back)),
+            (Some(back), Some(more)) => Some(back.and(more)),
+            _ => None,
+        };
     }
 }
 
@@ -220,7 +241,13 @@ impl Entry {
         };
         match (back, content) {
             (Some(back), Some(content)) => {
-                !matches!(crate::edit::apply(content, back), Ok(same) if same == content)
+                let changes = |back: &Edit| !matches!(crate::edit::apply(content, back), Ok(same) if same == content);
+                let keys = Edit {
+                    tables: Vec::new(),
+                    ..back.clone()
+                };
+                // An empty table alone is its own as long as nobody else has changed what it said.
+                changes(&keys) || (changes(back) && self.stands_as_made(Some(seen)))
             }
             _ => self.stands_as_made(Some(seen)),
         }

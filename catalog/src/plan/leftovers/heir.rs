@@ -1,37 +1,35 @@
 //! A path that another resource had before: what was there before cfg is what that one found, not what cfg made of it.
 
-use super::before::{Before, Stood, Whole};
+use super::before::{Before, Contents, Stood, Whole};
 use super::made::Made;
 use super::stand_in::path_of;
 use super::{Entry, Managed, at_path, parts};
 use crate::digest::Digest;
-use crate::edit::{Edit, apply};
+use crate::edit::{Edit, Format, apply};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
 use crate::resource::edit::FileEdit;
 use crate::resource::{Attributes, Body, Desired, FileState, Observed, PathState, Resource};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the role names no more, for what takes over its paths.
 pub(super) struct Estate<'a> {
     pub(super) managed: &'a Managed,
     pub(super) desired: &'a Desired,
     pub(super) snapshot: &'a Snapshot,
-    /// Its edits, by the files that they are of.
-    edits: BTreeMap<&'a AbsPath, Vec<&'a Entry>>,
+    /// All edits on record, by the files that they are of.
+    edits: BTreeMap<&'a AbsPath, Vec<(&'a ResourceId, &'a Entry)>>,
     /// Services and settings, by the files that are no more theirs.
     pub(super) files: BTreeMap<AbsPath, &'a ResourceId>,
 }
 
 impl<'a> Estate<'a> {
     pub(super) fn of(managed: &'a Managed, desired: &'a Desired, snapshot: &'a Snapshot) -> Self {
-        let mut edits: BTreeMap<&AbsPath, Vec<&Entry>> = BTreeMap::new();
+        let mut edits: BTreeMap<&AbsPath, Vec<(&ResourceId, &Entry)>> = BTreeMap::new();
         for (id, entry) in &managed.0 {
-            if let Some(Made::Edit { path, .. }) = &entry.made
-                && !desired.names(id)
-            {
-                edits.entry(path).or_default().push(entry);
+            if let Some(Made::Edit { path, .. }) = &entry.made {
+                edits.entry(path).or_default().push((id, entry));
             }
         }
         Self {
@@ -45,17 +43,60 @@ impl<'a> Estate<'a> {
 
     /// What was there before cfg where this takes a path over, with what cfg made of it; none where it takes over nothing, or
     /// somebody has changed it meanwhile.
-    pub(super) fn inherited(&self, resource: &Resource) -> Option<(Before, Made)> {
+    pub(super) fn inherited(
+        &self,
+        resource: &Resource,
+        keep: &mut Contents,
+    ) -> Option<(Before, Made)> {
         let id = &resource.id;
         match &resource.body {
             Body::File(_) | Body::Directory(_) | Body::Link(_) => {
                 let whole = self.of_whole(id);
                 let whole = whole.or_else(|| self.of_file(resource));
-                whole.or_else(|| self.of_edits(resource, self.file(id)?))
+                whole.or_else(|| self.of_edits(resource, keep))
             }
-            Body::Edit(edit) => self.of_edited(edit, self.file(id)?),
+            Body::Edit(edit) => self.of_edited(resource, edit, keep),
             _ => None,
         }
+    }
+
+    /// Where cfg has had no say in what a file holds so far, that is kept now, without what edits of cfg's have made of it.
+    pub(super) fn content_of(
+        &self,
+        before: &mut Before,
+        resource: &Resource,
+        seen: &Observed,
+        keep: &mut Contents,
+    ) {
+        let Before::Path(Stood::File {
+            sha256, size, kept, ..
+        }) = before
+        else {
+            return;
+        };
+        let stood = match self.of_edits(resource, keep) {
+            Some((Before::Path(stood), _)) => stood,
+            _ => match seen {
+                Observed::Path(state @ PathState::File(_)) => Stood::of(state, keep),
+                _ => return,
+            },
+        };
+        if let Stood::File {
+            sha256: is,
+            size: of,
+            kept: true,
+            ..
+        } = stood
+        {
+            (*sha256, *size, *kept) = (is, of, true);
+        }
+    }
+
+    /// What a file holds without what edits of cfg's have made of it, as far as nobody has changed that; none where it cannot
+    /// be told from what this edit is about.
+    pub(super) fn bare(&self, path: &AbsPath, edit: &Edit, seen: &Observed) -> Option<Vec<u8>> {
+        let edits = self.edits.get(path).map(Vec::as_slice).unwrap_or_default();
+        bare(edits.iter().map(|(_, entry)| *entry), edit, seen)
     }
 
     fn file(&self, id: &ResourceId) -> Option<&FileState> {
@@ -91,53 +132,89 @@ impl<'a> Estate<'a> {
         self.files.get(&path_of(id)?).copied()
     }
 
-    /// What an edit finds where others, which are no more, have had a say in the same.
-    fn of_edited(&self, edit: &FileEdit, now: &FileState) -> Option<(Before, Made)> {
-        let left = self.edits.get(&edit.path)?;
-        let same = |entry: &&&Entry| {
-            let back = entry.back();
-            back.is_some_and(|back| edit.edit.beside(back) != edit.edit)
-        };
-        let same: Vec<&Entry> = left.iter().filter(same).copied().collect();
-        let made = same.first()?.made.clone()?;
-        let content = now.content.as_ref()?;
-        let mut backs = same.iter().filter_map(|entry| entry.back());
-        let bare = backs.try_fold(content.clone(), |text, back| apply(&text, back).ok())?;
-        let (first, _) = first(left.iter().filter_map(|entry| entry.whole()), now.digest?)?;
-        let whole = Whole {
-            made: Digest::of(&apply(content, &edit.edit).ok()?),
-            ..first.clone()
-        };
-        let back = crate::edit::back(&bare, &edit.edit);
-        let before = Before::Edit {
-            back,
-            whole: Some(whole),
-            there: true,
-        };
+    /// What an edit finds where others have had a say in the same.
+    fn of_edited(
+        &self,
+        resource: &Resource,
+        edit: &FileEdit,
+        keep: &mut Contents,
+    ) -> Option<(Before, Made)> {
+        let seen = self.snapshot.observed.get(&resource.id)?;
+        let content = self.file(&resource.id)?.content.as_ref()?;
+        let bare = self.bare(&edit.path, &edit.edit, seen);
+        let back = bare.and_then(|bare| crate::edit::back(&bare, &edit.edit));
+        if back == crate::edit::back(content, &edit.edit) {
+            return None;
+        }
+        let others = self.edits.get(&edit.path)?.iter();
+        let made = others.filter_map(|(_, entry)| entry.last(Some(seen)));
+        let stand: Vec<&Made> = made.filter(|made| made.stands(seen)).collect();
+        // They may lose the rest before this comes.
+        let mut within = stand.iter().filter_map(|made| made.within(&edit.edit));
+        let made = within.next().or_else(|| stand.first().copied().cloned())?;
+        let mut before = Before::of(resource, seen, keep);
+        if let Before::Edit {
+            back: known, whole, ..
+        } = &mut before
+        {
+            *known = back;
+            whole.take_if(|_| !self.is_all_known(&edit.path, &resource.id, seen));
+        }
         Some((before, made))
     }
 
+    /// Whether all that edits of this file have done, but for this one, is what made it what it is now.
+    pub(super) fn is_all_known(&self, path: &AbsPath, id: &ResourceId, seen: &Observed) -> bool {
+        let edits = self.edits.get(path).map(Vec::as_slice).unwrap_or_default();
+        let Observed::Path(PathState::File(FileState {
+            digest: Some(now), ..
+        })) = seen
+        else {
+            return false;
+        };
+        let wholes = edits.iter().filter_map(|(_, entry)| entry.whole());
+        let made = chain(wholes, *now).made;
+        let others = edits.iter().filter(|(other, _)| *other != id);
+        let mut wholes = others.map(|(_, entry)| entry.whole());
+        wholes.all(|whole| whole.is_some_and(|whole| made.contains(&whole.made)))
+    }
+
     /// What stood where edits alone have made of it what is there now.
-    fn of_edits(&self, resource: &Resource, now: &FileState) -> Option<(Before, Made)> {
-        let edits = self.edits.get(&path_of(&resource.id)?)?;
+    fn of_edits(&self, resource: &Resource, keep: &mut Contents) -> Option<(Before, Made)> {
+        let id = &resource.id;
+        let path = &path_of(id)?;
         let open = matches!(&resource.body, Body::File(file) if file.is_open());
-        let begun = edits.iter().find_map(|entry| match entry.before {
-            Some(Before::Edit { there: false, .. }) => entry.edit(),
-            _ => None,
-        });
-        let wholes = edits.iter().filter_map(|entry| entry.whole());
-        let first = first(wholes, now.digest?);
-        let digest = first.map_or(now.digest, |(whole, _)| Some(whole.was));
-        let bare = begun.and_then(|edit| apply(b"", edit).ok());
-        let stood = match (bare, first) {
-            (Some(bare), _) if Some(Digest::of(&bare)) == digest => Stood::Nothing,
-            (None, Some((whole, _))) => Stood::File {
+        let edits = self.edits.get(path)?;
+        let seen = self.snapshot.observed.get(id)?;
+        let now = self.file(id)?;
+        let mut begun = edits.iter().filter(|(_, entry)| entry.begins().is_some());
+        let begun = begun.next().map(|(_, entry)| *entry);
+        let wholes = edits.iter().filter_map(|(_, entry)| entry.whole());
+        let first = chain(wholes, now.digest?).first;
+        let bare = self.bare(path, &Edit::of(Format::Lines), seen);
+        // Where its content is not at hand, by what began it.
+        let was = first.map_or(now.digest, |whole| Some(whole.was));
+        let alone = begun.is_some_and(|begun| begun.began() == was);
+        let stood = match (begun, first, bare) {
+            _ if alone => Stood::Nothing,
+            (Some(_), _, Some(bare)) if bare.trim_ascii().is_empty() => Stood::Nothing,
+            (None, Some(whole), _) => Stood::File {
                 // Edits leave them as they are.
                 ownership: now.ownership.clone(),
                 sha256: Some(whole.was),
                 size: whole.size,
                 kept: true,
             },
+            (_, _, Some(bare)) if Some(Digest::of(&bare)) != now.digest => {
+                let stood = Stood::File {
+                    ownership: now.ownership.clone(),
+                    sha256: Some(Digest::of(&bare)),
+                    size: bare.len() as u64,
+                    kept: true,
+                };
+                keep.insert(Digest::of(&bare), bare);
+                stood
+            }
             _ => return None,
         };
         let made = Made::File {
@@ -149,6 +226,36 @@ impl<'a> Estate<'a> {
     }
 }
 
+/// A file without what these edits have made of it.
+pub(super) fn bare<'e>(
+    entries: impl Iterator<Item = &'e Entry>,
+    edit: &Edit,
+    seen: &Observed,
+) -> Option<Vec<u8>> {
+    let Observed::Path(PathState::File(FileState {
+        content: Some(content),
+        ..
+    })) = seen
+    else {
+        return None;
+    };
+    let mut text = content.clone();
+    for entry in entries {
+        let Some(last @ Made::Edit { edit: made, .. }) = entry.last(Some(seen)) else {
+            continue;
+        };
+        if !last.stands(seen) {
+            continue;
+        }
+        match entry.brings() {
+            Some(back) => text = apply(&text, &back).ok()?,
+            None if made.is_beside(edit) => {}
+            None => return None,
+        }
+    }
+    Some(text)
+}
+
 impl Entry {
     /// The file that was begun for this edit.
     pub(super) fn begins(&self) -> Option<&AbsPath> {
@@ -158,21 +265,32 @@ impl Entry {
         }
     }
 
-    fn back(&self) -> Option<&Edit> {
+    pub(super) fn back(&self) -> Option<&Edit> {
         match &self.before {
             Some(Before::Edit { back, .. }) => back.as_ref(),
             _ => None,
         }
     }
 
-    fn edit(&self) -> Option<&Edit> {
+    /// The digest of the file that was begun for this edit.
+    fn began(&self) -> Option<Digest> {
         match &self.made {
-            Some(Made::Edit { edit, .. }) => Some(edit),
+            Some(Made::Edit { edit, .. }) => Some(Digest::of(&apply(b"", edit).ok()?)),
             _ => None,
         }
     }
 
-    fn whole(&self) -> Option<&Whole> {
+    /// What brings back what an edit has made, also of a file that was not there.
+    fn brings(&self) -> Option<Edit> {
+        match (&self.made, &self.before) {
+            (Some(Made::Edit { edit, .. }), Some(Before::Edit { there: false, .. })) => {
+                crate::edit::back(b"", edit)
+            }
+            _ => self.back().cloned(),
+        }
+    }
+
+    pub(super) fn whole(&self) -> Option<&Whole> {
         match &self.before {
             Some(Before::Edit { whole, .. }) => whole.as_ref(),
             _ => None,
@@ -180,18 +298,27 @@ impl Entry {
     }
 }
 
-/// Of edits that each found what the one before had made, up to what is there `now`, the first, and how many these are.
-pub(super) fn first<'w>(
-    wholes: impl Iterator<Item = &'w Whole>,
-    now: Digest,
-) -> Option<(&'w Whole, usize)> {
+/// Edits that each found what the one before had made.
+pub(super) struct Chain<'w> {
+    /// The first.
+    pub(super) first: Option<&'w Whole>,
+    /// What each of them made.
+    pub(super) made: BTreeSet<Digest>,
+}
+
+/// The edits that made a file what it is `now`.
+pub(super) fn chain<'w>(wholes: impl Iterator<Item = &'w Whole>, now: Digest) -> Chain<'w> {
     let mut open: Vec<&Whole> = wholes.collect();
-    let mut found = None;
+    let mut chain = Chain {
+        first: None,
+        made: BTreeSet::new(),
+    };
     let mut digest = now;
     while let Some(at) = open.iter().position(|whole| whole.made == digest) {
         let whole = open.swap_remove(at);
+        chain.made.insert(digest);
         digest = whole.was;
-        found = Some((whole, found.map_or(1, |(_, count)| count + 1)));
+        chain.first = Some(whole);
     }
-    found
+    chain
 }

@@ -2,7 +2,7 @@
 
 use super::before::{Before, Stood};
 use crate::digest::Digest;
-use crate::edit::{Edit, apply};
+use crate::edit::{Edit, Format, apply};
 use crate::path::AbsPath;
 use crate::plan::{Host, Power};
 use crate::resource::account::{GroupState, Present, User, UserState};
@@ -261,6 +261,20 @@ impl Made {
             }
             (made, _) => made,
         }
+    }
+
+    /// Of an edit what another one asks for too, or all of it; none where that has nothing to do with it.
+    pub(super) fn within(&self, other: &Edit) -> Option<Made> {
+        let Made::Edit { path, edit } = self else {
+            return None;
+        };
+        let same = edit.within(other);
+        let keyed = edit.format != Format::Lines && edit.format == other.format;
+        let edit = if keyed { same } else { edit.clone() };
+        (!edit.is_empty()).then(|| Made::Edit {
+            path: path.clone(),
+            edit,
+        })
     }
 
     /// Whether what is seen is still what was made.

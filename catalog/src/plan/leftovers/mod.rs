@@ -7,6 +7,7 @@ mod heir;
 mod made;
 mod parts;
 mod revert;
+mod shared;
 mod since;
 mod stamp;
 mod stand_in;
@@ -69,6 +70,7 @@ impl Managed {
             entry.pending &= id.kind != Kind::Command;
         }
         let removed = removed(plan);
+        let mut gone = Vec::new();
         begun.0.retain(|id, entry| {
             if desired.names(id) {
                 return true;
@@ -78,6 +80,9 @@ impl Managed {
             // Whatever is done to it from now on does not make it what the role wanted.
             entry.pending &= seen.is_none();
             entry.goes_for_another(removed.contains(id));
+            if !stays && id.kind == Kind::Edit {
+                gone.push(entry.clone());
+            }
             stays
         });
         let changed = plan.changes().map(|change| &change.resource);
@@ -102,7 +107,7 @@ impl Managed {
                 resource,
                 &desired.role,
                 (known, seen),
-                || estate.inherited(resource),
+                &estate,
                 (due.contains(id), &snapshot.host),
                 &mut keep,
             ) {
@@ -120,11 +125,15 @@ impl Managed {
             given.extend(estate.owner(id).cloned());
         }
         begun.pass(&taken, &given, desired);
+        for resource in &desired.resources {
+            begun.cede(resource);
+        }
+        begun.hand_on(&gone);
         for (id, parent) in &plan.parents {
             let entry = Entry {
                 parent: true,
                 made: Some(Made::of(parent, None, false)),
-                before: Some(match estate.inherited(parent) {
+                before: Some(match estate.inherited(parent, &mut keep) {
                     Some((before, _)) => before,
                     None => Before::Path(Stood::Nothing),
                 }),
@@ -146,13 +155,20 @@ impl Managed {
     /// record is another by that; then it must be on disk before the effect.
     pub fn meets(&mut self, resource: &Resource, seen: &Observed, keep: &mut Contents) -> bool {
         let leads = self.leads_to(resource, seen);
-        let entry = self.0.get_mut(&resource.id);
+        let entry = self.0.get(&resource.id);
         let by_turn = is_made_at_once(resource.id.kind);
-        let unmade = |entry: &Entry| entry.pending && entry.last(Some(seen)).is_none();
-        let Some(entry) = entry.filter(|entry| by_turn && unmade(entry)) else {
+        let edits = resource.id.kind == Kind::Edit;
+        let unmade = |entry: &Entry| {
+            let inherited = edits && !entry.was.is_empty();
+            entry.pending && entry.last(Some(seen)).is_none() && !inherited
+        };
+        if !entry.is_some_and(|entry| by_turn && unmade(entry)) {
+            return leads;
+        }
+        let before = Some(self.found(resource, seen, keep));
+        let Some(entry) = self.0.get_mut(&resource.id) else {
             return leads;
         };
-        let before = Some(Before::of(resource, seen, keep));
         let other = before != entry.before;
         entry.before = before;
         other || leads
@@ -222,6 +238,7 @@ impl Managed {
                 && let Some(gone) = ended.0.remove(id)
             {
                 ended.goes_on(&gone);
+                ended.hands_on(&gone);
             }
         }
         ended

@@ -85,6 +85,7 @@ impl Managed {
             wanted: wanted(desired),
             mounts: BTreeSet::new(),
             edits: BTreeMap::new(),
+            wholes: self.wholes(),
             files: BTreeMap::new(),
             going: BTreeSet::new(),
             leaving: BTreeSet::new(),
@@ -300,6 +301,8 @@ struct Judge<'a> {
     mounts: BTreeSet<AbsPath>,
     /// What is left over of edits, by the files that they are of.
     edits: BTreeMap<AbsPath, Vec<Edited<'a>>>,
+    /// What all edits on record found, by the files that they are of.
+    wholes: BTreeMap<&'a AbsPath, Vec<&'a Whole>>,
     /// The files that are left over, with what is on record of them.
     files: Files<'a>,
     /// Where nothing will stand, whatever it is called.

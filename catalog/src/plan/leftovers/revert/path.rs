@@ -4,7 +4,7 @@ use super::super::before::{Before, Stood};
 use super::super::heir;
 use super::super::made::Made;
 use super::super::stand_in::{directory, file, file_of, link, path_of, resource};
-use super::{CHANGED, Entry, Fate, Judge, UNKNOWN, lost};
+use super::{CHANGED, Edited, Entry, Fate, Judge, UNKNOWN, lost};
 use crate::digest::Digest;
 use crate::edit::{Edit, apply};
 use crate::id::{Kind, ResourceId};
@@ -197,28 +197,41 @@ impl Judge<'_> {
         let Some(now) = edits.iter().find_map(|edit| edit.now) else {
             return false;
         };
+        let of = |digest| {
+            let bare = FileState {
+                digest,
+                ..now.clone()
+            };
+            made.stands(&Observed::Path(PathState::File(bare)))
+        };
+        let path = path_of(id);
+        if let Some(whole) = path.and_then(|path| self.whole(&path, now))
+            && of(whole.content.map(|content| content.digest()))
+        {
+            return true;
+        }
         let content = now.content.clone().and_then(|content| {
             let mut backs = edits.iter().map(|edit| edit.back);
             backs.try_fold(content, |content, back| apply(&content, back?).ok())
         });
-        let bare = FileState {
-            digest: content.as_deref().map(Digest::of),
-            ..now.clone()
-        };
-        content.is_some() && made.stands(&Observed::Path(PathState::File(bare)))
+        content.is_some_and(|content| of(Some(Digest::of(&content))))
     }
 
     /// Whether a file is there for edits alone that are all left over, and holds nothing else.
     fn is_all_of_edits(&self, path: &AbsPath, now: &FileState) -> bool {
         let edits = self.edits.get(path).map(Vec::as_slice).unwrap_or_default();
         let (began, beside): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| !edit.there);
-        let ([began], Some(content)) = (&began[..], &now.content) else {
+        let (false, Some(content)) = (began.is_empty(), &now.content) else {
             return false;
         };
         let bare = beside.iter().try_fold(content.clone(), |content, edit| {
             apply(&content, edit.back?).ok()
         });
-        bare.is_some() && bare == apply(b"", began.made).ok()
+        let made = began
+            .iter()
+            .try_fold(Vec::new(), |text, edit| apply(&text, edit.made).ok());
+        bare.zip(made)
+            .is_some_and(|(bare, made)| lines(&bare) == lines(&made))
     }
 
     /// What the role edits in a file.
@@ -234,9 +247,12 @@ impl Judge<'_> {
     /// A file as it was before the edits of it that are left over, which alone have changed it.
     fn whole(&self, path: &AbsPath, now: &FileState) -> Option<File> {
         let edits = self.edits.get(path)?;
-        let wholes = edits.iter().filter_map(|edit| edit.whole);
-        let (first, count) = heir::first(wholes, now.digest?)?;
-        (count == edits.len()).then(|| file_of(path.clone(), first.was, first.size))
+        let wholes = self.wholes.get(path)?;
+        let chain = heir::chain(wholes.iter().copied(), now.digest?);
+        let first = chain.first?;
+        let in_it = |edit: &Edited| edit.whole.is_some_and(|one| chain.made.contains(&one.made));
+        let all = edits.iter().all(in_it);
+        all.then(|| file_of(path.clone(), first.was, first.size))
     }
 
     /// Whether a file stands for edits alone, which are left over with it, where a role took something away.
@@ -325,6 +341,15 @@ impl Judge<'_> {
         });
         Fate::back(resource(id, &entry.role, body))
     }
+}
+
+/// What stands in a text, in whatever order, and whatever is blank.
+fn lines(text: &[u8]) -> Vec<&[u8]> {
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines = lines.map(|line| line.strip_suffix(b",").unwrap_or(line));
+    let mut lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    lines.sort_unstable();
+    lines
 }
 
 /// Whether it is what was there before already.

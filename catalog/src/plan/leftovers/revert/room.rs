@@ -5,6 +5,7 @@ use super::super::entry::makes_below;
 use super::super::made::Made;
 use super::super::stand_in::{directory, file, resource};
 use super::{Entry, Judge};
+use crate::edit::Format;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
@@ -158,6 +159,13 @@ pub(super) fn firsts(
             }
         }
     }
+    // In another format an edit may take for its own what goes.
+    for (path, format, id) in reverts.iter().filter_map(edited) {
+        let others = role.clone().filter_map(edited);
+        for (_, _, other) in others.filter(|(of, other, _)| *of == path && *other != format) {
+            add(other, id);
+        }
+    }
     let leaving = reverts.iter().filter(|one| goes(one)).filter_map(placed);
     let leaving: BTreeMap<&AbsPath, &ResourceId> =
         leaving.map(|(path, one)| (path, &one.id)).collect();
@@ -175,6 +183,13 @@ pub(super) fn firsts(
         }
     }
     firsts
+}
+
+fn edited(one: &Resource) -> Option<(&AbsPath, Format, &ResourceId)> {
+    match &one.body {
+        Body::Edit(edit) => Some((&edit.path, edit.edit.format, &one.id)),
+        _ => None,
+    }
 }
 
 fn placed(one: &Resource) -> Option<(&AbsPath, &Resource)> {

@@ -1,0 +1,157 @@
+//! Edits of one file: what each has to do with what the others did before it.
+
+use super::before::{Before, Contents, Whole};
+use super::heir::bare;
+use super::made::Made;
+use super::{Entry, Managed};
+use crate::edit::Edit;
+use crate::id::ResourceId;
+use crate::path::AbsPath;
+use crate::resource::{Body, Desired, Observed, PathState, Resource};
+use std::collections::BTreeMap;
+
+impl Managed {
+    /// What stands where a resource comes, at its turn; of an edit, without what others have made of the file.
+    pub(super) fn found(
+        &self,
+        resource: &Resource,
+        seen: &Observed,
+        keep: &mut Contents,
+    ) -> Before {
+        let mut before = Before::of(resource, seen, keep);
+        if let (Body::Edit(edit), Before::Edit { back, .. }, Observed::Path(PathState::File(_))) =
+            (&resource.body, &mut before, seen)
+        {
+            let others = self.edits_of(&edit.path);
+            let others = others.filter(|(id, _)| **id != resource.id);
+            let bare = bare(others.map(|(_, entry)| entry), &edit.edit, seen);
+            *back = bare.and_then(|bare| crate::edit::back(&bare, &edit.edit));
+        }
+        before
+    }
+
+    fn edits_of(&self, path: &AbsPath) -> impl Iterator<Item = (&ResourceId, &Entry)> {
+        self.0.iter().filter(
+            move |(_, one)| matches!(&one.made, Some(Made::Edit { path: of, .. }) if of == path),
+        )
+    }
+
+    /// The files that all edits on record found, by their paths.
+    pub(super) fn wholes(&self) -> BTreeMap<&AbsPath, Vec<&Whole>> {
+        let mut wholes: BTreeMap<&AbsPath, Vec<&Whole>> = BTreeMap::new();
+        for entry in self.0.values() {
+            if let (Some(Made::Edit { path, .. }), Some(whole)) = (&entry.made, entry.whole()) {
+                wholes.entry(path).or_default().push(whole);
+            }
+        }
+        wholes
+    }
+
+    /// What an edit of the role says is its own from now on, and no more another's that said it before.
+    pub(super) fn cede(&mut self, resource: &Resource) {
+        let Body::Edit(edit) = &resource.body else {
+            return;
+        };
+        let known = self.0.get(&resource.id).and_then(Entry::back);
+        if known.is_none() {
+            return;
+        }
+        let mut tables = Vec::new();
+        for (id, entry) in &mut self.0 {
+            if let (
+                Some(Made::Edit { path, edit: made }),
+                Some(Before::Edit {
+                    back: Some(back),
+                    there: true,
+                    ..
+                }),
+            ) = (&mut entry.made, &mut entry.before)
+                && *id != resource.id
+                && *path == edit.path
+                && made.format == edit.edit.format
+            {
+                made.cede(back, &edit.edit);
+                tables.extend(back.tables.iter().cloned());
+            }
+        }
+        // Whose last key goes takes the table along.
+        if let Some(entry) = self.0.get_mut(&resource.id)
+            && let Some(Before::Edit {
+                back: Some(back), ..
+            }) = &mut entry.before
+        {
+            let more = Edit {
+                tables,
+                ..Edit::of(edit.edit.format)
+            };
+            *back = back.clone().and(more);
+        }
+    }
+
+    /// These edits are gone: what came after each found what it had found. One may hand on to another of them.
+    pub(super) fn hand_on(&mut self, gone: &[Entry]) {
+        for _round in gone {
+            let handed = gone.iter().filter(|gone| self.hands_on(gone));
+            if handed.count() == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Says whether any came after it.
+    pub(super) fn hands_on(&mut self, gone: &Entry) -> bool {
+        let (Some(Made::Edit { path, .. }), Some(link)) = (&gone.made, gone.whole()) else {
+            return false;
+        };
+        let mut any = false;
+        for entry in self.0.values_mut() {
+            if let (
+                Some(Made::Edit { path: of, .. }),
+                Some(Before::Edit {
+                    whole: Some(whole), ..
+                }),
+            ) = (&entry.made, &mut entry.before)
+                && of == path
+                && whole.was == link.made
+            {
+                whole.was = link.was;
+                whole.size = link.size;
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// The record with what edits of the role said before of another file, or in another format, by names of their own: that
+    /// is left over. None where there is no such.
+    #[must_use]
+    pub fn parted(&self, desired: &Desired) -> Option<Managed> {
+        let other = |resource: &&Resource| match (&resource.body, self.0.get(&resource.id)) {
+            (Body::Edit(now), Some(entry)) => match &entry.made {
+                Some(Made::Edit { path, edit }) => {
+                    *path != now.path || edit.format != now.edit.format
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        let others: Vec<&Resource> = desired.resources.iter().filter(other).collect();
+        if others.is_empty() {
+            return None;
+        }
+        let mut parted = self.clone();
+        for resource in others {
+            let id = &resource.id;
+            if let Some(entry) = parted.0.remove(id) {
+                let mut names = (1..).map(|number| {
+                    ResourceId::new(id.kind, format!("{} (before, {number})", id.name))
+                });
+                let free = names.find(|name| !parted.0.contains_key(name) && !desired.names(name));
+                if let Some(free) = free {
+                    parted.0.insert(free, entry);
+                }
+            }
+        }
+        Some(parted)
+    }
+}
