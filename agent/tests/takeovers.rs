@@ -124,6 +124,11 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
             &[DEEP, "[file.\"/srv/p/b/c\"]\nstate = \"absent\"\n"],
         ),
         ("mkdir p", &[NO_DIRECTORY, MADE]),
+        ("mkdir p; touch p/q", &[&[FILE, NO_MORE].concat()]),
+        (
+            "",
+            &[BELOW, "[directory.\"/srv/p/q\"]\nstate = \"absent\"\n"],
+        ),
         (
             "mkdir t",
             &[BELOW, &[LINK, "[directory.\"/srv/p/q\"]\n"].concat()],

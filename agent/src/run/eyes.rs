@@ -7,9 +7,10 @@ use crate::machine::{Machine, Root};
 use crate::resource::{command, package, service};
 use crate::systemd::Systemd;
 use cfg_catalog::id::ResourceId;
+use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::Places;
 use cfg_catalog::resource::service::{Active, Activity};
-use cfg_catalog::resource::{Body, Desired, Health, Observed, Presence, Resource};
+use cfg_catalog::resource::{Body, Desired, Health, Observed, PathState, Presence, Resource};
 use std::collections::BTreeMap;
 use std::iter::Enumerate;
 use std::slice::Chunks;
@@ -183,8 +184,22 @@ fn one(machine: &Machine, look: &Look<'_>, stage: Stage) -> Option<Observed> {
             };
             Some(Observed::Path(machine.observe_path(&body.path, &wanted)))
         }
+        Body::File(body) if look.listed => emptied(machine, look.resource, &body.path),
         _ => machine.observe(look.resource),
     }
+}
+
+/// A directory that stands where a file is to, with all that is in it.
+fn emptied(machine: &Machine, resource: &Resource, path: &AbsPath) -> Option<Observed> {
+    let seen = machine.observe(resource);
+    if !matches!(seen, Some(Observed::Path(PathState::Directory(_)))) {
+        return seen;
+    }
+    let wanted = crate::machine::Wanted {
+        below: true,
+        ..crate::machine::Wanted::default()
+    };
+    Some(Observed::Path(machine.observe_path(path, &wanted)))
 }
 
 fn packages<'a>(machine: &Machine, wanted: &[Look<'a>], stage: Stage) -> Vec<Seen<'a>> {

@@ -94,7 +94,7 @@ fn reached(
     plan: &Plan,
     snapshot: &Snapshot,
 ) -> Vec<(ResourceId, Refusal)> {
-    let mut outlook = outlook(machine, desired, plan, &snapshot.places);
+    let mut outlook = outlook(machine, desired, plan, &snapshot.places_then(desired));
     if outlook.is_as_now() && plan.failures.is_empty() {
         return Vec::new();
     }

@@ -4,6 +4,7 @@ use super::claims::{own_path, presence};
 use super::places::Places;
 use crate::id::ResourceId;
 use crate::path::AbsPath;
+use crate::resource::through::Links;
 use crate::resource::{Body, Desired, Presence, Resource};
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -17,9 +18,11 @@ pub(super) fn clashes(desired: &Desired, places: &Places) -> BTreeMap<ResourceId
     let mut at: At<'_> = BTreeMap::new();
     // What brings back what was there before has given way to the role already.
     let role = desired.resources.iter();
+    let links = Links::of(desired.resources.iter());
     for resource in role.filter(|one| !desired.reverts.contains(&one.id)) {
         for path in claimed(&resource.body) {
-            let real = places.real(&path).into_owned();
+            let led = links.lead(&path).map(|led| led.path);
+            let real = places.real(led.as_ref().unwrap_or(&path)).into_owned();
             at.entry(real).or_default().push((resource, path));
         }
     }

@@ -1,10 +1,17 @@
 //! Ways that a role takes away: links and folders that lead nowhere any more once it is brought about.
 
-use super::Snapshot;
 use super::claims::own_path;
+use super::{Places, Snapshot};
 use crate::path::AbsPath;
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use std::collections::BTreeSet;
+
+impl Snapshot {
+    /// Where paths will lie once the role is brought about.
+    pub fn places_then(&self, desired: &Desired) -> Places {
+        self.places.without(|| links(desired, self))
+    }
+}
 
 /// The paths of the links among them. What is brought back comes last: all else goes by the ways that are.
 pub(super) fn links<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a str> {

@@ -1,7 +1,7 @@
 //! What a service reads when it starts, and a command when it runs: by digest, with when it last changed.
 
 use super::Snapshot;
-use super::claims::own_path;
+use super::claims::{own_path, presence};
 use super::listing::{Listing, target};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
@@ -76,11 +76,15 @@ pub(crate) fn of_service(resource: &Resource, state: &ServiceState) -> Vec<Resou
 }
 
 /// The directories of which everything below must be looked at: those that purge, bring a tree, must go, or are
-/// an input.
+/// an input; and those that may stand where a file comes, of which the role empties something.
 pub fn listed(desired: &Desired) -> BTreeSet<ResourceId> {
     let mut listed = BTreeSet::new();
+    let emptied = emptied(desired);
     for resource in &desired.resources {
         match &resource.body {
+            Body::File(file) if emptied.contains(file.path.as_str()) => {
+                listed.insert(resource.id.clone());
+            }
             Body::Directory(directory)
                 if directory.purge
                     || !directory.source.is_empty()
@@ -95,6 +99,14 @@ pub fn listed(desired: &Desired) -> BTreeSet<ResourceId> {
         }
     }
     listed
+}
+
+/// All above what must not be there.
+fn emptied(desired: &Desired) -> BTreeSet<&str> {
+    let absent = desired.resources.iter();
+    let absent = absent.filter(|one| presence(&one.body) == Presence::Absent);
+    let absent = absent.filter_map(|one| own_path(&one.body));
+    absent.flat_map(AbsPath::above).collect()
 }
 
 pub(crate) fn input(observed: &Observed) -> Option<Input> {

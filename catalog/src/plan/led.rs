@@ -2,7 +2,7 @@
 
 use super::claims::{own_path, presence};
 use super::order::order_exists;
-use super::{Places, Snapshot, closing};
+use super::{Places, Snapshot};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::resource::{Body, Desired, Presence, Resource};
@@ -11,9 +11,7 @@ use std::ops::Bound;
 
 /// The role with what comes after what by links of the machine; none where it is the same role, or where that has no order.
 pub fn led(desired: &Desired, snapshot: &Snapshot) -> Option<Desired> {
-    let places = &snapshot
-        .places
-        .without(|| closing::links(desired, snapshot));
+    let places = &snapshot.places_then(desired);
     if places.is_empty() {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Directories that a purge empties before what is to take their place has its turn.
+//! Directories that are emptied before what is to take their place has its turn.
 
 use super::Draft;
 use crate::path::AbsPath;
@@ -7,7 +7,7 @@ use crate::plan::missing::nothing;
 use crate::resource::{Below, Body, DirectoryState, Observed, PathState, Resource};
 
 impl Draft<'_> {
-    /// What a purge leaves of a directory that was seen; none where it leaves something in it, or none comes before.
+    /// What is left of a directory that was seen; none where something is left in it, or nothing comes before.
     pub(super) fn emptied(&self, resource: &Resource, seen: Option<&Observed>) -> Option<Observed> {
         if !self.ahead.removes_anything() {
             return None;
@@ -26,7 +26,11 @@ impl Draft<'_> {
             return None;
         };
         let within = |below: &&Below| below.path.is_within(path) && below.path != *path;
-        let mut listed = self.listed_above(path)?.iter().filter(within);
+        let listed = match seen.below.is_empty() {
+            true => self.listed_above(path)?,
+            false => &seen.below,
+        };
+        let mut listed = listed.iter().filter(within);
         let all = listed.all(|below| self.ahead.removes(&below.path));
         (all && !seen.empty).then(|| {
             PathState::Directory(DirectoryState {

@@ -9,6 +9,7 @@ use crate::edit::{Edit, Format, apply};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
+use crate::plan::missing::nothing;
 use crate::resource::edit::FileEdit;
 use crate::resource::{Attributes, Body, Desired, FileState, Observed, PathState, Resource};
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,6 +119,12 @@ impl<'a> Estate<'a> {
         let entry = self.managed.0.get(id)?;
         let observed = &self.snapshot.observed;
         let seen = observed.get(id).or_else(|| observed.get(name));
+        let nothing = nothing();
+        let seen = match seen {
+            // Nothing can be there as long as something else is above it.
+            Some(Observed::Path(PathState::Unreadable { .. })) if entry.took() => Some(&nothing),
+            seen => seen,
+        };
         let made = entry.last(seen)?;
         match &entry.before {
             Some(before @ Before::Path(_)) if entry.stands_as_made(seen) => {

@@ -112,23 +112,13 @@ impl Managed {
         });
         // A group goes when its users do.
         others.sort_by_key(|(id, _)| id.kind == Kind::Group);
-        for (id, entry) in others.into_iter().chain(folders) {
-            let path = match &entry.made {
-                Some(Made::Edit { path, .. }) => Some(path.clone()),
-                _ => path_of(id),
-            };
-            let purged = path.is_some_and(|path| judge.claims.purges(&path));
-            if !purged {
-                let fate = judge.judge(id, entry);
-                judge.note(&fate);
-                reverts.add(id, entry, fate);
-            }
-        }
+        reverts.judge(&mut judge, others);
         for (id, entry) in judge.files_in_the_way(self) {
             let fate = Fate::Back(judge.gone(id).into_iter().collect(), None);
             judge.note(&fate);
             reverts.add(id, entry, fate);
         }
+        reverts.judge(&mut judge, folders);
         let unknown = Entry::new(&desired.role);
         for id in judge.folders_in_the_way() {
             let fate = Fate::Back(judge.gone(&id).into_iter().collect(), None);
@@ -141,6 +131,21 @@ impl Managed {
 }
 
 impl Reverts {
+    fn judge(&mut self, judge: &mut Judge<'_>, these: Vec<(&ResourceId, &Entry)>) {
+        for (id, entry) in these {
+            let path = match &entry.made {
+                Some(Made::Edit { path, .. }) => Some(path.clone()),
+                _ => path_of(id),
+            };
+            let purged = path.is_some_and(|path| judge.claims.purges(&path));
+            if !purged {
+                let fate = judge.judge(id, entry);
+                judge.note(&fate);
+                self.add(id, entry, fate);
+            }
+        }
+    }
+
     fn add(&mut self, id: &ResourceId, entry: &Entry, fate: Fate) {
         let (parts, why) = match fate {
             Fate::With(other) => {
