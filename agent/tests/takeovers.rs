@@ -66,7 +66,6 @@ const DIRECTORY: &str = "[directory.\"/srv/p\"]\n";
 const LINK: &str = "[link.\"/srv/p\"]\ntarget = \"t\"\n";
 const FILE: &str = "[file.\"/srv/p\"]\ncontent = \"x\\n\"\n";
 const BELOW: &str = "[file.\"/srv/p/q\"]\ncontent = \"q\\n\"\n";
-const DIRECTORY_BELOW: &str = "[directory.\"/srv/p/d\"]\n";
 const NO_MORE: &str = "[file.\"/srv/p/q\"]\nstate = \"absent\"\n";
 const MADE: &str = "[edit.\"/srv/p\"]\nformat = \"env\"\ncreate = true\nset = { A = 1 }\n";
 const DEEP: &str = "[directory.\"/srv/p\"]\n[file.\"/srv/p/a\"]\ncontent = \"a\\n\"\n[file.\"/srv/p/b/c\"]\ncontent = \"c\\n\"\n";
@@ -194,21 +193,27 @@ fn what_the_role_wants_in_place_of_a_way_is_another_thing_than_what_lies_behind_
     ]);
 }
 
+/// The order is the role's own, and by name: so that fails at first, as foretold, unless it comes `after` that.
 #[test]
-fn what_is_reached_by_links_of_the_machine_comes_after_what_they_lead_to() {
+fn what_is_reached_by_a_link_of_the_machine_before_the_role_makes_its_target_fails() {
     let there = "[file.\"/srv/z/t/main\"]\ncontent = \"m\\n\"\n";
-    comes_back(&[
-        ("ln -s /srv/z/t p", &[&[BELOW, there].concat()]),
-        ("ln -s /srv/z/t p", &[&[DIRECTORY_BELOW, there].concat()]),
-        (
-            "ln -s /srv/z/t p",
-            &[&[
-                DIRECTORY_BELOW,
-                "[directory.\"/srv/z/t\"]\nmode = \"0700\"\n",
-            ]
-            .concat()],
-        ),
-    ]);
+    let tree = "[directory.\"/srv/p/d\"]\nsource = \"tree\"\n";
+    for below in [BELOW, tree] {
+        let desk = machine("ln -s /srv/z/t p");
+        desk.write("roles/web/tree/one", "1");
+        desk.role("web", &[below, there].concat());
+        let (foretold, dry) = run(&desk, &["--dry-run"]);
+        let (code, ran) = run(&desk, &[]);
+        assert_eq!((foretold, code), (1, 1), "{dry} {ran}");
+        assert_eq!(dry["changes"], ran["changes"]);
+        assert_eq!(dry["failures"], ran["failures"]);
+        let message = ran["failures"][0]["message"].as_str().unwrap();
+        assert!(message.contains("/srv/p is a link to /srv/z/t"), "{ran}");
+        let ordered = format!("{below}after = [\"file:/srv/z/t/main\"]\n{there}");
+        let desk = machine("ln -s /srv/z/t p");
+        desk.write("roles/web/tree/one", "1");
+        assert_eq!(applies(&desk, &ordered)["failures"], json!([]));
+    }
 }
 
 #[test]

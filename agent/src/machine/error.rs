@@ -1,7 +1,6 @@
 //! What can go wrong at the file system, told with path and remedy.
 
 use crate::errno;
-use cfg_catalog::path::AbsPath;
 use rustix::io::Errno;
 
 /// A system call on a path failed.
@@ -71,8 +70,6 @@ pub enum WalkError {
         link: String,
         /// What it says.
         target: String,
-        /// Where that is, and where the whole walk would end, were it there; none where that is not known.
-        end: Option<(AbsPath, AbsPath)>,
     },
     /// Links lead to links without an end.
     #[error(

@@ -101,17 +101,7 @@ impl Machine {
         {
             return Ok(Arc::clone(reached));
         }
-        let reached = self.root.folder(path).inspect_err(|error| {
-            if let WalkError::Dangling {
-                end: Some((missing, end)),
-                ..
-            } = error
-            {
-                last.places
-                    .note_missing(path.clone(), end.clone(), missing.clone());
-            }
-        })?;
-        let reached = Arc::new(reached);
+        let reached = Arc::new(self.root.folder(path)?);
         if let Some(real) = reached.elsewhere(path) {
             last.places.note(path.clone(), real, reached.ways());
         }

@@ -19,10 +19,12 @@ pub(crate) struct Outlook {
     links: BTreeMap<PathBuf, (OsString, AbsPath)>,
     /// Where files come to stand, or are written anew.
     files: BTreeSet<PathBuf>,
-    /// Where something comes or goes, by where that really lies.
-    pub(crate) touched: BTreeSet<AbsPath>,
-    /// Things may have come by then that the role does not name.
-    pub(crate) open: bool,
+    /// Where something comes or goes, by where that really lies, and at which turn.
+    pub(crate) touched: Vec<(usize, AbsPath)>,
+    /// The turn after which things may have come that the role does not name.
+    pub(crate) open: Option<usize>,
+    /// The turn of what goes the way.
+    pub(crate) turn: usize,
 }
 
 /// How a walk will go.
@@ -79,12 +81,25 @@ impl Outlook {
         let Some(path) = at.to_str().and_then(|at| at.parse::<AbsPath>().ok()) else {
             return true;
         };
-        self.open || self.touched.iter().any(|touched| touched.is_within(&path))
+        self.is_open() || self.before().any(|touched| touched.is_within(&path))
     }
 
     fn touches(&self, at: &Path) -> bool {
-        let mut touched = self.touched.iter();
-        self.open || touched.any(|touched| Path::new(touched.as_str()) == at)
+        self.is_open()
+            || self
+                .before()
+                .any(|touched| Path::new(touched.as_str()) == at)
+    }
+
+    fn is_open(&self) -> bool {
+        self.open.is_some_and(|open| open < self.turn)
+    }
+
+    /// What was touched by then.
+    fn before(&self) -> impl Iterator<Item = &AbsPath> {
+        let touched = self.touched.iter();
+        let before = touched.filter(|(turn, _)| *turn < self.turn);
+        before.map(|(_, path)| path)
     }
 }
 

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// Links followed on one walk; as the kernel's own bound.
@@ -321,7 +321,6 @@ impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
                 Some(link) => Err(WalkError::Dangling {
                     link: link.0.clone(),
                     target: link.1.display().to_string(),
-                    end: self.end(&step.name),
                 }),
             },
             Met::Folder(_) if self.stack.len() > DEEPEST => Err(WalkError::TooDeep {
@@ -365,19 +364,6 @@ impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
             });
         }
         Ok(())
-    }
-
-    /// Where the missing target of a link is, of which this is to be the next part, and where the walk would end by it.
-    fn end(&self, missing: &OsStr) -> Option<(AbsPath, AbsPath)> {
-        let path = |path: &Path| path.to_str()?.parse().ok();
-        let of_link = self.todo.iter().take_while(|step| step.link.is_some());
-        let of_link = of_link.count();
-        let names: Vec<&OsString> = self.todo.iter().map(|step| &step.name).collect();
-        let (of_link, rest) = names.split_at(of_link);
-        let here = self.stack.last()?.at.join(missing);
-        let target = of_link.iter().fold(here, |at, name| at.join(name));
-        let end = rest.iter().fold(target.clone(), |at, name| at.join(name));
-        Some((path(&target)?, path(&end)?))
     }
 
     /// The path's own components that were not walked, as paths. What links brought is walked by then.

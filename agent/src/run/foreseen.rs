@@ -11,7 +11,7 @@ use cfg_catalog::plan::refusals::Refusal;
 use cfg_catalog::plan::{Action, Change, Phase, Places, Plan, PlannedStep, Power, Snapshot};
 use cfg_catalog::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Adds the machine's refusals to what was seen. Says whether there are any.
 pub(super) fn hear(
@@ -102,7 +102,7 @@ fn reached(
     let role = desired.resources.iter();
     let role = role.filter(|resource| !desired.reverts.contains(&resource.id));
     let named = role.filter_map(|resource| Some((resource, path_of(resource)?)));
-    let after = after_anything(plan);
+    let turns: BTreeMap<&ResourceId, usize> = main_turns(plan).collect();
     // Since nobody can come there as things are.
     let failed = |id: &ResourceId| {
         let Some(Observed::Path(PathState::Unreadable { why })) = snapshot.observed.get(id) else {
@@ -122,7 +122,7 @@ fn reached(
                 Body::Edit(edit) => edit.edit.only_removes(),
                 body => presence(body) == Presence::Absent,
             };
-            outlook.open = after.contains(&resource.id);
+            outlook.turn = turns.get(&resource.id).copied().unwrap_or(usize::MAX);
             let ends = machine.foresee(path, &outlook);
             let nowhere = matches!(
                 ends,
@@ -141,12 +141,17 @@ fn reached(
 
 fn outlook(machine: &Machine, desired: &Desired, plan: &Plan, places: &Places) -> Outlook {
     let mut outlook = Outlook::default();
-    for change in plan.steps.iter().flat_map(|step| &step.changes) {
+    let steps = plan.steps.iter().enumerate();
+    let changes = steps.flat_map(|(turn, step)| step.changes.iter().map(move |one| (turn, one)));
+    for (turn, change) in changes {
         let id = &change.resource;
+        if brings_anything(change) {
+            outlook.open.get_or_insert(turn);
+        }
         if matches!(id.kind, Kind::File | Kind::Directory | Kind::Link) && turns(change) {
             let path = id.name.parse::<AbsPath>();
             let real = path.map(|path| places.real(&path).into_owned());
-            outlook.touched.extend(real);
+            outlook.touched.extend(real.map(|real| (turn, real)));
         }
         let Some(resource) = desired.get(id) else {
             continue;
@@ -170,13 +175,13 @@ fn outlook(machine: &Machine, desired: &Desired, plan: &Plan, places: &Places) -
     outlook
 }
 
-/// What comes after something by which things may come that the role does not name.
-fn after_anything(plan: &Plan) -> BTreeSet<&ResourceId> {
-    let steps = plan.steps.iter();
-    let late = steps.skip_while(|step| !step.changes.iter().any(brings_anything));
-    late.skip(1).map(|step| &step.step.resource).collect()
+fn main_turns(plan: &Plan) -> impl Iterator<Item = (&ResourceId, usize)> {
+    let steps = plan.steps.iter().enumerate();
+    let main = steps.filter(|(_, step)| step.step.phase == Phase::Main);
+    main.map(|(turn, step)| (&step.step.resource, turn))
 }
 
+/// Whether things may come by it that the role does not name.
 fn brings_anything(change: &Change) -> bool {
     let kinds = [
         Kind::Package,

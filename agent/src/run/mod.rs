@@ -41,7 +41,7 @@ use cfg_catalog::plan::disruption::disruptive;
 use cfg_catalog::plan::document::{Document, Done, Head};
 use cfg_catalog::plan::leftovers::Managed;
 use cfg_catalog::plan::order::closure;
-use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, led, plan, plan_within};
+use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, plan, plan_within};
 use cfg_catalog::resource::{Desired, Health, Shell};
 use engine::Engine;
 use eyes::Eyes;
@@ -124,8 +124,6 @@ pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     let mut ledger = readable(context, kept)?;
     let under_way = readable(context, unsettled::foresee(context, &mut ledger))?;
     let mut snapshot = look(context, &mut eyes, record.as_mut())?;
-    let led = led(context.desired, &snapshot);
-    let context = &of_role(context, led.as_ref());
     let nothing = Managed::default();
     let managed = record.as_ref().map_or(&nothing, Record::managed);
     let mut aim = Aim::of(context, &mut eyes, managed, &mut snapshot)?;
@@ -174,8 +172,6 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
 
     let mut record = Record::of(context)?;
     let mut snapshot = look(context, &mut whole, Some(&mut record))?;
-    let led = led(context.desired, &snapshot);
-    let context = &of_role(context, led.as_ref());
     let root = context.root.path();
     own::look_past(&made, root, context.desired, &mut snapshot.observed);
     let mut aim = Aim::of(context, &mut whole, record.managed(), &mut snapshot)?;
@@ -206,14 +202,6 @@ pub fn apply(context: &Context<'_>) -> Result<Document, RunError> {
         context.state.keep_health(&health.command)?;
     }
     Ok(document)
-}
-
-/// The same, of the role as links of the machine lead it.
-fn of_role<'a>(context: &Context<'a>, led: Option<&'a Desired>) -> Context<'a> {
-    Context {
-        desired: led.unwrap_or(context.desired),
-        ..*context
-    }
 }
 
 /// Takes all turns of a plan, and asks then how this machine is.

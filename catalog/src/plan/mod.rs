@@ -25,7 +25,6 @@ pub(crate) mod early;
 mod edges;
 mod elsewhere;
 mod folders;
-mod led;
 mod listing;
 mod missing;
 mod remedy;
@@ -36,7 +35,6 @@ mod written;
 
 pub use draft::{plan, plan_within};
 pub use edges::Why;
-pub use led::led;
 pub use ledger::{Ledger, begin};
 pub use order::{Cycle, Phase, Step, order};
 pub use places::Places;

@@ -14,32 +14,12 @@ struct Place {
     real: AbsPath,
     /// Where the links that it followed really lie.
     links: Vec<AbsPath>,
-    /// What the last of them leads to, where that is not there.
-    missing: Option<AbsPath>,
 }
 
 impl Places {
     /// A walk to this folder ended there, by way of these links.
     pub fn note(&mut self, folder: AbsPath, real: AbsPath, links: Vec<AbsPath>) {
-        let missing = None;
-        self.0.insert(
-            folder,
-            Place {
-                real,
-                links,
-                missing,
-            },
-        );
-    }
-
-    /// A walk to this folder would end there, were there what a link leads to.
-    pub fn note_missing(&mut self, folder: AbsPath, real: AbsPath, missing: AbsPath) {
-        let place = Place {
-            real,
-            links: Vec::new(),
-            missing: Some(missing),
-        };
-        self.0.insert(folder, place);
+        self.0.insert(folder, Place { real, links });
     }
 
     /// What others have found too.
@@ -81,12 +61,6 @@ impl Places {
             real.join(rest.trim_start_matches('/')).ok()
         });
         found.map_or(Cow::Borrowed(path), Cow::Owned)
-    }
-
-    /// What is not there, and a link on the way to the folder of something leads to.
-    pub(crate) fn missing(&self, path: &AbsPath) -> Option<&AbsPath> {
-        let mut above = path.above();
-        above.find_map(|above| self.0.get(above))?.missing.as_ref()
     }
 
     /// Where the links really lie that lead to the folder of something.

@@ -50,7 +50,6 @@ fn walk(last: Option<&WalkError>) -> Option<WalkError> {
         Some(WalkError::Planted { .. }) => WalkError::Dangling {
             link: path(),
             target: "b".into(),
-            end: None,
         },
         Some(WalkError::Dangling { .. }) => WalkError::Loop { path: path() },
         Some(WalkError::Loop { .. }) => WalkError::TooDeep { path: path() },

@@ -158,7 +158,7 @@ const WAYS: &[Row] = &[
     said("or let root own link and folder"),
     to_do(
         End("and that does not exist"),
-        "make what it leads to, or put a directory in the place of the link",
+        "make what it leads to, let it come `after` what makes that, or put a directory in the place of the link",
     ),
     to_do(
         Have("its links lead in a circle"),
