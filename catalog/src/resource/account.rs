@@ -133,16 +133,15 @@ pub(crate) fn diff_user(resource: &Resource, user: &User, state: &UserState) -> 
         }
         (Presence::Present, UserState::Present(seen)) => {
             let differences = differences(resource, user, seen);
-            let update = (!differences.before.is_empty()).then(|| {
+            if differences.before.is_empty() {
+                return Found::default();
+            }
+            vec![
                 change(Action::Update)
                     .at_most(differences.certainty)
-                    .showing(differences.before.into(), differences.after.into())
-            });
-            Found {
-                changes: update.into_iter().collect(),
-                held: unreadable_keys(user, seen).into_iter().collect(),
-                missed: None,
-            }
+                    .showing(differences.before.into(), differences.after.into()),
+            ]
+            .into()
         }
     }
 }
@@ -234,19 +233,8 @@ fn differences(resource: &Resource, user: &User, seen: &Present) -> Differences 
     found
 }
 
-/// An ordinary user may not look into the homes of others.
-fn unreadable_keys(user: &User, seen: &Present) -> Option<String> {
-    match (&user.authorized_keys, seen.keys_file.as_deref()) {
-        (Some(_), Some(PathState::Unreadable { why })) => Some(format!(
-            "whether its keys are there root alone can tell: {why}"
-        )),
-        _ => None,
-    }
-}
-
 fn keys(resource: &Resource, user: &User, seen: &Present, found: &mut Differences) {
-    let wanted = user.authorized_keys.as_ref();
-    let Some(wanted) = wanted.filter(|_| unreadable_keys(user, seen).is_none()) else {
+    let Some(wanted) = &user.authorized_keys else {
         return;
     };
     let there = seen.authorized_keys.as_deref().unwrap_or_default();

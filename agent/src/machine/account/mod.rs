@@ -161,12 +161,6 @@ impl Machine {
             Some(bytes) => Some(bytes),
             None => match self.root().read(path, MOST_KEYS) {
                 Err(ReadError::NotAFile(_)) => None,
-                // He has no leave to look, and root has.
-                Err(error) if error.is_denied() && self.root().caller() != Caller::Superuser => {
-                    let why = error.to_string();
-                    keys.file = Some(Box::new(PathState::Unreadable { why }));
-                    return Ok(keys);
-                }
                 bytes => Some(bytes?.unwrap_or_default()),
             },
         };

@@ -7,7 +7,7 @@ use cfg_catalog::plan::nobody::Nobody;
 use cfg_catalog::plan::{Action, Certainty, Change, Host, plan};
 use cfg_catalog::resource::account::{GroupState, Present, User, UserState};
 use cfg_catalog::resource::file::Content;
-use cfg_catalog::resource::{Attributes, Mode, Observed, Ownership, PathState, Presence, Resource};
+use cfg_catalog::resource::{Attributes, Mode, Observed, Ownership, Presence, Resource};
 use serde_json::{Value, json};
 
 fn seen() -> Present {
@@ -129,30 +129,6 @@ fn keys_that_drifted_in_mode_or_owner_alone_are_found_alone() {
     }
     let unmanaged = judge(&me(|_| ()), drifted("you", 0o666), &Host::default());
     assert!(unmanaged.changes.is_empty());
-}
-
-#[test]
-fn keys_that_nobody_could_read_are_held() {
-    let there = |keys_file| {
-        Observed::User(UserState::Present(Present {
-            authorized_keys: None,
-            keys_file,
-            ..seen()
-        }))
-    };
-    let why = "no leave".to_owned();
-    let unread = there(Some(Box::new(PathState::Unreadable { why })));
-    let keyed = me(|u| {
-        u.authorized_keys = Some(vec!["ssh-ed25519 A a".into()]);
-        u.shell = Some("/bin/bash".into());
-    });
-    let verdict = judge(&keyed, unread.clone(), &Host::default());
-    assert_eq!(verdict.changes[0].after, json!({"shell": "/bin/bash"}));
-    assert!(verdict.held[0].ends_with("root alone can tell: no leave"));
-    let unmanaged = judge(&me(|_| ()), unread, &Host::default());
-    assert!(unmanaged.is_converged());
-    let none = judge(&keyed, there(None), &Host::default());
-    assert!(none.held.is_empty() && none.changes[0].after["authorized_keys"].is_array());
 }
 
 #[test]
