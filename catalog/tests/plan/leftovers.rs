@@ -302,21 +302,26 @@ fn a_command_that_never_ran_leaves_nothing() {
     assert_eq!(record(&killed, failed(), false), killed);
 }
 
-#[test]
-fn what_cfg_failed_to_change_was_changed_by_nobody_else() {
-    let mut machine = machine();
-    let all = role(vec![group("g", Some(3000), Presence::Present)]);
-    let managed = begun(&machine, &all, &Managed::default());
+/// The first of this role failed: what brings back what is on record then, as a machine stands.
+fn failed(all: &Desired, managed: &Managed) -> impl Fn(&Machine) -> Reverts {
     let failed = Done {
         failures: vec![Failure::of(&all.resources[0].id, "it cannot be")],
         ..Done::default()
     };
     let managed = managed.ended(&failed, &Reverts::default());
-    let none = role(Vec::new());
-    let reverts = |machine: &Machine| {
+    move |machine| {
+        let none = role(Vec::new());
         let snapshot = seen(machine, &none, &managed);
         managed.reverts(&none, &snapshot, &Around::default())
-    };
+    }
+}
+
+#[test]
+fn what_cfg_failed_to_change_was_changed_by_nobody_else() {
+    let mut machine = machine();
+    let all = role(vec![group("g", Some(3000), Presence::Present)]);
+    let managed = begun(&machine, &all, &Managed::default());
+    let reverts = failed(&all, &managed);
     let untouched = reverts(&machine);
     assert!(untouched.resources.is_empty() && untouched.shown.is_empty());
     machine.groups.insert("g".into(), 2500);
@@ -334,16 +339,7 @@ fn a_setting_that_failed_over_a_file_of_cfgs_leaves_what_was_there_before() {
     machine.write(NAME, "of cfg\n");
     let next = role(vec![sysctl("vm.x", "2")]);
     let managed = begun(&machine, &next, &managed);
-    let failed = Done {
-        failures: vec![Failure::of(&next.resources[0].id, "it cannot be")],
-        ..Done::default()
-    };
-    let managed = managed.ended(&failed, &Reverts::default());
-    let none = role(Vec::new());
-    let reverts = |machine: &Machine| {
-        let snapshot = seen(machine, &none, &managed);
-        managed.reverts(&none, &snapshot, &Around::default())
-    };
+    let reverts = failed(&next, &managed);
     let back = reverts(&machine);
     assert!(back.shown.is_empty(), "{:?}", back.shown);
     let setting = back.resources.iter().map(|one| one.id.to_string());

@@ -172,25 +172,20 @@ impl Draft<'_> {
                 let now = self.renumbered.user(&resource.id.name, seen)?;
                 Some(Observed::User(UserState::Present(now)))
             }
-            Observed::Path(PathState::File(seen)) => {
-                let ownership = self
-                    .renumbered
-                    .of(own_path(&resource.body)?, &seen.ownership)?;
-                let seen = seen.clone();
-                Some(Observed::Path(PathState::File(FileState {
-                    ownership,
-                    ..seen
-                })))
-            }
-            Observed::Path(PathState::Directory(seen)) => {
-                let ownership = self
-                    .renumbered
-                    .of(own_path(&resource.body)?, &seen.ownership)?;
-                let seen = seen.clone();
-                Some(Observed::Path(PathState::Directory(DirectoryState {
-                    ownership,
-                    ..seen
-                })))
+            Observed::Path(seen) => {
+                let old = match seen {
+                    PathState::File(file) => &file.ownership,
+                    PathState::Directory(directory) => &directory.ownership,
+                    _ => return None,
+                };
+                let new = self.renumbered.of(own_path(&resource.body)?, old)?;
+                let mut now = seen.clone();
+                if let PathState::File(FileState { ownership, .. })
+                | PathState::Directory(DirectoryState { ownership, .. }) = &mut now
+                {
+                    *ownership = new;
+                }
+                Some(Observed::Path(now))
             }
             _ => None,
         }

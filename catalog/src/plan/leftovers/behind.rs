@@ -57,7 +57,7 @@ impl Managed {
 
 impl Entry {
     /// The path by which it is reached.
-    fn lies_at(&self, id: &ResourceId) -> Option<AbsPath> {
+    pub(super) fn lies_at(&self, id: &ResourceId) -> Option<AbsPath> {
         match &self.made {
             Some(Made::Edit { path, .. }) => Some(path.clone()),
             _ => path_of(id),

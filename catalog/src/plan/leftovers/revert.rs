@@ -133,10 +133,7 @@ impl Managed {
 impl Reverts {
     fn judge(&mut self, judge: &mut Judge<'_>, these: Vec<(&ResourceId, &Entry)>) {
         for (id, entry) in these {
-            let path = match &entry.made {
-                Some(Made::Edit { path, .. }) => Some(path.clone()),
-                _ => path_of(id),
-            };
+            let path = entry.lies_at(id);
             let purged = path.is_some_and(|path| judge.claims.purges(&path));
             if !purged {
                 let fate = judge.judge(id, entry);
