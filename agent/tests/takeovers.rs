@@ -181,6 +181,7 @@ fn what_the_role_wants_in_place_of_a_way_is_another_thing_than_what_lies_behind_
         ("mkdir t; ln -s t p", &[&b, DEEP]),
         ("mkdir t; ln -s t p", &[&[&*a, &b].concat(), DEEP]),
         ("mkdir t; ln -s t p", &[&b, &[DIRECTORY, folder].concat()]),
+        ("mkdir t; ln -s t p", &[&b, &[DIRECTORY, &b].concat()]),
         (
             "mkdir t; ln -s t p",
             &[

@@ -172,7 +172,7 @@ fn what_systemd_starts_again_and_again_is_not_well_in_the_next_run() -> Result<(
         host.boot()?;
         let local = Local::on(&host)?;
         let unit = "[Unit]\nStartLimitBurst=1000\n[Service]\nRestart=always\nRestartSec=100ms\n\
-                    ExecStart=/bin/sh -c 'test -e /etc/well && sleep 1000; sleep 1.2; exit 5'\n";
+                    ExecStart=/bin/sh -c 'test -e /etc/well && sleep 1000; sleep 0.4; exit 5'\n";
         local.write("app/app.service", unit)?;
         local.write(
             "app/role.toml",
