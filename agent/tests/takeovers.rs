@@ -133,6 +133,7 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
             &[BELOW, &[LINK, "[directory.\"/srv/p/q\"]\n"].concat()],
         ),
         ("ln -s nowhere p", &[DEEP, FILE]),
+        ("mkdir -m 700 p", &[NO_DIRECTORY, BELOW]),
         ("mkdir -m 700 p", &[BELOW, FILE]),
         ("mkdir -m 700 p", &[FILE, DEEP, LINK, DIRECTORY]),
     ]);

@@ -23,6 +23,7 @@ pub use told::Told;
 
 use super::claims::Claims;
 use super::document::{Done, Leftover};
+use super::missing::nothing;
 use super::{Action, Fate, Plan, Snapshot};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
@@ -130,13 +131,16 @@ impl Managed {
         }
         begun.hand_on(&gone);
         for (id, parent) in &plan.parents {
+            let before = match estate.inherited(parent, &mut keep) {
+                Some((before, _)) => before,
+                None => Before::Path(Stood::Nothing),
+            };
+            let mut made = Made::of(parent, None, false);
+            made.replaces(&before, Some(&nothing()), (&snapshot.host, false));
             let entry = Entry {
                 parent: true,
-                made: Some(Made::of(parent, None, false)),
-                before: Some(match estate.inherited(parent, &mut keep) {
-                    Some((before, _)) => before,
-                    None => Before::Path(Stood::Nothing),
-                }),
+                made: Some(made),
+                before: Some(before),
                 ..Entry::new(&desired.role)
             };
             // One that a role took away is there again.
