@@ -114,7 +114,7 @@ const DIRECTORY: &[Key] = &[
         "what lies in it and no resource claims is removed, each thing named in the plan. It stops at mounts and at what is cfg's own, and is \
          refused on `/`, `/etc`, `/usr`, `/var`, `/home`, `/root` and `/boot`",
     ),
-    STATE.is("an absent one must be empty, or purged"),
+    STATE.is("an `absent` one is removed where nothing stands in it; what does must be `absent` too"),
 ];
 
 const LINK: &[Key] = &[
