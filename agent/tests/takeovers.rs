@@ -195,6 +195,22 @@ fn what_the_role_wants_in_place_of_a_way_is_another_thing_than_what_lies_behind_
     ]);
 }
 
+#[test]
+fn one_folder_by_two_names_is_made_and_removed_once() {
+    let setup = "mkdir t; ln -s t p; ln -s t b";
+    let also = "[file.\"/srv/b/q/z\"]\ncontent = \"z\\n\"\n";
+    let into = "[file.\"/srv/p/q/y\"]\ncontent = \"y\\n\"\n";
+    let folder = "[directory.\"/srv/p/q\"]\n";
+    comes_back(&[
+        (setup, &[&[also, into].concat()]),
+        (setup, &[&[also, folder].concat()]),
+        (setup, &[also, &[also, folder].concat(), into]),
+    ]);
+    let desk = machine(setup);
+    let ran = applies(&desk, &[also, into].concat());
+    assert_eq!(ran["changes"].as_array().unwrap().len(), 3, "{ran}");
+}
+
 /// The order is the role's own, and by name: so that fails at first, as foretold, unless it comes `after` that.
 #[test]
 fn what_is_reached_by_a_link_of_the_machine_before_the_role_makes_its_target_fails() {

@@ -11,6 +11,7 @@ use crate::resource::mount::MountPresence;
 use crate::resource::through::Links;
 use crate::resource::{Below, Body, Desired, Observed, Presence, Resource};
 use crate::waiting::Waiting;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The claimed paths of a role, each where it really lies on the machine.
@@ -91,6 +92,11 @@ impl Claims {
     /// Whether this is a service's: a purge leaves it, and what leads there.
     pub(crate) fn of_service(&self, below: &Below) -> bool {
         self.units.have(&self.places.real(&below.path), &below.what)
+    }
+
+    /// Where a path will lie.
+    pub(crate) fn real<'p>(&self, path: &'p AbsPath) -> Cow<'p, AbsPath> {
+        self.places.real(path)
     }
 
     /// Whether just this path is claimed.

@@ -3,6 +3,7 @@
 mod below;
 mod emptied;
 mod moves;
+mod parents;
 mod renumbered;
 
 use super::ahead::Ahead;
@@ -11,7 +12,6 @@ use super::document::{Failure, Held, Why};
 use super::folders::Folders;
 use super::inputs::{self, Inputs};
 use super::ledger::{Ledger, begin};
-use super::missing::{missing, nothing};
 use super::order::{Cycle, Phase, Step, turns};
 use super::planned::{Fate, Plan, PlannedStep};
 use super::texts::Texts;
@@ -20,9 +20,8 @@ use super::written;
 use super::{Action, Certainty, Change, Host, Snapshot, of_each};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
-use crate::resource::directory::Directory;
 use crate::resource::mount;
-use crate::resource::{Attributes, Body, Desired, Observed, PathState, Presence, Resource};
+use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use renumbered::Renumbered;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,6 +97,8 @@ struct Draft<'a> {
     broken: BTreeMap<ResourceId, ResourceId>,
     /// What waits and would be changed else, with what it waits for.
     waiting: BTreeMap<ResourceId, (Why, String)>,
+    /// Folders that stand by then, by where they really lie; only where links of the machine lead anywhere.
+    standing: BTreeMap<AbsPath, ResourceId>,
     plan: Plan,
 }
 
@@ -126,6 +127,7 @@ impl<'a> Draft<'a> {
             doubted: BTreeSet::new(),
             broken: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            standing: BTreeMap::new(),
             plan: Plan::default(),
         }
     }
@@ -188,6 +190,7 @@ impl<'a> Draft<'a> {
             step.needs.extend(parents);
         }
         self.foresee(resource, observed, &changes);
+        self.stands(resource);
         self.push(step, changes, Fate::Goes);
     }
 
@@ -313,77 +316,6 @@ impl<'a> Draft<'a> {
                 }
             }
         }
-    }
-
-    /// Plans the folders that are missing above a resource; gives the ones it needs.
-    fn parents(
-        &mut self,
-        resource: &Resource,
-        observed: Option<&Observed>,
-        sure: Certainty,
-    ) -> Vec<ResourceId> {
-        let mut needs = Vec::new();
-        for mut missing in missing(resource, observed) {
-            if let Body::Mount(mount) = &resource.body {
-                // The folder of the role at this place is the one that will be mounted: another is made to mount it on.
-                missing.retain(|path| *path != mount.point || !self.declared.contains_key(path));
-            }
-            // A home comes with all that leads to it.
-            let home = missing
-                .iter()
-                .rposition(|path| self.homes.contains_key(path));
-            let mut above = home.and_then(|at| self.homes.get(&missing[at]).cloned());
-            for path in &missing[home.map_or(0, |at| at + 1)..] {
-                if let Some(declared) = self.declared.get(path) {
-                    above = Some(declared.id.clone());
-                    continue;
-                }
-                let id = ResourceId::new(Kind::Directory, path.as_str());
-                if !self.plan.parents.contains_key(&id) {
-                    self.parent(&id, path, resource, (above.take(), sure));
-                }
-                above = Some(id);
-            }
-            needs.extend(above);
-        }
-        needs
-    }
-
-    fn parent(
-        &mut self,
-        id: &ResourceId,
-        path: &AbsPath,
-        below: &Resource,
-        (above, sure): (Option<ResourceId>, Certainty),
-    ) {
-        let resource = Resource {
-            id: id.clone(),
-            place: below.place.clone(),
-            after: Vec::new(),
-            sensitive: false,
-            body: Body::Directory(Directory {
-                path: path.clone(),
-                state: Presence::Present,
-                attributes: Attributes::default(),
-                purge: false,
-                source: Vec::new(),
-                over_file: false,
-            }),
-        };
-        let absent = nothing();
-        let mut changes = self.judge(Phase::Parent, &resource, Some(&absent)).changes;
-        for change in &mut changes {
-            change.causes.push(below.id.clone());
-            change.certainty = change.certainty.max(sure);
-        }
-        self.foresee(&resource, Some(&absent), &changes);
-        let step = Step {
-            resource: id.clone(),
-            phase: Phase::Parent,
-            needs: above.into_iter().collect(),
-        };
-        self.push(step, changes, Fate::Goes);
-        self.plan.parents.insert(id.clone(), resource);
     }
 
     /// Notes what the changes will have made of the machine by the turns that come after.

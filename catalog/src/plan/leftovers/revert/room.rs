@@ -125,10 +125,13 @@ pub(super) fn firsts(
     let role = desired.resources.iter();
     let all = || role.clone().chain(reverts).filter_map(placed);
     let goes = |one: &Resource| presence(&one.body) == Presence::Absent;
-    let mut closing: BTreeMap<&str, Vec<&ResourceId>> = BTreeMap::new();
+    let mut closing: BTreeMap<AbsPath, Vec<&ResourceId>> = BTreeMap::new();
     for (path, one) in all() {
         if closes(&one.body, snapshot.observed.get(&one.id)) {
-            closing.entry(path.as_str()).or_default().push(&one.id);
+            // It may be reached by other ways too.
+            for place in [path.clone(), snapshot.places.real(path).into_owned()] {
+                closing.entry(place).or_default().push(&one.id);
+            }
         }
     }
     let mut firsts: BTreeMap<ResourceId, Vec<ResourceId>> = BTreeMap::new();
@@ -141,7 +144,7 @@ pub(super) fn firsts(
     for (path, one) in reverts.iter().filter_map(placed) {
         let real = snapshot.places.real(path);
         for above in path.ancestors().chain(real.ancestors()) {
-            for closing in closing.get(above.as_str()).into_iter().flatten() {
+            for closing in closing.get(&above).into_iter().flatten() {
                 add(closing, &one.id);
             }
         }
