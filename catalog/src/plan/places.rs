@@ -22,6 +22,11 @@ impl Places {
         self.0.insert(folder, Place { real, links });
     }
 
+    /// Whether a walk to this folder is known.
+    pub fn has(&self, folder: &AbsPath) -> bool {
+        self.0.contains_key(folder)
+    }
+
     /// What others have found too.
     pub fn add(&mut self, others: Places) {
         self.0.extend(others.0);
