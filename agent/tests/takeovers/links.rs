@@ -68,6 +68,17 @@ fn one_file_by_two_names_comes_back_at_once() {
     comes_back(&[(there, &[&[mode, &a].concat()]), (there, &[&a, mode])]);
 }
 
+#[test]
+fn a_folder_and_what_is_in_it_by_another_name_come_back_at_once() {
+    for (link, at) in [("t", "p/d/f"), ("t/d", "p/f")] {
+        let gone = format!(
+            "[file.\"/srv/{at}\"]\nstate = \"absent\"\n[directory.\"/srv/t/d\"]\nstate = \"absent\"\nafter = [\"file:/srv/{at}\"]\n"
+        );
+        let setup = format!("mkdir -p t/d; chmod 711 t/d; echo x >t/d/f; ln -s {link} p");
+        comes_back(&[(&setup, &[&gone])]);
+    }
+}
+
 /// The order is the role's own, and by name: so that fails at first, as foretold, unless it comes `after` that.
 #[test]
 fn what_is_reached_by_a_link_of_the_machine_before_the_role_makes_its_target_fails() {
