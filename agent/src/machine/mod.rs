@@ -102,11 +102,22 @@ impl Machine {
             return Ok(Arc::clone(reached));
         }
         let reached = Arc::new(self.root.folder(path)?);
-        if let Some(real) = reached.elsewhere(path) {
-            last.places.note(path.clone(), real, reached.ways());
-        }
+        self.note(path, &reached, &mut last.places);
         last.walked = Some((path.clone(), Arc::clone(&reached)));
         Ok(reached)
+    }
+
+    /// Where a folder is that was walked to through links, and the folders on the way to it that lie elsewhere too.
+    fn note(&self, path: &AbsPath, reached: &Reached, places: &mut Places) {
+        let Some(real) = reached.elsewhere(path) else {
+            return;
+        };
+        places.note(path.clone(), real, reached.ways());
+        if let Some(above) = path.parent().filter(|above| !places.has(above))
+            && let Ok(reached) = self.root.folder(&above)
+        {
+            self.note(&above, &reached, places);
+        }
     }
 
     /// Where the folders really are that looks which belong together have come to through links.

@@ -98,10 +98,6 @@ fn reached(
     if outlook.is_as_now() && plan.failures.is_empty() {
         return Vec::new();
     }
-    // What brings back what was there before goes by the ways that are.
-    let role = desired.resources.iter();
-    let role = role.filter(|resource| !desired.reverts.contains(&resource.id));
-    let named = role.filter_map(|resource| Some((resource, path_of(resource)?)));
     let turns: BTreeMap<&ResourceId, usize> = main_turns(plan).collect();
     // Since nobody can come there as things are.
     let failed = |id: &ResourceId| {
@@ -111,6 +107,10 @@ fn reached(
         let mut failures = plan.failures.iter();
         failures.any(|failure| failure.resource.as_ref() == Some(id) && failure.message == *why)
     };
+    // What brings back what was there before goes by the ways that are, and by those that come back with it.
+    let all = desired.resources.iter();
+    let all = all.filter(|one| !desired.reverts.contains(&one.id) || failed(&one.id));
+    let named = all.filter_map(|resource| Some((resource, path_of(resource)?)));
     named
         .filter_map(|(resource, path)| {
             let by_link = outlook.leads(path) || !snapshot.places.links(path).is_empty();

@@ -265,7 +265,7 @@ fn look(
         own: own::paths(context),
     };
     if let Some(record) = record
-        && record.follow(desired, &snapshot)
+        && record.rename(desired, &snapshot)
     {
         let left = record.managed().left(desired);
         let new = left

@@ -15,8 +15,8 @@ pub(super) struct Record<'a> {
     stamp: Option<Digest>,
     /// It was not read: a run of this same role that changed nothing has left it as it is, and found nothing left over.
     unread: bool,
-    /// It is another than that on disk: see [`Managed::followed`] and [`Managed::parted`].
-    followed: bool,
+    /// It is another than that on disk: see [`Managed::renamed`].
+    renamed: bool,
 }
 
 impl<'a> Record<'a> {
@@ -25,16 +25,16 @@ impl<'a> Record<'a> {
         let whole = context.only.is_none() && !context.prune;
         let stamp = whole.then(|| stamp(context.desired)).flatten();
         let unread = stamp.is_some() && context.state.settled_for() == stamp;
-        let (managed, followed) = match unread {
-            true => (Managed::default(), false),
-            false => parted(context.state.managed()?, context.desired),
+        let managed = match unread {
+            true => Managed::default(),
+            false => context.state.managed()?,
         };
         Ok(Self {
             state: context.state,
             managed,
             stamp,
             unread,
-            followed,
+            renamed: false,
         })
     }
 
@@ -43,13 +43,13 @@ impl<'a> Record<'a> {
         &self.managed
     }
 
-    /// What lies behind links that the role takes away is known by where it lies from now on. Says whether there is any.
-    pub(super) fn follow(&mut self, role: &Desired, snapshot: &Snapshot) -> bool {
-        let followed = self.managed.followed(role, snapshot);
-        let any = followed.is_some();
-        self.followed |= any;
-        if let Some(followed) = followed {
-            self.managed = followed;
+    /// What is another thing than what the role means by its name is known by another one from now on. Says whether there is any.
+    pub(super) fn rename(&mut self, role: &Desired, snapshot: &Snapshot) -> bool {
+        let renamed = self.managed.renamed(role, snapshot);
+        let any = renamed.is_some();
+        self.renamed |= any;
+        if let Some(renamed) = renamed {
+            self.managed = renamed;
         }
         any
     }
@@ -68,13 +68,14 @@ impl<'a> Record<'a> {
             return Ok(Managed::default());
         }
         if self.unread {
-            (self.managed, self.followed) = parted(self.state.managed()?, role);
+            self.managed = self.state.managed()?;
             self.unread = false;
+            self.rename(role, snapshot);
         }
         let scope = scope(context);
         let begun = self.managed.begun(role, snapshot, scope.as_ref(), plan);
         self.state.keep_former(&begun.keep)?;
-        if self.followed || begun.managed != self.managed {
+        if self.renamed || begun.managed != self.managed {
             self.state.keep_managed(&begun.managed)?;
         }
         Ok(begun.managed)
@@ -115,13 +116,5 @@ impl<'a> Record<'a> {
             true => self.state.settle_for(stamp),
             false => Ok(()),
         }
-    }
-}
-
-/// The record by the names of this role, and whether that is another than it was.
-fn parted(managed: Managed, role: &Desired) -> (Managed, bool) {
-    match managed.parted(role) {
-        Some(parted) => (parted, true),
-        None => (managed, false),
     }
 }

@@ -17,26 +17,14 @@ struct Place {
 }
 
 impl Places {
-    /// A walk to this folder ended there, by way of these links. So the folders above it lie above it there too, down to the last
-    /// of the links.
+    /// A walk to this folder ended there, by way of these links.
     pub fn note(&mut self, folder: AbsPath, real: AbsPath, links: Vec<AbsPath>) {
-        let plain = |folder: &AbsPath, real: &AbsPath| {
-            let name = folder.name();
-            name == real.name() && links.iter().all(|link| link.name() != name)
-        };
-        let mut at = (folder.clone(), real.clone());
-        while plain(&at.0, &at.1)
-            && let (Some(folder), Some(real)) = (at.0.parent(), at.1.parent())
-        {
-            let links = links.clone();
-            let place = self.0.entry(folder.clone());
-            place.or_insert_with(|| Place {
-                real: real.clone(),
-                links,
-            });
-            at = (folder, real);
-        }
         self.0.insert(folder, Place { real, links });
+    }
+
+    /// Whether a walk to this folder is known.
+    pub fn has(&self, folder: &AbsPath) -> bool {
+        self.0.contains_key(folder)
     }
 
     /// What others have found too.
@@ -123,28 +111,5 @@ mod tests {
         }
         assert_eq!(places.links(&path("/a/b/d/f")), [path("/a/b/d")]);
         assert_eq!(places.links(&path("/bin")), []);
-    }
-
-    #[test]
-    fn the_folders_above_one_lie_above_it_there_too() {
-        let path = |text: &str| text.parse::<AbsPath>().unwrap();
-        let mut places = Places::default();
-        for (folder, real, links) in [
-            ("/a/b/c", "/t/b/c", vec!["/a"]),
-            ("/x/y/z", "/v/y/z", vec!["/x", "/u/y"]),
-        ] {
-            let links = links.into_iter().map(path).collect();
-            places.note(path(folder), path(real), links);
-        }
-        for (written, real) in [
-            ("/a/b/c/f", "/t/b/c/f"),
-            ("/a/b/f", "/t/b/f"),
-            ("/a/f", "/t/f"),
-            ("/a", "/a"),
-            ("/x/y/f", "/v/y/f"),
-            ("/x/f", "/x/f"),
-        ] {
-            assert_eq!(places.real(&path(written)).as_str(), real, "{written}");
-        }
     }
 }

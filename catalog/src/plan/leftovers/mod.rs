@@ -1,11 +1,11 @@
 //! What cfg once managed, and the role names no more: it is shown, or brought back to what was there before cfg.
 
 mod before;
-mod behind;
 mod entry;
 mod heir;
 mod made;
 mod parts;
+mod renamed;
 mod revert;
 mod shared;
 mod since;

@@ -2,17 +2,17 @@
 //! enacted as what the role names. What is not brought back says why.
 
 mod account;
+mod edits;
 mod package;
 mod path;
 mod room;
 mod system;
 mod unit;
 
-use super::before::{Before, Contents, Stood, Whole};
+use super::before::{Before, Contents, Stood};
 use super::made::Made;
 use super::stand_in::{path_of, stand_in};
 use super::{Entry, Managed};
-use crate::edit::Edit;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
@@ -22,7 +22,8 @@ use crate::plan::missing::nothing;
 use crate::plan::nobody::needed;
 use crate::resource::account::UserState;
 use crate::resource::mount;
-use crate::resource::{Body, Desired, FileState, Observed, PathState, Presence, Resource};
+use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
+use edits::Shared;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,9 +85,7 @@ impl Managed {
             claims: Claims::of(desired, snapshot),
             wanted: wanted(desired),
             mounts: BTreeSet::new(),
-            edits: BTreeMap::new(),
-            wholes: self.wholes(),
-            files: BTreeMap::new(),
+            files: edits::shared(self, &open, desired, snapshot),
             going: BTreeSet::new(),
             leaving: BTreeSet::new(),
             masked: BTreeMap::new(),
@@ -98,8 +97,6 @@ impl Managed {
         judge.masked = masked
             .filter_map(|(id, _)| Some((path_of(id)?, (*id).clone())))
             .collect();
-        judge.edits = edits(&open, snapshot);
-        judge.files = files(&open);
         let points = open.iter().filter(|(id, _)| id.kind == Kind::Mount);
         judge.mounts = points.filter_map(|(id, _)| path_of(id)).collect();
         let (mut folders, mut others): (Vec<_>, Vec<_>) = open
@@ -246,53 +243,6 @@ fn wanted(desired: &Desired) -> BTreeMap<ResourceId, ResourceId> {
     wanted
 }
 
-/// What is left over of one edit.
-struct Edited<'a> {
-    id: &'a ResourceId,
-    made: &'a Edit,
-    whole: Option<&'a Whole>,
-    back: Option<&'a Edit>,
-    there: bool,
-    now: Option<&'a FileState>,
-}
-
-/// Files by their paths.
-type Files<'a> = BTreeMap<AbsPath, (&'a ResourceId, &'a Entry)>;
-
-fn files<'a>(open: &[(&'a ResourceId, &'a Entry)]) -> Files<'a> {
-    let files = open.iter().filter(|(id, _)| id.kind == Kind::File);
-    files
-        .filter_map(|(id, entry)| Some((path_of(id)?, (*id, *entry))))
-        .collect()
-}
-
-fn edits<'a>(
-    open: &[(&'a ResourceId, &'a Entry)],
-    snapshot: &'a Snapshot,
-) -> BTreeMap<AbsPath, Vec<Edited<'a>>> {
-    let mut edits: BTreeMap<AbsPath, Vec<Edited<'a>>> = BTreeMap::new();
-    for (id, entry) in open {
-        let seen = snapshot.observed.get(*id);
-        let made = entry.last(seen).or(entry.made.as_ref());
-        if let (Some(Made::Edit { path, edit }), Some(Before::Edit { back, there, whole })) =
-            (made, &entry.before)
-        {
-            edits.entry(path.clone()).or_default().push(Edited {
-                id,
-                made: edit,
-                whole: whole.as_ref(),
-                back: back.as_ref(),
-                there: *there,
-                now: match seen {
-                    Some(Observed::Path(PathState::File(now))) => Some(now),
-                    _ => None,
-                },
-            });
-        }
-    }
-    edits
-}
-
 struct Judge<'a> {
     desired: &'a Desired,
     snapshot: &'a Snapshot,
@@ -301,12 +251,8 @@ struct Judge<'a> {
     wanted: BTreeMap<ResourceId, ResourceId>,
     /// Where file systems are left over.
     mounts: BTreeSet<AbsPath>,
-    /// What is left over of edits, by the files that they are of.
-    edits: BTreeMap<AbsPath, Vec<Edited<'a>>>,
-    /// What all edits on record found, by the files that they are of.
-    wholes: BTreeMap<&'a AbsPath, Vec<&'a Whole>>,
-    /// The files that are left over, with what is on record of them.
-    files: Files<'a>,
+    /// The files that edits are left over of, by where they really lie.
+    files: BTreeMap<AbsPath, Shared<'a>>,
     /// Where nothing will stand, whatever it is called.
     going: BTreeSet<AbsPath>,
     /// Users that go.

@@ -1,14 +1,13 @@
 //! Edits of one file: what each has to do with what the others did before it.
 
-use super::before::{Before, Contents, Whole};
+use super::before::{Before, Contents};
 use super::heir::bare;
 use super::made::Made;
 use super::{Entry, Managed};
 use crate::edit::Edit;
 use crate::id::ResourceId;
 use crate::path::AbsPath;
-use crate::resource::{Body, Desired, Observed, PathState, Resource};
-use std::collections::BTreeMap;
+use crate::resource::{Body, Observed, PathState, Resource};
 
 impl Managed {
     /// What stands where a resource comes, at its turn; of an edit, without what others have made of the file.
@@ -34,17 +33,6 @@ impl Managed {
         self.0.iter().filter(
             move |(_, one)| matches!(&one.made, Some(Made::Edit { path: of, .. }) if of == path),
         )
-    }
-
-    /// The files that all edits on record found, by their paths.
-    pub(super) fn wholes(&self) -> BTreeMap<&AbsPath, Vec<&Whole>> {
-        let mut wholes: BTreeMap<&AbsPath, Vec<&Whole>> = BTreeMap::new();
-        for entry in self.0.values() {
-            if let (Some(Made::Edit { path, .. }), Some(whole)) = (&entry.made, entry.whole()) {
-                wholes.entry(path).or_default().push(whole);
-            }
-        }
-        wholes
     }
 
     /// What an edit of the role says is its own from now on, and no more another's that said it before.
@@ -120,38 +108,5 @@ impl Managed {
             }
         }
         any
-    }
-
-    /// The record with what edits of the role said before of another file, or in another format, by names of their own: that
-    /// is left over. None where there is no such.
-    #[must_use]
-    pub fn parted(&self, desired: &Desired) -> Option<Managed> {
-        let other = |resource: &&Resource| match (&resource.body, self.0.get(&resource.id)) {
-            (Body::Edit(now), Some(entry)) => match &entry.made {
-                Some(Made::Edit { path, edit }) => {
-                    *path != now.path || edit.format != now.edit.format
-                }
-                _ => false,
-            },
-            _ => false,
-        };
-        let others: Vec<&Resource> = desired.resources.iter().filter(other).collect();
-        if others.is_empty() {
-            return None;
-        }
-        let mut parted = self.clone();
-        for resource in others {
-            let id = &resource.id;
-            if let Some(entry) = parted.0.remove(id) {
-                let mut names = (1..).map(|number| {
-                    ResourceId::new(id.kind, format!("{} (before, {number})", id.name))
-                });
-                let free = names.find(|name| !parted.0.contains_key(name) && !desired.names(name));
-                if let Some(free) = free {
-                    parted.0.insert(free, entry);
-                }
-            }
-        }
-        Some(parted)
     }
 }

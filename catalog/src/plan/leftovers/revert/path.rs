@@ -1,16 +1,12 @@
-//! Files, directories, links, and edits of files.
+//! Files, directories and links.
 
-use super::super::before::{Before, Stood};
-use super::super::heir;
+use super::super::before::Stood;
 use super::super::made::Made;
 use super::super::stand_in::{directory, file, file_of, link, path_of, resource};
-use super::{CHANGED, Edited, Entry, Fate, Judge, UNKNOWN, lost};
-use crate::digest::Digest;
-use crate::edit::{Edit, apply};
+use super::{CHANGED, Entry, Fate, Judge, UNKNOWN, lost};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::directory::{Directory, NEVER_PURGED};
-use crate::resource::edit::FileEdit;
 use crate::resource::file::File;
 use crate::resource::link::Link;
 use crate::resource::{Attributes, Body, FileState, Observed, Ownership, PathState, Presence};
@@ -178,178 +174,6 @@ impl Judge<'_> {
             _ => true,
         }
     }
-
-    /// Whether a file of cfg's is other than it was made by edits of cfg's alone, which are left over with it.
-    pub(super) fn is_edited_alone(&self, id: &ResourceId, entry: &Entry) -> bool {
-        let edits = path_of(id).and_then(|path| self.edits.get(&path));
-        let (
-            Kind::File,
-            Some(edits),
-            Some(
-                made @ Made::File {
-                    sha256: Some(_), ..
-                },
-            ),
-        ) = (id.kind, edits, &entry.made)
-        else {
-            return false;
-        };
-        let Some(now) = edits.iter().find_map(|edit| edit.now) else {
-            return false;
-        };
-        let of = |digest| {
-            let bare = FileState {
-                digest,
-                ..now.clone()
-            };
-            made.stands(&Observed::Path(PathState::File(bare)))
-        };
-        let path = path_of(id);
-        if let Some(whole) = path.and_then(|path| self.whole(&path, now))
-            && of(whole.content.map(|content| content.digest()))
-        {
-            return true;
-        }
-        let content = now.content.clone().and_then(|content| {
-            let mut backs = edits.iter().map(|edit| edit.back);
-            backs.try_fold(content, |content, back| apply(&content, back?).ok())
-        });
-        content.is_some_and(|content| of(Some(Digest::of(&content))))
-    }
-
-    /// Whether a file is there for edits alone that are all left over, and holds nothing else.
-    fn is_all_of_edits(&self, path: &AbsPath, now: &FileState) -> bool {
-        let edits = self.edits.get(path).map(Vec::as_slice).unwrap_or_default();
-        let (began, beside): (Vec<_>, Vec<_>) = edits.iter().partition(|edit| !edit.there);
-        let (false, Some(content)) = (began.is_empty(), &now.content) else {
-            return false;
-        };
-        let bare = beside.iter().try_fold(content.clone(), |content, edit| {
-            apply(&content, edit.back?).ok()
-        });
-        let made = began
-            .iter()
-            .try_fold(Vec::new(), |text, edit| apply(&text, edit.made).ok());
-        bare.zip(made)
-            .is_some_and(|(bare, made)| lines(&bare) == lines(&made))
-    }
-
-    /// What the role edits in a file.
-    fn edits_of(&self, path: &AbsPath) -> Vec<(&ResourceId, &Edit)> {
-        let all = self.desired.resources.iter();
-        let edits = all.filter_map(|one| match &one.body {
-            Body::Edit(other) if other.path == *path => Some((&one.id, &other.edit)),
-            _ => None,
-        });
-        edits.collect()
-    }
-
-    /// A file as it was before the edits of it that are left over, which alone have changed it.
-    fn whole(&self, path: &AbsPath, now: &FileState) -> Option<File> {
-        let edits = self.edits.get(path)?;
-        let wholes = self.wholes.get(path)?;
-        let chain = heir::chain(wholes.iter().copied(), now.digest?);
-        let first = chain.first?;
-        let in_it = |edit: &Edited| edit.whole.is_some_and(|one| chain.made.contains(&one.made));
-        let all = edits.iter().all(in_it);
-        all.then(|| file_of(path.clone(), first.was, first.size))
-    }
-
-    /// Whether a file stands for edits alone, which are left over with it, where a role took something away.
-    pub(super) fn is_begun_anew(&self, id: &ResourceId, entry: &Entry) -> bool {
-        let path = path_of(id).filter(|_| entry.made == Some(Made::Gone));
-        path.is_some_and(|path| {
-            let edits = self.edits.get(&path).into_iter().flatten();
-            let now = edits.filter_map(|edit| edit.now).next();
-            now.is_some_and(|now| self.is_all_of_edits(&path, now))
-        })
-    }
-
-    pub(super) fn edit(
-        &self,
-        id: &ResourceId,
-        entry: &Entry,
-        (path, edit, seen): (&AbsPath, &Edit, &PathState),
-        before: &Before,
-        changed: bool,
-    ) -> Fate {
-        let Before::Edit { back, there, .. } = before else {
-            return Fate::Stays(UNKNOWN.into());
-        };
-        let whole = ResourceId::new(Kind::File, path.as_str());
-        let PathState::File(now) = seen else {
-            return Fate::Back(Vec::new(), None);
-        };
-        // The role says itself what the file holds, or that there is none.
-        let said = self.desired.get(&whole).map(|whole| &whole.body);
-        match said {
-            Some(Body::File(file)) if file.state == Presence::Present && file.is_open() => {}
-            Some(_) => return Fate::Back(Vec::new(), None),
-            None => {}
-        }
-        let others = self.edits_of(path);
-        let begun = self.files.get(path);
-        let with = |(id, entry): &&(&ResourceId, &Entry)| {
-            self.is_edited_alone(id, entry) || self.is_begun_anew(id, entry)
-        };
-        if let Some((begun, _)) = begun.filter(with) {
-            return Fate::With((*begun).clone());
-        }
-        if others.is_empty() && said.is_none() && self.is_all_of_edits(path, now) {
-            if *there {
-                return Fate::With(whole);
-            }
-            let body = Body::File(File {
-                state: Presence::Absent,
-                ..file(path.clone())
-            });
-            return Fate::back(resource(&whole, &entry.role, body));
-        }
-        let alone = others.is_empty() && said.is_none() && begun.is_none();
-        if let Some(body) = self.whole(path, now).filter(|_| alone) {
-            let first = self.edits.get(path).and_then(|edits| edits.first());
-            if first.is_some_and(|first| first.id != id) {
-                return Fate::With(whole);
-            }
-            return Fate::back(resource(&whole, &entry.role, Body::File(body)));
-        }
-        let back = match back {
-            Some(back) => Some(back.clone()),
-            None if *there => None,
-            None => crate::edit::back(b"", edit),
-        };
-        let Some(back) = back else {
-            return Fate::Stays("what it changed is not known".into());
-        };
-        let back = others
-            .iter()
-            .fold(back, |back, (_, other)| back.beside(other));
-        if let Some((other, _)) = others.iter().find(|(_, one)| back.conflict(one).is_some()) {
-            return Fate::Stays(format!("{other} of the role edits the same"));
-        }
-        let content = now.content.as_deref().unwrap_or_default();
-        match apply(content, &back) {
-            Ok(same) if same == content => return Fate::Back(Vec::new(), None),
-            Ok(_) if changed => return Fate::Stays(CHANGED.into()),
-            Ok(_) => {}
-            Err(why) => return Fate::Stays(format!("it cannot be edited back: {why}")),
-        }
-        let body = Body::Edit(FileEdit {
-            path: path.clone(),
-            edit: back,
-            create: false,
-        });
-        Fate::back(resource(id, &entry.role, body))
-    }
-}
-
-/// What stands in a text, in whatever order, and whatever is blank.
-fn lines(text: &[u8]) -> Vec<&[u8]> {
-    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let lines = lines.map(|line| line.strip_suffix(b",").unwrap_or(line));
-    let mut lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
-    lines.sort_unstable();
-    lines
 }
 
 /// Whether it is what was there before already.

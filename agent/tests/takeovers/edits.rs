@@ -1,0 +1,129 @@
+//! Edits of one file, one beside the other and one after the other.
+
+use crate::{FILE, GONE, MODE, NONE, OLD, applies, comes_back, edit, machine, srv};
+use serde_json::json;
+
+/// An edit of a format, with what it says.
+fn of(format: &str, name: &str, what: &str) -> String {
+    format!("[edit.{name}]\npath = \"/srv/p\"\nformat = \"{format}\"\n{what}\n")
+}
+
+#[test]
+fn a_file_without_content_keeps_what_an_edit_beside_it_found() {
+    let line = of("lines", "e", "lines = [{ line = \"E\" }]");
+    let mode = [MODE, &line].concat();
+    let begun = [FILE, "create_only = true\n", &line].concat();
+    for first in [&mode, &begun] {
+        comes_back(&[
+            (OLD, &[first, FILE]),
+            (OLD, &[first, GONE]),
+            (OLD, &[first, FILE, MODE]),
+            (OLD, &[first, MODE]),
+            (OLD, &[first, &line]),
+        ]);
+    }
+}
+
+#[test]
+fn keys_and_lines_that_move_between_edits_keep_what_was_there_first() {
+    let (a, b) = (edit("a", "set = { A = 5 }"), edit("b", "set = { B = 6 }"));
+    let two = edit("b", "set = { A = 5, B = 6 }");
+    let other = edit("b", "set = { A = 7, B = 6 }");
+    let swapped = [edit("a", "set = { B = 6 }"), edit("b", "set = { A = 5 }")].concat();
+    let one = [&*a, &b].concat();
+    let new = [edit("0", "set = { B = 6 }"), edit("z", "set = { A = 7 }")].concat();
+    let line = |line: &str| {
+        let wanted = format!("lines = [{{ line = \"{line}\", match = \"^A=\" }}]");
+        of("lines", "l", &wanted)
+    };
+    let ini = of("ini", "l", "set = { S = { A = 5 } }");
+    let c = of("lines", "c", "lines = [{ line = \"C\" }]");
+    let d = of("ini", "d", "set = { S = { D = 5 } }");
+    let (first, second) = (line("A=5"), line("A=6"));
+    comes_back(&[
+        (OLD, &[&one, &two]),
+        (OLD, &[&one, &other]),
+        (OLD, &[&one, &swapped]),
+        (OLD, &[&one, &swapped, &one]),
+        ("echo B=1 >p", &[&one, &two]),
+        (OLD, &[&a, &new]),
+        (OLD, &[&two, &a, &edit("z", "set = { B = 7 }")]),
+        (
+            OLD,
+            &[
+                &two,
+                &edit("b", "set = { A = 5 }"),
+                &edit("z", "set = { B = 7 }"),
+            ],
+        ),
+        (OLD, &[&first, &second]),
+        (OLD, &[&[&*c, &first].concat(), &[&*c, &second].concat()]),
+        (OLD, &[&ini, &first]),
+        (OLD, &[&first, &ini, &second]),
+        (OLD, &[&[&*d, &ini].concat(), &first]),
+        (OLD, &[&first, &[&*d, &ini].concat(), &second]),
+    ]);
+}
+
+#[test]
+fn what_an_edit_found_outlives_that_it_has_nothing_left() {
+    let desk = machine("echo A=0 >p; echo B=1 >>p; echo C=2 >>p");
+    let before = srv(&desk);
+    applies(&desk, &edit("y", "set = { A = 5 }"));
+    desk.role("web", &edit("x", "set = { B = 7 }\nremove = [\"A\"]"));
+    for _ in 0..3 {
+        let (code, output) = desk.apply("web", &["--json"]);
+        assert_eq!(code, 0, "{output:?}");
+    }
+    assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+    assert_eq!(srv(&desk), before);
+}
+
+#[test]
+fn what_edits_did_is_undone_where_somebody_wrote_between_them() {
+    let desk = machine("echo A=0 >p; echo B=1 >>p");
+    let path = desk.path("root/srv/p");
+    applies(&desk, &edit("y", "set = { A = 5 }"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text + "D=1\n").unwrap();
+    applies(&desk, &edit("x", "set = { A = 6, B = 7 }"));
+    assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, "A=0\nB=1\nD=1\n");
+}
+
+#[test]
+fn a_table_that_an_edit_made_goes_with_it() {
+    for format in ["ini", "toml", "json", "yaml"] {
+        let one = of(format, "a", "create = true\nset = { s = { a = \"1\" } }");
+        let two = of(format, "b", "create = true\nset = { t = { b = \"1\" } }");
+        let none = of(format, "b", "create = true\nremove = [[\"t\", \"b\"]]");
+        let longer = of(
+            format,
+            "a",
+            "create = true\nset = { s = { a = \"2\" }, r = { a = \"1\" } }",
+        );
+        let old = match format {
+            "json" => "{\"a\":\"cfg\"}",
+            "yaml" => "a: cfg",
+            _ => "a=\"cfg\"",
+        };
+        let setup = format!("echo '{}' >p", old.replace("cfg", "admin"));
+        let file = format!("[file.\"/srv/p\"]\ncontent = '{old}'\n");
+        let (both, beside) = ([&*one, &two].concat(), [&*one, &none].concat());
+        comes_back(&[
+            ("", &[&both]),
+            ("", &[&beside]),
+            (&setup, &[&file, &one]),
+            (&setup, &[&[MODE, &one].concat()]),
+            (&setup, &[MODE, &one]),
+            (&setup, &[&one, MODE]),
+            (&setup, &[&both, &two]),
+            (
+                &setup,
+                &[&one, &of(format, "b", "remove = [[\"s\", \"a\"]]")],
+            ),
+            ("", &[&both, &[&*longer, &two].concat()]),
+        ]);
+    }
+}

@@ -1,0 +1,138 @@
+//! What lies behind links of the machine, or of the role.
+
+use crate::{BELOW, DEEP, DIRECTORY, FILE, LINK, NONE, applies, comes_back, machine, run, srv};
+use serde_json::{Value, json};
+
+#[test]
+fn what_lies_behind_a_link_goes_while_that_leads_there() {
+    let led = "[link.\"/srv/p\"]\ntarget = \"/srv/t\"\n";
+    let there = "[directory.\"/srv/t\"]\nmode = \"0700\"\n";
+    comes_back(&[
+        ("mkdir t; ln -s t p", &[BELOW, FILE]),
+        ("mkdir t; ln -s t p", &[BELOW, DIRECTORY]),
+        ("mkdir t; ln -s t p", &[DEEP, LINK]),
+        ("mkdir t u; ln -s u p", &[BELOW, LINK]),
+        ("ln -s nowhere p", &[&[led, there, BELOW].concat()]),
+        ("mkdir t; ln -s nowhere p", &[&[led, BELOW].concat()]),
+        ("", &[&[led, there, BELOW].concat()]),
+    ]);
+}
+
+#[test]
+fn what_the_role_wants_in_place_of_a_way_is_another_thing_than_what_lies_behind_it() {
+    let [a, b] = ["a", "b/c"].map(|at| format!("[file.\"/srv/p/{at}\"]\ncontent = \"{at}\\n\"\n"));
+    let folder = "[directory.\"/srv/p/b\"]\nmode = \"0711\"\n";
+    let link = "[link.\"/srv/p\"]\ntarget = \"u\"\n";
+    comes_back(&[
+        ("mkdir t; ln -s t p", &[&b, DEEP]),
+        ("mkdir t; ln -s t p", &[&[&*a, &b].concat(), DEEP]),
+        ("mkdir t; ln -s t p", &[&b, &[DIRECTORY, folder].concat()]),
+        ("mkdir t; ln -s t p", &[&b, &[DIRECTORY, &b].concat()]),
+        (
+            "mkdir t; ln -s t p",
+            &[
+                &b,
+                &[DIRECTORY, "[file.\"/srv/p/b\"]\ncontent = \"\"\n"].concat(),
+            ],
+        ),
+        ("mkdir t u; ln -s t p", &[&a, &[link, &a].concat()]),
+        ("mkdir t; ln -s t p", &[&b, DEEP, FILE]),
+    ]);
+}
+
+#[test]
+fn one_file_by_two_names_comes_back_at_once() {
+    let named = |name: &str, path: &str, set: &str| {
+        format!(
+            "[edit.{name}]\npath = \"/srv/{path}\"\nformat = \"env\"\ncreate = true\nset = {{ {set} }}\n"
+        )
+    };
+    let (a, b) = (named("a", "t/f", "A = 5"), named("b", "p/f", "B = 5"));
+    let (there, empty) = ("mkdir t; ln -s t p; echo A=0 >t/f", "mkdir t; ln -s t p");
+    let begun = "[file.\"/srv/p/f\"]\ncontent = \"A=0\\n\"\ncreate_only = true\n";
+    let mode = "[file.\"/srv/p/f\"]\nmode = \"0640\"\n";
+    let whole = "[file.\"/srv/p/f\"]\ncontent = \"x\\n\"\n";
+    let gone = "[file.\"/srv/p/f\"]\nstate = \"absent\"\n";
+    let both = [&*a, &b].concat();
+    for setup in [there, empty] {
+        comes_back(&[
+            (setup, &[&both]),
+            (setup, &[&[begun, &a].concat()]),
+            (setup, &[&[begun, &both].concat()]),
+            (setup, &[gone, &a]),
+            (setup, &[&a, whole]),
+            (setup, &[&both, whole]),
+            (setup, &[&a, gone]),
+        ]);
+    }
+    comes_back(&[(there, &[&[mode, &a].concat()]), (there, &[&a, mode])]);
+}
+
+#[test]
+fn a_folder_and_what_is_in_it_by_another_name_come_back_at_once() {
+    for (link, at) in [("t", "p/d/f"), ("t/d", "p/f")] {
+        let gone = format!(
+            "[file.\"/srv/{at}\"]\nstate = \"absent\"\n[directory.\"/srv/t/d\"]\nstate = \"absent\"\nafter = [\"file:/srv/{at}\"]\n"
+        );
+        let setup = format!("mkdir -p t/d; chmod 711 t/d; echo x >t/d/f; ln -s {link} p");
+        comes_back(&[(&setup, &[&gone])]);
+    }
+}
+
+#[test]
+fn one_folder_by_two_names_is_made_and_removed_once() {
+    let setup = "mkdir t; ln -s t p; ln -s t b";
+    let also = "[file.\"/srv/b/q/z\"]\ncontent = \"z\\n\"\n";
+    let into = "[file.\"/srv/p/q/y\"]\ncontent = \"y\\n\"\n";
+    let folder = "[directory.\"/srv/p/q\"]\n";
+    comes_back(&[
+        (setup, &[&[also, into].concat()]),
+        (setup, &[&[also, folder].concat()]),
+        (setup, &[also, &[also, folder].concat(), into]),
+    ]);
+    let desk = machine(setup);
+    let ran = applies(&desk, &[also, into].concat());
+    assert_eq!(ran["changes"].as_array().unwrap().len(), 3, "{ran}");
+}
+
+/// The order is the role's own, and by name: so that fails at first, as foretold, unless it comes `after` that.
+#[test]
+fn what_is_reached_by_a_link_of_the_machine_before_the_role_makes_its_target_fails() {
+    let there = "[file.\"/srv/z/t/main\"]\ncontent = \"m\\n\"\n";
+    let tree = "[directory.\"/srv/p/d\"]\nsource = \"tree\"\n";
+    for below in [BELOW, tree] {
+        let desk = machine("ln -s /srv/z/t p");
+        desk.write("roles/web/tree/one", "1");
+        desk.role("web", &[below, there].concat());
+        let (foretold, dry) = run(&desk, &["--dry-run"]);
+        let (code, ran) = run(&desk, &[]);
+        assert_eq!((foretold, code), (1, 1), "{dry} {ran}");
+        assert_eq!(dry["changes"], ran["changes"]);
+        assert_eq!(dry["failures"], ran["failures"]);
+        let message = ran["failures"][0]["message"].as_str().unwrap();
+        assert!(message.contains("/srv/p is a link to /srv/z/t"), "{ran}");
+        let ordered = format!("{below}after = [\"file:/srv/z/t/main\"]\n{there}");
+        let desk = machine("ln -s /srv/z/t p");
+        desk.write("roles/web/tree/one", "1");
+        assert_eq!(applies(&desk, &ordered)["failures"], json!([]));
+    }
+}
+
+#[test]
+fn what_lies_behind_a_link_that_goes_is_left_over_where_it_lies() {
+    for role in [DIRECTORY, FILE] {
+        let desk = machine("mkdir t; ln -s t p");
+        let before = srv(&desk);
+        applies(&desk, BELOW);
+        desk.role("web", role);
+        for run in 0..3 {
+            let (code, output) = desk.apply("web", &["--json"]);
+            let ran: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(code, 0, "{ran}");
+            let left = ran["leftovers"][0]["resource"].as_str();
+            assert!(run == 0 || left == Some("file:/srv/t/q"), "{ran}");
+        }
+        assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+        assert_eq!(srv(&desk), before);
+    }
+}

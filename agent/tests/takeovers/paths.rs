@@ -1,0 +1,180 @@
+//! Files, directories, links and edits at one path.
+
+use crate::{
+    BELOW, CLOSED, DEEP, DIRECTORY, FILE, GONE, LINK, MADE, MODE, NO_DIRECTORY, NO_LINK, NO_MORE,
+    NONE, OLD, applies, comes_back, comes_back_after, edit, machine, srv,
+};
+use cfg_tests::Desk;
+use serde_json::json;
+
+#[test]
+fn nothing_is_brought_back_where_the_role_leaves_no_room_for_it() {
+    for (role, of) in [(NO_DIRECTORY, "directory"), (FILE, "file")] {
+        let desk = machine("mkdir -p p/q");
+        let before = srv(&desk);
+        applies(&desk, "[directory.\"/srv/p/q\"]\nstate = \"absent\"\n");
+        let ran = applies(&desk, role);
+        assert_eq!(ran["failures"], json!([]));
+        let why = format!("{of}:/srv/p of the role leaves no room for it");
+        assert_eq!(ran["leftovers"][0]["why"], why);
+        applies(&desk, NONE);
+        assert_eq!(srv(&desk), before);
+    }
+}
+
+#[test]
+fn what_is_cfgs_own_makes_room_for_another_kind() {
+    comes_back(&[
+        ("", &[MADE, LINK]),
+        ("", &[MADE, DIRECTORY]),
+        ("", &[MADE, BELOW]),
+        ("", &[FILE, LINK]),
+        ("", &[FILE, DIRECTORY]),
+        ("", &[FILE, BELOW]),
+        ("", &[DEEP, FILE]),
+        ("", &[DEEP, LINK]),
+        ("", &[BELOW, FILE]),
+        ("", &[BELOW, &[FILE, NO_MORE].concat()]),
+        (
+            "ln -s nowhere p",
+            &[DEEP, "[file.\"/srv/p/b/c\"]\nstate = \"absent\"\n"],
+        ),
+        ("mkdir p", &[NO_DIRECTORY, MADE]),
+        ("mkdir p; touch p/q", &[&[FILE, NO_MORE].concat()]),
+        (
+            "",
+            &[BELOW, "[directory.\"/srv/p/q\"]\nstate = \"absent\"\n"],
+        ),
+        (
+            "mkdir t",
+            &[BELOW, &[LINK, "[directory.\"/srv/p/q\"]\n"].concat()],
+        ),
+        ("ln -s nowhere p", &[DEEP, FILE]),
+        ("mkdir -m 700 p", &[BELOW, FILE]),
+        ("mkdir -m 700 p", &[FILE, DEEP, LINK, DIRECTORY]),
+    ]);
+}
+
+#[test]
+fn what_is_not_cfgs_makes_no_room() {
+    for (setup, roles) in [
+        ("echo old >p", [FILE, LINK]),
+        ("echo old >p", [FILE, DIRECTORY]),
+        ("mkdir p; echo of somebody >p/a", [BELOW, FILE]),
+    ] {
+        let desk = machine(setup);
+        let before = srv(&desk);
+        applies(&desk, roles[0]);
+        let ran = applies(&desk, roles[1]);
+        let other = "link:/srv/p directory:/srv/p file:/srv/p";
+        let failed = ran["failures"][0]["resource"].as_str().unwrap();
+        assert!(other.contains(failed), "{ran}");
+        applies(&desk, NONE);
+        assert_eq!(srv(&desk), before, "{roles:?}");
+    }
+}
+
+#[test]
+fn what_must_not_be_there_and_stays_is_still_of_who_made_it() {
+    let gone =
+        "[directory.\"/srv/p\"]\nstate = \"absent\"\n[link.\"/srv/p/q\"]\nstate = \"absent\"\n";
+    let edit = |set: &str| {
+        format!("[edit.\"/srv/p/q\"]\nformat = \"env\"\ncreate = true\nset = {{ {set} }}\n")
+    };
+    comes_back(&[("", &[BELOW, gone])]);
+    let more = [LINK, &edit("A = 3, B = 4")].concat();
+    comes_back_after(
+        &[
+            ("mkdir t; ln -s t p", &[BELOW, gone]),
+            ("", &[&edit("A = 3"), &more]),
+        ],
+        true,
+    );
+}
+
+#[test]
+fn what_stood_where_a_directory_came_is_back_once_that_is_empty() {
+    comes_back(&[
+        ("ln -s nowhere p", &[DEEP]),
+        ("ln -s nowhere p", &[&[DIRECTORY, BELOW].concat()]),
+    ]);
+    let desk = machine("ln -s nowhere p");
+    applies(&desk, DEEP);
+    std::fs::write(desk.path("root/srv/p/theirs"), "x").unwrap();
+    let why = "it is not empty: /srv/p/theirs stands in it";
+    assert_eq!(
+        applies(&desk, NONE)["leftovers"],
+        json!([{ "resource": "directory:/srv/p", "role": "web", "why": why }])
+    );
+    std::fs::remove_file(desk.path("root/srv/p/theirs")).unwrap();
+    assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+    assert!(desk.path("root/srv/p").is_symlink());
+}
+
+#[test]
+fn what_was_there_first_is_known_whatever_has_come_since() {
+    let five = edit("x", "set = { A = 5 }");
+    let seven = edit("y", "set = { A = 7 }");
+    let none = edit("z", "remove = [\"A\"]");
+    let both = [FILE, "mode = \"0640\"\n"].concat();
+    let owned = "[file.\"/srv/p\"]\nmode = \"0600\"\n";
+    comes_back(&[
+        ("", &[LINK, FILE]),
+        ("", &[LINK, CLOSED]),
+        ("", &[CLOSED, LINK]),
+        ("", &[CLOSED, FILE, LINK]),
+        ("", &[MADE, FILE]),
+        (OLD, &[GONE, LINK]),
+        (OLD, &[GONE, DIRECTORY]),
+        (OLD, &[GONE, BELOW]),
+        (OLD, &[GONE, MADE]),
+        (OLD, &[GONE, FILE]),
+        (OLD, &[FILE, GONE, LINK, GONE, FILE]),
+        (OLD, &[FILE, owned]),
+        (OLD, &[&both, owned, &five]),
+        (OLD, &[FILE, &five, FILE]),
+        (OLD, &[&five, FILE]),
+        (OLD, &[&five, &seven, &none]),
+        (OLD, &[&five, &seven, FILE]),
+        ("", &[MADE, &seven]),
+        ("", &[MADE, NO_DIRECTORY]),
+        ("", &[FILE, NO_DIRECTORY]),
+        ("", &[FILE, NO_LINK]),
+        ("mkdir -m 711 p", &[FILE, NO_DIRECTORY]),
+        ("ln -s nowhere p", &[FILE, NO_LINK]),
+        ("mkdir -m 711 p", &[NO_DIRECTORY, DIRECTORY]),
+        ("ln -s nowhere p", &[NO_DIRECTORY, BELOW]),
+        ("mkdir -m 711 p", &[NO_DIRECTORY, LINK, CLOSED]),
+        ("ln -s nowhere p", &[CLOSED, FILE, CLOSED]),
+        ("ln -s nowhere p", &[FILE, BELOW]),
+    ]);
+}
+
+#[test]
+fn a_folder_that_comes_back_is_told_of_as_one() {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    std::fs::create_dir_all(desk.path("root/srv/p")).unwrap();
+    applies(&desk, FILE);
+    desk.role("web", NONE);
+    let (_, output) = desk.apply("web", &["--prune", "--dry-run"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("a directory again"), "{told}");
+}
+
+#[test]
+fn what_failed_changed_nothing_of_what_was_there_first() {
+    comes_back_after(
+        &[
+            ("", &[MODE, FILE]),
+            ("ln -s nowhere p", &[MODE, FILE]),
+            ("mkdir p", &[MODE, FILE]),
+            (OLD, &[GONE, MODE]),
+            (OLD, &[MODE, LINK]),
+            ("mkdir p; echo >p/q", &[CLOSED, NO_DIRECTORY]),
+            ("mkdir p; echo >p/q", &[CLOSED, FILE]),
+            ("echo >p", &[BELOW]),
+            ("mkdir p", &[FILE, "[file.\"/srv/p/q\"]\nmode = \"0600\"\n"]),
+        ],
+        true,
+    );
+}

@@ -1,0 +1,295 @@
+//! Edits of files. A file is known by where it really lies: edits of it may name it by different ways.
+
+use super::super::before::{Before, Whole};
+use super::super::heir;
+use super::super::made::Made;
+use super::super::stand_in::{file, file_of, path_of, resource};
+use super::{CHANGED, Entry, Fate, Judge, Managed, UNKNOWN};
+use crate::digest::Digest;
+use crate::edit::{Edit, apply};
+use crate::id::{Kind, ResourceId};
+use crate::path::AbsPath;
+use crate::plan::Snapshot;
+use crate::plan::claims::own_path;
+use crate::resource::edit::FileEdit;
+use crate::resource::file::File;
+use crate::resource::{Body, Desired, FileState, Observed, PathState, Presence};
+use std::collections::BTreeMap;
+
+/// What has a say in one file.
+#[derive(Default)]
+pub(super) struct Shared<'a> {
+    /// What is left over of edits of it.
+    edits: Vec<Edited<'a>>,
+    /// What all edits on record found.
+    wholes: Vec<&'a Whole>,
+    /// The file itself, where that is left over.
+    file: Option<(&'a ResourceId, &'a Entry)>,
+    /// The role's own.
+    said: Option<&'a File>,
+    /// What the role edits in it.
+    others: Vec<(&'a ResourceId, &'a Edit)>,
+}
+
+/// What is left over of one edit.
+struct Edited<'a> {
+    id: &'a ResourceId,
+    path: &'a AbsPath,
+    made: &'a Edit,
+    whole: Option<&'a Whole>,
+    back: Option<&'a Edit>,
+    there: bool,
+    now: Option<&'a FileState>,
+}
+
+/// The files that edits are left over of, by where they really lie.
+pub(super) fn shared<'a>(
+    managed: &'a Managed,
+    open: &[(&'a ResourceId, &'a Entry)],
+    desired: &'a Desired,
+    snapshot: &'a Snapshot,
+) -> BTreeMap<AbsPath, Shared<'a>> {
+    let real = |path: &AbsPath| snapshot.places.real(path).into_owned();
+    let mut files: BTreeMap<AbsPath, Shared<'a>> = BTreeMap::new();
+    for edited in open
+        .iter()
+        .filter_map(|(id, entry)| edited(id, entry, snapshot))
+    {
+        files
+            .entry(real(edited.path))
+            .or_default()
+            .edits
+            .push(edited);
+    }
+    if files.is_empty() {
+        return files;
+    }
+    for entry in managed.0.values() {
+        if let (Some(Made::Edit { path, .. }), Some(whole)) = (&entry.made, entry.whole())
+            && let Some(shared) = files.get_mut(&real(path))
+        {
+            shared.wholes.push(whole);
+        }
+    }
+    for (id, entry) in open.iter().filter(|(id, _)| id.kind == Kind::File) {
+        if let Some(shared) = path_of(id).and_then(|path| files.get_mut(&real(&path))) {
+            shared.file = Some((id, entry));
+        }
+    }
+    let then = snapshot.places_then(desired);
+    for one in &desired.resources {
+        let shared = own_path(&one.body).and_then(|path| files.get_mut(&*then.real(path)));
+        match (&one.body, shared) {
+            (Body::File(file), Some(shared)) => shared.said = Some(file),
+            (Body::Edit(edit), Some(shared)) => shared.others.push((&one.id, &edit.edit)),
+            _ => {}
+        }
+    }
+    files
+}
+
+fn edited<'a>(id: &'a ResourceId, entry: &'a Entry, snapshot: &'a Snapshot) -> Option<Edited<'a>> {
+    let seen = snapshot.observed.get(id);
+    let made = entry.last(seen).or(entry.made.as_ref());
+    let (Some(Made::Edit { path, edit }), Some(Before::Edit { back, there, whole })) =
+        (made, &entry.before)
+    else {
+        return None;
+    };
+    Some(Edited {
+        id,
+        path,
+        made: edit,
+        whole: whole.as_ref(),
+        back: back.as_ref(),
+        there: *there,
+        now: match seen {
+            Some(Observed::Path(PathState::File(now))) => Some(now),
+            _ => None,
+        },
+    })
+}
+
+impl Shared<'_> {
+    /// Whether it is there for edits alone that are all left over, and holds nothing else.
+    fn is_all_of_edits(&self, now: &FileState) -> bool {
+        let (began, beside): (Vec<_>, Vec<_>) = self.edits.iter().partition(|edit| !edit.there);
+        let (false, Some(content)) = (began.is_empty(), &now.content) else {
+            return false;
+        };
+        let bare = beside.iter().try_fold(content.clone(), |content, edit| {
+            apply(&content, edit.back?).ok()
+        });
+        let made = began
+            .iter()
+            .try_fold(Vec::new(), |text, edit| apply(&text, edit.made).ok());
+        bare.zip(made)
+            .is_some_and(|(bare, made)| lines(&bare) == lines(&made))
+    }
+
+    /// As it was before the edits of it that are left over, which alone have changed it.
+    fn whole(&self, now: &FileState) -> Option<&Whole> {
+        let chain = heir::chain(self.wholes.iter().copied(), now.digest?);
+        let first = chain.first?;
+        let in_it = |edit: &Edited| edit.whole.is_some_and(|one| chain.made.contains(&one.made));
+        self.edits.iter().all(in_it).then_some(first)
+    }
+
+    /// Whether `made` is what it holds without the edits that are left over of it.
+    fn is_without_edits(&self, made: &Made) -> bool {
+        let Some(now) = self.edits.iter().find_map(|edit| edit.now) else {
+            return false;
+        };
+        let of = |digest| {
+            let bare = FileState {
+                digest: Some(digest),
+                ..now.clone()
+            };
+            made.stands(&Observed::Path(PathState::File(bare)))
+        };
+        if self.whole(now).is_some_and(|whole| of(whole.was)) {
+            return true;
+        }
+        let content = now.content.clone().and_then(|content| {
+            let mut backs = self.edits.iter().map(|edit| edit.back);
+            backs.try_fold(content, |content, back| apply(&content, back?).ok())
+        });
+        content.is_some_and(|content| of(Digest::of(&content)))
+    }
+
+    /// By which it is brought back as a whole: what the first of its edits calls it.
+    fn name(&self) -> Option<&AbsPath> {
+        self.edits.first().map(|edit| edit.path)
+    }
+}
+
+impl Judge<'_> {
+    fn shared(&self, path: &AbsPath) -> Option<&Shared<'_>> {
+        self.files.get(&*self.real(path))
+    }
+
+    /// Whether a file of cfg's is other than it was made by edits of cfg's alone, which are left over with it.
+    pub(super) fn is_edited_alone(&self, id: &ResourceId, entry: &Entry) -> bool {
+        let path = path_of(id).filter(|_| id.kind == Kind::File);
+        match (path, &entry.made) {
+            (
+                Some(path),
+                Some(
+                    made @ Made::File {
+                        sha256: Some(_), ..
+                    },
+                ),
+            ) => {
+                let shared = self.shared(&path);
+                shared.is_some_and(|shared| shared.is_without_edits(made))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a file stands for edits alone, which are left over with it, where a role took something away.
+    pub(super) fn is_begun_anew(&self, id: &ResourceId, entry: &Entry) -> bool {
+        let path = path_of(id).filter(|_| entry.made == Some(Made::Gone));
+        let shared = path.and_then(|path| self.shared(&path));
+        shared.is_some_and(|shared| {
+            let now = shared.edits.iter().find_map(|edit| edit.now);
+            now.is_some_and(|now| shared.is_all_of_edits(now))
+        })
+    }
+
+    pub(super) fn edit(
+        &self,
+        id: &ResourceId,
+        entry: &Entry,
+        (path, edit, seen): (&AbsPath, &Edit, &PathState),
+        before: &Before,
+        changed: bool,
+    ) -> Fate {
+        let (Before::Edit { back, there, .. }, Some(shared)) = (before, self.shared(path)) else {
+            return Fate::Stays(UNKNOWN.into());
+        };
+        let PathState::File(now) = seen else {
+            return Fate::Back(Vec::new(), None);
+        };
+        // The role says itself what the file holds, or that there is none.
+        if let Some(file) = shared.said
+            && !(file.state == Presence::Present && file.is_open())
+        {
+            return Fate::Back(Vec::new(), None);
+        }
+        if let Some(fate) = self.with_file(id, entry, shared, (now, *there)) {
+            return fate;
+        }
+        let back = match back {
+            Some(back) => Some(back.clone()),
+            None if *there => None,
+            None => crate::edit::back(b"", edit),
+        };
+        let Some(back) = back else {
+            return Fate::Stays("what it changed is not known".into());
+        };
+        let others = &shared.others;
+        let back = others
+            .iter()
+            .fold(back, |back, (_, other)| back.beside(other));
+        if let Some((other, _)) = others.iter().find(|(_, one)| back.conflict(one).is_some()) {
+            return Fate::Stays(format!("{other} of the role edits the same"));
+        }
+        let content = now.content.as_deref().unwrap_or_default();
+        match apply(content, &back) {
+            Ok(same) if same == content => return Fate::Back(Vec::new(), None),
+            Ok(_) if changed => return Fate::Stays(CHANGED.into()),
+            Ok(_) => {}
+            Err(why) => return Fate::Stays(format!("it cannot be edited back: {why}")),
+        }
+        let body = Body::Edit(FileEdit {
+            path: path.clone(),
+            edit: back,
+            create: false,
+        });
+        Fate::back(resource(id, &entry.role, body))
+    }
+
+    /// Where the file comes back as a whole, or goes, an edit of it does so with that.
+    fn with_file(
+        &self,
+        id: &ResourceId,
+        entry: &Entry,
+        shared: &Shared<'_>,
+        (now, there): (&FileState, bool),
+    ) -> Option<Fate> {
+        if let Some((begun, entry)) = shared.file
+            && (self.is_edited_alone(begun, entry) || self.is_begun_anew(begun, entry))
+        {
+            return Some(Fate::With(begun.clone()));
+        }
+        let path = shared.name()?;
+        let whole = ResourceId::new(Kind::File, path.as_str());
+        let back = |file| Fate::back(resource(&whole, &entry.role, Body::File(file)));
+        let unsaid = shared.others.is_empty() && shared.said.is_none();
+        if unsaid && shared.is_all_of_edits(now) {
+            return Some(match there {
+                true => Fate::With(whole),
+                false => back(File {
+                    state: Presence::Absent,
+                    ..file(path.clone())
+                }),
+            });
+        }
+        let was = shared.whole(now);
+        let was = was.filter(|_| unsaid && shared.file.is_none())?;
+        Some(match shared.edits.first() {
+            Some(first) if first.id != id => Fate::With(whole),
+            _ => back(file_of(path.clone(), was.was, was.size)),
+        })
+    }
+}
+
+/// What stands in a text, in whatever order, and whatever is blank.
+fn lines(text: &[u8]) -> Vec<&[u8]> {
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines = lines.map(|line| line.strip_suffix(b",").unwrap_or(line));
+    let mut lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    lines.sort_unstable();
+    lines
+}
