@@ -164,9 +164,11 @@ pub fn version(given: &Given) -> Result<Wanted, String> {
     let good = text
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || ".+~:-*?[]!^".contains(c))
-        && !text.starts_with('-');
+        && text.starts_with(|c: char| c.is_ascii_digit() || "*?[".contains(c));
     if !good || crate::glob::Glob::of_text(&text).is_err() {
-        return Err(format!("{text:?} is no version and no glob of versions"));
+        return Err(format!(
+            "{text:?} is no version (one begins with a digit), no glob of versions, and not `latest`"
+        ));
     }
     Ok(Wanted::Glob(text))
 }

@@ -421,15 +421,13 @@ impl Reading {
     /// Whether a key is the rest of a dotted name: `python3.11 = "*"`, `net.ipv4.ip_forward = 1`.
     fn continues(&self, kind: Kind, key: &Entry) -> bool {
         let words = keys::of(kind).map(|row| row.name);
-        let joins = matches!(kind, Kind::Package | Kind::Sysctl);
-        // A value that is wrong does not tell a name from a key; a dot before it does, and settings are little but names.
+        // What has a line of its own below [package.NAME] is a key, and a wrong one; settings are little but names.
         let before = self.source.text[..key.span.start].trim_end_matches([' ', '\t']);
-        let named = before.ends_with('.') || kind == Kind::Sysctl;
-        let known = short(kind, &key.node).is_some() || key.node.entries().is_some();
-        joins
-            && keys::shape(kind, &key.key).is_none()
-            && (known || named)
-            && nearest(&key.key, words).is_none()
+        let joins = match kind {
+            Kind::Package => before.ends_with('.'),
+            kind => kind == Kind::Sysctl,
+        };
+        joins && keys::shape(kind, &key.key).is_none() && nearest(&key.key, words).is_none()
     }
 
     fn resource_key(&mut self, resource: &mut ResourceText, entry: Entry) {
