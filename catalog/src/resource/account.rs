@@ -42,12 +42,20 @@ pub struct User {
     pub shell: Option<String>,
     /// Home directory; made when the user is made, never moved.
     pub home: Option<String>,
-    /// A new one takes its number from the system's range, and no home is made.
+    /// A new one takes its number from the system's range, and a home is made only for keys.
     pub system: bool,
     /// Exactly these lines in `.ssh/authorized_keys`; none leaves them alone.
     pub authorized_keys: Option<Vec<String>>,
     /// As in /etc/shadow; never shown.
     pub password_hash: Option<String>,
+}
+
+impl User {
+    /// Whether a home is made for him: one of the system's has none, unless it is to hold his keys.
+    pub fn gets_home(&self) -> bool {
+        let mut keys = self.authorized_keys.iter().flatten();
+        !self.system || keys.next().is_some()
+    }
 }
 
 /// What /etc/group has.

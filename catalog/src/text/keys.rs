@@ -195,7 +195,7 @@ const USER: &[Key] = &[
         "made with the user, or empty where it changes to one that is missing; an old one is never moved",
     ),
     key("system", Shape::Boolean, "`false`")
-        .is("a new one gets a number of the system's range, and no home is made"),
+        .is("a new one gets a number of the system's range, and a home only where it has `authorized_keys`"),
     key("authorized_keys", Shape::LoginKeys, NOT_MANAGED)
         .is("exactly these keys, one a line, in `.ssh/authorized_keys`; blanks around a key do not count"),
     key("password_hash", Shape::Line, NOT_MANAGED).is("as in `/etc/shadow`; never shown"),

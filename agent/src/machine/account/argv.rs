@@ -23,10 +23,13 @@ pub(crate) fn make_user(user: &User, own_group: OwnGroup) -> Vec<String> {
         value(&mut argv, "--home-dir", home);
     }
     if user.system {
-        argv.extend(["--system".into(), "--no-create-home".into()]);
-    } else {
-        argv.push("--create-home".into());
+        argv.push("--system".into());
     }
+    let home = match user.gets_home() {
+        true => "--create-home",
+        false => "--no-create-home",
+    };
+    argv.push(home.into());
     argv.extend(["--".into(), user.name.clone()]);
     argv
 }

@@ -85,7 +85,7 @@ impl Hands<'_> {
         // One that the role has given him, in this run or in one that was killed before his keys were there.
         let moved = home.is_some_and(|home| home != seen.home);
         let keyed = user.home.is_some() && user.authorized_keys.is_some();
-        if !user.system && (moved || keyed) {
+        if user.gets_home() && (moved || keyed) {
             self.home(&seen)?;
         }
         if let Some(hash) = &user.password_hash

@@ -23,10 +23,14 @@ impl Machine {
         let seen = self.names().user(&user.name).ok()?.map(|line| line.home);
         let home = user.home.clone().or(seen);
         let home = home.unwrap_or_else(|| format!("/home/{}", user.name));
-        let made = !user.system && (comes || says(&["home"]));
-        let place: Option<AbsPath> = home.parse().ok().filter(|_| made);
-        let refusal = place.and_then(|home| self.of_home(&home));
         let keys = says(&["authorized_keys", "authorized_keys_file"]);
+        let given = says(&["home"]) || (keys && user.home.is_some());
+        let made = user.gets_home() && (comes || given);
+        let place: Option<AbsPath> = home.parse().ok();
+        let refusal = place.and_then(|home| match made {
+            true => self.of_home(&home),
+            false => self.homeless(&home).filter(|_| keys),
+        });
         refusal.or_else(|| {
             let spot = self.spot_seen(&keys_path(&home).filter(|_| keys)?)?;
             self.making(&spot, "making a file in")
@@ -50,6 +54,16 @@ impl Machine {
             return None;
         }
         self.making(&self.spot_seen(home)?, "making a directory in")
+    }
+
+    /// Keys are nowhere without a home.
+    fn homeless(&self, home: &AbsPath) -> Option<Refusal> {
+        let missing = !self.root().folder(home).ok()?.missing.is_empty();
+        missing.then(|| {
+            Refusal::Blocked(format!(
+                "the home {home} is not there, and so it cannot hold keys"
+            ))
+        })
     }
 
     /// The tools change nobody who is there twice.

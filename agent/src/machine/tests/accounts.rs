@@ -146,6 +146,29 @@ fn a_system_user_gets_no_home_and_joins_the_group_of_his_name() {
 }
 
 #[test]
+fn a_system_user_has_a_home_where_it_must_hold_his_keys() {
+    let Some(tree) = tree() else { return };
+    let deploy = User {
+        system: true,
+        home: Some("/srv/deploy".into()),
+        authorized_keys: Some(vec!["ssh-ed25519 A a".into()]),
+        ..user("deploy")
+    };
+    for _again in 0..2 {
+        tree.hands().user(&deploy).unwrap();
+        assert_eq!(seen(&tree, &deploy).authorized_keys, deploy.authorized_keys);
+        std::fs::remove_dir_all(tree.at("/srv/deploy")).unwrap();
+    }
+    let unsaid = User {
+        home: None,
+        ..deploy
+    };
+    let error = tree.hands().user(&unsaid).unwrap_err().to_string();
+    let why = "the home /srv/deploy is not there, and so it cannot hold keys";
+    assert_eq!(error, why);
+}
+
+#[test]
 fn removed_users_leave_their_home() {
     let Some(tree) = tree() else { return };
     let gone = User {

@@ -371,7 +371,7 @@ const ACCOUNTS: &[Row] = &[
     ),
     to_do(
         End("is not there, and so it cannot hold keys"),
-        "declare the home as a [directory] that the user owns, or give the user another `home`",
+        "say in the role which `home` the user has: then it is made",
     ),
     to_do(End("cannot hold keys"), "give the user another `home`"),
     to_do(End("is no place for keys"), "give the user another `home`"),
