@@ -95,6 +95,19 @@ fn one_folder_by_two_names_is_made_and_removed_once() {
     assert_eq!(ran["changes"].as_array().unwrap().len(), 3, "{ran}");
 }
 
+/// What goes from between does not loosen what lies in a link from the link.
+#[test]
+fn what_lies_below_what_goes_comes_after_what_stands_above_both() {
+    let desk = machine("true");
+    applies(&desk, "[file.\"/srv/p/q\"]\ncontent = \"q\\n\"\n");
+    let lost =
+        "[link.\"/srv/p\"]\ntarget = \"nowhere\"\n[file.\"/srv/p/q/z\"]\ncontent = \"z\\n\"\n";
+    let ran = applies(&desk, lost);
+    assert_eq!(ran["failures"][0]["resource"], "file:/srv/p/q/z", "{ran}");
+    applies(&desk, NONE);
+    assert_eq!(srv(&desk).len(), 0);
+}
+
 /// The order is the role's own, and by name: so that fails at first, as foretold, unless it comes `after` that.
 #[test]
 fn what_is_reached_by_a_link_of_the_machine_before_the_role_makes_its_target_fails() {

@@ -137,17 +137,19 @@ impl<'a> Graph<'a> {
     fn paths(&mut self) {
         let desired = self.desired;
         let by_path = by_path(desired);
-        let mut folders = Nearest::of(
-            by_path
-                .iter()
-                .map(|(path, resource)| (path.as_str(), *resource))
-                .collect(),
-        );
-        let written: Vec<Vec<AbsPath>> = desired.resources.iter().map(written).collect();
         let brought = |one: &Resource| desired.reverts.contains(&one.id);
+        let all = || by_path.iter().map(|(path, one)| (path.as_str(), *one));
+        let goes = |one: &Resource| brought(one) && presence(&one.body) == Presence::Absent;
+        let mut folders = Nearest::of(all().collect());
+        let mut standing = Nearest::of(all().filter(|(_, one)| !goes(one)).collect());
+        let written: Vec<Vec<AbsPath>> = desired.resources.iter().map(written).collect();
         for (at, (resource, paths)) in desired.resources.iter().zip(&written).enumerate() {
             for path in paths {
-                let Some(folder) = folders.above(path) else {
+                let folder = match presence(&resource.body) {
+                    Presence::Present => standing.above(path),
+                    Presence::Absent => folders.above(path),
+                };
+                let Some(folder) = folder else {
                     continue;
                 };
                 match (presence(&folder.body), presence(&resource.body)) {

@@ -210,8 +210,8 @@ const GROUP: &[Key] = &[
 
 const COMMAND: &[Key] = &[
     key("run", Shape::Shell, NEEDED).is("what is run"),
-    key("unless", Shape::Shell, NONE).is("not run while this succeeds"),
-    key("only_if", Shape::Shell, NONE).is("run only while this succeeds"),
+    key("unless", Shape::Shell, NONE).is("not run while this succeeds; a program that is not there does not"),
+    key("only_if", Shape::Shell, NONE).is("run only while this succeeds; a program that is not there does not"),
     key("creates", Shape::Path, NONE).is("not run while this exists"),
     key("on", Shape::References, "`[]`").is(
         "files, edits, directories, links, packages: owed until it succeeded with these as they are now",
