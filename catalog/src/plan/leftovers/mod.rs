@@ -158,7 +158,7 @@ impl Managed {
     /// This resource's turn has come, and this is what stands there before the first effect on it. Says whether the
     /// record is another by that; then it must be on disk before the effect.
     pub fn meets(&mut self, resource: &Resource, seen: &Observed, keep: &mut Contents) -> bool {
-        let leads = self.leads_to(resource, seen);
+        let leads = self.leads_to(resource, seen) | self.sees_file(resource, seen);
         let entry = self.0.get(&resource.id);
         let by_turn = is_made_at_once(resource.id.kind);
         let edits = resource.id.kind == Kind::Edit;

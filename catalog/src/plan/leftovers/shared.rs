@@ -5,7 +5,7 @@ use super::heir::bare;
 use super::made::Made;
 use super::{Entry, Managed};
 use crate::edit::Edit;
-use crate::id::ResourceId;
+use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::{Body, Observed, PathState, Resource};
 
@@ -27,6 +27,23 @@ impl Managed {
             *back = bare.and_then(|bare| crate::edit::back(&bare, &edit.edit));
         }
         before
+    }
+
+    /// A file that an edit comes to is seen to be what a role made of it, as long as it is: the edit makes it another. Says whether
+    /// nobody had seen it yet.
+    pub(super) fn sees_file(&mut self, resource: &Resource, seen: &Observed) -> bool {
+        let Body::Edit(edit) = &resource.body else {
+            return false;
+        };
+        let file = ResourceId::new(Kind::File, edit.path.as_str());
+        let entry = self.0.get_mut(&file).filter(|entry| entry.is_unseen());
+        let stands = |entry: &&mut Entry| entry.made.as_ref().is_some_and(|made| made.stands(seen));
+        let Some(entry) = entry.filter(stands) else {
+            return false;
+        };
+        entry.pending = false;
+        entry.was.clear();
+        true
     }
 
     fn edits_of(&self, path: &AbsPath) -> impl Iterator<Item = (&ResourceId, &Entry)> {

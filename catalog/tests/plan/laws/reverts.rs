@@ -1,13 +1,14 @@
 //! Laws of what leaves a role and is brought back to what was there before cfg.
 
 use super::world::{machines, roles};
-use crate::build::role;
+use crate::build::{edit, file_with, made, no_file, role};
 use crate::model::machine::{Machine, What};
 use crate::model::reverting::{Kept, aim, converge};
 use crate::model::run::words;
 use crate::running::apart;
 use cfg_catalog::id::Kind;
 use cfg_catalog::plan::{Certainty, Ledger};
+use cfg_catalog::resource::file::Content;
 use cfg_catalog::resource::{Attributes, Body, Desired, Leftovers, Presence};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -193,4 +194,26 @@ fn the_record_of_nothing_is_empty() {
     let (mut machine, mut kept) = (Machine::blank(), Kept::default());
     assert!(clean(&mut machine, &nothing(), &mut kept));
     assert_eq!(kept.ledger, Ledger::default());
+}
+
+/// What cfg began is another once an edit has come to it, and is of cfg's making still.
+#[test]
+fn what_a_role_took_away_outlives_a_crash_around_an_edit_of_what_came_there() {
+    let gone = reverting(role(vec![no_file("/srv/p")]));
+    let begun = file_with("/srv/p", |file| {
+        file.content = Some(Content::Text("a\n".into()));
+        file.create_only = true;
+    });
+    let last = made(edit("z", "/srv/z", &["z"]));
+    let edited = reverting(role(vec![begun, edit("e", "/srv/p", &["b"]), last]));
+    for (lives, again) in (0..4).flat_map(|lives| [(lives, false), (lives, true)]) {
+        let (mut machine, mut kept) = (on_a_machine(Machine::blank()), Kept::default());
+        machine.write("/srv/p", "old\n");
+        let before = machine.clone();
+        assert!(clean(&mut machine, &gone, &mut kept));
+        converge(&mut machine, &edited, &mut kept, lives);
+        assert!(!again || clean(&mut machine, &edited, &mut kept));
+        assert!(clean(&mut machine, &nothing(), &mut kept));
+        assert_eq!(apart(&machine, &before), [""; 0], "{lives} {again}");
+    }
 }
