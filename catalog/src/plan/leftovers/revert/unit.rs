@@ -2,14 +2,13 @@
 
 use super::super::before::{Before, Stood};
 use super::super::made::Made;
-use super::super::stand_in::{directory, file, link, resource, service};
+use super::super::stand_in::{directory, file, link, repository, resource, service};
 use super::path::{to, whole};
 use super::{CHANGED, Entry, Fate, Judge, UNKNOWN};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::directory::Directory;
 use crate::resource::file::File;
-use crate::resource::repository::Repository;
 use crate::resource::service::{Active, Activity, Enabled, Service, ServiceState, UNITS};
 use crate::resource::{Attributes, Body, Observed, PathState, Presence, Resource};
 use crate::text::names;
@@ -218,19 +217,18 @@ impl Judge<'_> {
         &self,
         id: &ResourceId,
         entry: &Entry,
-        (sources, key): (&Stood, Option<&Stood>),
+        (sources, key): (Option<&Stood>, Option<&Stood>),
         made: &Made,
     ) -> Fate {
-        let repository = Repository {
-            name: id.name.to_string(),
-            sources: Vec::new(),
-            key: made.key(),
-        };
+        let repository = repository(&id.name, made.key());
         let (stanza_now, key_now) = match self.snapshot.observed.get(id) {
             Some(Observed::Repository(state)) => (Some(&state.sources), state.key.as_ref()),
             _ => (None, None),
         };
-        let stanza = self.own(&repository.sources_path(), entry, Some(sources), stanza_now);
+        let stanza = match sources {
+            Some(_) => self.own(&repository.sources_path(), entry, sources, stanza_now),
+            None => Ok(None),
+        };
         let key = repository
             .key_path()
             .map(|path| self.own(&path, entry, key, key_now))
