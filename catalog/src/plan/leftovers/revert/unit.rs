@@ -46,7 +46,14 @@ impl Judge<'_> {
         let covers =
             file.is_some() || (*hidden == Some(false) && matches!(old, Some(Stood::File { .. })));
         let hid = matches!(old, Some(Stood::Link(target)) if target == "/dev/null");
-        let comes = file.is_some() && (hid || matches!(old, Some(Stood::Nothing)));
+        // What stands again in the place of the role's own, or comes to light once that is gone.
+        let older = match old {
+            Some(Stood::File { size, .. }) => *size > 0,
+            Some(Stood::Nothing) => *running || *enabled,
+            Some(Stood::Link(_)) => !hid,
+            _ => false,
+        };
+        let comes = file.is_some() && (hid || (matches!(old, Some(Stood::Nothing)) && !older));
         let mut was = service(unit);
         let state = |runs| match runs {
             true => Activity::Running,
@@ -102,15 +109,25 @@ impl Judge<'_> {
             Err(why) => return Fate::Stays(why),
         };
         was.masked = masked.filter(|masked| late.is_none() || !masked);
-        let mut parts: Vec<Resource> = late.flatten().into_iter().collect();
+        let mut file = late.flatten();
+        let mut by = Vec::new();
         if let (Some(true), Some(links), Some(now)) = (was.enabled, links, &seen.links) {
             was.enabled = None;
-            parts.extend(self.links(entry, links, now));
+            by = self.links(entry, links, now);
         }
-        for part in &mut parts {
-            part.after.push(id.clone());
+        let starts = was.state == Some(Activity::Running) && seen.active != Active::Running;
+        let begins = starts || (was.enabled == Some(true) && seen.enabled != Enabled::Yes);
+        let mut it = resource(id, &entry.role, Body::Service(was));
+        match &mut file {
+            // As its older file says.
+            Some(file) if older && begins => it.after.push(file.id.clone()),
+            Some(file) => file.after.push(id.clone()),
+            None => {}
         }
-        parts.insert(0, resource(id, &entry.role, Body::Service(was)));
+        for link in &mut by {
+            link.after.push(id.clone());
+        }
+        let parts = std::iter::once(it).chain(file).chain(by).collect();
         Fate::Back(parts, None)
     }
 
