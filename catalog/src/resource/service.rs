@@ -3,6 +3,7 @@
 use super::boot;
 use super::coming::{Coming, possible};
 use super::file::in_the_way;
+use super::sockets::{over_services, taken_down, woken_by};
 use super::{Body, Obstacle, PathState, Resource, attributes, repository};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
@@ -105,6 +106,8 @@ pub struct ServiceState {
     pub wanted_by: Vec<String>,
     /// Sockets, timers and paths that start it.
     pub triggered_by: Vec<Trigger>,
+    /// Of a socket, what it starts.
+    pub triggers: Vec<Trigger>,
 }
 
 impl ServiceState {
@@ -123,16 +126,17 @@ impl ServiceState {
             links: None,
             wanted_by: Vec::new(),
             triggered_by: Vec::new(),
+            triggers: Vec::new(),
         }
     }
 }
 
-/// A unit that starts another when something happens.
+/// A unit that starts another when something happens, or that is started so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trigger {
     /// Its whole name.
     pub unit: String,
-    /// Whether it waits for that to happen.
+    /// Whether it is up: what starts another waits for that to happen.
     pub active: bool,
 }
 
@@ -235,7 +239,8 @@ pub(crate) fn diff(
             .map(|_| Change::new(&resource.id, Action::Unmask)),
     );
     changes.extend(enablement);
-    changes.extend(activity(resource, service, state, coming, turn));
+    let activity = activity(resource, service, state, coming, turn);
+    changes.extend(activity.map(|change| over_services(change, state, turn)));
     Ok(changes.into())
 }
 
@@ -381,41 +386,8 @@ fn activity(
     }
 }
 
-/// The sockets that are started before and take a service that runs down with them: it is started at its turn.
-fn taken_down(
-    service: &Service,
-    state: &ServiceState,
-    turn: &Turn<'_>,
-) -> Option<(Vec<ResourceId>, Certainty)> {
-    let of = |trigger: &Trigger| ResourceId::new(Kind::Service, &*trigger.unit);
-    let sockets = state.triggered_by.iter().map(of);
-    let sockets = sockets.filter_map(|id| Some((turn.ahead.start(&id)?, id)));
-    let (sure, sockets): (Vec<Certainty>, Vec<ResourceId>) = sockets
-        .filter(|(_, id)| id.name.ends_with(".socket"))
-        .unzip();
-    let sure = sure.into_iter().min()?;
-    service.must_start().then_some((sockets, sure))
-}
-
 fn stays_masked(service: &Service, state: &ServiceState) -> bool {
     state.load == Load::Masked && service.masked != Some(false)
-}
-
-/// The sockets, timers and paths that can start it again once it is stopped.
-fn woken_by<'a>(state: &'a ServiceState, turn: &Turn<'_>) -> Vec<&'a str> {
-    let goes = |unit: &str| {
-        let short = unit.strip_suffix(".service").unwrap_or(unit);
-        let other = turn.desired.get(&ResourceId::new(Kind::Service, short));
-        matches!(
-            other.map(|other| &other.body),
-            Some(Body::Service(other)) if other.state == Some(Activity::Stopped)
-        )
-    };
-    let awake = state.triggered_by.iter().filter(|trigger| trigger.active);
-    awake
-        .map(|trigger| trigger.unit.as_str())
-        .filter(|unit| !goes(unit))
-        .collect()
 }
 
 /// A restart or a reload, where the present start did not see what is there now.
