@@ -266,6 +266,11 @@ impl Ahead {
         self.removed.contains_key(path)
     }
 
+    /// Whether something comes to this path, or changes there.
+    pub(crate) fn writes(&self, path: &AbsPath) -> bool {
+        self.paths.contains(path) && !self.removes(path)
+    }
+
     /// How surely this path will have been removed; none where nothing removes it.
     pub(crate) fn removal(&self, path: &AbsPath) -> Option<Certainty> {
         self.removed.get(path).copied()

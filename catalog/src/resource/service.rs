@@ -220,7 +220,8 @@ pub(crate) fn diff(
     let lifted = early::lifted(resource, service, state, turn);
     let service = lifted.as_ref().unwrap_or(service);
     let gone = gone_with_its_package(service, state, turn)
-        .or_else(|| gone_with_its_file(service, state, turn));
+        .or_else(|| gone_with_its_file(service, state, turn))
+        .or_else(|| come_over_its_mask(service, state, turn));
     let state = gone.as_ref().unwrap_or(state);
     let unit = unit_file(resource, service, state, turn.host)?;
     let coming = Coming::of(service, state, &unit, turn);
@@ -281,6 +282,28 @@ fn gone_with_its_file(
     (goes && !own && state.load != Load::Masked).then(|| ServiceState {
         load: Load::NotFound,
         enabled: Enabled::Unknown,
+        ..state.clone()
+    })
+}
+
+/// A masked unit whose file the role writes before: that takes the place of a mask, or lies over one that ends with the next boot.
+fn come_over_its_mask(
+    service: &Service,
+    state: &ServiceState,
+    turn: &Turn<'_>,
+) -> Option<ServiceState> {
+    let path: AbsPath = format!("{UNITS}/{}", service.unit).parse().ok()?;
+    let file = ResourceId::new(Kind::File, path.as_str());
+    let written = match &turn.desired.get(&file)?.body {
+        Body::File(file) => file
+            .content
+            .as_ref()
+            .is_some_and(|content| content.digest() != Digest::of(b"")),
+        _ => false,
+    };
+    let comes = written && turn.ahead.writes(&path) && service.masked.is_none();
+    (comes && state.load == Load::Masked).then(|| ServiceState {
+        load: Load::NotFound,
         ..state.clone()
     })
 }

@@ -1,4 +1,4 @@
-//! Units on a real systemd: every combination of what a role can say of one, templates, sockets, [Install] sections, and
+//! Units on a real systemd: every combination of what a role can say of one, templates, masks, [Install] sections, and
 //! why a service died.
 
 use anyhow::{Result, ensure};
@@ -142,6 +142,29 @@ fn every_combination_of_state_enabled_and_masked_holds() -> Result<()> {
             } else {
                 "of a package's"
             });
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_file_of_the_role_comes_over_a_mask() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = host(sandbox)?;
+        let local = Local::on(&host)?;
+        let role = format!(
+            "[file.\"/etc/systemd/system/app.service\"]\ncontent = {UNIT:?}\n\
+             [service.app]\nstate = \"running\"\nenabled = true\n"
+        );
+        local.write("app/role.toml", role)?;
+        for mask in [
+            "systemctl mask --runtime app",
+            "ln -s /dev/null /etc/systemd/system/app.service",
+        ] {
+            host.sh(&format!("{mask}; systemctl daemon-reload"))?;
+            let done = settle(&local, "app")?;
+            assert_eq!(done[1..], ["service:app enable", "service:app start"]);
+            host.sh("systemctl disable --now app; rm /etc/systemd/system/app.service")?;
         }
         Ok(())
     })
