@@ -394,7 +394,7 @@ impl<'a, H: Hand> Engine<'a, H> {
     }
 }
 
-fn must_run(resource: &Resource) -> bool {
+pub(super) fn must_run(resource: &Resource) -> bool {
     matches!(&resource.body, Body::Service(service) if service.state == Some(Activity::Running))
 }
 
