@@ -134,6 +134,8 @@ pub fn dry_run(context: &Context<'_>) -> Result<Document, RunError> {
     if unread {
         plan.assume_owed(context.desired);
     }
+    let unproven = readable(context, context.state.unproven())?;
+    unsettled::tell_unproven(context, &unproven, &plan);
     Ok(Document::of_plan(clock.head(context, None), &plan))
 }
 

@@ -208,7 +208,7 @@ impl<'a, H: Hand> Engine<'a, H> {
         message
     }
 
-    /// Units that are started at turns still to come.
+    /// Units that must run and are started at turns still to come.
     fn later(&self) -> Vec<String> {
         let starts = |step: &&PlannedStep| {
             let mut changes = step.changes.iter();
@@ -219,7 +219,9 @@ impl<'a, H: Hand> Engine<'a, H> {
             .map(|step| &step.step.resource)
             .filter(|id| !self.is_started(id))
             .filter_map(|id| match &self.desired.get(id)?.body {
-                Body::Service(service) => Some(service.unit.clone()),
+                Body::Service(service) if service.state == Some(Activity::Running) => {
+                    Some(service.unit.clone())
+                }
                 _ => None,
             })
             .collect()
@@ -392,7 +394,7 @@ impl<'a, H: Hand> Engine<'a, H> {
     }
 }
 
-fn must_run(resource: &Resource) -> bool {
+pub(super) fn must_run(resource: &Resource) -> bool {
     matches!(&resource.body, Body::Service(service) if service.state == Some(Activity::Running))
 }
 

@@ -1,8 +1,12 @@
-//! What was under way when the agent of an earlier run was killed: a run waits for its end, and a dry run reckons with it.
+//! What an earlier run left open: what was under way when its agent was killed, for which a run waits and with which a dry run reckons, and
+//! services that were not well.
 
 use super::Context;
+use super::services::must_run;
 use crate::effect::{Effects, Outcome, Task};
-use cfg_catalog::plan::Ledger;
+use cfg_catalog::id::ResourceId;
+use cfg_catalog::plan::{Ledger, Plan};
+use std::collections::BTreeSet;
 
 /// The ledger, with what has come to its end since the run that began it was killed.
 pub(super) fn settle(context: &Context<'_>, effects: &Effects) -> anyhow::Result<Ledger> {
@@ -36,6 +40,18 @@ pub(super) fn foresee(context: &Context<'_>, ledger: &mut Ledger) -> anyhow::Res
         }
     }
     Ok(under_way)
+}
+
+/// Tells of services that an earlier run started and that have yet to stay up, or to be well: nobody waits for that in a dry run.
+pub(super) fn tell_unproven(context: &Context<'_>, unproven: &BTreeSet<ResourceId>, plan: &Plan) {
+    let changed: BTreeSet<&ResourceId> = plan.changes().map(|change| &change.resource).collect();
+    for id in unproven.iter().filter(|id| !changed.contains(id)) {
+        if context.desired.get(id).is_some_and(must_run) {
+            (context.told)(&format!(
+                "{id} was not well when an earlier run had started it; a run would look again, and fail where it is not"
+            ));
+        }
+    }
 }
 
 /// A command that ended well after its agent was killed owes nothing more.

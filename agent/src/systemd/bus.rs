@@ -89,6 +89,10 @@ impl Bus {
                 .map(|by| general.strings(by))
                 .concat(),
             triggered_by: self.triggers(general.strings("TriggeredBy")).await?,
+            triggers: match unit.ends_with(".socket") {
+                true => self.triggers(general.strings("Triggers")).await?,
+                false => Vec::new(),
+            },
             service: service.map(|service| ServiceProperties {
                 kind: service.string("Type"),
                 main_pid: service.get("MainPID").unwrap_or(0),

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// A unit's own timeouts are shorter, unless it has none.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-const ASKED: &str = "Id,Names,WantedBy,RequiredBy,TriggeredBy,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,SourcePath,\
+const ASKED: &str = "Id,Names,WantedBy,RequiredBy,TriggeredBy,Triggers,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,SourcePath,\
 InvocationID,InactiveExitTimestampMonotonic,NeedDaemonReload,CanReload,Type,MainPID,RemainAfterExit,TasksCurrent,ControlGroup";
 
 fn systemctl(arguments: &[&str]) -> Command {
@@ -90,14 +90,14 @@ pub fn properties(units: &[&str]) -> anyhow::Result<BTreeMap<String, Properties>
         .collect();
     let triggers: BTreeSet<String> = found
         .values()
-        .flat_map(|properties| &properties.triggered_by)
+        .flat_map(|one| one.triggered_by.iter().chain(&one.triggers))
         .map(|trigger| trigger.unit.clone())
         .collect();
     if !triggers.is_empty() {
         let units: Vec<&str> = triggers.iter().map(String::as_str).collect();
         let told = show("ActiveState", &units)?;
         let all = found.values_mut();
-        for trigger in all.flat_map(|properties| &mut properties.triggered_by) {
+        for trigger in all.flat_map(|one| one.triggered_by.iter_mut().chain(&mut one.triggers)) {
             trigger.active = told
                 .get(&trigger.unit)
                 .is_some_and(|s| s == "ActiveState=active");
@@ -164,6 +164,10 @@ fn parse(unit: &str, block: &str, boot_us: u64) -> Properties {
         names: words("Names"),
         wanted_by: ["WantedBy", "RequiredBy"].map(words).concat(),
         triggered_by: words("TriggeredBy").into_iter().map(trigger).collect(),
+        triggers: match unit.ends_with(".socket") {
+            true => words("Triggers").into_iter().map(trigger).collect(),
+            false => Vec::new(),
+        },
         load_state: text("LoadState"),
         active_state: text("ActiveState"),
         sub_state: text("SubState"),

@@ -23,6 +23,7 @@ pub fn state(properties: &Properties, rc: Option<bool>) -> ServiceState {
         links: None,
         wanted_by: properties.wanted_by.clone(),
         triggered_by: properties.triggered_by.clone(),
+        triggers: properties.triggers.clone(),
     }
 }
 

@@ -17,6 +17,7 @@ mod sysv;
 
 pub use offline::also;
 pub use properties::Properties;
+use properties::complete;
 
 use anyhow::Context as _;
 use cfg_catalog::resource::service::{Enabled, ServiceState, is_template};
@@ -86,11 +87,12 @@ impl Systemd {
         if units.is_empty() {
             return Ok(files);
         }
-        let properties = match &self.reach {
+        let mut properties = match &self.reach {
             Reach::Bus(bus) => bus.properties(&units)?,
             Reach::Control => control::properties(&units)?,
             Reach::Offline => return Ok(files),
         };
+        complete(&mut properties);
         let mut states: BTreeMap<_, _> = properties
             .iter()
             .map(|(unit, properties)| {

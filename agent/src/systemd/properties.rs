@@ -2,6 +2,7 @@
 
 use super::cgroup;
 use cfg_catalog::resource::service::Trigger;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Properties of a unit, in systemd's own words.
@@ -35,6 +36,8 @@ pub struct Properties {
     pub wanted_by: Vec<String>,
     /// Units that start it when something happens.
     pub triggered_by: Vec<Trigger>,
+    /// Of a socket, what it starts.
+    pub triggers: Vec<Trigger>,
     /// For services.
     pub service: Option<ServiceProperties>,
 }
@@ -57,6 +60,30 @@ pub fn tasks(counted: Option<u64>, control_group: &str) -> Option<u64> {
     counted
         .filter(|tasks| *tasks != u64::MAX)
         .or_else(|| cgroup::processes(Path::new("/sys/fs/cgroup"), control_group))
+}
+
+/// Says of services what their sockets say: systemd does not know that of a socket which it had yet to load.
+pub fn complete(found: &mut BTreeMap<String, Properties>) {
+    let sockets: Vec<(Trigger, String)> = found
+        .iter()
+        .flat_map(|(unit, socket)| {
+            let active = socket.active_state == "active";
+            let unit = unit.clone();
+            let trigger = Trigger { unit, active };
+            let services = socket.triggers.iter();
+            services.map(move |service| (trigger.clone(), service.unit.clone()))
+        })
+        .collect();
+    for (socket, service) in sockets {
+        if let Some(service) = found.get_mut(&service)
+            && !service
+                .triggered_by
+                .iter()
+                .any(|one| one.unit == socket.unit)
+        {
+            service.triggered_by.push(socket);
+        }
+    }
 }
 
 impl Properties {

@@ -43,6 +43,10 @@ impl Case {
         self.desk.write(&format!("roles/{name}/u"), UNIT);
         self.desk
             .write(&format!("roles/{name}/x"), UNIT.replace("multi-user", "x"));
+        self.desk.write(
+            &format!("roles/{name}/k.asc"),
+            "-----BEGIN PGP PUBLIC KEY BLOCK-----\n",
+        );
         let prune: &[&str] = if name == "web" { &[] } else { &["--prune"] };
         let (foretold, dry) = self.run(name, &[prune, &["--dry-run"]].concat());
         let (code, ran) = self.run(name, prune);

@@ -82,3 +82,35 @@ fn what_stood_in_a_settings_place_comes_back() {
         ],
     );
 }
+
+#[test]
+fn what_stood_in_a_repositorys_places_comes_back() {
+    let plain =
+        "[repository.x]\nuris = [\"http://127.0.0.1/\"]\nsuites = [\"a\"]\ncomponents = [\"b\"]\n";
+    let signed = &format!("{plain}signed_by = \"k.asc\"\n");
+    let sources = "/etc/apt/sources.list.d/cfg-x.sources";
+    let key = "/etc/apt/keyrings/cfg-x.asc";
+    let file = |path: &str| format!("[file.{path:?}]\ncontent = \"# x\\n\"\n");
+    let (of_sources, of_key) = (&*file(sources), &*file(key));
+    let gone = &*format!("[file.{key:?}]\nstate = \"absent\"\n");
+    let both = &*[of_sources, of_key].concat();
+    let beside = &*[plain, of_key].concat();
+    let theirs = |path: &str| format!("echo '# old' > {path}; chmod 600 {path}; ");
+    let stanza = theirs("cfg-x.sources");
+    let keyring = format!("mkdir ../keyrings; {}", theirs("../keyrings/cfg-x.asc"));
+    comes_back(
+        "etc/apt/sources.list.d",
+        &["true", &[&*stanza, &keyring].concat()],
+        &[
+            &[plain, of_sources],
+            &[of_sources, plain, of_sources],
+            &[signed, of_sources],
+            &[signed, of_key],
+            &[of_key, signed],
+            &[both, signed, both],
+            &[signed, beside],
+            &[signed, gone],
+            &[plain, signed, plain, of_key],
+        ],
+    );
+}

@@ -6,6 +6,7 @@ use super::{Action, Certainty, Change};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::resource::boot::service_of;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Below these, and in what packages bring, systemd finds units.
@@ -41,6 +42,10 @@ pub struct Ahead {
     unit_files: BTreeSet<ResourceId>,
     /// Services that are started, or started anew.
     started: BTreeMap<ResourceId, Certainty>,
+    /// Services that are surely stopped.
+    stopped: BTreeSet<ResourceId>,
+    /// Whether processes may end that are of none of them.
+    ends: bool,
     /// Users and groups that go or get another number.
     renumbered: BTreeSet<ResourceId>,
     /// Users that go or get another primary group.
@@ -68,6 +73,7 @@ impl Ahead {
     /// This will have been done as well; or, where it is held, may be done by others.
     pub fn note(&mut self, change: &Change) {
         self.any = true;
+        self.note_ends(change);
         match change.resource.kind {
             Kind::Package => self.note_package(change),
             Kind::Repository => self.versions = true,
@@ -117,6 +123,17 @@ impl Ahead {
                     .insert(change.resource.clone(), change.certainty);
             }
             Kind::Sysctl | Kind::Service => {}
+        }
+    }
+
+    fn note_ends(&mut self, change: &Change) {
+        match (change.resource.kind, change.action) {
+            (Kind::Service, Action::Stop) if change.certainty == Certainty::Certain => {
+                self.stopped.insert(change.resource.clone());
+            }
+            // What a package does to its daemons, and a role's command to anybody's.
+            (Kind::Service | Kind::Package | Kind::Command, _) => self.ends = true,
+            _ => {}
         }
     }
 
@@ -249,6 +266,11 @@ impl Ahead {
         self.removed.contains_key(path)
     }
 
+    /// Whether something comes to this path, or changes there.
+    pub(crate) fn writes(&self, path: &AbsPath) -> bool {
+        self.paths.contains(path) && !self.removes(path)
+    }
+
     /// How surely this path will have been removed; none where nothing removes it.
     pub(crate) fn removal(&self, path: &AbsPath) -> Option<Certainty> {
         self.removed.get(path).copied()
@@ -282,6 +304,17 @@ impl Ahead {
     /// How surely this service will have been started; none where nothing starts it.
     pub(crate) fn start(&self, service: &ResourceId) -> Option<Certainty> {
         self.started.get(service).copied()
+    }
+
+    /// Whether all these services will have been stopped.
+    pub(crate) fn stops_all(&self, units: &BTreeSet<Option<String>>) -> bool {
+        let stops = |unit: &String| self.stopped.contains(&service_of(unit));
+        units.iter().all(|unit| unit.as_ref().is_some_and(stops))
+    }
+
+    /// Whether processes may have ended that run now.
+    pub(crate) fn may_end_processes(&self) -> bool {
+        self.ends || !self.stopped.is_empty()
     }
 
     /// Whether any command is run.

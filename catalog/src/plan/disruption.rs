@@ -16,7 +16,10 @@ impl Change {
     /// runs as cannot be removed, and commands are their role's own affair.
     pub fn disrupts(&self) -> bool {
         match self.resource.kind {
-            Kind::Service => matches!(self.action, Action::Restart | Action::Stop),
+            Kind::Service => {
+                let down = matches!(self.action, Action::Restart | Action::Stop);
+                down || self.after.get("restarts").is_some()
+            }
             Kind::Package => self.action.moves(),
             Kind::Mount => mount::takes_away(self),
             _ => false,

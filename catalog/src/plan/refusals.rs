@@ -9,7 +9,7 @@ use super::{Action, Certainty, Change};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::Resource;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a change of a resource will not come about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,13 @@ pub enum Refusal {
     Fails(String),
     /// It can only fail, unless something before it makes way.
     Blocked(String),
+    /// It can only fail while processes run.
+    Busy {
+        /// Whose, in words.
+        why: String,
+        /// The services that they are of; none of one that is of no service.
+        units: BTreeSet<Option<String>>,
+    },
     /// It can only fail by then, whether or not anything seems to be to do.
     Never(String),
     /// It fails now, and may not by then.
@@ -69,7 +76,15 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
             Some(Refusal::Blocked(_)) if is_open(&change, turn) => {
                 verdict.changes.push(change.at_most(Certainty::Assumed));
             }
-            Some(Refusal::Fails(why) | Refusal::Blocked(why)) if turn.ahead.is_ahead() => {
+            Some(Refusal::Busy { units, .. }) if turn.ahead.stops_all(units) => {
+                verdict.changes.push(change);
+            }
+            Some(Refusal::Busy { .. }) if turn.ahead.may_end_processes() => {
+                verdict.changes.push(change.at_most(Certainty::Assumed));
+            }
+            Some(Refusal::Fails(why) | Refusal::Blocked(why) | Refusal::Busy { why, .. })
+                if turn.ahead.is_ahead() =>
+            {
                 if change.resource == resource.id {
                     return failing(why);
                 }

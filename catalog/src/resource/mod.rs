@@ -19,6 +19,7 @@ pub mod mount;
 pub mod package;
 pub mod repository;
 pub mod service;
+mod sockets;
 pub mod sysctl;
 pub(crate) mod through;
 pub mod version;

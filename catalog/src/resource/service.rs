@@ -3,6 +3,7 @@
 use super::boot;
 use super::coming::{Coming, possible};
 use super::file::in_the_way;
+use super::sockets::{over_services, taken_down, woken_by};
 use super::{Body, Obstacle, PathState, Resource, attributes, repository};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
@@ -105,6 +106,8 @@ pub struct ServiceState {
     pub wanted_by: Vec<String>,
     /// Sockets, timers and paths that start it.
     pub triggered_by: Vec<Trigger>,
+    /// Of a socket, what it starts.
+    pub triggers: Vec<Trigger>,
 }
 
 impl ServiceState {
@@ -123,16 +126,17 @@ impl ServiceState {
             links: None,
             wanted_by: Vec::new(),
             triggered_by: Vec::new(),
+            triggers: Vec::new(),
         }
     }
 }
 
-/// A unit that starts another when something happens.
+/// A unit that starts another when something happens, or that is started so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trigger {
     /// Its whole name.
     pub unit: String,
-    /// Whether it waits for that to happen.
+    /// Whether it is up: what starts another waits for that to happen.
     pub active: bool,
 }
 
@@ -216,7 +220,8 @@ pub(crate) fn diff(
     let lifted = early::lifted(resource, service, state, turn);
     let service = lifted.as_ref().unwrap_or(service);
     let gone = gone_with_its_package(service, state, turn)
-        .or_else(|| gone_with_its_file(service, state, turn));
+        .or_else(|| gone_with_its_file(service, state, turn))
+        .or_else(|| come_over_its_mask(service, state, turn));
     let state = gone.as_ref().unwrap_or(state);
     let unit = unit_file(resource, service, state, turn.host)?;
     let coming = Coming::of(service, state, &unit, turn);
@@ -235,7 +240,8 @@ pub(crate) fn diff(
             .map(|_| Change::new(&resource.id, Action::Unmask)),
     );
     changes.extend(enablement);
-    changes.extend(activity(resource, service, state, coming, turn));
+    let activity = activity(resource, service, state, coming, turn);
+    changes.extend(activity.map(|change| over_services(change, state, turn)));
     Ok(changes.into())
 }
 
@@ -276,6 +282,28 @@ fn gone_with_its_file(
     (goes && !own && state.load != Load::Masked).then(|| ServiceState {
         load: Load::NotFound,
         enabled: Enabled::Unknown,
+        ..state.clone()
+    })
+}
+
+/// A masked unit whose file the role writes before: that takes the place of a mask, or lies over one that ends with the next boot.
+fn come_over_its_mask(
+    service: &Service,
+    state: &ServiceState,
+    turn: &Turn<'_>,
+) -> Option<ServiceState> {
+    let path: AbsPath = format!("{UNITS}/{}", service.unit).parse().ok()?;
+    let file = ResourceId::new(Kind::File, path.as_str());
+    let written = match &turn.desired.get(&file)?.body {
+        Body::File(file) => file
+            .content
+            .as_ref()
+            .is_some_and(|content| content.digest() != Digest::of(b"")),
+        _ => false,
+    };
+    let comes = written && turn.ahead.writes(&path) && service.masked.is_none();
+    (comes && state.load == Load::Masked).then(|| ServiceState {
+        load: Load::NotFound,
         ..state.clone()
     })
 }
@@ -381,41 +409,8 @@ fn activity(
     }
 }
 
-/// The sockets that are started before and take a service that runs down with them: it is started at its turn.
-fn taken_down(
-    service: &Service,
-    state: &ServiceState,
-    turn: &Turn<'_>,
-) -> Option<(Vec<ResourceId>, Certainty)> {
-    let of = |trigger: &Trigger| ResourceId::new(Kind::Service, &*trigger.unit);
-    let sockets = state.triggered_by.iter().map(of);
-    let sockets = sockets.filter_map(|id| Some((turn.ahead.start(&id)?, id)));
-    let (sure, sockets): (Vec<Certainty>, Vec<ResourceId>) = sockets
-        .filter(|(_, id)| id.name.ends_with(".socket"))
-        .unzip();
-    let sure = sure.into_iter().min()?;
-    service.must_start().then_some((sockets, sure))
-}
-
 fn stays_masked(service: &Service, state: &ServiceState) -> bool {
     state.load == Load::Masked && service.masked != Some(false)
-}
-
-/// The sockets, timers and paths that can start it again once it is stopped.
-fn woken_by<'a>(state: &'a ServiceState, turn: &Turn<'_>) -> Vec<&'a str> {
-    let goes = |unit: &str| {
-        let short = unit.strip_suffix(".service").unwrap_or(unit);
-        let other = turn.desired.get(&ResourceId::new(Kind::Service, short));
-        matches!(
-            other.map(|other| &other.body),
-            Some(Body::Service(other)) if other.state == Some(Activity::Stopped)
-        )
-    };
-    let awake = state.triggered_by.iter().filter(|trigger| trigger.active);
-    awake
-        .map(|trigger| trigger.unit.as_str())
-        .filter(|unit| !goes(unit))
-        .collect()
 }
 
 /// A restart or a reload, where the present start did not see what is there now.

@@ -409,9 +409,8 @@ impl Machine {
             unit_file: own,
             links: unit.and_then(|unit| unit.links.clone()),
             wanted_by: Vec::new(),
-            triggered_by: unit
-                .map(|unit| unit.triggered_by.clone())
-                .unwrap_or_default(),
+            triggered_by: unit.map_or_else(Vec::new, |unit| unit.triggered_by.clone()),
+            triggers: Vec::new(),
         }
     }
 

@@ -9,4 +9,5 @@ mod packages;
 mod reverts;
 mod secrets;
 mod services;
+mod sockets;
 mod units;

@@ -226,6 +226,31 @@ fn systemd_reads_what_comes_back_of_a_unit_in_the_same_run() -> Result<()> {
 }
 
 #[test]
+fn what_starts_as_it_was_starts_by_its_own_file() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let machine = Machine::boot(sandbox, "")?;
+        let host = &machine.host;
+        host.write_file("/srv/roles/probe/ours.service", OURS)?;
+        let stopped = "[service.theirs]\nunit = \"ours.service\"\nstate = \"stopped\"\n";
+        for folder in ["/etc/systemd/system", "/usr/lib/systemd/system"] {
+            host.write_file(&format!("{folder}/theirs.service"), THEIRS)?;
+            host.sh("systemctl daemon-reload; systemctl start theirs")?;
+            for (text, more) in [(stopped, &[][..]), ("", &["--prune"])] {
+                machine.role(text)?;
+                machine.converge(more)?;
+            }
+            let runs = "tr '\\0' ' ' </proc/$(systemctl show -P MainPID theirs)/cmdline";
+            let runs = host.sh(runs)?;
+            ensure!(runs.contains("sleep 1000000"), "{folder}: {runs}");
+            host.sh(&format!(
+                "systemctl stop theirs; rm {folder}/theirs.service"
+            ))?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn what_a_unit_or_a_setting_hands_on_to_a_file_comes_back() -> Result<()> {
     Sandbox::run(|sandbox| {
         const SET: &str = "/etc/sysctl.d/90-cfg-net.ipv4.ip_forward.conf";

@@ -183,6 +183,11 @@ fn what_systemd_starts_again_and_again_is_not_well_in_the_next_run() -> Result<(
             let told = run.document["failures"][0]["message"].to_string();
             assert!(told.contains("within 2 s"), "{again}: {told}");
         }
+        let told = || -> Result<bool> {
+            let shown = host.exec(local.words("app", &["--dry-run"]))?;
+            Ok(shown.stderr.contains("was not well"))
+        };
+        becomes("told of while it runs", SOON, true, told)?;
         host.write_file("/etc/well", "")?;
         becomes("well", SOON, true, || {
             let children = host.exec(["pgrep", "-f", "^sleep 1000"])?;
@@ -191,6 +196,7 @@ fn what_systemd_starts_again_and_again_is_not_well_in_the_next_run() -> Result<(
         for _again in 0..2 {
             assert_eq!(local.apply("app")?.expect(0)?.changes(), [] as [&str; 0]);
         }
+        assert!(!told()?, "it is well");
         Ok(())
     })
 }

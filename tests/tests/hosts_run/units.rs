@@ -1,20 +1,20 @@
-//! Units on a real systemd: every combination of what a role can say of one, templates, sockets, [Install] sections, and
+//! Units on a real systemd: every combination of what a role can say of one, templates, masks, [Install] sections, and
 //! why a service died.
 
 use anyhow::{Result, ensure};
 use cfg_tests::{Host, Local, Run, Sandbox};
 
-const UNIT: &str = "[Service]\nExecStart=/bin/sleep infinity\nExecReload=/bin/true\n\n[Install]\nWantedBy=multi-user.target\n";
+pub const UNIT: &str = "[Service]\nExecStart=/bin/sleep infinity\nExecReload=/bin/true\n\n[Install]\nWantedBy=multi-user.target\n";
 const ENABLED: &str = "/etc/systemd/system/multi-user.target.wants";
 
-fn host(sandbox: &Sandbox) -> Result<Host> {
+pub fn host(sandbox: &Sandbox) -> Result<Host> {
     let host = sandbox.host("vm-1", "10.77.0.11")?;
     host.boot()?;
     Ok(host)
 }
 
 /// systemd's word, which is no failure where it is no.
-fn word(host: &Host, verb: &str, unit: &str) -> Result<String> {
+pub fn word(host: &Host, verb: &str, unit: &str) -> Result<String> {
     Ok(host
         .exec(["systemctl", verb, unit])?
         .stdout
@@ -23,7 +23,7 @@ fn word(host: &Host, verb: &str, unit: &str) -> Result<String> {
 }
 
 /// A dry run, the run that did just that, and a dry run that finds nothing.
-fn settle(local: &Local<'_>, role: &str) -> Result<Vec<String>> {
+pub fn settle(local: &Local<'_>, role: &str) -> Result<Vec<String>> {
     let foretold = local.dry_run(role)?;
     let run = local.apply(role)?.expect(0)?;
     ensure!(
@@ -142,6 +142,29 @@ fn every_combination_of_state_enabled_and_masked_holds() -> Result<()> {
             } else {
                 "of a package's"
             });
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_file_of_the_role_comes_over_a_mask() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = host(sandbox)?;
+        let local = Local::on(&host)?;
+        let role = format!(
+            "[file.\"/etc/systemd/system/app.service\"]\ncontent = {UNIT:?}\n\
+             [service.app]\nstate = \"running\"\nenabled = true\n"
+        );
+        local.write("app/role.toml", role)?;
+        for mask in [
+            "systemctl mask --runtime app",
+            "ln -s /dev/null /etc/systemd/system/app.service",
+        ] {
+            host.sh(&format!("{mask}; systemctl daemon-reload"))?;
+            let done = settle(&local, "app")?;
+            assert_eq!(done[1..], ["service:app enable", "service:app start"]);
+            host.sh("systemctl disable --now app; rm /etc/systemd/system/app.service")?;
         }
         Ok(())
     })
@@ -334,85 +357,6 @@ fn a_unit_is_enabled_as_its_install_section_says_now() -> Result<()> {
         local.write("app/role.toml", "[service.job]\nenabled = true\n")?;
         let why = refused(&local, "app")?;
         assert!(why.contains("enable job.timer"), "{why}");
-        Ok(())
-    })
-}
-
-#[test]
-fn a_socket_and_its_service_are_brought_up_and_down() -> Result<()> {
-    Sandbox::run(|sandbox| {
-        let host = host(sandbox)?;
-        let local = Local::on(&host)?;
-        let socket = "[Socket]\nListenStream=/run/so.sock\n\n[Install]\nWantedBy=sockets.target\n";
-        let role = |state: &str, socket: &str| {
-            format!(
-                "[service.so]\nunit = \"so.service\"\nstate = \"{state}\"\n\
-                 [service.\"so.socket\"]\nunit = \"so.socket\"\nstate = \"{socket}\"\nenabled = true\n"
-            )
-        };
-        local.write("app/so.service", UNIT)?;
-        local.write("app/so.socket", socket)?;
-        local.write("app/role.toml", role("running", "running"))?;
-        assert_eq!(
-            settle(&local, "app")?,
-            [
-                "service:so.socket create",
-                "service:so create",
-                "service:so.socket enable",
-                "service:so.socket start",
-                "service:so start",
-            ]
-        );
-        let pid = host.run(["systemctl", "show", "-P", "MainPID", "so"])?;
-
-        // systemd would refuse to start a socket under a service that runs.
-        local.write("app/so.socket", socket.replace("so.sock", "other.sock"))?;
-        assert_eq!(
-            settle(&local, "app")?,
-            [
-                "service:so.socket update",
-                "service:so.socket restart",
-                "service:so restart",
-            ]
-        );
-        assert_eq!(
-            word(&host, "is-active", "so")?,
-            "active",
-            "taken down and up again"
-        );
-        assert_ne!(pid, host.run(["systemctl", "show", "-P", "MainPID", "so"])?);
-        host.run(["systemctl", "stop", "so.socket"])?;
-        assert_eq!(
-            settle(&local, "app")?,
-            ["service:so.socket start", "service:so restart"]
-        );
-        // Both at once: each is restarted once.
-        local.write("app/so.socket", socket)?;
-        local.write("app/so.service", UNIT.replace("infinity", "2000000"))?;
-        assert_eq!(
-            settle(&local, "app")?,
-            [
-                "service:so.socket update",
-                "service:so update",
-                "service:so.socket restart",
-                "service:so restart",
-            ]
-        );
-        sandbox.step("restarted");
-
-        local.write("app/role.toml", role("stopped", "running"))?;
-        let foretold = local.dry_run("app")?.expect(2)?;
-        let woken_by = &foretold.document["changes"][0]["after"]["woken_by"];
-        assert_eq!(
-            woken_by,
-            &serde_json::json!(["so.socket"]),
-            "it can come again"
-        );
-        let shown = host.exec(local.words("app", &["--dry-run"]))?.stdout;
-        assert!(shown.contains("so.socket can start it again"), "{shown}");
-        assert_eq!(settle(&local, "app")?, ["service:so stop"]);
-        local.write("app/role.toml", role("stopped", "stopped"))?;
-        assert_eq!(settle(&local, "app")?, ["service:so.socket stop"]);
         Ok(())
     })
 }

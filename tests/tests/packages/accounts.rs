@@ -87,6 +87,45 @@ fn what_is_of_a_user_with_another_number_is_put_right_as_foretold() -> Result<()
 }
 
 #[test]
+fn a_user_whose_processes_run_is_told_of_before_the_run() -> Result<()> {
+    Sandbox::run(|sandbox| {
+        let host = sandbox.host("vm-1", "10.77.0.11")?;
+        let local = blank(&host)?;
+        let unit = "[Service]\nUser=joe\nExecStart=/bin/sleep infinity\n";
+        local.write("probe/joe.service", unit)?;
+        let with = "[service.joe]\nunit = 'joe.service'\nstate =";
+        local.write(
+            "probe/role.toml",
+            format!("[user.joe]\nsystem = true\n{with} 'running'\n"),
+        )?;
+        local.converge("probe")?;
+        for gone in ["[user.joe]\nstate = 'absent'\n", "[user.joe]\nuid = 4300\n"] {
+            local.write("probe/role.toml", gone)?;
+            let (foretold, run) = (
+                local.dry_run("probe")?.expect(1)?,
+                local.apply("probe")?.expect(1)?,
+            );
+            assert_eq!(foretold.document["failures"], run.document["failures"]);
+            let [(_, message)] = &failures(&run)[..] else {
+                anyhow::bail!("{:#}", run.document);
+            };
+            ensure!(
+                message.contains("joe is currently used by process"),
+                "{message}"
+            );
+        }
+        let after = "[user.joe]\nstate = 'absent'\nafter = ['service:joe']\n";
+        local.write("probe/role.toml", format!("{after}{with} 'stopped'\n"))?;
+        assert_eq!(certainty(&local.dry_run("probe")?, "user:joe"), "certain");
+        assert_eq!(
+            local.converge("probe")?,
+            ["service:joe stop", "user:joe remove"]
+        );
+        Ok(())
+    })
+}
+
+#[test]
 fn a_tree_without_apt_is_told_what_it_lacks() -> Result<()> {
     Sandbox::run(|sandbox| {
         let host = sandbox.host("vm-1", "10.77.0.11")?;

@@ -1,6 +1,7 @@
 //! What passwd, group and shadow have of a user or a group.
 
 mod argv;
+mod busy;
 mod enact;
 mod keys;
 mod lines;

@@ -16,7 +16,8 @@ impl Machine {
         let comes = change.action == Action::Create;
         let refusal = self
             .twice(user, change)
-            .or_else(|| self.of_tables(&tables(change)));
+            .or_else(|| self.of_tables(&tables(change)))
+            .or_else(|| self.busy(user, change));
         if refusal.is_some() || change.action == Action::Remove || self.bound().is_some() {
             return refusal;
         }
@@ -92,7 +93,9 @@ impl Hands<'_> {
             .iter()
             .filter_map(|change| self.machine().of_user(user, change));
         match refusals.next() {
-            Some(Refusal::Fails(why) | Refusal::Blocked(why)) => Err(EnactError::Unfit(why)),
+            Some(Refusal::Fails(why) | Refusal::Blocked(why) | Refusal::Busy { why, .. }) => {
+                Err(EnactError::Unfit(why))
+            }
             _ => Ok(()),
         }
     }

@@ -88,8 +88,9 @@ pub enum Before {
     },
     /// At the two places of a repository.
     Repository {
-        /// The stanza's.
-        sources: Stood,
+        /// The stanza's; none where that is another's by now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sources: Option<Stood>,
         /// The key's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<Stood>,
@@ -213,7 +214,7 @@ impl Before {
                 mounted: matches!(state.live, Live::Yes { .. }),
             },
             Observed::Repository(state) => Before::Repository {
-                sources: Stood::of(&state.sources, keep),
+                sources: Some(Stood::of(&state.sources, keep)),
                 key: state.key.as_ref().map(|key| Stood::of(key, keep)),
             },
             Observed::Archive(_) | Observed::Command(_) => Before::Nothing,
@@ -261,7 +262,7 @@ impl Before {
             Before::Service { unit, .. } => [unit.as_ref(), None],
             Before::User { keys, .. } => [keys.as_ref(), None],
             Before::Sysctl { file, .. } => [file.as_ref(), None],
-            Before::Repository { sources, key } => [Some(sources), key.as_ref()],
+            Before::Repository { sources, key } => [sources.as_ref(), key.as_ref()],
             _ => [None, None],
         };
         let kept = stood.map(|stood| match stood {

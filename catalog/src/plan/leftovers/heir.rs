@@ -2,6 +2,7 @@
 
 use super::before::{Before, Contents, Stood, Whole};
 use super::made::Made;
+use super::parts::Owned;
 use super::stand_in::path_of;
 use super::{Entry, Managed, at_path, parts};
 use crate::digest::Digest;
@@ -21,8 +22,8 @@ pub(super) struct Estate<'a> {
     pub(super) snapshot: &'a Snapshot,
     /// All edits on record, by the files that they are of.
     edits: BTreeMap<&'a AbsPath, Vec<(&'a ResourceId, &'a Entry)>>,
-    /// Services and settings, by the files that are no more theirs.
-    pub(super) files: BTreeMap<AbsPath, &'a ResourceId>,
+    /// Services, settings and repositories, by the files that are no more theirs.
+    pub(super) files: BTreeMap<AbsPath, Owned<'a>>,
 }
 
 impl<'a> Estate<'a> {
@@ -134,8 +135,8 @@ impl<'a> Estate<'a> {
         }
     }
 
-    /// The service or the setting whose file was at this path.
-    pub(super) fn owner(&self, id: &ResourceId) -> Option<&ResourceId> {
+    /// Whose file was at this path, and which of its files.
+    pub(super) fn owner(&self, id: &ResourceId) -> Option<Owned<'a>> {
         self.files.get(&path_of(id)?).copied()
     }
 

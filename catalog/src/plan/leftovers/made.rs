@@ -49,8 +49,9 @@ pub enum Made {
     },
     /// A repository.
     Repository {
-        /// The stanza.
-        sha256: Digest,
+        /// The stanza; none where that is another's by now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<Digest>,
         /// The key: whether it is armoured, and what it holds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<(bool, Digest)>,
@@ -129,7 +130,7 @@ impl Made {
                 hold: package.hold,
             },
             Body::Repository(repository) => Made::Repository {
-                sha256: Digest::of(&repository.sources),
+                sha256: Some(Digest::of(&repository.sources)),
                 key: repository
                     .key
                     .as_ref()
@@ -252,6 +253,12 @@ impl Made {
                 masked: masked.or(*hidden),
                 unit: unit.or(*wrote),
             },
+            (Made::Repository { sha256, key }, Some(Made::Repository { key: had, .. })) => {
+                Made::Repository {
+                    sha256,
+                    key: key.or(*had),
+                }
+            }
             (Made::User(mut user), Some(Made::User(said))) => {
                 user.uid = user.uid.or(said.uid);
                 user.gid = user.gid.or_else(|| said.gid.clone());
@@ -301,7 +308,8 @@ impl Made {
                     (Some((_, digest)), Some(key)) => holds(key, digest),
                     (Some(_), None) => false,
                 };
-                holds(&state.sources, sha256) && key_stands
+                let stanza = sha256.as_ref();
+                stanza.is_none_or(|digest| holds(&state.sources, digest)) && key_stands
             }
             (Made::User(user), Observed::User(UserState::Present(seen))) => is_user(user, seen),
             (Made::Group(wanted), Observed::Group(GroupState::Present { gid })) => {

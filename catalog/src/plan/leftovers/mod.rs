@@ -123,7 +123,7 @@ impl Managed {
                 }
                 None => begun.0.remove(id),
             };
-            given.extend(estate.owner(id).cloned());
+            given.extend(estate.owner(id));
         }
         begun.pass(&taken, &given, desired);
         for resource in &desired.resources {
@@ -421,7 +421,7 @@ fn stands(id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
             DpkgState::Absent | DpkgState::ConfigFiles => false,
             DpkgState::Installed { .. } | DpkgState::Broken { .. } => true,
         },
-        Observed::Repository(state) => !matches!(state.sources, PathState::Absent { .. }),
+        Observed::Repository(state) => entry.has_files(state),
         Observed::User(state) => *state != UserState::Absent,
         Observed::Group(state) => *state != GroupState::Absent,
         Observed::Service(state) => {

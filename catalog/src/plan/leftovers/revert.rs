@@ -364,7 +364,7 @@ impl Judge<'_> {
             }
             (Before::Mount { .. }, _, Observed::Mount(seen)) => self.mount(id, entry, before, seen),
             (Before::Repository { sources, key }, Made::Repository { .. }, _) => {
-                self.repository(id, entry, (sources, key.as_ref()), made)
+                self.repository(id, entry, (sources.as_ref(), key.as_ref()), made)
             }
             _ => Fate::Stays(UNKNOWN.into()),
         }

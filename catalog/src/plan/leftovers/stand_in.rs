@@ -15,7 +15,7 @@ use crate::resource::file::{Content, File};
 use crate::resource::link::Link;
 use crate::resource::mount::{Mount, MountPresence};
 use crate::resource::package::Package;
-use crate::resource::repository::Repository;
+use crate::resource::repository::{Key, Repository};
 use crate::resource::service::{Service, UnitFile};
 use crate::resource::sysctl::Sysctl;
 use crate::resource::{Attributes, Body, Place, Presence, Resource};
@@ -82,11 +82,7 @@ fn body(id: &ResourceId, entry: &Entry) -> Option<Body> {
             attributes: Attributes::default(),
         }),
         Kind::Package => Body::Package(package(name())),
-        Kind::Repository => Body::Repository(Repository {
-            name: name(),
-            sources: Vec::new(),
-            key: made.and_then(Made::key),
-        }),
+        Kind::Repository => Body::Repository(repository(&id.name, made.and_then(Made::key))),
         Kind::Service => {
             let unit_file = UnitFile {
                 content: Vec::new(),
@@ -113,6 +109,14 @@ pub(super) fn sysctl(name: &str) -> Sysctl {
         state: Presence::Absent,
         value: None,
         spares: false,
+    }
+}
+
+pub(super) fn repository(name: &str, key: Option<Key>) -> Repository {
+    Repository {
+        name: name.to_owned(),
+        sources: Vec::new(),
+        key,
     }
 }
 

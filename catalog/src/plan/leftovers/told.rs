@@ -84,7 +84,10 @@ fn words(entry: &Entry) -> String {
                 line.unwrap_or_else(|| "not in the table".into())
             )
         }
-        Before::Repository { sources, .. } => of_path(sources),
+        Before::Repository { sources, key } => {
+            let stood = sources.as_ref().or(key.as_ref());
+            stood.map_or_else(nothing, of_path)
+        }
         Before::Edit { there: false, .. } => "no such file".into(),
         Before::Edit {
             back: None,

@@ -28,6 +28,15 @@ pub(super) fn more_is_said(
                 links.clone_from(&state.links);
             }
         }
+        (
+            Before::Repository {
+                key: key @ None, ..
+            },
+            _,
+            Observed::Repository(state),
+        ) => {
+            *key = state.key.as_ref().map(|there| Stood::of(there, keep));
+        }
         (Before::Sysctl { file, .. }, _, Observed::Sysctl(state)) if file.is_none() => {
             *file = Some(Stood::of(&state.file, keep));
         }

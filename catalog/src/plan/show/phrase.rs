@@ -47,9 +47,11 @@ pub(super) fn differences(change: &Change) -> Vec<String> {
         (_, Value::Object(after)) if change.resource.kind == Kind::Package => {
             words.extend(answers(&Map::new(), after));
         }
-        (Value::Null, Value::Object(after)) => match after.get("woken_by") {
-            Some(by) => words.push(format!("{} can start it again", text(by))),
-            None => words.extend(new(after)),
+        (Value::Null, Value::Object(after)) => match (after.get("woken_by"), after.get("restarts"))
+        {
+            (Some(by), _) => words.push(format!("{} can start it again", text(by))),
+            (_, Some(services)) => words.push(format!("restarts {}", text(services))),
+            _ => words.extend(new(after)),
         },
         (Value::Object(before), Value::Object(after)) => {
             match (before.get("target"), before.get("type")) {

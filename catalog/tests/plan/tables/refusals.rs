@@ -1,6 +1,6 @@
 //! What a machine refuses of a plan.
 
-use super::{absent, folder, judge_ahead, words};
+use super::{absent, folder, judge_ahead, stands, words};
 use crate::build::*;
 use crate::model::machine::owned;
 use cfg_catalog::plan::ahead::Ahead;
@@ -66,6 +66,38 @@ fn what_may_make_way_leaves_it_open() {
     let beside = ahead(&[("file:/q", Action::Create), ("file:/p/g", Action::Create)]);
     let verdict = refused(&file, "file:/p/f", blocked(), &beside);
     assert_eq!(words(&verdict), "! no");
+}
+
+#[test]
+fn what_processes_keep_from_going_goes_once_they_are_stopped() {
+    let file = no_file("/p/f");
+    let busy = |units: &[Option<&str>]| Refusal::Busy {
+        why: "no".into(),
+        units: units.iter().map(|unit| unit.map(str::to_owned)).collect(),
+    };
+    let (of_a, others) = (busy(&[Some("a.service")]), busy(&[Some("a.service"), None]));
+    let stop = ("service:a", Action::Stop);
+    let certain = Some(Certainty::Certain);
+    let assumed = Some(Certainty::Assumed);
+    for (refusal, before, due) in [
+        (&of_a, vec![], None),
+        (&of_a, vec![stop], certain),
+        (&of_a, vec![("service:b", Action::Stop)], assumed),
+        (&others, vec![stop], assumed),
+        (&others, vec![("command:c", Action::Run)], assumed),
+        (&others, vec![("package:a", Action::Remove)], assumed),
+        (&others, vec![("file:/q", Action::Create)], None),
+    ] {
+        let host = Host {
+            refusals: [(id("file:/p/f"), refusal.clone())].into(),
+            ..Host::default()
+        };
+        let seen = Observed::Path(stands("x", owned(0o644)));
+        let verdict = judge_ahead(&file, seen, &host, &ahead(&before));
+        let sure = verdict.changes.first().map(|change| change.certainty);
+        assert_eq!(sure, due, "{refusal:?} {before:?}");
+        assert_eq!(verdict.obstacle.is_some(), due.is_none());
+    }
 }
 
 #[test]

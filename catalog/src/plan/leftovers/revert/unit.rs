@@ -2,14 +2,13 @@
 
 use super::super::before::{Before, Stood};
 use super::super::made::Made;
-use super::super::stand_in::{directory, file, link, resource, service};
+use super::super::stand_in::{directory, file, link, repository, resource, service};
 use super::path::{to, whole};
 use super::{CHANGED, Entry, Fate, Judge, UNKNOWN};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::directory::Directory;
 use crate::resource::file::File;
-use crate::resource::repository::Repository;
 use crate::resource::service::{Active, Activity, Enabled, Service, ServiceState, UNITS};
 use crate::resource::{Attributes, Body, Observed, PathState, Presence, Resource};
 use crate::text::names;
@@ -47,7 +46,14 @@ impl Judge<'_> {
         let covers =
             file.is_some() || (*hidden == Some(false) && matches!(old, Some(Stood::File { .. })));
         let hid = matches!(old, Some(Stood::Link(target)) if target == "/dev/null");
-        let comes = file.is_some() && (hid || matches!(old, Some(Stood::Nothing)));
+        // What stands again in the place of the role's own, or comes to light once that is gone.
+        let older = match old {
+            Some(Stood::File { size, .. }) => *size > 0,
+            Some(Stood::Nothing) => *running || *enabled,
+            Some(Stood::Link(_)) => !hid,
+            _ => false,
+        };
+        let comes = file.is_some() && (hid || (matches!(old, Some(Stood::Nothing)) && !older));
         let mut was = service(unit);
         let state = |runs| match runs {
             true => Activity::Running,
@@ -103,15 +109,25 @@ impl Judge<'_> {
             Err(why) => return Fate::Stays(why),
         };
         was.masked = masked.filter(|masked| late.is_none() || !masked);
-        let mut parts: Vec<Resource> = late.flatten().into_iter().collect();
+        let mut file = late.flatten();
+        let mut by = Vec::new();
         if let (Some(true), Some(links), Some(now)) = (was.enabled, links, &seen.links) {
             was.enabled = None;
-            parts.extend(self.links(entry, links, now));
+            by = self.links(entry, links, now);
         }
-        for part in &mut parts {
-            part.after.push(id.clone());
+        let starts = was.state == Some(Activity::Running) && seen.active != Active::Running;
+        let begins = starts || (was.enabled == Some(true) && seen.enabled != Enabled::Yes);
+        let mut it = resource(id, &entry.role, Body::Service(was));
+        match &mut file {
+            // As its older file says.
+            Some(file) if older && begins => it.after.push(file.id.clone()),
+            Some(file) => file.after.push(id.clone()),
+            None => {}
         }
-        parts.insert(0, resource(id, &entry.role, Body::Service(was)));
+        for link in &mut by {
+            link.after.push(id.clone());
+        }
+        let parts = std::iter::once(it).chain(file).chain(by).collect();
         Fate::Back(parts, None)
     }
 
@@ -218,19 +234,18 @@ impl Judge<'_> {
         &self,
         id: &ResourceId,
         entry: &Entry,
-        (sources, key): (&Stood, Option<&Stood>),
+        (sources, key): (Option<&Stood>, Option<&Stood>),
         made: &Made,
     ) -> Fate {
-        let repository = Repository {
-            name: id.name.to_string(),
-            sources: Vec::new(),
-            key: made.key(),
-        };
+        let repository = repository(&id.name, made.key());
         let (stanza_now, key_now) = match self.snapshot.observed.get(id) {
             Some(Observed::Repository(state)) => (Some(&state.sources), state.key.as_ref()),
             _ => (None, None),
         };
-        let stanza = self.own(&repository.sources_path(), entry, Some(sources), stanza_now);
+        let stanza = match sources {
+            Some(_) => self.own(&repository.sources_path(), entry, sources, stanza_now),
+            None => Ok(None),
+        };
         let key = repository
             .key_path()
             .map(|path| self.own(&path, entry, key, key_now))
