@@ -25,6 +25,70 @@ fn a_file_without_content_keeps_what_an_edit_beside_it_found() {
 }
 
 #[test]
+fn what_an_edit_says_no_more_goes_with_the_file_that_was_made_for_it() {
+    for (format, two, one, other) in [
+        (
+            "env",
+            "set = { A = 1, B = 2 }",
+            "set = { B = 2 }",
+            "set = { C = 3 }",
+        ),
+        (
+            "ini",
+            "set = { S = { A = 1, B = 2 } }",
+            "set = { S = { B = 2 } }",
+            "set = { T = { C = 3 } }",
+        ),
+        (
+            "json",
+            "set = { a = 1, b = { c = 2 } }",
+            "set = { b = { c = 2 } }",
+            "set = { d = 3 }",
+        ),
+        (
+            "toml",
+            "set = { a = 1, b = { c = 2 } }",
+            "set = { b = { c = 2 } }",
+            "set = { d = 3 }",
+        ),
+        (
+            "yaml",
+            "set = { a = 1, b = { c = 2 } }",
+            "set = { b = { c = 2 } }",
+            "set = { d = 3 }",
+        ),
+        (
+            "lines",
+            "lines = [{ line = \"A\" }, { line = \"B\" }]",
+            "lines = [{ line = \"B\" }]",
+            "lines = [{ line = \"C\" }]",
+        ),
+    ] {
+        let made = |what: &str| of(format, "e", &format!("create = true\n{what}"));
+        let (two, one, other) = (made(two), made(one), made(other));
+        comes_back(&[
+            ("", &[&two, &one]),
+            ("", &[&two, &other]),
+            ("", &[&two, &one, &other, &two, &one]),
+        ]);
+    }
+}
+
+/// A person's own stays, without what cfg has ever put beside it.
+#[test]
+fn what_an_edit_says_no_more_leaves_what_a_person_added() {
+    let made = |what: &str| of("env", "e", &format!("create = true\n{what}"));
+    let desk = machine("");
+    applies(&desk, &made("set = { A = 1, B = 2 }"));
+    let place = desk.path("root/srv/p");
+    let now = std::fs::read_to_string(&place).unwrap();
+    std::fs::write(&place, format!("{now}MINE=1\n")).unwrap();
+    applies(&desk, &made("set = { B = 3 }"));
+    applies(&desk, NONE);
+    assert_eq!(std::fs::read_to_string(&place).unwrap(), "MINE=1\n");
+}
+
+#[test]
 fn keys_and_lines_that_move_between_edits_keep_what_was_there_first() {
     let (a, b) = (edit("a", "set = { A = 5 }"), edit("b", "set = { B = 6 }"));
     let two = edit("b", "set = { A = 5, B = 6 }");

@@ -283,6 +283,17 @@ impl Edit {
         None
     }
 
+    /// A key that two edits remove: what was there would be brought back by one, and removed by the other.
+    pub fn both_remove(&self, other: &Edit) -> Option<Conflict<'_>> {
+        let mut paths = self.remove.iter();
+        let path = paths.find(|path| {
+            let own = self.in_order(path);
+            let mut others = other.remove.iter();
+            others.any(|other_path| overlap(&own, &other.in_order(other_path)))
+        });
+        path.map(|path| Conflict::Key(path))
+    }
+
     /// A path in which sections of ini stand apart from keys.
     fn in_order(&self, path: &[String]) -> KeyPath {
         match (self.format, path) {

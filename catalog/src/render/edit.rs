@@ -148,6 +148,7 @@ fn together(
     } else {
         let conflict = one.edit.conflict(&other.edit);
         let conflict = conflict.or_else(|| other.edit.conflict(&one.edit));
+        let conflict = conflict.or_else(|| one.edit.both_remove(&other.edit));
         let Some(what) = conflict else { return };
         let what = what.said(first.resource.sensitive || second.resource.sensitive);
         format!(

@@ -196,11 +196,7 @@ impl Entry {
         let (
             Some(last @ Made::Edit { edit: old, .. }),
             Made::Edit { edit, path },
-            Some(Before::Edit {
-                back,
-                whole,
-                there: true,
-            }),
+            Some(Before::Edit { back, whole, there }),
             Observed::Path(PathState::File(file)),
         ) = (last, now, &mut self.before, seen)
         else {
@@ -208,6 +204,9 @@ impl Entry {
         };
         if old == edit {
             return;
+        }
+        if !*there && back.is_none() {
+            *back = crate::edit::back(b"", old);
         }
         *whole = whole.take().and_then(|whole| whole.then(edit, file));
         // Lines give way to each other: what they did is known together.

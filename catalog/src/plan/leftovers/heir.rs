@@ -291,9 +291,14 @@ impl Entry {
     /// What brings back what an edit has made, also of a file that was not there.
     fn brings(&self) -> Option<Edit> {
         match (&self.made, &self.before) {
-            (Some(Made::Edit { edit, .. }), Some(Before::Edit { there: false, .. })) => {
-                crate::edit::back(b"", edit)
-            }
+            (
+                Some(Made::Edit { edit, .. }),
+                Some(Before::Edit {
+                    there: false,
+                    back: None,
+                    ..
+                }),
+            ) => crate::edit::back(b"", edit),
             _ => self.back().cloned(),
         }
     }

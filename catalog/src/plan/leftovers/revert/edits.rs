@@ -117,12 +117,16 @@ impl Shared<'_> {
         let (false, Some(content)) = (began.is_empty(), &now.content) else {
             return false;
         };
+        // What one said once and says no more goes with what it says now.
+        let grown = || began.iter().filter_map(|edit| edit.back);
         let bare = beside.iter().try_fold(content.clone(), |content, edit| {
             apply(&content, edit.back?).ok()
         });
+        let without = |text: Vec<u8>| grown().try_fold(text, |text, back| apply(&text, back).ok());
         let made = began
             .iter()
             .try_fold(Vec::new(), |text, edit| apply(&text, edit.made).ok());
+        let (bare, made) = (bare.and_then(without), made.and_then(without));
         bare.zip(made)
             .is_some_and(|(bare, made)| lines(&bare) == lines(&made))
     }
