@@ -13,10 +13,15 @@ const DATABASES: [&str; 2] = [
     "var/cache/debconf/passwords.dat",
 ];
 
+/// Where it keeps what packages say of their questions.
+const TEMPLATES: &str = "var/cache/debconf/templates.dat";
+
 /// What a root's debconf has.
 #[derive(Debug, Default)]
 pub struct Database {
     known: BTreeMap<String, String>,
+    /// What can be answered, by question, where that is fixed.
+    choices: BTreeMap<String, Vec<String>>,
     /// Why some of it could not be read: passwords are for root alone.
     unread: Option<String>,
 }
@@ -28,13 +33,21 @@ impl Database {
         for name in DATABASES {
             let file = root.join(name);
             match std::fs::read(&file) {
-                Ok(bytes) => add(&String::from_utf8_lossy(&bytes), &mut database.known),
+                Ok(bytes) => {
+                    let fields =
+                        |stanza: &str| Some((field(stanza, "Name")?, field(stanza, "Value")?));
+                    let text = String::from_utf8_lossy(&bytes);
+                    database.known.extend(text.split("\n\n").filter_map(fields));
+                }
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => {
                     database.unread = Some(format!("debconf's {}: {error}", file.display()));
                 }
             }
         }
+        let templates = std::fs::read(root.join(TEMPLATES)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&templates);
+        database.choices = text.split("\n\n").filter_map(choices).collect();
         database
     }
 
@@ -43,25 +56,41 @@ impl Database {
         let known = |answer: &Answer| self.known.contains_key(&answer.question);
         match &self.unread {
             Some(why) if !asked.iter().all(known) => Answers::Unread { why: why.clone() },
-            _ => Answers::Known(self.known.clone()),
+            _ => match asked.iter().find_map(|answer| self.unfit(answer)) {
+                Some(why) => Answers::Unfit {
+                    known: self.known.clone(),
+                    why,
+                },
+                None => Answers::Known(self.known.clone()),
+            },
         }
+    }
+
+    /// Why debconf takes another answer than this, whenever the package asks.
+    fn unfit(&self, answer: &Answer) -> Option<String> {
+        let question = &answer.question;
+        let choices = self.choices.get(question)?;
+        let fits =
+            choices.contains(&answer.value) || self.known.get(question) == Some(&answer.value);
+        let all = choices.join(", ");
+        (!fits).then(|| format!("debconf's {question} is one of {all}, and the role answers another: let it say one of these"))
     }
 }
 
-/// A stanza a question; debconf writes each value on one line.
-fn add(text: &str, known: &mut BTreeMap<String, String>) {
-    for stanza in text.split("\n\n") {
-        let field = |wanted: &str| {
-            let mut lines = stanza.lines();
-            lines.find_map(|line| {
-                let rest = line.strip_prefix(wanted)?.strip_prefix(':')?;
-                Some(rest.strip_prefix(' ').unwrap_or(rest).to_owned())
-            })
-        };
-        if let (Some(question), Some(value)) = (field("Name"), field("Value")) {
-            known.insert(question, value);
-        }
-    }
+/// What a question that has one of some answers can be answered; none where its package says so only when it asks.
+fn choices(stanza: &str) -> Option<(String, Vec<String>)> {
+    let plain = !stanza.contains("\nChoices-c:") && field(stanza, "Type")? == "select";
+    let choices = field(stanza, "Choices").filter(|all| plain && !all.contains(['$', '\\']))?;
+    let choices = choices.split(',').map(|one| one.trim().to_owned());
+    Some((field(stanza, "Name")?, choices.collect()))
+}
+
+/// A stanza is of a question; debconf writes each field on one line.
+fn field(stanza: &str, wanted: &str) -> Option<String> {
+    stanza.lines().find_map(|line| {
+        let rest = line.strip_prefix(wanted)?.strip_prefix(':')?;
+        Some(rest.strip_prefix(' ').unwrap_or(rest).to_owned())
+    })
 }
 
 /// What `debconf-set-selections` reads.
@@ -190,6 +219,33 @@ Owners: postfix
             panic!("a folder was read");
         };
         assert!(why.contains("passwords.dat"), "{why}");
+    }
+
+    #[test]
+    fn an_answer_that_is_none_of_the_choices_is_unfit() {
+        let root = root(Some(""));
+        let templates = "Name: a/b\nChoices: red, light green\nType: select\n\n\
+            Name: a/open\nChoices: ${some}\nType: select\n\n\
+            Name: postfix/main_mailer_type\nChoices: x\nType: select\n";
+        std::fs::write(root.path().join(TEMPLATES), templates).unwrap();
+        let database = Database::read(root.path());
+        for (question, value, fits) in [
+            ("a/b", "red", true),
+            ("a/b", "light green", true),
+            ("a/b", "blue", false),
+            ("a/open", "blue", true),
+            ("a/unknown", "blue", true),
+            ("postfix/main_mailer_type", "Local only", true),
+            ("postfix/main_mailer_type", "y", false),
+        ] {
+            let asked = Answer {
+                question: question.into(),
+                kind: "select".into(),
+                value: value.into(),
+            };
+            let known = matches!(database.of(&[asked]), Answers::Known(_));
+            assert_eq!(known, fits, "{question} {value}");
+        }
     }
 
     #[test]

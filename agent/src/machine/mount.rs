@@ -25,13 +25,18 @@ impl Machine {
     /// Where the table or the kernel's list could not be read.
     pub(crate) fn mount(&self, mount: &Mount) -> Result<MountState, ReadError> {
         let table = self.fstab()?;
+        let entries = fstab::entries(&table, &mount.point);
+        let listed = Mount {
+            entry: entries.first().cloned(),
+            ..mount.clone()
+        };
         Ok(MountState {
             point: self.observe_path(&mount.point, &Wanted::default()),
             table: self.observe_path(&path_of_table(), &Wanted::default()),
-            entries: fstab::entries(&table, &mount.point),
+            entries,
             place: fstab::place(&table, &mount.point),
             open: !table.is_empty() && !table.ends_with('\n'),
-            live: self.live(mount)?,
+            live: self.live(mount, &listed)?,
         })
     }
 
@@ -87,7 +92,7 @@ impl Machine {
         real().unwrap_or_else(|| point.clone())
     }
 
-    fn live(&self, mount: &Mount) -> Result<Live, ReadError> {
+    fn live(&self, mount: &Mount, listed: &Mount) -> Result<Live, ReadError> {
         if !self.root().is_machine() {
             return Ok(Live::Unjudged);
         }
@@ -95,6 +100,7 @@ impl Machine {
         Ok(
             on_top(&list, &self.really(&mount.point)).map_or(Live::No, |one| Live::Yes {
                 same: is_meant(mount, &one),
+                listed: listed.entry.is_some() && is_meant(listed, &one),
                 device: one.device,
                 fstype: one.fstype,
                 flags: one.flags,

@@ -23,6 +23,13 @@ pub const PASSWORD: &str = "password";
 pub enum Answers {
     /// Their answers, by question; a question that is not in it has none.
     Known(BTreeMap<String, String>),
+    /// The same, and why one of the role's answers can only become another.
+    Unfit {
+        /// Their answers.
+        known: BTreeMap<String, String>,
+        /// The whole reason, for a person.
+        why: String,
+    },
     /// The database could not be read.
     Unread {
         /// The whole reason, for a person.
@@ -58,7 +65,7 @@ pub(crate) fn difference(
     let seen = match seen {
         _ if answers.is_empty() => return Ok(None),
         Answers::Unread { why } => return Err(Obstacle(why.clone())),
-        Answers::Known(seen) => seen,
+        Answers::Known(seen) | Answers::Unfit { known: seen, .. } => seen,
     };
     let (mut before, mut after) = (Map::new(), Map::new());
     for answer in answers {

@@ -127,6 +127,8 @@ pub enum Live {
         flags: Vec<String>,
         /// Whether it is the device that the role means.
         same: bool,
+        /// Whether it is the one that the table names.
+        listed: bool,
     },
 }
 
@@ -342,6 +344,7 @@ mod tests {
                     fstype: live.into(),
                     flags: Vec::new(),
                     same: true,
+                    listed: true,
                 },
             };
             assert_eq!(step(&mount, &state), due, "{wanted} {live}");

@@ -288,9 +288,11 @@ fn amended(
     }
     // What is to be installed is given all answers.
     let there = matches!(state.dpkg, DpkgState::Installed { .. });
-    let answers = match there {
-        true => debconf::difference(&package.debconf, &state.debconf, resource.sensitive)?,
-        false => None,
+    let answers = match (there, &state.debconf) {
+        (false, _) => None,
+        // Another version may know other choices.
+        (true, Answers::Unfit { why, .. }) if kept => return Err(Obstacle(why.clone())),
+        (true, known) => debconf::difference(&package.debconf, known, resource.sensitive)?,
     };
     if let Some((old, new)) = answers {
         (before["debconf"], after["debconf"]) = (old, new);

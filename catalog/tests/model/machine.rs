@@ -309,10 +309,11 @@ impl Machine {
 
     fn mount(&self, mount: &Mount) -> MountState {
         let live = self.mounted.get(&mount.point);
+        let is = |entry: &fstab::Entry| live.is_some_and(|live| entry.device == live.device);
+        let entries = fstab::entries(&self.fstab(), &mount.point);
         MountState {
             point: self.path(&mount.point, false),
             table: self.path(&FSTAB.parse().unwrap(), false),
-            entries: fstab::entries(&self.fstab(), &mount.point),
             place: fstab::place(&self.fstab(), &mount.point),
             open: !self.fstab().is_empty() && !self.fstab().ends_with('\n'),
             live: match live {
@@ -322,12 +323,11 @@ impl Machine {
                     device: live.device.clone(),
                     fstype: live.fstype.clone(),
                     flags: live.options.split(',').map(str::to_owned).collect(),
-                    same: mount
-                        .entry
-                        .as_ref()
-                        .is_none_or(|entry| entry.device == live.device),
+                    same: mount.entry.as_ref().is_none_or(is),
+                    listed: entries.first().is_some_and(is),
                 },
             },
+            entries,
         }
     }
 

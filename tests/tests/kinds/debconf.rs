@@ -43,6 +43,14 @@ fn answers_are_given_before_a_package_asks_and_count_while_it_is_there() -> Resu
         );
         sandbox.step("configured anew by other answers");
 
+        // What is none of the choices fails, and configures nothing again.
+        local.write("asks/role.toml", role("purple", ""))?;
+        for run in [local.dry_run("asks")?, local.apply("asks")?] {
+            let told = run.expect(1)?.document["failures"][0]["message"].to_string();
+            ensure!(told.contains("is one of red, green, blue"), "{told}");
+        }
+        assert_eq!(answers(&host)?, colours);
+
         // A package that answers itself is a failure that says what became of the answer.
         local.write(
             "asks/role.toml",

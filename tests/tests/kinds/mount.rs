@@ -116,6 +116,30 @@ fn file_systems_are_mounted_changed_and_unmounted() -> Result<()> {
     })
 }
 
+/// What could not be changed is known for what it is, whatever its device is called.
+fn left_over(host: &Host, local: &Local<'_>) -> Result<()> {
+    let bound = |from: &str| {
+        format!(
+            "[mount.\"/srv/busy\"]\ndevice = \"{from}\"\nfstype = \"none\"\noptions = \"bind\"\n"
+        )
+    };
+    local.write("busy/role.toml", bound("/srv/one"))?;
+    local.apply("busy")?.expect(0)?;
+    let holder = host.spawn(["sh", "-c", "cd /srv/busy && exec sleep 1000"])?;
+    local.write("busy/role.toml", bound("/srv/two"))?;
+    local.apply("busy")?.expect(1)?;
+    host.run(["pkill", "-x", "sleep"])?;
+    holder.wait(std::time::Duration::from_secs(10))?;
+    let none = "leftovers = \"revert\"\n";
+    local.write("busy/role.toml", none)?;
+    let changes = local.converge("busy")?;
+    ensure!(
+        changes.contains(&"mount:/srv/busy remove".to_owned()),
+        "{changes:?}"
+    );
+    Ok(())
+}
+
 /// What is in use stays, and is named; then it goes.
 fn gone(host: &Host, local: &Local<'_>) -> Result<()> {
     let role = "[mount.\"/srv/data\"]\nstate = \"absent\"\n\
@@ -140,7 +164,7 @@ fn gone(host: &Host, local: &Local<'_>) -> Result<()> {
     );
     ensure!(table.starts_with(TABLE), "{table}");
     ensure!(flags(host, "/srv/data")?.is_empty() && flags(host, "/srv/shown")?.is_empty());
-    Ok(())
+    left_over(host, local)
 }
 
 #[test]

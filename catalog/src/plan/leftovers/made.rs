@@ -325,10 +325,8 @@ impl Made {
                 let mounted = match &seen.live {
                     Live::Unjudged => None,
                     Live::No => Some(false),
-                    // What was seen was compared with what the role said last, of which nothing may have been made.
-                    Live::Yes { same, device, .. } => {
-                        Some(*same || line.as_ref().is_some_and(|line| line.device == *device))
-                    }
+                    // Nothing may have been made of what the role said last; the line comes after the mount.
+                    Live::Yes { same, listed, .. } => Some(*same || *listed),
                 };
                 let lives = mounted.is_none_or(|now| state.mounted().is_none_or(|was| was == now));
                 let line = line.as_ref().filter(|_| *state != MountPresence::Absent);

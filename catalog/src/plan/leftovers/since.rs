@@ -118,32 +118,37 @@ mod tests {
         }
     }
 
-    /// Its change to another device failed: what was mounted before is not the device that was asked for, and is cfg's still.
+    /// Its change to another device failed: what is mounted is what the table has, and is cfg's still.
     #[test]
     fn a_mount_stands_by_its_own_device() {
         let nothing = || PathState::Absent {
             missing_parents: Vec::new(),
             parent_changed_us: 0,
         };
-        let seen = Observed::Mount(MountState {
-            point: nothing(),
-            table: nothing(),
-            entries: vec![line("tmpfs")],
-            place: None,
-            open: false,
-            live: Live::Yes {
-                device: "tmpfs".into(),
-                fstype: "tmpfs".into(),
-                flags: Vec::new(),
-                same: false,
-            },
-        });
-        for (device, stands) in [("tmpfs", true), ("none", false)] {
+        for (listed, device, stands) in [
+            (true, "UUID=1", true),
+            (true, "UUID=2", false),
+            (false, "UUID=1", false),
+        ] {
+            let seen = Observed::Mount(MountState {
+                point: nothing(),
+                table: nothing(),
+                entries: vec![line("UUID=1")],
+                place: None,
+                open: false,
+                live: Live::Yes {
+                    device: "/dev/sda1".into(),
+                    fstype: "ext4".into(),
+                    flags: Vec::new(),
+                    same: false,
+                    listed,
+                },
+            });
             let made = Made::Mount {
                 line: Some(line(device)),
                 state: MountPresence::Mounted,
             };
-            assert_eq!(made.stands(&seen), stands, "{device}");
+            assert_eq!(made.stands(&seen), stands, "{listed} {device}");
         }
     }
 

@@ -37,6 +37,7 @@ fn live(device: &str, flags: &[&str]) -> Live {
         fstype: "ext4".into(),
         flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
         same: device == "/dev/b",
+        listed: device == "/dev/b",
     }
 }
 
