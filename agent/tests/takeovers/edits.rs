@@ -74,6 +74,15 @@ fn what_an_edit_says_no_more_goes_with_the_file_that_was_made_for_it() {
     }
 }
 
+#[test]
+fn an_edit_by_another_name_brings_back_what_only_the_whole_file_tells() {
+    let c = of("yaml", "b", "set = { c = 2 }");
+    for name in ["a", "c"] {
+        let grown = of("yaml", name, "set = { d = 1 }\nremove = [\"l\"]");
+        comes_back(&[("printf 'a: 1\\nl:\\n  - 1\\n' >p", &[&c, &grown])]);
+    }
+}
+
 /// A person's own stays, without what cfg has ever put beside it.
 #[test]
 fn what_an_edit_says_no_more_leaves_what_a_person_added() {

@@ -5,7 +5,6 @@ use super::super::entry::makes_below;
 use super::super::made::Made;
 use super::super::stand_in::{directory, file, resource};
 use super::{Entry, Judge};
-use crate::edit::Format;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
@@ -162,10 +161,13 @@ pub(super) fn firsts(
             }
         }
     }
-    // In another format an edit may take for its own what goes.
-    for (path, format, id) in reverts.iter().filter_map(edited) {
-        let others = role.clone().filter_map(edited);
-        for (_, _, other) in others.filter(|(of, other, _)| *of == path && *other != format) {
+    // An edit finds what no other of cfg's has a say in any more.
+    let mut edits: BTreeMap<&AbsPath, Vec<&ResourceId>> = BTreeMap::new();
+    for (path, id) in role.clone().filter_map(edited) {
+        edits.entry(path).or_default().push(id);
+    }
+    for (path, id) in reverts.iter().filter_map(edited) {
+        for other in edits.get(path).into_iter().flatten() {
             add(other, id);
         }
     }
@@ -188,9 +190,9 @@ pub(super) fn firsts(
     firsts
 }
 
-fn edited(one: &Resource) -> Option<(&AbsPath, Format, &ResourceId)> {
+fn edited(one: &Resource) -> Option<(&AbsPath, &ResourceId)> {
     match &one.body {
-        Body::Edit(edit) => Some((&edit.path, edit.edit.format, &one.id)),
+        Body::Edit(edit) => Some((&edit.path, &one.id)),
         _ => None,
     }
 }
