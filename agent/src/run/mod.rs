@@ -267,7 +267,7 @@ fn look(
         own: own::paths(context),
     };
     if let Some(record) = record
-        && record.rename(desired, &snapshot)
+        && record.rename(desired, &snapshot, None)
     {
         let left = record.managed().left(desired);
         let new = left

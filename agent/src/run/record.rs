@@ -2,10 +2,12 @@
 
 use super::{Context, StateDir, scope};
 use cfg_catalog::digest::Digest;
+use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::document::Done;
 use cfg_catalog::plan::leftovers::{Managed, Reverts, stamp};
 use cfg_catalog::plan::{Plan, Snapshot};
 use cfg_catalog::resource::Desired;
+use std::collections::BTreeSet;
 
 /// What is managed, as a run knows it.
 pub(super) struct Record<'a> {
@@ -44,8 +46,13 @@ impl<'a> Record<'a> {
     }
 
     /// What is another thing than what the role means by its name is known by another one from now on. Says whether there is any.
-    pub(super) fn rename(&mut self, role: &Desired, snapshot: &Snapshot) -> bool {
-        let renamed = self.managed.renamed(role, snapshot);
+    pub(super) fn rename(
+        &mut self,
+        role: &Desired,
+        snapshot: &Snapshot,
+        scope: Option<&BTreeSet<ResourceId>>,
+    ) -> bool {
+        let renamed = self.managed.renamed(role, snapshot, scope);
         let any = renamed.is_some();
         self.renamed |= any;
         if let Some(renamed) = renamed {
@@ -70,9 +77,9 @@ impl<'a> Record<'a> {
         if self.unread {
             self.managed = self.state.managed()?;
             self.unread = false;
-            self.rename(role, snapshot);
         }
         let scope = scope(context);
+        self.rename(role, snapshot, scope.as_ref());
         let begun = self.managed.begun(role, snapshot, scope.as_ref(), plan);
         self.state.keep_former(&begun.keep)?;
         if self.renamed || begun.managed != self.managed {

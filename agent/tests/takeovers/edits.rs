@@ -200,3 +200,34 @@ fn a_table_that_an_edit_made_goes_with_it() {
         ]);
     }
 }
+
+/// Of what a run is not to touch, nothing is another's either.
+#[test]
+fn what_a_part_of_the_role_leaves_alone_is_still_of_who_made_it() {
+    let (a, e) = (edit("a", "set = { A = 5 }"), edit("e", "set = { B = 5 }"));
+    let (both, none) = (
+        edit("e", "set = { A = 5, B = 5 }"),
+        "description = \"none\"\n",
+    );
+    let lines = of(
+        "lines",
+        "e",
+        "lines = [{ line = \"D=7\" }]",
+    );
+    let other = "[file.\"/srv/o\"]\ncontent = \"o\\n\"\n";
+    for now in [&*both, &lines] {
+        for only in ["file:/srv/o", "edit:e"] {
+            let desk = machine(OLD);
+            let path = desk.path("root/srv/p");
+            applies(&desk, &[&*a, &e].concat());
+            let text = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, text + "C=1\n").unwrap();
+            desk.role("web", &[now, other].concat());
+            let (code, output) = desk.apply("web", &["--only", only]);
+            assert_eq!(code, 0, "{output:?}");
+            assert_eq!(applies(&desk, none)["leftovers"], json!([]));
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(text, "A=0\nB=1\nC=1\n", "{now} {only}");
+        }
+    }
+}

@@ -94,14 +94,16 @@ impl Managed {
             .collect();
         let estate = Estate::of(self, desired, snapshot);
         let (mut taken, mut given) = (Vec::new(), Vec::new());
-        for resource in &desired.resources {
+        let role = || {
+            desired.resources.iter().filter(|one| {
+                let out = scope.is_some_and(|scope| !scope.contains(&one.id));
+                // What is withheld stays on record as it was.
+                let withheld = desired.withheld.resources.contains(&one.id);
+                !out && !withheld && !desired.reverts.contains(&one.id)
+            })
+        };
+        for resource in role() {
             let id = &resource.id;
-            let out = scope.is_some_and(|scope| !scope.contains(id));
-            // What is withheld stays on record as it was.
-            let withheld = desired.withheld.resources.contains(id);
-            if out || withheld || desired.reverts.contains(id) {
-                continue;
-            }
             let seen = snapshot.observed.get(id);
             let known = self.0.get(id);
             match Entry::of(
@@ -126,7 +128,7 @@ impl Managed {
             given.extend(estate.owner(id));
         }
         begun.pass(&taken, &given, desired);
-        for resource in &desired.resources {
+        for resource in role() {
             begun.cede(resource);
         }
         begun.hand_on(&gone);

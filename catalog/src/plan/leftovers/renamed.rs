@@ -13,13 +13,20 @@ use crate::resource::{Body, Desired, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Managed {
-    /// The record by the names that are right for this role and this machine; none where it has them.
+    /// The record by the names that are right for this role, or for what of it is in `scope`, and this machine; none where it has
+    /// them.
     #[must_use]
-    pub fn renamed(&self, desired: &Desired, snapshot: &Snapshot) -> Option<Managed> {
-        let ways = Ways::of(self, desired, snapshot);
+    pub fn renamed(
+        &self,
+        desired: &Desired,
+        snapshot: &Snapshot,
+        scope: Option<&BTreeSet<ResourceId>>,
+    ) -> Option<Managed> {
+        let goes = |id: &ResourceId| scope.is_none_or(|scope| scope.contains(id));
+        let ways = Ways::of(self, desired, snapshot, goes);
         let renamed = self.0.iter().filter_map(|(id, entry)| {
             let at = ways.other(id, entry);
-            let named = desired.get(id);
+            let named = desired.get(id).filter(|_| goes(id));
             let other = named.is_some_and(|named| entry.edits_another(named));
             (at.is_some() || other).then_some((id, at))
         });
@@ -70,7 +77,12 @@ struct Ways<'a> {
 }
 
 impl<'a> Ways<'a> {
-    fn of(managed: &'a Managed, desired: &'a Desired, snapshot: &'a Snapshot) -> Self {
+    fn of(
+        managed: &'a Managed,
+        desired: &'a Desired,
+        snapshot: &'a Snapshot,
+        goes: impl Fn(&ResourceId) -> bool,
+    ) -> Self {
         let mut ways = Self {
             managed,
             desired,
@@ -81,14 +93,14 @@ impl<'a> Ways<'a> {
         if snapshot.places.is_empty() {
             return ways;
         }
-        let closing = desired.resources.iter().filter_map(|one| {
+        let role = || desired.resources.iter().filter(|one| goes(&one.id));
+        let closing = role().filter_map(|one| {
             let path = closed_link(one, snapshot.observed.get(&one.id))?;
             managed.knew(path, snapshot).then_some(path.as_str())
         });
         ways.closing = closing.collect();
         let then = snapshot.places_then(desired);
-        let paths = desired.resources.iter();
-        let paths = paths.filter_map(|one| own_path(&one.body));
+        let paths = role().filter_map(|one| own_path(&one.body));
         let named = paths.map(|path| (then.real(path).into_owned(), path));
         ways.named = named.collect();
         ways
