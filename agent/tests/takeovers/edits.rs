@@ -83,6 +83,37 @@ fn an_edit_by_another_name_brings_back_what_only_the_whole_file_tells() {
     }
 }
 
+/// Nothing is run between the roles, as `comes_back` does.
+#[test]
+fn an_edit_that_comes_back_after_a_file_had_its_place_finds_what_stands_there() {
+    let line = |line: &str, more: &str| {
+        of(
+            "lines",
+            "e",
+            &format!("lines = [{{ line = \"{line}\"{more} }}]"),
+        )
+    };
+    let matching = ", match = \"^#?New \"";
+    let desk = machine("printf 'a\\nb\\n' >p");
+    let before = srv(&desk);
+    for role in [&*line("New yes", ""), FILE, &line("New no", matching)] {
+        desk.role("web", role);
+        assert_eq!(desk.applied("web", &[]).0, 0, "{role}");
+    }
+    applies(&desk, NONE);
+    assert_eq!(srv(&desk), before);
+    // Nor does what a person took out again count as there.
+    desk.role("web", &line("New yes", ""));
+    desk.applied("web", &[]);
+    std::fs::write(desk.path("root/srv/p"), "a\nb\nc\n").unwrap();
+    applies(&desk, &line("New no", matching));
+    applies(&desk, NONE);
+    assert_eq!(
+        std::fs::read_to_string(desk.path("root/srv/p")).unwrap(),
+        "a\nb\nc\n"
+    );
+}
+
 /// A person's own stays, without what cfg has ever put beside it.
 #[test]
 fn what_an_edit_says_no_more_leaves_what_a_person_added() {
@@ -209,11 +240,7 @@ fn what_a_part_of_the_role_leaves_alone_is_still_of_who_made_it() {
         edit("e", "set = { A = 5, B = 5 }"),
         "description = \"none\"\n",
     );
-    let lines = of(
-        "lines",
-        "e",
-        "lines = [{ line = \"D=7\" }]",
-    );
+    let lines = of("lines", "e", "lines = [{ line = \"D=7\" }]");
     let other = "[file.\"/srv/o\"]\ncontent = \"o\\n\"\n";
     for now in [&*both, &lines] {
         for only in ["file:/srv/o", "edit:e"] {

@@ -252,6 +252,20 @@ impl Entry {
         }
     }
 
+    /// Whether an edit asks for another thing than it did, of which nothing is there any more: what it finds now is older than it.
+    pub(super) fn is_overtaken(&self, resource: &Resource, seen: Option<&Observed>) -> bool {
+        let (
+            Body::Edit(now),
+            Some(Made::Edit { edit: old, .. }),
+            Some(Before::Edit { there: true, .. }),
+            Some(seen @ Observed::Path(PathState::File(file))),
+        ) = (&resource.body, &self.made, &self.before, seen)
+        else {
+            return false;
+        };
+        *old != now.edit && !self.edits_still(file.content.as_deref(), seen)
+    }
+
     /// Whether this is a file, below which the role makes nothing: so it gives way to no folder.
     pub(super) fn bars(&self, path: &AbsPath, desired: &Desired) -> bool {
         let mut role = desired.resources.iter();

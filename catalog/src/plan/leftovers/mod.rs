@@ -106,6 +106,7 @@ impl Managed {
             let id = &resource.id;
             let seen = snapshot.observed.get(id);
             let known = self.0.get(id);
+            let known = known.filter(|known| !known.is_overtaken(resource, seen));
             match Entry::of(
                 resource,
                 &desired.role,
