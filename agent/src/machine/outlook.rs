@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 /// What a plan makes of the ways to what others name.
 #[derive(Debug, Default)]
 pub(crate) struct Outlook {
-    /// What folders are given, by where they really lie.
-    folders: BTreeMap<PathBuf, Attributes>,
+    /// What folders are given, by where they really lie, and at which turn.
+    folders: BTreeMap<PathBuf, (usize, Attributes)>,
     /// Links as the role has them, by where they really lie, with their paths.
     links: BTreeMap<PathBuf, (OsString, AbsPath)>,
     /// Where files come to stand, or are written anew.
@@ -63,7 +63,8 @@ impl Outlook {
 
     /// Lets a folder have what it is to have, by which it is judged who could exchange it, or put something in it.
     fn give(&self, at: &Path, stat: &mut Stat) {
-        let Some(wanted) = self.folders.get(at) else {
+        let given = self.folders.get(at);
+        let Some((_, wanted)) = given.filter(|(turn, _)| *turn < self.turn) else {
             return;
         };
         if let Some(mode) = wanted.mode {
@@ -104,10 +105,16 @@ impl Outlook {
 }
 
 impl Machine {
-    /// This folder will be given these.
-    pub(crate) fn note_folder(&self, outlook: &mut Outlook, path: &AbsPath, wanted: &Attributes) {
+    /// This folder will be given these at that turn.
+    pub(crate) fn note_folder(
+        &self,
+        outlook: &mut Outlook,
+        turn: usize,
+        path: &AbsPath,
+        wanted: &Attributes,
+    ) {
         if let Some(real) = self.real(path) {
-            outlook.folders.insert(real, wanted.clone());
+            outlook.folders.insert(real, (turn, wanted.clone()));
         }
     }
 

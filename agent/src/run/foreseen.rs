@@ -158,7 +158,8 @@ fn outlook(machine: &Machine, desired: &Desired, plan: &Plan, places: &Places) -
         };
         match &resource.body {
             Body::Directory(directory) if directory.state == Presence::Present => {
-                machine.note_folder(&mut outlook, &directory.path, &directory.attributes);
+                let (path, given) = (&directory.path, &directory.attributes);
+                machine.note_folder(&mut outlook, turn, path, given);
             }
             _ if desired.reverts.contains(id) => {}
             Body::File(file) if file.state == Presence::Present => {

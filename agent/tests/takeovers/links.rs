@@ -95,6 +95,18 @@ fn one_folder_by_two_names_is_made_and_removed_once() {
     assert_eq!(ran["changes"].as_array().unwrap().len(), 3, "{ran}");
 }
 
+/// A folder that others may write is walked with care; one that is made so again at the end is not yet.
+#[test]
+fn what_a_folder_is_given_counts_from_its_turn_on() {
+    let desk = machine("mkdir p; chmod 777 p; ln -s nowhere p/x");
+    applies(&desk, "[directory.\"/srv/p\"]\nmode = \"0640\"\n");
+    desk.role("web", "[file.\"/srv/p/x/z\"]\nstate = \"absent\"\n");
+    let foretold = run(&desk, &["--dry-run"]);
+    assert_eq!((foretold.0, run(&desk, &[]).0), (2, 0), "{}", foretold.1);
+    // By then anybody could have laid the link.
+    assert_eq!(run(&desk, &[]).0, 1);
+}
+
 /// What goes from between does not loosen what lies in a link from the link.
 #[test]
 fn what_lies_below_what_goes_comes_after_what_stands_above_both() {
