@@ -56,6 +56,7 @@ fn what_stood_in_a_masks_place_comes_back() {
         &["true", "ln -s /dev/null b.service"],
         &[
             &[MASK, FILE],
+            &[MASK, UNIT],
             &[MASK, UNIT, FILE],
             &[MASK, LINK],
             &[LINK, UNIT],

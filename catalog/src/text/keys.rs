@@ -185,7 +185,7 @@ const SERVICE: &[Key] = &[
 ];
 
 const USER: &[Key] = &[
-    key("uid", Shape::Number, NOT_MANAGED).is("a new one gets the next free one"),
+    key("uid", Shape::Number, NOT_MANAGED).is("a new one gets the next free one, be it one that the role gives to who comes later"),
     key("gid", Shape::Account, NOT_MANAGED)
         .is("its primary group; a new user gets a group of its own name"),
     key("groups", Shape::Accounts, NONE).is("groups it must be in, beside those it is in"),
@@ -203,7 +203,9 @@ const USER: &[Key] = &[
 ];
 
 const GROUP: &[Key] = &[
-    key("gid", Shape::Number, NOT_MANAGED).is("a new one gets the next free one"),
+    key("gid", Shape::Number, NOT_MANAGED).is(
+        "a new one gets the next free one, be it one that the role gives to one that comes later",
+    ),
     key("system", Shape::Boolean, "`false`").is("a new one gets a number of the system's range"),
     STATE,
 ];

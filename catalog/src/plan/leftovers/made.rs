@@ -250,7 +250,8 @@ impl Made {
             ) => Made::Service {
                 running: running.or(*ran),
                 enabled: enabled.or(*started),
-                masked: masked.or(*hidden),
+                // Its own unit file has taken the place of the mask.
+                masked: masked.or(hidden.map(|hidden| hidden && unit.is_none())),
                 unit: unit.or(*wrote),
             },
             (Made::Repository { sha256, key }, Some(Made::Repository { key: had, .. })) => {

@@ -339,19 +339,19 @@ const ACCOUNTS: &[Row] = &[
     ),
     to_do(
         Begin("the uid "),
-        "give it another number, or let the role take that one away",
+        "give it another number; where the role takes that one away, let this come `after` it",
     ),
     to_do(
         Begin("the gid "),
-        "give it another number, or let the role take that one away",
+        "give it another number; where the role takes that one away, let this come `after` it",
     ),
     to_do(
         Have("' already exists"),
         "give it another number, or let the role take away who has it",
     ),
     to_do(
-        Have("' is not unique"),
-        "give it another number, or let the role take away who has it",
+        Have("is not unique"),
+        "give it another number; where one that the role gives no number has just got it, let that one come `after`",
     ),
     to_do(
         Have("' does not exist"),
