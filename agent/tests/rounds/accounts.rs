@@ -83,3 +83,44 @@ fn what_no_tool_will_change_is_foretold() {
     );
     case.leaves();
 }
+
+#[test]
+fn a_system_user_with_keys_has_a_home_that_the_role_names_too() {
+    let Some(case) = with_ada("mkdir srv") else {
+        return;
+    };
+    let role = format!(
+        "[user.deploy]\nsystem = true\nhome = \"/srv/deploy\"\nauthorized_keys = [{KEY:?}]\n\
+         [directory.\"/srv/deploy\"]\nowner = \"deploy\"\n"
+    );
+    let (code, ran) = case.role("web", &role);
+    assert_eq!(code, 0, "{ran:#}");
+    // Who is there already, and whose home nobody has said, has none for keys: so a dry run says.
+    let (code, ran) = case.role(
+        "next",
+        &format!("{role}[user.ada]\nauthorized_keys = [{KEY:?}]\n"),
+    );
+    assert_eq!(code, 0, "{ran:#}");
+    std::fs::remove_dir_all(case.desk.path("root/home/ada")).unwrap();
+    let (code, ran) = case.role(
+        "next",
+        &format!("{role}[user.ada]\nauthorized_keys = [{KEY:?}]\n"),
+    );
+    let told = ran["failures"][0]["message"].as_str().unwrap();
+    assert!(code == 1 && told.contains("cannot hold keys"), "{ran:#}");
+}
+
+/// A folder that cfg made on the way to a file is the home of who comes as the file goes.
+#[test]
+fn the_home_of_who_comes_stays() {
+    let Some(case) = with_ada("true") else { return };
+    let (code, ran) = case.role("web", "[file.\"/home/ops/.bashrc\"]\ncontent = \"2\"\n");
+    assert_eq!(code, 0, "{ran:#}");
+    let user = format!("[user.ops]\nauthorized_keys = [{KEY:?}]\n");
+    let (code, ran) = case.role("next", &user);
+    assert_eq!(code, 0, "{ran:#}");
+    assert_eq!(
+        names(&ran),
+        ["create user:ops", "remove file:/home/ops/.bashrc"]
+    );
+}

@@ -348,11 +348,7 @@ impl<'a> Draft<'a> {
         let stays = matches!(observed, Some(Observed::Path(PathState::Directory(_))));
         match (&resource.body, change.action) {
             (Body::User(user), Action::Create) if user.gets_home() => {
-                let home = match &user.home {
-                    Some(home) => home.parse(),
-                    None => format!("/home/{}", user.name).parse(),
-                };
-                if let Ok(home) = home {
+                if let Ok(home) = user.place().parse() {
                     self.homes.insert(home, resource.id.clone());
                 }
             }

@@ -51,6 +51,12 @@ pub struct User {
 }
 
 impl User {
+    /// Where a new one has his home, as useradd has it on Debian.
+    pub fn place(&self) -> String {
+        let home = self.home.clone();
+        home.unwrap_or_else(|| format!("/home/{}", self.name))
+    }
+
     /// Whether a home is made for him: one of the system's has none, unless it is to hold his keys.
     pub fn gets_home(&self) -> bool {
         let mut keys = self.authorized_keys.iter().flatten();

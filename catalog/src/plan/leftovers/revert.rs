@@ -84,6 +84,7 @@ impl Managed {
             around,
             claims: Claims::of(desired, snapshot),
             wanted: wanted(desired),
+            homes: homes(desired, around),
             mounts: BTreeSet::new(),
             files: edits::shared(self, &open, desired, snapshot),
             going: BTreeSet::new(),
@@ -224,6 +225,19 @@ impl Reverts {
     }
 }
 
+fn homes(desired: &Desired, around: &Around) -> BTreeMap<AbsPath, String> {
+    let mut homes = around.homes.clone();
+    for resource in &desired.resources {
+        if let Body::User(user) = &resource.body
+            && user.state == Presence::Present
+            && let Ok(home) = user.place().parse()
+        {
+            homes.insert(home, user.name.clone());
+        }
+    }
+    homes
+}
+
 /// Users and groups that the role counts on, with who needs them.
 fn wanted(desired: &Desired) -> BTreeMap<ResourceId, ResourceId> {
     let mut wanted = BTreeMap::new();
@@ -249,6 +263,8 @@ struct Judge<'a> {
     around: &'a Around,
     claims: Claims,
     wanted: BTreeMap<ResourceId, ResourceId>,
+    /// Homes, also of users who come with the role, with whose they are.
+    homes: BTreeMap<AbsPath, String>,
     /// Where file systems are left over.
     mounts: BTreeSet<AbsPath>,
     /// The files that edits are left over of, by where they really lie.

@@ -103,7 +103,7 @@ impl Judge<'_> {
             Stood::Nothing | Stood::Link(_) | Stood::File { .. } => {
                 if let Some(why) = self.kept(&path, seen) {
                     // What it stays for is gone by the next run, and is no reason to remove it then.
-                    let user = self.around.homes.get(&path);
+                    let user = self.homes.get(&path);
                     let passes = user.is_some_and(|user| self.leaving.contains(user))
                         || self.mounts.contains(&path);
                     return match passes {
@@ -138,7 +138,7 @@ impl Judge<'_> {
         if self.mounts.contains(path) {
             return Some("a file system was mounted on it".into());
         }
-        if let Some(user) = self.around.homes.get(path) {
+        if let Some(user) = self.homes.get(path) {
             return Some(format!("it is the home of {user}: a home is never removed"));
         }
         if NEVER_PURGED.contains(&path.as_str()) {
