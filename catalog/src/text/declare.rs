@@ -364,6 +364,11 @@ impl Reading {
                 true => resource.name.clone(),
                 false => format!("{:?}", resource.name),
             };
+            // A key where a name is wanted: the name was forgotten.
+            let written = match keys::shape(kind, &resource.name) {
+                Some(_) => "NAME".to_owned(),
+                None => written,
+            };
             self.wrong.push(
                 Diagnostic::error(at, format!("expected {wanted}, found {found}")).help(format!(
                     "begin it with [{}.{written}], its keys below",

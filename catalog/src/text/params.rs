@@ -43,6 +43,13 @@ pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Optio
     }
     let Some(keys) = entry.node.entries() else {
         let found = entry.node.kind();
+        let ty = match &entry.node.value {
+            NodeValue::Integer(_) => "integer",
+            NodeValue::Float(_) => "float",
+            NodeValue::Boolean(_) => "boolean",
+            NodeValue::Array(_) => "list",
+            _ => "string",
+        };
         let spot = source.spot(&entry.node.span);
         wrong.push(
             Diagnostic::error(
@@ -50,7 +57,7 @@ pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Optio
                 format!("expected the table of a param, found {found}"),
             )
             .help(format!(
-                "{} = {{ type = \"string\", default = … }}",
+                "{} = {{ type = \"{ty}\", default = … }}",
                 entry.key
             )),
         );

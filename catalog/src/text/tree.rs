@@ -241,6 +241,10 @@ fn syntax(source: &Source, table: &DeTable<'_>, spot: Spot, error: &Error) -> Di
             let help = quoted(line).map(|line| format!("quote the name: {line}"));
             Diagnostic::error(spot, message).help(help.unwrap_or_else(as_it_is))
         }
+        message if message.contains("leading zero") => {
+            Diagnostic::error(spot, "a number does not begin with a zero")
+                .help("a mode stands in quotes: \"0644\"")
+        }
         message => Diagnostic::error(spot, message),
     }
 }
