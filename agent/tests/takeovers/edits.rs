@@ -114,6 +114,23 @@ fn an_edit_that_comes_back_after_a_file_had_its_place_finds_what_stands_there() 
     );
 }
 
+#[test]
+fn what_was_only_skipped_is_what_it_was() {
+    let desk = machine("mkdir p; echo person >p/f; touch p/g");
+    let before = srv(&desk);
+    let file = |content: &str| format!("[file.\"/srv/p/f\"]\ncontent = \"{content}\\n\"\n");
+    applies(&desk, &file("3"));
+    applies(
+        &desk,
+        "[edit.\"/srv/p/f\"]\nformat = \"lines\"\nlines = [{ line = \"L\" }]\n",
+    );
+    let fails = "[directory.\"/srv/p/g\"]\n";
+    let skipped = format!("{fails}{}after = [\"directory:/srv/p/g\"]\n", file("2"));
+    assert_eq!(applies(&desk, &skipped)["counts"]["skipped"], 1);
+    assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+    assert_eq!(srv(&desk), before);
+}
+
 /// A person's own stays, without what cfg has ever put beside it.
 #[test]
 fn what_an_edit_says_no_more_leaves_what_a_person_added() {

@@ -163,6 +163,14 @@ impl Entry {
         now.or_else(was).or_else(first)
     }
 
+    /// Nothing was done to it after all: it is what cfg made of it before.
+    pub(super) fn stays_as_made(&mut self) {
+        if self.was.len() == 1 {
+            self.made = self.was.pop();
+            self.pending = false;
+        }
+    }
+
     /// Removed before what was there comes back: a run may end between the two.
     pub(super) fn goes_for_another(&mut self, removed: bool) {
         let other = matches!(

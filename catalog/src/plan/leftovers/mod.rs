@@ -240,6 +240,11 @@ impl Managed {
         ended
             .0
             .retain(|id, entry| !entry.pending || !undone(id, entry));
+        for (id, entry) in &mut ended.0 {
+            if is_made_at_once(id.kind) && failed(id) && !changed.contains(id) {
+                entry.stays_as_made();
+            }
+        }
         for (id, parts) in &reverts.parts {
             if !parts.iter().any(|part| failed(part) || held(part))
                 && let Some(gone) = ended.0.remove(id)

@@ -50,6 +50,8 @@ pub struct Reverts {
     pub shown: Vec<Leftover>,
     /// Of the role and of these what comes after some of these, since it takes their place or their way.
     firsts: BTreeMap<ResourceId, Vec<ResourceId>>,
+    /// Of the role, what some of them are forgotten with.
+    over: BTreeSet<ResourceId>,
 }
 
 /// What becomes of one leftover.
@@ -58,6 +60,8 @@ enum Fate {
     Back(Vec<Resource>, Option<String>),
     /// It goes with this one, which brings back more.
     With(ResourceId),
+    /// Nothing of it is left once this of the role is brought about.
+    Under(ResourceId),
     /// It stays, and is shown until it is gone.
     Stays(String),
     /// It stays, is shown once and then forgotten.
@@ -147,6 +151,11 @@ impl Reverts {
                 self.parts.insert(id.clone(), vec![other]);
                 return;
             }
+            Fate::Under(role) => {
+                self.parts.insert(id.clone(), vec![role.clone()]);
+                self.over.insert(role);
+                return;
+            }
             Fate::Back(parts, why) => (Some(parts), why),
             Fate::Told(why) => (Some(Vec::new()), Some(why)),
             Fate::Stays(why) => (None, Some(why)),
@@ -180,7 +189,8 @@ impl Reverts {
     /// What was to go with what stays after all stays as well.
     fn settle(&mut self, managed: &Managed) {
         let resources = &self.resources;
-        let goes = |id: &ResourceId| resources.iter().any(|one| one.id == *id);
+        let over = &self.over;
+        let goes = |id: &ResourceId| over.contains(id) || resources.iter().any(|one| one.id == *id);
         let (parts, stay): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.parts)
             .into_iter()
             .partition(|(_, parts)| parts.iter().all(goes));

@@ -219,7 +219,7 @@ impl Judge<'_> {
         if let Some(file) = shared.said
             && !(file.state == Presence::Present && file.is_open())
         {
-            return Fate::Back(Vec::new(), None);
+            return Fate::Under(ResourceId::new(Kind::File, file.path.as_str()));
         }
         if let Some(fate) = self.with_file(id, entry, shared, (now, *there)) {
             return fate;
