@@ -115,6 +115,16 @@ fn an_edit_that_comes_back_after_a_file_had_its_place_finds_what_stands_there() 
 }
 
 #[test]
+fn what_a_role_took_away_outlives_an_edit_that_makes_room_for_something_else() {
+    let made = of("lines", "e", "create = true\nlines = [{ line = \"L\" }]");
+    let link = "[link.\"/srv/p\"]\ntarget = \"t\"\n";
+    comes_back(&[
+        (OLD, &[GONE, &made, link]),
+        (OLD, &[GONE, &made, link, FILE]),
+    ]);
+}
+
+#[test]
 fn what_was_only_skipped_is_what_it_was() {
     let desk = machine("mkdir p; echo person >p/f; touch p/g");
     let before = srv(&desk);

@@ -7,7 +7,7 @@ use super::stand_in::path_of;
 use super::{Entry, Managed, at_path, parts};
 use crate::digest::Digest;
 use crate::edit::{Edit, Format, apply};
-use crate::id::ResourceId;
+use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
 use crate::plan::missing::nothing;
@@ -187,6 +187,21 @@ impl<'a> Estate<'a> {
         wholes.all(|whole| whole.is_some_and(|whole| made.contains(&whole.made)))
     }
 
+    /// What a role took away where there has been nothing since but what edits began.
+    fn taken_away(&self, path: &AbsPath) -> Stood {
+        let entry = self
+            .managed
+            .0
+            .get(&ResourceId::new(Kind::File, path.as_str()));
+        match entry
+            .filter(|entry| entry.took())
+            .map(|entry| &entry.before)
+        {
+            Some(Some(Before::Path(stood))) => stood.clone(),
+            _ => Stood::Nothing,
+        }
+    }
+
     /// What stood where edits alone have made of it what is there now.
     fn of_edits(&self, resource: &Resource, keep: &mut Contents) -> Option<(Before, Made)> {
         let id = &resource.id;
@@ -204,8 +219,8 @@ impl<'a> Estate<'a> {
         let was = first.map_or(now.digest, |whole| Some(whole.was));
         let alone = begun.is_some_and(|begun| begun.began() == was);
         let stood = match (begun, first, bare) {
-            _ if alone => Stood::Nothing,
-            (Some(_), _, Some(bare)) if bare.trim_ascii().is_empty() => Stood::Nothing,
+            _ if alone => self.taken_away(path),
+            (Some(_), _, Some(bare)) if bare.trim_ascii().is_empty() => self.taken_away(path),
             (None, Some(whole), _) => Stood::File {
                 // Edits leave them as they are.
                 ownership: now.ownership.clone(),
