@@ -120,6 +120,18 @@ fn what_lies_below_what_goes_comes_after_what_stands_above_both() {
     assert_eq!(srv(&desk).len(), 0);
 }
 
+#[test]
+fn a_link_in_which_something_lies_by_another_name_is_a_conflict() {
+    let desk = machine("mkdir t; ln -s t p; ln -s t b");
+    let role =
+        "[link.\"/srv/b/q\"]\ntarget = \"nowhere\"\n[file.\"/srv/p/q/y\"]\ncontent = \"y\\n\"\n";
+    let ran = applies(&desk, role);
+    assert_eq!(ran["changes"], json!([]), "{ran}");
+    assert_eq!(ran["failures"].as_array().unwrap().len(), 2, "{ran}");
+    let told = ran["failures"][0]["message"].as_str().unwrap();
+    assert!(told.contains("/srv/t/q on this machine"), "{told}");
+}
+
 /// The order is the role's own, and by name: so that fails at first, as foretold, unless it comes `after` that.
 #[test]
 fn what_is_reached_by_a_link_of_the_machine_before_the_role_makes_its_target_fails() {

@@ -38,7 +38,7 @@ pub(super) fn clashes(desired: &Desired, places: &Places) -> BTreeMap<ResourceId
                 );
                 clashes.entry(one.id.clone()).or_insert(why);
             }
-            for (other, spelled) in within(&at, real).filter(|_| is_file(&one.body)) {
+            for (other, spelled) in within(&at, real).filter(|_| is_no_folder(&one.body)) {
                 if presence(&other.body) == Presence::Present && !spelled.is_within(path) {
                     let (file, below) = (&one.id, &other.id);
                     let why = format!(
@@ -65,8 +65,9 @@ fn within<'a>(at: &'a At<'a>, real: &AbsPath) -> impl Iterator<Item = &'a (&'a R
     below.flat_map(|(_, here)| here)
 }
 
-fn is_file(body: &Body) -> bool {
-    matches!(body, Body::File(_) | Body::Edit(_)) && presence(body) == Presence::Present
+fn is_no_folder(body: &Body) -> bool {
+    let kind = matches!(body, Body::File(_) | Body::Edit(_) | Body::Link(_));
+    kind && presence(body) == Presence::Present
 }
 
 /// The paths that a body has a say in.
