@@ -105,9 +105,8 @@ fn of_unit(service: &Service, action: Action) -> Vec<(AbsPath, Move)> {
 /// The path furthest in that an account comes with.
 fn keys(user: &User, observed: Option<&Observed>) -> Option<AbsPath> {
     let home = match (&user.home, observed) {
-        (Some(home), _) => home.clone(),
         (None, Some(Observed::User(UserState::Present(seen)))) => seen.home.clone(),
-        (None, _) => format!("/home/{}", user.name),
+        _ => user.place(),
     };
     format!("{home}/.ssh/authorized_keys").parse().ok()
 }

@@ -22,15 +22,17 @@ impl Machine {
             return refusal;
         }
         let seen = self.names().user(&user.name).ok()?.map(|line| line.home);
-        let home = user.home.clone().or(seen);
-        let home = home.unwrap_or_else(|| format!("/home/{}", user.name));
+        let seen = seen.filter(|_| user.home.is_none());
+        let home = seen.unwrap_or_else(|| user.place());
         let keys = says(&["authorized_keys", "authorized_keys_file"]);
         let given = says(&["home"]) || (keys && user.home.is_some());
         let made = user.gets_home() && (comes || given);
         let place: Option<AbsPath> = home.parse().ok();
-        let refusal = place.and_then(|home| match made {
+        let missing = place
+            .filter(|home| matches!(self.root().folder(home), Ok(to) if !to.missing.is_empty()));
+        let refusal = missing.and_then(|home| match made {
             true => self.of_home(&home),
-            false => self.homeless(&home).filter(|_| keys),
+            false => keys.then(|| homeless(&home)),
         });
         refusal.or_else(|| {
             let spot = self.spot_seen(&keys_path(&home).filter(|_| keys)?)?;
@@ -49,22 +51,9 @@ impl Machine {
         })
     }
 
-    /// A home that is there is not made.
+    /// Why a home that is to be made, and is not there, cannot be.
     fn of_home(&self, home: &AbsPath) -> Option<Refusal> {
-        if self.root().folder(home).ok()?.missing.is_empty() {
-            return None;
-        }
         self.making(&self.spot_seen(home)?, "making a directory in")
-    }
-
-    /// Keys are nowhere without a home.
-    fn homeless(&self, home: &AbsPath) -> Option<Refusal> {
-        let missing = !self.root().folder(home).ok()?.missing.is_empty();
-        missing.then(|| {
-            Refusal::Blocked(format!(
-                "the home {home} is not there, and so it cannot hold keys"
-            ))
-        })
     }
 
     /// The tools change nobody who is there twice.
@@ -99,6 +88,13 @@ impl Hands<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Keys are nowhere without a home.
+fn homeless(home: &AbsPath) -> Refusal {
+    Refusal::Blocked(format!(
+        "the home {home} is not there, and so it cannot hold keys"
+    ))
 }
 
 const PASSWD: &str = "/etc/passwd";
