@@ -39,7 +39,6 @@ state = "absent"
         [
             "file:/etc/zk/conf_example/stray remove",
             "file:/etc/zk/conf_example/old remove",
-            "file:/etc/zk/conf/old remove",
             "file:/etc/zk/conf/zoo.cfg create"
         ]
     );

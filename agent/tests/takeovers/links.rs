@@ -41,6 +41,35 @@ fn what_the_role_wants_in_place_of_a_way_is_another_thing_than_what_lies_behind_
 }
 
 #[test]
+fn who_wants_no_file_in_place_of_a_way_has_no_say_in_the_folder_behind_it() {
+    let deep = "[file.\"/srv/p/q/z\"]\ncontent = \"z\\n\"\n";
+    for kind in ["file", "link"] {
+        let gone = format!("[{kind}.\"/srv/p/q\"]\nstate = \"absent\"\n");
+        comes_back(&[("mkdir t; ln -s t p", &[deep, &[DIRECTORY, &gone].concat()])]);
+        // It may lie there still when its turn comes, as far as a plan can know.
+        let desk = machine("mkdir t; ln -s t p");
+        let before = srv(&desk);
+        applies(&desk, deep);
+        desk.role(
+            "web",
+            &[LINK, &gone].concat().replace("\"t\"", "\"nowhere\""),
+        );
+        assert_eq!(run(&desk, &[]).0, 0);
+        assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+        assert_eq!(srv(&desk), before);
+    }
+}
+
+#[test]
+fn what_must_not_be_there_goes_with_what_lies_in_it_before_the_way_does() {
+    let deep = "[file.\"/srv/p/q/z\"]\ncontent = \"z\\n\"\n";
+    let gone = "[directory.\"/srv/p/q\"]\nstate = \"absent\"\n";
+    for way in [FILE, LINK, DIRECTORY] {
+        comes_back(&[("mkdir t; ln -s /srv/t p", &[deep, &[way, gone].concat()])]);
+    }
+}
+
+#[test]
 fn one_file_by_two_names_comes_back_at_once() {
     let named = |name: &str, path: &str, set: &str| {
         format!(

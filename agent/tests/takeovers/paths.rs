@@ -2,7 +2,7 @@
 
 use crate::{
     BELOW, CLOSED, DEEP, DIRECTORY, FILE, GONE, LINK, MADE, MODE, NO_DIRECTORY, NO_LINK, NO_MORE,
-    NONE, OLD, applies, comes_back, comes_back_after, edit, machine, srv,
+    NONE, OLD, applies, comes_back, comes_back_after, edit, machine, run, srv,
 };
 use cfg_tests::Desk;
 use serde_json::json;
@@ -20,6 +20,32 @@ fn nothing_is_brought_back_where_the_role_leaves_no_room_for_it() {
         applies(&desk, NONE);
         assert_eq!(srv(&desk), before);
     }
+}
+
+/// What the role looks for behind it is looked for when the link is there, which only a run can.
+#[test]
+fn what_is_cfgs_own_makes_room_for_a_link_behind_which_something_must_not_be() {
+    let desk = machine("mkdir t");
+    applies(&desk, BELOW);
+    let gone = "[file.\"/srv/p/z\"]\nstate = \"absent\"\n";
+    desk.role("web", &[LINK, gone].concat());
+    assert_eq!(run(&desk, &["--dry-run"]).0, 2);
+    assert_eq!(run(&desk, &[]).0, 0);
+    assert!(desk.path("root/srv/p").is_symlink());
+}
+
+/// Behind the link it would come back where it never was.
+#[test]
+fn what_has_no_room_behind_a_new_link_is_told_of_once() {
+    let desk = machine("mkdir p t; touch p/q");
+    applies(&desk, NO_MORE);
+    desk.role("web", LINK);
+    let why = "link:/srv/p of the role leaves no room for it";
+    assert_eq!(run(&desk, &[]).1["leftovers"][0]["why"], why);
+    assert_eq!(applies(&desk, LINK)["changes"], json!([]));
+    applies(&desk, NONE);
+    let stands: Vec<String> = srv(&desk).into_keys().collect();
+    assert_eq!(stands, ["/p", "/t"]);
 }
 
 #[test]
@@ -45,6 +71,9 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
             "",
             &[BELOW, "[directory.\"/srv/p/q\"]\nstate = \"absent\"\n"],
         ),
+        ("", &[DIRECTORY, GONE]),
+        ("", &[BELOW, NO_LINK]),
+        ("", &[FILE, NO_LINK]),
         (
             "mkdir t",
             &[BELOW, &[LINK, "[directory.\"/srv/p/q\"]\n"].concat()],

@@ -2,7 +2,7 @@
 
 use super::claims::path_of;
 use super::ledger::Read;
-use super::{Action, Certainty, Change};
+use super::{Action, Certainty, Change, Places};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
@@ -36,7 +36,10 @@ pub struct Ahead {
     mounts: bool,
     /// Packages that are unpacked, and commands that are run.
     acting: BTreeSet<ResourceId>,
+    /// Where paths lie before any of them.
+    places: Places,
     paths: BTreeSet<AbsPath>,
+    /// By where it really lies.
     removed: BTreeMap<AbsPath, Certainty>,
     links: BTreeSet<AbsPath>,
     unit_files: BTreeSet<ResourceId>,
@@ -70,6 +73,14 @@ impl Ahead {
         }
     }
 
+    /// The same where links of the machine lead to these places.
+    pub(crate) fn among(self, places: &Places) -> Self {
+        Self {
+            places: places.clone(),
+            ..self
+        }
+    }
+
     /// This will have been done as well; or, where it is held, may be done by others.
     pub fn note(&mut self, change: &Change) {
         self.any = true;
@@ -84,7 +95,7 @@ impl Ahead {
             Kind::File | Kind::Directory | Kind::Link => {
                 if let Some(path) = path_of(&change.resource) {
                     if change.action == Action::Remove {
-                        self.removed.insert(path.clone(), change.certainty);
+                        self.note_gone(&path, change.certainty);
                     }
                     if change.action != Action::Remove {
                         self.note_new(&path);
@@ -152,8 +163,9 @@ impl Ahead {
     }
 
     /// This will have gone from its path with something else.
-    pub(crate) fn note_gone(&mut self, path: AbsPath, certainty: Certainty) {
-        self.removed.insert(path, certainty);
+    pub(crate) fn note_gone(&mut self, path: &AbsPath, certainty: Certainty) {
+        let real = self.places.real(path).into_owned();
+        self.removed.insert(real, certainty);
     }
 
     /// Something comes to this path, or changes there.
@@ -261,9 +273,9 @@ impl Ahead {
         self.regrouped.contains(user)
     }
 
-    /// Whether this path will have been removed.
+    /// Whether what lies there by the ways that are will have been removed.
     pub fn removes(&self, path: &AbsPath) -> bool {
-        self.removed.contains_key(path)
+        self.removal(&self.places.real(path)).is_some()
     }
 
     /// Whether something comes to this path, or changes there.
@@ -271,9 +283,9 @@ impl Ahead {
         self.paths.contains(path) && !self.removes(path)
     }
 
-    /// How surely this path will have been removed; none where nothing removes it.
-    pub(crate) fn removal(&self, path: &AbsPath) -> Option<Certainty> {
-        self.removed.get(path).copied()
+    /// How surely what really lies there will have been removed; none where nothing removes it.
+    pub(crate) fn removal(&self, real: &AbsPath) -> Option<Certainty> {
+        self.removed.get(real).copied()
     }
 
     /// Whether the role's unit file of this service will have been written.

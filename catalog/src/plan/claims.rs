@@ -4,7 +4,7 @@ use super::clashes::clashes;
 use super::closing;
 use super::units::Units;
 use super::{Places, Snapshot};
-use crate::id::ResourceId;
+use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::account::UserState;
 use crate::resource::mount::MountPresence;
@@ -41,9 +41,10 @@ impl Claims {
     }
 
     /// The same, where paths have come to lie elsewhere since. What the role takes the way to lies where it is written to be;
-    /// what must not be there goes before, by the way that is.
+    /// what must not be there goes by the way that is then.
     pub fn led(desired: &Desired, snapshot: &Snapshot, now: &Places) -> Self {
         let places = &now.without(|| closing::links(desired, snapshot));
+        let then = &now.without(|| closing::passed(desired, snapshot));
         let mut gathered = Gathered::default();
         gathered.present.extend(desired.waiting.paths());
         for resource in &desired.resources {
@@ -62,7 +63,7 @@ impl Claims {
                 .absent
                 .into_iter()
                 .flat_map(|(path, id)| {
-                    [now, places].map(|by| (by.real(&path).into_owned(), id.clone()))
+                    [then, places].map(|by| (by.real(&path).into_owned(), id.clone()))
                 })
                 .collect(),
             purging: really(gathered.purging, places).collect(),
@@ -115,6 +116,13 @@ impl Claims {
     pub fn needs(&self, path: &AbsPath) -> bool {
         let path = &*self.places.real(path);
         leads_to(&self.present, path) || self.absent.contains_key(path)
+    }
+
+    /// The same of something of this kind: who wants no file there does not take a directory away.
+    pub(crate) fn needs_as(&self, kind: Kind, path: &AbsPath) -> bool {
+        let path = &*self.places.real(path);
+        let absent = self.absent.get(path);
+        leads_to(&self.present, path) || absent.is_some_and(|by| takes_away(by.kind, kind))
     }
 
     /// The resource that says that nothing must stand here.
@@ -220,6 +228,15 @@ impl Gathered {
     }
 }
 
+/// Whether a resource of one kind, which must not be there, takes what is of another kind away: else it fails.
+pub(crate) fn takes_away(by: Kind, standing: Kind) -> bool {
+    match standing {
+        Kind::Directory => by == Kind::Directory,
+        Kind::File => by != Kind::Link && by != Kind::Directory,
+        _ => true,
+    }
+}
+
 /// Whether one of the paths is this or lies below it.
 fn leads_to(paths: &BTreeSet<AbsPath>, path: &AbsPath) -> bool {
     // What lies below does not stand next to it in the order: /a-b sorts between /a and /a/b.
@@ -272,7 +289,6 @@ pub fn presence(body: &Body) -> Presence {
 
 /// Of this id, where it names a path.
 pub(crate) fn path_of(id: &ResourceId) -> Option<AbsPath> {
-    use crate::id::Kind;
     match id.kind {
         Kind::File | Kind::Directory | Kind::Link => id.name.parse().ok(),
         _ => None,

@@ -1,7 +1,8 @@
 //! Ways that a role takes away: links and folders that lead nowhere any more once it is brought about.
 
-use super::claims::own_path;
+use super::claims::{own_path, presence};
 use super::{Places, Snapshot};
+use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use std::collections::BTreeSet;
@@ -19,6 +20,20 @@ pub(super) fn links<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&
     let closing = role.filter(|one| !desired.reverts.contains(&one.id));
     let closing = closing.filter_map(|one| closed_link(one, snapshot.observed.get(&one.id)));
     closing.map(AbsPath::as_str).collect()
+}
+
+/// Those of them in whose place something is by the time that what must not lie behind them is looked for.
+pub(super) fn passed<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a str> {
+    let mut passed = links(desired, snapshot);
+    passed.retain(|path| leads_on(desired, path));
+    passed
+}
+
+/// Whether the role has a folder or a link here.
+pub(super) fn leads_on(desired: &Desired, path: &str) -> bool {
+    let names = [Kind::Directory, Kind::Link].map(|kind| ResourceId::new(kind, path));
+    let mut role = names.iter().filter_map(|id| desired.get(id));
+    role.any(|one| presence(&one.body) == Presence::Present)
 }
 
 /// The path of a link that this takes away.

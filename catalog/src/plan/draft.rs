@@ -119,7 +119,7 @@ impl<'a> Draft<'a> {
             texts: Texts::of(desired, snapshot),
             at: inputs::at(desired, &inputs),
             inputs,
-            ahead: Ahead::of_a_plan(),
+            ahead: Ahead::of_a_plan().among(&snapshot.places),
             homes: BTreeMap::new(),
             moved: BTreeMap::new(),
             renewed: BTreeSet::new(),

@@ -3,10 +3,10 @@
 use super::Draft;
 use crate::path::AbsPath;
 use crate::plan::Certainty;
-use crate::plan::claims::own_path;
+use crate::plan::claims::{own_path, presence};
 use crate::plan::missing::nothing;
 use crate::resource::archive::ArchiveState;
-use crate::resource::{Body, Observed, PathState, Resource};
+use crate::resource::{Body, Observed, PathState, Presence, Resource};
 
 impl Draft<'_> {
     /// For what is removed before, or lies below that or below a folder that is replaced: nothing will be there. Below a link that
@@ -44,12 +44,17 @@ impl Draft<'_> {
         if archive {
             return (None, Certainty::Certain);
         }
-        if let Some(sure) = self.ahead.removal(path) {
+        // What must not be there goes by the ways that are.
+        let removal = |path: &AbsPath| match presence(&resource.body) {
+            Presence::Absent => self.ahead.removal(&self.snapshot.places.real(path)),
+            Presence::Present => self.ahead.removal(&self.claims.real(path)),
+        };
+        if let Some(sure) = removal(path) {
             return (Some(nothing()), sure);
         }
         let mut between: Vec<AbsPath> = Vec::new();
         for above in path.ancestors() {
-            let sure = match (self.moved.get(&above), self.ahead.removal(&above)) {
+            let sure = match (self.moved.get(&above), removal(&above)) {
                 (Some(Certainty::Assumed), _) => return (Some(nothing()), Certainty::Assumed),
                 (Some(Certainty::Certain), _) => Certainty::Certain,
                 (None, Some(sure)) => {

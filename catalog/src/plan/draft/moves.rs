@@ -78,10 +78,10 @@ impl Draft<'_> {
             let Ok(path) = format!("{UNITS}/{name}").parse::<AbsPath>() else {
                 continue;
             };
-            self.ahead.note_gone(path.clone(), change.certainty);
+            self.ahead.note_gone(&path, change.certainty);
             let folder = path.parent().filter(|folder| folder.as_str() != UNITS);
             if let Some(folder) = folder.filter(|folder| self.gets_empty(folder)) {
-                self.ahead.note_gone(folder, change.certainty);
+                self.ahead.note_gone(&folder, change.certainty);
             }
         }
     }

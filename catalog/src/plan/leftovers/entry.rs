@@ -70,7 +70,7 @@ impl Entry {
 
     /// Whether it is there only because it leads to something that is claimed: so it stays anyway.
     pub(super) fn leads(&self, id: &ResourceId, claims: &Claims) -> bool {
-        self.parent && path_of(id).is_some_and(|path| claims.needs(&path))
+        self.parent && path_of(id).is_some_and(|path| claims.needs_as(id.kind, &path))
     }
 
     /// Of a resource of the role, with what is on record of it already and what is seen; none where nothing of it stays.
@@ -88,6 +88,7 @@ impl Entry {
         let new = |keep: &mut Contents| {
             seen.map_or(Before::Unknown, |seen| Before::of(resource, seen, keep))
         };
+        let mut heir = false;
         let (before, was, pending) = match (known, last) {
             (Some(Entry { made: None, .. }), _) => (Before::Unknown, None, false),
             // What is there is of cfg, be it that a run was killed before it said so.
@@ -107,6 +108,7 @@ impl Entry {
             // It may have been to be changed, and was not: what is there is not of cfg, or of what had its path before.
             _ => match estate.inherited(resource, keep) {
                 Some((before, was)) => {
+                    heir = true;
                     made = made.keeps(resource, Some(&was));
                     (before, Some(was), changes)
                 }
@@ -139,8 +141,8 @@ impl Entry {
             entry.widen(known, (&resource.id, &made), seen, estate);
         }
         entry.made = Some(made);
-        let ran = changes || known.is_some();
-        leaves_something(resource, &entry, ran).then_some(entry)
+        let had_a_say = changes || heir || known.is_some();
+        leaves_something(resource, &entry, had_a_say).then_some(entry)
     }
 
     /// A run was killed before it came to it, or it failed.
@@ -318,17 +320,17 @@ fn is_sensitive(resource: &Resource) -> bool {
 }
 
 /// Whether something of it stays when the role names it no more.
-fn leaves_something(resource: &Resource, entry: &Entry, ran: bool) -> bool {
-    // What goes may be seen only at its turn.
-    let took = entry.is_unseen()
-        || matches!(
-            entry.before,
-            Some(Before::Path(
-                Stood::File { .. } | Stood::Link(_) | Stood::Directory(_)
-            ))
-        );
+fn leaves_something(resource: &Resource, entry: &Entry, had_a_say: bool) -> bool {
+    let stood = matches!(
+        entry.before,
+        Some(Before::Path(
+            Stood::File { .. } | Stood::Link(_) | Stood::Directory(_)
+        ))
+    );
+    // What goes may be seen only at its turn; what was seen may lie where the role has nothing to say.
+    let took = entry.is_unseen() || (had_a_say && stood);
     match &resource.body {
-        Body::Command(_) => ran,
+        Body::Command(_) => had_a_say,
         Body::Package(package) => package.state == PackagePresence::Present,
         // What was there and must not be there.
         Body::File(file) if file.state == Presence::Absent => took,

@@ -228,13 +228,15 @@ impl Managed {
                 }
             }
         }
-        // What was never begun has done nothing; nor has what failed, where one effect would have made all of it.
+        // What was never begun has done nothing; nor has what failed, where one effect would have made all of it, or what found
+        // that nothing stood there any more when its turn came.
         let changed: BTreeSet<&ResourceId> = done.changes.iter().map(|one| &one.resource).collect();
         let undone = |id: &ResourceId, entry: &Entry| match id.kind {
             Kind::Command => !done.begun.contains(id),
             kind => {
                 let alone = is_made_at_once(kind) && entry.was.is_empty();
-                alone && failed(id) && !changed.contains(id)
+                let gone = entry.made == Some(Made::Gone);
+                alone && (gone || failed(id)) && !changed.contains(id)
             }
         };
         ended
@@ -245,6 +247,13 @@ impl Managed {
                 entry.stays_as_made();
             }
         }
+        let links = changed
+            .iter()
+            .filter(|id| id.kind == Kind::Link && !failed(id));
+        ended.forgets_behind(
+            &links.filter_map(|id| path_of(id)).collect::<Vec<_>>(),
+            &done.leftovers,
+        );
         for (id, parts) in &reverts.parts {
             if !parts.iter().any(|part| failed(part) || held(part))
                 && let Some(gone) = ended.0.remove(id)
@@ -254,6 +263,15 @@ impl Managed {
             }
         }
         ended
+    }
+
+    /// What is to come back in a folder that is a link now would come elsewhere: told of once, it is forgotten.
+    fn forgets_behind(&mut self, links: &[AbsPath], told: &[Leftover]) {
+        self.0.retain(|id, entry| {
+            let behind = |path: AbsPath| links.iter().any(|link| path.is_within(link));
+            let lost = entry.made == Some(Made::Gone) && path_of(id).is_some_and(behind);
+            !(lost && told.iter().any(|left| left.resource == *id))
+        });
     }
 
     /// A file that was begun for an edit which is gone is there for another edit of it alone.
@@ -374,7 +392,7 @@ impl Managed {
             let was = plan.is_none() && entry.was_a_folder();
             let claimed = path_of(id).is_some_and(|path| match was || entry.bars(&path, desired) {
                 true => claims.is(&path),
-                false => claims.needs(&path),
+                false => claims.needs_as(id.kind, &path),
             });
             let gone = removed.contains(&*id.name);
             // What is mounted stays so, whatever becomes of the directory that it is mounted on.

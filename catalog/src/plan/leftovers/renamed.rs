@@ -7,9 +7,9 @@ use super::{Managed, at_path};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
-use crate::plan::claims::{own_path, path_of};
-use crate::plan::closing::closed_link;
-use crate::resource::{Body, Desired, Resource};
+use crate::plan::claims::{own_path, path_of, presence, takes_away};
+use crate::plan::closing::{closed_link, passed};
+use crate::resource::{Body, Desired, Presence, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Managed {
@@ -74,6 +74,8 @@ struct Ways<'a> {
     closing: BTreeSet<&'a str>,
     /// What the role calls what will lie somewhere.
     named: BTreeMap<AbsPath, &'a AbsPath>,
+    /// What it calls what must not lie there, and goes by the ways that are.
+    unwanted: BTreeMap<AbsPath, (&'a AbsPath, Kind)>,
 }
 
 impl<'a> Ways<'a> {
@@ -89,6 +91,7 @@ impl<'a> Ways<'a> {
             snapshot,
             closing: BTreeSet::new(),
             named: BTreeMap::new(),
+            unwanted: BTreeMap::new(),
         };
         if snapshot.places.is_empty() {
             return ways;
@@ -103,6 +106,14 @@ impl<'a> Ways<'a> {
         let paths = role().filter_map(|one| own_path(&one.body));
         let named = paths.map(|path| (then.real(path).into_owned(), path));
         ways.named = named.collect();
+        let by_then = snapshot.places.without(|| passed(desired, snapshot));
+        let unwanted = role().filter(|one| presence(&one.body) == Presence::Absent);
+        let unwanted = unwanted.filter_map(|one| {
+            let path = own_path(&one.body)?;
+            let real = by_then.real(path).into_owned();
+            Some((real, (path, one.id.kind)))
+        });
+        ways.unwanted = unwanted.collect();
         ways
     }
 
@@ -115,7 +126,12 @@ impl<'a> Ways<'a> {
         let path = entry.lies_at(id)?;
         let real = places.real(&path);
         if path.above().any(|above| self.closing.contains(above)) {
-            return Some(real.into_owned());
+            return match self.unwanted.get(&*real) {
+                Some((named, kind)) if takes_away(*kind, id.kind) => {
+                    (**named != path).then(|| (*named).clone())
+                }
+                _ => Some(real.into_owned()),
+            };
         }
         let named = *self.named.get(&*real)?;
         let left = *named != path && is_made_at_once(id.kind) && !self.desired.names(id);

@@ -6,6 +6,7 @@ use super::super::stand_in::{directory, file, file_of, link, path_of, resource};
 use super::{CHANGED, Entry, Fate, Judge, UNKNOWN, lost};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::plan::claims::takes_away;
 use crate::resource::directory::{Directory, NEVER_PURGED};
 use crate::resource::file::File;
 use crate::resource::link::Link;
@@ -167,10 +168,8 @@ impl Judge<'_> {
     /// Whether this of the role, which must not be there, goes: where something else stands, that fails.
     fn removes(&self, id: &ResourceId) -> bool {
         match self.snapshot.observed.get(id) {
-            Some(Observed::Path(PathState::File(_))) => {
-                id.kind != Kind::Link && id.kind != Kind::Directory
-            }
-            Some(Observed::Path(PathState::Directory(_))) => id.kind == Kind::Directory,
+            Some(Observed::Path(PathState::File(_))) => takes_away(id.kind, Kind::File),
+            Some(Observed::Path(PathState::Directory(_))) => takes_away(id.kind, Kind::Directory),
             _ => true,
         }
     }

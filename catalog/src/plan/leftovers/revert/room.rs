@@ -9,7 +9,7 @@ use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
 use crate::plan::claims::{own_path, path_of, presence};
-use crate::plan::closing::closes;
+use crate::plan::closing::{closes, leads_on};
 use crate::plan::leftovers::{Managed, at_path};
 use crate::resource::directory::Directory;
 use crate::resource::file::File;
@@ -88,6 +88,10 @@ impl Judge<'_> {
             Body::Link(link) => &link.path,
             _ => return None,
         };
+        // What is seen by a way that the role takes away is in nobody's.
+        if self.claims.real(path) != self.real(path) {
+            return None;
+        }
         let Some(Observed::Path(seen @ PathState::Directory(folder))) =
             self.snapshot.observed.get(&one.id)
         else {
@@ -148,11 +152,12 @@ pub(super) fn firsts(
             }
         }
     }
-    // So does what the role says must not be there.
+    // So does what the role says must not be there, but for what it looks for in a folder or behind a link of its own.
     let brought: BTreeSet<&ResourceId> = reverts.iter().map(|one| &one.id).collect();
     for (path, one) in role.clone().filter(|one| goes(one)).filter_map(placed) {
         for closing in path
             .above()
+            .filter(|above| !leads_on(desired, above))
             .filter_map(|above| closing.get(above))
             .flatten()
         {
