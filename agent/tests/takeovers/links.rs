@@ -1,6 +1,7 @@
 //! What lies behind links of the machine, or of the role.
 
 use crate::{BELOW, DEEP, DIRECTORY, FILE, LINK, NONE, applies, comes_back, machine, run, srv};
+use cfg_tests::tar::{FILE as PLAIN, tar};
 use serde_json::{Value, json};
 
 #[test]
@@ -181,6 +182,19 @@ fn what_is_reached_by_a_link_of_the_machine_before_the_role_makes_its_target_fai
         let desk = machine("ln -s /srv/z/t p");
         desk.write("roles/web/tree/one", "1");
         assert_eq!(applies(&desk, &ordered)["failures"], json!([]));
+    }
+}
+
+#[test]
+fn what_lies_behind_a_link_in_whose_place_an_archive_comes_goes() {
+    let led = "[link.\"/srv/p\"]\ntarget = \"/srv/t\"\n";
+    for (setup, first) in [("mkdir t", led), ("mkdir t; ln -s t p", "")] {
+        let desk = machine(setup);
+        desk.write("roles/web/app.tar", tar(&[("in", PLAIN, "x")]));
+        applies(&desk, &[first, BELOW].concat());
+        applies(&desk, "[archive.\"/srv/p\"]\nsource = \"app.tar\"\n");
+        assert!(!desk.path("root/srv/t/q").exists());
+        assert!(desk.path("root/srv/p/in").exists());
     }
 }
 

@@ -38,8 +38,15 @@ pub(super) fn leads_on(desired: &Desired, path: &str) -> bool {
 
 /// The path of a link that this takes away.
 pub(super) fn closed_link<'a>(one: &'a Resource, seen: Option<&Observed>) -> Option<&'a AbsPath> {
-    let is_link = matches!(seen, Some(Observed::Path(PathState::Link(_))));
-    own_path(&one.body).filter(|_| is_link && closes(&one.body, seen))
+    match (&one.body, seen) {
+        (Body::Archive(archive), Some(Observed::Archive(seen))) => {
+            matches!(seen.path, PathState::Link(_)).then_some(&archive.path)
+        }
+        (body, Some(Observed::Path(PathState::Link(_)))) => {
+            own_path(body).filter(|_| closes(body, seen))
+        }
+        _ => None,
+    }
 }
 
 /// Whether what stands there leads nowhere any more once this is brought about.
