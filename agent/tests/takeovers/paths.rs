@@ -34,6 +34,14 @@ fn what_is_cfgs_own_makes_room_for_a_link_behind_which_something_must_not_be() {
     assert!(desk.path("root/srv/p").is_symlink());
 }
 
+/// As long as that is in the way, there is no link behind which it could not be.
+#[test]
+fn what_must_not_be_behind_a_link_does_not_go_before_it() {
+    let own = "[link.\"/srv/p/q\"]\ntarget = \"nowhere\"\n";
+    let led = [LINK, NO_MORE].concat();
+    comes_back_after(&[("mkdir p", &[own, &led]), ("", &[BELOW, &led])], true);
+}
+
 /// Behind the link it would come back where it never was.
 #[test]
 fn what_has_no_room_behind_a_new_link_is_told_of_once() {
@@ -72,6 +80,9 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
             &[BELOW, "[directory.\"/srv/p/q\"]\nstate = \"absent\"\n"],
         ),
         ("", &[DIRECTORY, GONE]),
+        ("ln -s nowhere p", &[DIRECTORY, GONE]),
+        ("mkdir -m 711 p", &[FILE, NO_LINK]),
+        ("ln -s nowhere p", &[FILE, NO_DIRECTORY]),
         ("", &[BELOW, NO_LINK]),
         ("", &[FILE, NO_LINK]),
         (

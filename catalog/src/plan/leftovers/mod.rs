@@ -1,6 +1,7 @@
 //! What cfg once managed, and the role names no more: it is shown, or brought back to what was there before cfg.
 
 mod before;
+mod begun;
 mod entry;
 mod heir;
 mod made;
@@ -16,6 +17,7 @@ mod units;
 mod widen;
 
 pub use before::{Before, Contents, Stood, Whole};
+pub use begun::Begun;
 pub use made::Made;
 pub use revert::{Around, Reverts};
 pub use stamp::stamp;
@@ -23,8 +25,7 @@ pub use told::Told;
 
 use super::claims::Claims;
 use super::document::{Done, Leftover};
-use super::missing::nothing;
-use super::{Action, Fate, Plan, Snapshot};
+use super::{Action, Plan, Snapshot};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
@@ -34,7 +35,6 @@ use crate::resource::package::DpkgState;
 use crate::resource::service::{Active, Enabled, Load};
 use crate::resource::{Body, Desired, Observed, PathState, Resource};
 use entry::{Entry, is_made_at_once};
-use heir::Estate;
 use serde::{Deserialize, Serialize};
 use stand_in::{path_of, stand_in};
 use std::collections::btree_map::Entry::Vacant;
@@ -45,119 +45,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[serde(transparent)]
 pub struct Managed(BTreeMap<ResourceId, Entry>);
 
-/// A record with the contents that it counts on and that are not kept yet.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Begun {
-    /// The record.
-    pub managed: Managed,
-    /// To be on disk before it.
-    pub keep: Contents,
-}
-
 impl Managed {
-    /// The record with which a run of this plan begins, of the whole role or of what is in `scope`. It must be on disk
-    /// before the first effect.
-    pub fn begun(
-        &self,
-        desired: &Desired,
-        snapshot: &Snapshot,
-        scope: Option<&BTreeSet<ResourceId>>,
-        plan: &Plan,
-    ) -> Begun {
-        let mut keep = Contents::new();
-        let mut begun = self.clone();
-        for (id, entry) in &mut begun.0 {
-            // A run that was killed may have begun it.
-            entry.pending &= id.kind != Kind::Command;
-        }
-        let removed = removed(plan);
-        let mut gone = Vec::new();
-        begun.0.retain(|id, entry| {
-            if desired.names(id) {
-                return true;
-            }
-            let seen = snapshot.observed.get(id);
-            let stays = seen.is_none_or(|seen| self.is_there(id, entry, seen));
-            // Whatever is done to it from now on does not make it what the role wanted.
-            entry.pending &= seen.is_none();
-            entry.goes_for_another(removed.contains(id));
-            if !stays && id.kind == Kind::Edit {
-                gone.push(entry.clone());
-            }
-            stays
-        });
-        let changed = plan.changes().map(|change| &change.resource);
-        // Nothing of what fails or waits is so yet.
-        let undone = plan.steps.iter().filter(|step| step.fate != Fate::Goes);
-        let due: BTreeSet<&ResourceId> = changed
-            .chain(undone.map(|step| &step.step.resource))
-            .collect();
-        let estate = Estate::of(self, desired, snapshot);
-        let (mut taken, mut given) = (Vec::new(), Vec::new());
-        let role = || {
-            desired.resources.iter().filter(|one| {
-                let out = scope.is_some_and(|scope| !scope.contains(&one.id));
-                // What is withheld stays on record as it was.
-                let withheld = desired.withheld.resources.contains(&one.id);
-                !out && !withheld && !desired.reverts.contains(&one.id)
-            })
-        };
-        for resource in role() {
-            let id = &resource.id;
-            let seen = snapshot.observed.get(id);
-            let known = self.0.get(id);
-            let known = known.filter(|known| !known.is_overtaken(resource, seen));
-            match Entry::of(
-                resource,
-                &desired.role,
-                (known, seen),
-                &estate,
-                (due.contains(id), &snapshot.host),
-                &mut keep,
-            ) {
-                Some(mut entry) => {
-                    // What is there goes before, and is no less what was there.
-                    let mut others = at_path(id).into_iter().filter(|other| other != id);
-                    if entry.is_unseen() && others.any(|other| removed.contains(&other)) {
-                        entry.was.push(Made::Gone);
-                    }
-                    taken.extend(estate.takes_over(resource, known, &mut entry));
-                    begun.0.insert(id.clone(), entry)
-                }
-                None => begun.0.remove(id),
-            };
-            given.extend(estate.owner(id));
-        }
-        begun.pass(&taken, &given, desired);
-        for resource in role() {
-            begun.cede(resource);
-        }
-        begun.hand_on(&gone);
-        for (id, parent) in &plan.parents {
-            let before = match estate.inherited(parent, &mut keep) {
-                Some((before, _)) => before,
-                None => Before::Path(Stood::Nothing),
-            };
-            let mut made = Made::of(parent, None, false);
-            made.replaces(&before, Some(&nothing()), (&snapshot.host, false));
-            let entry = Entry {
-                parent: true,
-                made: Some(made),
-                before: Some(before),
-                ..Entry::new(&desired.role)
-            };
-            // One that a role took away is there again.
-            let known = begun.0.get(id);
-            if known.is_none_or(|known| known.made == Some(Made::Gone)) {
-                begun.0.insert(id.clone(), entry);
-            }
-        }
-        Begun {
-            managed: begun,
-            keep,
-        }
-    }
-
     /// This resource's turn has come, and this is what stands there before the first effect on it. Says whether the
     /// record is another by that; then it must be on disk before the effect.
     pub fn meets(&mut self, resource: &Resource, seen: &Observed, keep: &mut Contents) -> bool {

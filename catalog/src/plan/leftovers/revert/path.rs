@@ -7,6 +7,7 @@ use super::{CHANGED, Entry, Fate, Judge, UNKNOWN, lost};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::claims::takes_away;
+use crate::plan::closing::leads_on;
 use crate::resource::directory::{Directory, NEVER_PURGED};
 use crate::resource::file::File;
 use crate::resource::link::Link;
@@ -22,6 +23,11 @@ impl Judge<'_> {
     ) -> Fate {
         let Some(path) = path_of(id) else {
             return Fate::Stays(UNKNOWN.into());
+        };
+        // What the role does not want there comes back when it wants nothing any more.
+        let before = match self.claims.absent(&path) {
+            Some(_) => &Stood::Nothing,
+            None => before,
         };
         if is_again(made, before, seen) {
             return Fate::Back(Vec::new(), None);
@@ -153,8 +159,10 @@ impl Judge<'_> {
         }
         match self.around.inside.get(path) {
             Some(inside) => {
+                // What the role looks for in a folder or behind a link of its own goes only then.
+                let first = !leads_on(self.desired, path.as_str());
                 let goes = |one: &AbsPath| {
-                    let absent = self.claims.absent(one);
+                    let absent = self.claims.absent(one).filter(|_| first);
                     self.going.contains(&*self.real(one))
                         || absent.is_some_and(|id| self.removes(id))
                 };
