@@ -5,6 +5,7 @@ use super::super::made::Made;
 use super::super::stand_in::{directory, file, link, repository, resource, service};
 use super::path::{to, whole};
 use super::{CHANGED, Entry, Fate, Judge, UNKNOWN};
+use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::directory::Directory;
@@ -13,6 +14,41 @@ use crate::resource::service::{Active, Activity, Enabled, Service, ServiceState,
 use crate::resource::{Attributes, Body, Observed, PathState, Presence, Resource};
 use crate::text::names;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What stood at the place of a unit's own file before cfg, and what that means for it.
+struct OldFile<'a> {
+    stood: Option<&'a Stood>,
+    /// It stands again in the place of the role's own, or comes to light once that is gone.
+    older: bool,
+    /// A mask, or a unit file that is empty, where the role's own stands or nothing does any more.
+    covers: bool,
+    /// The unit has no file any more: it neither runs nor starts.
+    ends: bool,
+}
+
+impl<'a> OldFile<'a> {
+    /// Of a service that ran or started at boot, or not, by what a role made of its file and its mask.
+    fn of(
+        stood: Option<&'a Stood>,
+        was_used: bool,
+        (file, hidden): (Option<Digest>, Option<bool>),
+    ) -> Self {
+        let own = file.is_some();
+        let hid = matches!(stood, Some(Stood::Link(target)) if target == "/dev/null");
+        let older = match stood {
+            Some(Stood::File { size, .. }) => *size > 0,
+            Some(Stood::Nothing) => was_used,
+            Some(Stood::Link(_)) => !hid,
+            _ => false,
+        };
+        Self {
+            stood,
+            older,
+            covers: own || (hidden == Some(false) && matches!(stood, Some(Stood::File { .. }))),
+            ends: own && (hid || (matches!(stood, Some(Stood::Nothing)) && !older)),
+        }
+    }
+}
 
 impl Judge<'_> {
     pub(super) fn service(
@@ -41,75 +77,44 @@ impl Judge<'_> {
         else {
             return Fate::Stays(UNKNOWN.into());
         };
-        let old = old.as_ref();
-        // A mask, or a unit file that is empty, where the role's own stands or nothing does any more.
-        let covers =
-            file.is_some() || (*hidden == Some(false) && matches!(old, Some(Stood::File { .. })));
-        let hid = matches!(old, Some(Stood::Link(target)) if target == "/dev/null");
-        // What stands again in the place of the role's own, or comes to light once that is gone.
-        let older = match old {
-            Some(Stood::File { size, .. }) => *size > 0,
-            Some(Stood::Nothing) => *running || *enabled,
-            Some(Stood::Link(_)) => !hid,
-            _ => false,
-        };
-        let comes = file.is_some() && (hid || (matches!(old, Some(Stood::Nothing)) && !older));
+        let old = OldFile::of(old.as_ref(), *running || *enabled, (*file, *hidden));
         let mut was = service(unit);
-        let state = |runs| match runs {
+        was.state = ran.map(|_| match running {
             true => Activity::Running,
             false => Activity::Stopped,
-        };
-        was.state = ran.map(|_| state(*running));
-        // What has no file any more neither runs nor starts.
-        if comes && matches!(seen.active, Active::Running | Active::Retrying) {
+        });
+        if old.ends && matches!(seen.active, Active::Running | Active::Retrying) {
             was.state = Some(Activity::Stopped);
         }
-        was.enabled = started.map(|_| *enabled).or(comes.then_some(false));
-        let is = [
-            (
-                was.state.map(|state| state == Activity::Running),
-                seen.active == Active::Running,
-            ),
-            (was.enabled, seen.enabled == Enabled::Yes),
-        ];
-        let again = is
-            .iter()
-            .all(|(was, now)| was.is_none_or(|was| was == *now));
-        if changed && !(again && file.is_none()) {
+        was.enabled = started.map(|_| *enabled).or(old.ends.then_some(false));
+        if changed && !(is_again(&was, seen) && file.is_none()) {
             return Fate::Stays(CHANGED.into());
         }
-        // The mask of before comes last: nothing can be said of what is masked.
-        let masked = hidden.map(|_| *masked);
         let place = path_of_unit(&was.unit).parse().ok();
         if let Some(under) = place.and_then(|place: AbsPath| self.masked.get(&place)) {
             // What comes back there takes the place of the mask.
-            return match (was.state, was.enabled) {
-                (None, None) => Fate::With(under.clone()),
-                _ => Fate::back(resource(id, &entry.role, Body::Service(was))),
+            return match says_more(&was) {
+                false => Fate::With(under.clone()),
+                true => Fate::back(resource(id, &entry.role, Body::Service(was))),
             };
         }
-        let late = match (masked, covers) {
-            (_, true) => self
-                .own(
-                    &path_of_unit(&was.unit),
-                    entry,
-                    old,
-                    seen.unit_file.as_ref(),
-                )
-                .map(Some),
-            (Some(true), false) if was.state.is_some() || was.enabled.is_some() => {
-                let mask = Stood::Link("/dev/null".into());
-                self.own(&path_of_unit(&was.unit), entry, Some(&mask), None)
-                    .map(Some)
-            }
-            _ => Ok(None),
+        // The mask of before comes last: nothing can be said of what is masked.
+        let masked = hidden.map(|_| *masked);
+        let by_a_file = old.covers || (masked == Some(true) && says_more(&was));
+        was.masked = masked.filter(|masked| !(by_a_file && *masked));
+        let mask = Stood::Link("/dev/null".into());
+        let (stood, now) = match old.covers {
+            true => (old.stood, seen.unit_file.as_ref()),
+            false => (Some(&mask), None),
         };
-        let late = match late {
-            Ok(late) => late,
+        let file = match by_a_file {
+            true => self.own(&path_of_unit(&was.unit), entry, stood, now),
+            false => Ok(None),
+        };
+        let file = match file {
+            Ok(file) => file,
             Err(why) => return Fate::Stays(why),
         };
-        was.masked = masked.filter(|masked| late.is_none() || !masked);
-        let mut file = late.flatten();
         let mut by = Vec::new();
         if let (Some(true), Some(links), Some(now)) = (was.enabled, links, &seen.links) {
             was.enabled = None;
@@ -117,18 +122,8 @@ impl Judge<'_> {
         }
         let starts = was.state == Some(Activity::Running) && seen.active != Active::Running;
         let begins = starts || (was.enabled == Some(true) && seen.enabled != Enabled::Yes);
-        let mut it = resource(id, &entry.role, Body::Service(was));
-        match &mut file {
-            // As its older file says.
-            Some(file) if older && begins => it.after.push(file.id.clone()),
-            Some(file) => file.after.push(id.clone()),
-            None => {}
-        }
-        for link in &mut by {
-            link.after.push(id.clone());
-        }
-        let parts = std::iter::once(it).chain(file).chain(by).collect();
-        Fate::Back(parts, None)
+        let it = resource(id, &entry.role, Body::Service(was));
+        Fate::Back(in_order(it, file, by, old.older && begins), None)
     }
 
     /// The links by which a unit started at boot, where another unit file has led to others since.
@@ -262,6 +257,38 @@ impl Judge<'_> {
             (Err(why), _) | (_, Err(why)) => Fate::Stays(why),
         }
     }
+}
+
+/// Whether a service is to be more than masked or not.
+fn says_more(was: &Service) -> bool {
+    was.state.is_some() || was.enabled.is_some()
+}
+
+/// Whether a unit runs and starts at boot as it was to.
+fn is_again(was: &Service, now: &ServiceState) -> bool {
+    let runs = now.active == Active::Running;
+    let starts = now.enabled == Enabled::Yes;
+    was.state
+        .is_none_or(|state| (state == Activity::Running) == runs)
+        && was.enabled.is_none_or(|enabled| enabled == starts)
+}
+
+/// A service, its unit file and its links, each after what it needs: what begins as its older file says comes after that.
+fn in_order(
+    mut service: Resource,
+    mut file: Option<Resource>,
+    mut links: Vec<Resource>,
+    begins: bool,
+) -> Vec<Resource> {
+    match &mut file {
+        Some(file) if begins => service.after.push(file.id.clone()),
+        Some(file) => file.after.push(service.id.clone()),
+        None => {}
+    }
+    for link in &mut links {
+        link.after.push(service.id.clone());
+    }
+    std::iter::once(service).chain(file).chain(links).collect()
 }
 
 fn goes(part: &Resource) -> Option<AbsPath> {
