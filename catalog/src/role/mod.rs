@@ -256,9 +256,15 @@ impl Texts {
             wrong.push(warning);
         }
         if self.roles.is_empty() && !wrong.has_errors() {
+            let deeper = catalog.bytes.keys().find_map(|path| {
+                let (folder, role) = path.strip_suffix("/role.toml")?.rsplit_once('/')?;
+                Some(format!("the role {role} is in {folder}: give that folder"))
+            });
             let help = match catalog.bytes.contains_key("role.toml") {
-                true => "this is the folder of one role: give the one above it",
-                false => "a role is a folder with a role.toml: roles/NAME/role.toml",
+                true => "this is the folder of one role: give the one above it".to_owned(),
+                false => deeper.unwrap_or_else(|| {
+                    "a role is a folder with a role.toml: roles/NAME/role.toml".to_owned()
+                }),
             };
             wrong.push(Diagnostic::bare("no role in the catalog").help(help));
         }
