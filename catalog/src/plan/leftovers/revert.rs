@@ -312,44 +312,63 @@ impl Judge<'_> {
     }
 
     fn fate(&self, id: &ResourceId, entry: &Entry) -> Fate {
+        match self.known(id, entry) {
+            Ok(known) => self.fate_of_known(id, entry, known),
+            Err(fate) => fate,
+        }
+    }
+
+    /// What cfg made of it, what was there before and what is there now, where all of that is known and something is to be done;
+    /// else what becomes of it.
+    fn known<'e>(&'e self, id: &ResourceId, entry: &'e Entry) -> Result<Known<'e>, Fate> {
         if id.kind == Kind::Command {
-            return Fate::Told("what a command has done is not undone".into());
+            return Err(Fate::Told("what a command has done is not undone".into()));
         }
         let seen = self.snapshot.observed.get(id);
         let made = entry.last(seen).or(entry.made.as_ref());
         let (Some(made), Some(before)) = (made, &entry.before) else {
-            return Fate::Stays(
+            return Err(Fate::Stays(
                 "it is of a time when cfg did not keep what was there before".into(),
-            );
+            ));
         };
         if *before == Before::Unknown {
-            return Fate::Stays(UNKNOWN.into());
+            return Err(Fate::Stays(UNKNOWN.into()));
         }
         let Some(seen) = seen else {
-            return Fate::Stays("it was not looked at".into());
+            return Err(Fate::Stays("it was not looked at".into()));
         };
         if entry.was_never_made(id.kind, seen) {
-            return Fate::Back(Vec::new(), None);
+            return Err(Fate::Back(Vec::new(), None));
         }
         let barred = path_of(id).filter(|_| *made == Made::Gone);
         if let Some(other) = barred.as_ref().and_then(|path| self.bars(path)) {
-            return Fate::Stays(format!("{other} of the role leaves no room for it"));
+            return Err(Fate::Stays(format!(
+                "{other} of the role leaves no room for it"
+            )));
         }
         // What keeps it from being looked at may go before; else its turn says so.
-        let nothing = nothing();
         let seen = match seen {
-            Observed::Path(PathState::Unreadable { .. }) if *made == Made::Gone => &nothing,
-            seen => seen,
+            Observed::Path(PathState::Unreadable { .. }) if *made == Made::Gone => {
+                Cow::Owned(nothing())
+            }
+            seen => Cow::Borrowed(seen),
         };
-        if let Observed::Failed { why } | Observed::Path(PathState::Unreadable { why }) = seen {
-            return Fate::Stays(format!("it could not be looked at: {why}"));
+        if let Observed::Failed { why } | Observed::Path(PathState::Unreadable { why }) = &*seen {
+            let why = format!("it could not be looked at: {why}");
+            return Err(Fate::Stays(why));
         }
         if entry.pending && self.is_as_before(id, entry) {
-            return Fate::Back(Vec::new(), None);
+            return Err(Fate::Back(Vec::new(), None));
         }
         if let Some(mount) = self.covered(id) {
-            return Fate::Told(format!("{mount} of the role lies over it"));
+            return Err(Fate::Told(format!("{mount} of the role lies over it")));
         }
+        Ok(Known { made, before, seen })
+    }
+
+    fn fate_of_known(&self, id: &ResourceId, entry: &Entry, known: Known<'_>) -> Fate {
+        let Known { made, before, seen } = &known;
+        let (made, before, seen) = (*made, *before, &**seen);
         let masked = path_of(id).is_some_and(|path| self.masked.contains_key(&path));
         let changed = entry.is_changed(made, seen)
             && !self.is_edited_alone(id, entry)
@@ -446,6 +465,13 @@ impl Judge<'_> {
             }
         }
     }
+}
+
+/// What is known of a leftover.
+struct Known<'e> {
+    made: &'e Made,
+    before: &'e Before,
+    seen: Cow<'e, Observed>,
 }
 
 /// Somebody else has a say in it by now.
