@@ -316,6 +316,11 @@ pub fn check(name: &str, param: &Param, value: &Value) -> Result<Value, String> 
             "`{name}` takes no secret: it is not declared with secret = true"
         ));
     }
+    if names_secret(value) {
+        return Err(format!(
+            "a secret has no place within `{name}`: {A_PARAM_OF_ITS_OWN}"
+        ));
+    }
     let right = match param.ty {
         ParamType::String => value.is_string(),
         ParamType::Integer => value.is_i64(),
@@ -384,6 +389,19 @@ fn limits(name: &str, param: &Param, value: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Where a secret may be named.
+pub const A_PARAM_OF_ITS_OWN: &str = "{ secret = \"NAME\" } is the value of a param that is declared with secret = true, and of nothing else";
+
+/// Whether a list or a table names a secret somewhere in it.
+pub fn names_secret(value: &Value) -> bool {
+    let inner = |value: &Value| named(value).is_some() || names_secret(value);
+    match value {
+        Value::Array(items) => items.iter().any(inner),
+        Value::Object(table) => table.values().any(inner),
+        _ => false,
+    }
 }
 
 fn is_secret(value: &Value) -> bool {
