@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostic, Diagnostics, Spot};
 use super::dotted::{is_of_name, is_plain, short, whole_name};
+use super::foreign;
 use super::keys;
 use super::names;
 use super::near::nearest;
@@ -218,7 +219,7 @@ impl Reading {
         }
         let kinds = Kind::ALL.map(Kind::word);
         let words = words::ROLE.iter().map(|row| row.name).chain(kinds);
-        match nearest(word, words.clone()) {
+        match foreign::of_role(word).or_else(|| nearest(word, words.clone())) {
             Some("partial") => self.role.unclear.partial = true,
             Some("include") => self.role.unclear.all = true,
             Some("params" | "set") => self.role.unclear.any_param = true,
@@ -226,9 +227,11 @@ impl Reading {
             _ => self.refused(entry.node.entries().unwrap_or_default()),
         }
         let spot = self.source.spot(&entry.span);
-        let message = format!("unknown key or kind `{word}`");
-        self.wrong
-            .push(Diagnostic::error(spot, message).among(word, words));
+        let wrong = Diagnostic::error(spot, format!("unknown key or kind `{word}`"));
+        self.wrong.push(match foreign::top(word) {
+            Some(advice) => wrong.help(advice),
+            None => wrong.among(word, words),
+        });
     }
 
     /// What may be meant for resources.
@@ -445,15 +448,18 @@ impl Reading {
             }
             None => {
                 let at = resource.place();
-                if let Some("when" | "each") = nearest(&entry.key, names_of(keys::of(kind))) {
+                let near = nearest(&entry.key, names_of(keys::of(kind)));
+                if matches!(near, Some("when" | "each")) || foreign::is_guard(&entry.key) {
                     self.role.unclear.guards.insert(at.clone());
                 }
                 self.role.unclear.keys.insert(at);
                 let spot = self.source.spot(&entry.span);
                 let message = format!("unknown key `{}` of {one}", entry.key);
-                let diagnostic = Diagnostic::error(spot, message);
-                let words = names_of(keys::of(kind));
-                self.wrong.push(diagnostic.among(&entry.key, words));
+                let wrong = Diagnostic::error(spot, message);
+                self.wrong.push(match foreign::key(kind, &entry.key) {
+                    Some(advice) => wrong.help(advice),
+                    None => wrong.among(&entry.key, names_of(keys::of(kind))),
+                });
             }
         }
     }
