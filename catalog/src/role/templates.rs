@@ -153,7 +153,9 @@ impl Expressions<'_> {
         }
         self.said.push(from.clone());
         let prefix = format!("{}/", source.role);
+        // What includes is not what was meant.
         let below = self.catalog.below(&source.role);
+        let below = below.filter(|(other, _)| *other != path);
         let there: Vec<&str> = below.filter_map(|(p, _)| p.strip_prefix(&prefix)).collect();
         let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
         let message = format!(
@@ -161,7 +163,10 @@ impl Expressions<'_> {
             quoted.join(" or "),
             source.role
         );
-        self.wrong
-            .push(Diagnostic::error(at, message).near_path(name, there));
+        let wrong = Diagnostic::error(at, message).near_path(name, there);
+        self.wrong.push(match wrong.help {
+            Some(_) => wrong,
+            None => wrong.help(format!("it would be {prefix}{name} in the catalog")),
+        });
     }
 }
