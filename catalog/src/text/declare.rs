@@ -472,6 +472,12 @@ impl Reading {
             self.role.unclear.resources.extend(meant);
             self.error(&resource.span, why);
         }
+        if let Some(why) = names::like_a_glob(resource.kind, &resource.name) {
+            let warning = Diagnostic::warning(resource.spot(), why);
+            self.wrong.push(warning.help(
+                "several are an `each`; what is not in the role goes from a [directory] with `purge`",
+            ));
+        }
         self.role.resources.push(resource);
     }
 }
