@@ -1,7 +1,6 @@
 //! Template files with what they include: a file that is included or extended sees the variables of the one that does it.
 
-use super::expressions::Expressions;
-use crate::render::engine;
+use super::expressions::{Expressions, slipped};
 use crate::render::scan::{self, Include, Uses};
 use crate::resource::Place;
 use crate::text::MAX_TEXT;
@@ -126,12 +125,12 @@ impl Expressions<'_> {
             }
             Err(why) => {
                 let end = why.line().unwrap_or(1);
-                let span = why.range().or_else(|| scan::guard::place(text));
-                let span = span.unwrap_or_else(|| source.line_start(end));
+                let mut slip = scan::slips::of_template(text, &why);
+                let span = slip.span.take().or_else(|| scan::guard::place(text));
+                slip.span = Some(span.unwrap_or_else(|| source.line_start(end)));
                 self.said.push(from.clone());
-                let message = engine::message(&why);
                 self.wrong
-                    .push(Diagnostic::error(source.spot(&span), message));
+                    .push(slipped(slip, text, &|span| source.spot(span)));
             }
         }
     }

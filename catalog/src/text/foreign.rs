@@ -91,6 +91,53 @@ fn example(kind: Kind) -> &'static str {
     }
 }
 
+/// What is called by a variable of another tool.
+pub fn variable(name: &str) -> Option<&'static str> {
+    let facts = [
+        "grains",
+        "facter",
+        "ansible_facts",
+        "hostvars",
+        "inventory_hostname",
+        "sys",
+        "trusted",
+    ];
+    if facts.contains(&name) || name.starts_with("ansible_") {
+        return Some("what is known of a machine is in `facts`: facts.hostname, facts.os.id");
+    }
+    match name {
+        "pillar" | "vars" | "hiera" | "data_bag" => Some("what is set from outside is in `params`"),
+        "groups" | "mine" => Some("the machines of a role are fleet.members(\"ROLE\")"),
+        "lookup" | "env" | "environ" => {
+            Some("no template reads files or the environment: give it a param")
+        }
+        "secret" | "secrets" | "vault" => {
+            Some("a secret is a param with secret = true, read as params.NAME")
+        }
+        _ => None,
+    }
+}
+
+/// What to write for a filter that other tools have.
+pub fn filter(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "quote" | "shquote" | "shell_quote" | "shellquote" | "cmd_encode" => "that is `sh`",
+        "to_json" | "to_nice_json" | "to_yaml" | "to_nice_yaml" | "yaml" | "json"
+        | "yaml_encode" => "that is `tojson`, which YAML reads too",
+        "regex_replace" | "regex_search" | "regex_findall" | "regex_match" => {
+            "no filter knows patterns: `replace` takes one text for another, and `split` takes one apart"
+        }
+        "ternary" => "write {{ a if b else c }}",
+        "mandatory" => "leave it out: what is undefined is an error",
+        "b64encode" | "b64decode" | "hash" | "password_hash" | "sha256" | "md5" => {
+            "there is none for it: give the value as a param"
+        }
+        "to_upper" | "upcase" => "that is `upper`",
+        "to_lower" | "downcase" => "that is `lower`",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
