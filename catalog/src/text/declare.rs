@@ -330,10 +330,13 @@ impl Reading {
             let message = format!("expected a table of {word}s by name, found {}", node.kind());
             let wrong = Diagnostic::error(self.source.spot(&node.span), message);
             let several = self.source.text[node.span.start..].starts_with("[[");
-            self.wrong.push(match several {
-                true => wrong.help(format!("write [{word}] or [{word}.NAME], with one bracket")),
-                false => wrong,
-            });
+            self.wrong.push(wrong.help(match (several, kind) {
+                (true, _) => format!("write [{word}] or [{word}.NAME], with one bracket"),
+                (false, Kind::Package) => {
+                    "begin them with [package], and give each a line: nginx = \"*\"".into()
+                }
+                (false, _) => format!("begin each with [{word}.NAME], its keys below"),
+            }));
             return;
         };
         for entry in entries {
@@ -372,12 +375,16 @@ impl Reading {
                 Some(_) => "NAME".to_owned(),
                 None => written,
             };
-            self.wrong.push(
-                Diagnostic::error(at, format!("expected {wanted}, found {found}")).help(format!(
-                    "begin it with [{}.{written}], its keys below",
-                    kind.word()
-                )),
-            );
+            let word = kind.word();
+            let several = self.source.text[entry.node.span.start..].starts_with("[[");
+            let wrong = Diagnostic::error(at, format!("expected {wanted}, found {found}"));
+            self.wrong.push(wrong.help(match kind {
+                _ if several => format!("write [{word}.{written}], with one bracket"),
+                Kind::Package if written != "NAME" => {
+                    format!("any version of it is {written} = \"*\"")
+                }
+                _ => format!("begin it with [{word}.{written}], its keys below"),
+            }));
             self.role.unclear.resources.insert(resource.name);
             return;
         };
