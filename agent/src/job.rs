@@ -5,13 +5,13 @@ use crate::client::assignment::Assignment;
 use crate::contents::Contents;
 use crate::error::Error;
 use crate::machine::Root;
+use crate::only::Only;
 use crate::run::slot::Asks;
 use crate::run::{self, Context, RunError, StateDir};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::facts::Facts;
 use cfg_catalog::fleet::{FleetView, Me};
-use cfg_catalog::glob::Glob;
-use cfg_catalog::id::{Kind, ResourceId};
+use cfg_catalog::id::ResourceId;
 pub use cfg_catalog::plan::document::Document;
 use cfg_catalog::plan::document::{DryRun, Head};
 use cfg_catalog::release::part::Part;
@@ -19,7 +19,6 @@ use cfg_catalog::resource::Desired;
 use cfg_catalog::{Inputs, Secrets, render};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -108,48 +107,6 @@ impl Rendered {
         let desired = Arc::new(role.render(contents)?);
         *last = Some((Arc::clone(role), Arc::clone(&desired)));
         Ok(desired)
-    }
-}
-
-/// `KIND:GLOB`.
-#[derive(Clone, Debug)]
-pub struct Only {
-    text: String,
-    kind: Kind,
-    glob: Glob,
-    /// The name that it is, where it is one: in its one spelling.
-    exact: Option<ResourceId>,
-}
-
-impl FromStr for Only {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (kind, name) = text
-            .split_once(':')
-            .ok_or("KIND:GLOB is wanted, as in file:/etc/zookeeper/**")?;
-        let kind = Kind::of_word(kind).ok_or_else(|| format!("there is no kind \"{kind}\""))?;
-        let mut single = name.to_owned();
-        while single.contains("//") {
-            single = single.replace("//", "/");
-        }
-        let glob = Glob::of_names(&single).map_err(|error| error.to_string())?;
-        Ok(Self {
-            text: text.into(),
-            kind,
-            glob,
-            exact: ResourceId::new(kind, name).in_one_spelling().ok(),
-        })
-    }
-}
-
-impl Only {
-    fn names(&self, id: &ResourceId) -> bool {
-        let unit = || format!("{}.service", id.name);
-        self.exact.as_ref() == Some(id)
-            || (id.kind == self.kind
-                && (self.glob.matches(&id.name)
-                    || (id.kind == Kind::Service && self.glob.matches(&unit()))))
     }
 }
 
@@ -290,53 +247,23 @@ impl Job {
             return Ok(None);
         }
         let mut chosen = BTreeSet::new();
+        let waiting = desired.waiting.named().map(|(id, _)| id);
+        let all = desired.resources.iter().map(|r| &r.id).chain(waiting);
+        let all: Vec<&ResourceId> = all.collect();
         for only in &self.only {
-            let waiting = desired.waiting.named().map(|(id, _)| id);
-            let ids = desired.resources.iter().map(|r| &r.id).chain(waiting);
             let before = chosen.len();
-            chosen.extend(ids.filter(|id| only.names(id)).cloned());
+            let named = all.iter().copied().filter(|id| only.names(id));
+            chosen.extend(named.cloned());
             // One that an earlier pattern has named already is named all the same.
             if chosen.len() == before && !chosen.iter().any(|id| only.names(id)) {
                 return Err(Error::usage(format!(
-                    "--only {}: role {} has no such resource on this machine",
-                    only.text, desired.role
+                    "--only {}: role {} has no such resource on this machine{}",
+                    only.text(),
+                    desired.role,
+                    only.meant(&all)
                 )));
             }
         }
         Ok(Some(chosen))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_is_a_kind_and_a_glob() {
-        let id = |text: &str| text.parse::<ResourceId>().unwrap();
-        for (only, resource, named) in [
-            ("file:/etc/*", "file:/etc/hosts", true),
-            ("file:/etc/*", "file:/etc/apt/x", false),
-            ("file:/etc/**", "file:/etc/apt/x", true),
-            ("file:/etc/*", "link:/etc/hosts", false),
-            ("service:zookeeper", "service:zookeeper", true),
-            ("service:zookeeper.service", "service:zookeeper", true),
-            ("service:zoo*.service", "service:zookeeper", true),
-            ("service:zookeeper.service", "service:zoo", false),
-            ("file:/etc//hosts", "file:/etc/hosts", true),
-            ("file:/etc//*", "file:/etc/hosts", true),
-            ("directory:/etc/apt/", "directory:/etc/apt", true),
-            (
-                "sysctl:net/ipv4/ip_forward",
-                "sysctl:net.ipv4.ip_forward",
-                true,
-            ),
-        ] {
-            let parsed: Only = only.parse().unwrap();
-            assert_eq!(parsed.names(&id(resource)), named, "{only} {resource}");
-        }
-        for wrong in ["file", "fil:/x", "file:["] {
-            assert!(wrong.parse::<Only>().is_err(), "{wrong}");
-        }
     }
 }

@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 /// Logs a run.
 pub fn log(document: &Document) {
     for change in &document.changes {
-        let line = show::line(change, show::Style::Plain);
+        let line = show::line(change, show::Style::Plain, document.dry_run);
         if document.dry_run {
             info!("would change {}", line.trim_end());
         } else {

@@ -22,6 +22,7 @@ pub mod hidden;
 pub mod job;
 mod journal;
 pub mod machine;
+pub mod only;
 pub mod operator;
 mod proxy;
 pub mod resource;

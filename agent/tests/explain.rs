@@ -197,3 +197,63 @@ fn what_waits_is_explained_as_it_is_written() {
         );
     }
 }
+
+#[test]
+fn a_value_that_is_not_shown_keeps_the_key_and_the_place_it_is_written_at() {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    desk.write(
+        "roles/web/role.toml",
+        format!(
+            "[params]\npw = {{ type = \"string\", secret = true, default = {{ secret = \"pw\" }} }}\n\
+             [edit.\"/etc/a\"]\nformat = \"lines\"\ncreate = true\n\
+             lines = [{{ line = \"password {{{{ params.pw }}}}\" }}]\n\
+             [file.\"/etc/b\"]\nurl = \"http://127.0.0.1:1/b\"\nsha256 = \"{}\"\n",
+            "0".repeat(64)
+        ),
+    );
+    desk.write("secrets.toml", "pw = \"hunter2\"\n");
+    let file = desk.path("secrets.toml");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(file, mode).unwrap();
+    let call = "--catalog roles --role web --root root --secrets secrets.toml";
+    let (code, output) = desk.cfg(&format!("explain edit:/etc/a {call}"));
+    let said = text(&output.stdout);
+    assert_eq!(code, 0, "{output:?}");
+    assert!(
+        said.contains("lines = \"(sensitive)\"  # web/role.toml:6\n"),
+        "{said}"
+    );
+    let (_, output) = desk.cfg(&format!("explain file:/etc/b {call}"));
+    let said = text(&output.stdout);
+    assert!(said.contains("# web/role.toml:9\n"), "{said}");
+}
+
+#[test]
+fn a_glob_explains_nothing_and_says_what_there_is() {
+    let desk = layered();
+    let call = "--catalog roles --role app --root root";
+    for (name, meant) in [
+        (
+            "file:*",
+            "file:* is a glob, and one resource is explained at a time; role app has file:/etc/app/app.conf, file:/etc/app/key",
+        ),
+        (
+            "file:/etc/**",
+            "file:/etc/** is a glob, and one resource is explained at a time; role app has file:/etc/app/app.conf, file:/etc/app/key",
+        ),
+        (
+            "service:*",
+            "service:* is a glob, and one resource is explained at a time; role app has none of that name on this machine",
+        ),
+        (
+            "/etc/app/key",
+            "kind:name is wanted, as in file:/etc/app/key",
+        ),
+        ("fil:/etc/app/key", "\"fil\" is no kind; did you mean file?"),
+    ] {
+        let (code, output) = desk.cfg(&format!("explain {name} {call}"));
+        let said = text(&output.stderr);
+        assert_eq!(code, 64, "{output:?}");
+        assert!(said.contains(meant), "{said}");
+    }
+}

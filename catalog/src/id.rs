@@ -1,5 +1,6 @@
 //! What a resource is called: `kind:name`.
 
+use crate::text::near::nearest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -122,20 +123,34 @@ impl ResourceId {
 
 /// A text that is not `kind:name`.
 #[derive(Debug, thiserror::Error)]
-#[error("\"{0}\" is not the name of a resource: kind:name is wanted, as in file:/etc/hosts")]
-pub struct NotAResource(String);
+#[error("\"{text}\" is not the name of a resource: {why}")]
+pub struct NotAResource {
+    text: String,
+    why: String,
+}
 
 impl FromStr for ResourceId {
     type Err = NotAResource;
 
     fn from_str(text: &str) -> Result<Self, NotAResource> {
-        let bad = || NotAResource(text.into());
-        let (kind, name) = text.split_once(':').ok_or_else(bad)?;
-        let kind = Kind::of_word(kind).ok_or_else(bad)?;
-        if name.is_empty() {
-            return Err(bad());
+        let bad = |why| NotAResource {
+            text: text.into(),
+            why,
+        };
+        let wanted = || match text.starts_with('/') {
+            true => format!("kind:name is wanted, as in file:{text}"),
+            false => "kind:name is wanted, as in file:/etc/hosts".into(),
+        };
+        match text.split_once(':') {
+            None | Some((_, "")) => Err(bad(wanted())),
+            Some((word, name)) => match Kind::of_word(word) {
+                Some(kind) => Ok(Self::new(kind, name)),
+                None => Err(bad(match nearest(word, Kind::ALL.map(Kind::word)) {
+                    Some(near) => format!("{word:?} is no kind; did you mean {near}?"),
+                    None => format!("{word:?} is no kind; {}", wanted()),
+                })),
+            },
         }
-        Ok(Self::new(kind, name))
     }
 }
 

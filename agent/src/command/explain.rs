@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::contents::Contents;
 use crate::error::{Error, Exit};
 use crate::job::{Job, Role};
+use crate::only::Only;
 use crate::run::StateDir;
 use crate::run::slot::Asks;
 use cfg_catalog::id::{Kind, ResourceId};
@@ -20,7 +21,11 @@ use cfg_catalog::text::near::nearest;
 use clap::Args;
 use serde_json::Value;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::sync::Arc;
+
+/// So many names are listed for a glob.
+const MOST: usize = 5;
 
 #[derive(Args, Debug)]
 pub struct Explain {
@@ -70,6 +75,9 @@ impl Explain {
             rendered: Default::default(),
         };
         let desired = job.desired()?;
+        if let Some(why) = several(&self.resource, &desired) {
+            return Err(Error::usage(why));
+        }
         if let Some(left) = self.left(&job, &desired)? {
             let job = Job { prune: true, ..job };
             let left = left.with(job.dry_run()?);
@@ -151,6 +159,31 @@ fn stands_for(id: &ResourceId, desired: &Desired) -> Option<String> {
     (id.kind == Kind::Directory).then(|| {
         format!("is not in the role {role}: it is made where it is missing, since {first} is to stand in it")
     })
+}
+
+/// What is wrong with a glob where one name is wanted.
+fn several(id: &ResourceId, desired: &Desired) -> Option<String> {
+    let exact = id.in_one_spelling().ok();
+    if id.name.contains("{{")
+        || !id.name.contains(['*', '?', '[', '{'])
+        || exact.is_some_and(|id| desired.get(&id).is_some())
+    {
+        return None;
+    }
+    let any = desired.resources.iter().map(|resource| &resource.id);
+    // A `*` is meant for all there is.
+    let all = Only::from_str(&id.to_string().replace("**", "*").replace('*', "**")).ok()?;
+    let named = any.filter(|id| all.names(id));
+    let names: Vec<String> = named.map(ResourceId::to_string).collect();
+    let there = match names.len() {
+        0 => "none of that name on this machine".to_owned(),
+        n if n > MOST => format!("{} and {} more", names[..MOST].join(", "), n - MOST),
+        _ => names.join(", "),
+    };
+    let role = &desired.role;
+    Some(format!(
+        "{id} is a glob, and one resource is explained at a time; role {role} has {there}"
+    ))
 }
 
 fn missing(id: &ResourceId, desired: &Desired) -> String {

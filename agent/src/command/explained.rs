@@ -224,7 +224,7 @@ pub fn declares(declared: &Declared, id: &ResourceId) -> bool {
 /// Where a key of the rendered resource is written: its content by one of several keys.
 fn written(declared: &Declared, name: &str) -> Option<(String, Place)> {
     let names: &[&str] = match name {
-        "content" | "sha256" | "size" => &["content", "template", "source"],
+        "content" | "sha256" | "size" => &["content", "template", "source", "sha256"],
         "sources" => &["uris"],
         name => &[name],
     };

@@ -11,6 +11,7 @@ mod fleet;
 mod later;
 mod left;
 mod local;
+mod meant;
 mod node;
 mod operator;
 mod others;
@@ -213,6 +214,28 @@ mod tests {
                 "{line}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn a_wrong_call_says_what_may_be_meant() {
+        for (line, told) in [
+            ("plan", "cfg apply --dry-run"),
+            ("lint roles", "cfg check DIR"),
+            ("apply --noop", "by --dry-run"),
+            ("apply --check", "by --dry-run"),
+            ("apply --tags x", "--only KIND:GLOB"),
+            ("apply roles", "--catalog DIR --role NAME"),
+            ("check --catalog roles", "cfg check DIR"),
+        ] {
+            let error = ended(line);
+            assert_eq!(error.exit(), Exit::Usage, "{line}");
+            assert!(error.to_string().contains(told), "{line}: {error}");
+        }
+        assert!(!ended("status x").to_string().contains("--role"));
+        // What the environment says of the configuration is no part of the call.
+        let config = "check --config x";
+        let error = ended(config).to_string();
+        assert!(error.contains("Usage: cfg check <DIR>"), "{error}");
     }
 
     #[test]

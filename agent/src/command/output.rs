@@ -46,7 +46,13 @@ pub fn help(asked: &clap::Error) -> Result<Exit, Error> {
 pub fn wrong_usage(error: &clap::Error) -> Error {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
-    Error::usage(text.trim_end())
+    // clap takes what CFG_CONFIG says for a part of the call.
+    let text = text.replace(" --config <FILE>", "");
+    let (what, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    Error::usage(match super::meant::meant(error) {
+        Some(tip) => format!("{what}; {tip}\n\n{rest}").trim_end().to_owned(),
+        None => text.trim_end().to_owned(),
+    })
 }
 
 /// Whether this flag is among these arguments; also when they are otherwise wrong.

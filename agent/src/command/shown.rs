@@ -218,7 +218,8 @@ impl Keys {
         self.put("path", path.map(|path| path.as_str()));
         self.put("format", Some(wanted.format.word()));
         if resource.sensitive {
-            self.put("set", Some(HIDDEN));
+            self.put("set", (!wanted.set.is_empty()).then_some(HIDDEN));
+            self.put("lines", (!wanted.lines.is_empty()).then_some(HIDDEN));
         } else {
             let mut set = Map::new();
             for setting in &wanted.set {
@@ -382,6 +383,25 @@ mod tests {
         );
         resource.sensitive = true;
         assert_eq!(keys(&resource)["set"], HIDDEN);
+        assert!(!keys(&resource).contains_key("lines"));
+    }
+
+    #[test]
+    fn lines_that_are_not_shown_keep_their_key() {
+        let mut wanted = cfg_catalog::edit::Edit::of(cfg_catalog::edit::Format::Lines);
+        wanted.lines.push(cfg_catalog::edit::LineWanted {
+            line: "password x".into(),
+            matching: None,
+        });
+        let mut resource = file(b"", true);
+        resource.body = Body::Edit(FileEdit {
+            path: "/etc/a.conf".parse().unwrap(),
+            edit: wanted,
+            create: false,
+        });
+        let shown = keys(&resource);
+        assert_eq!(shown["lines"], HIDDEN);
+        assert!(!shown.contains_key("set"));
     }
 
     #[test]

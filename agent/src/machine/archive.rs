@@ -12,7 +12,7 @@ use super::trees::holds_no_mount;
 use super::unpack::{Ground, Imagined, MOST_MADE, Packed, Real, Unpack};
 use super::walk::What;
 use cfg_catalog::digest::Digest;
-use cfg_catalog::resource::archive::{Archive, ArchiveState, MARKER};
+use cfg_catalog::resource::archive::{Archive, ArchiveState, MARKER, is_marker};
 use cfg_catalog::resource::file::{Content, File};
 use cfg_catalog::resource::{PathState, Presence};
 use rustix::fs::{Mode, OFlags, openat, syncfs};
@@ -34,12 +34,17 @@ impl Machine {
         };
         let path = self.observe_path(&archive.path, &wanted);
         let marker = match (&path, archive.path.join(MARKER)) {
-            (PathState::Directory(_), Ok(marker)) => self.root().read(&marker, MOST_MARKER)?,
+            (PathState::Directory(_), Ok(marker)) => match self.root().read(&marker, MOST_MARKER) {
+                // What is no file, or larger, is not cfg's.
+                Err(ReadError::NotAFile(_) | ReadError::TooBig { .. }) => None,
+                read => read?,
+            },
             _ => None,
         };
+        let marker = marker.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         Ok(ArchiveState {
             path,
-            marker: marker.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+            marker: marker.filter(|text| is_marker(text)),
         })
     }
 

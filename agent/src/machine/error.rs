@@ -172,11 +172,13 @@ pub enum EnactError {
         /// What is wrong with it.
         why: String,
     },
-    /// `validate` refused the new file; the old one stands.
-    #[error("{path} is left as it was: its validate command {said}")]
+    /// `validate` refused the new file; the old one stands, where there is one.
+    #[error("{path} is {}: its validate command {said}", if *.new { "not made" } else { "left as it was" })]
     Invalid {
         /// Where it would have gone.
         path: String,
+        /// Whether nothing stands there.
+        new: bool,
         /// How it ended and, where nothing is secret, what it printed.
         said: String,
     },

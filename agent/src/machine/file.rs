@@ -40,6 +40,7 @@ impl Draft<'_> {
     /// Has it judged, where the role says by what, and puts it in its place for good.
     pub(super) fn settle(self, hands: &Hands<'_>, file: &File) -> Result<(), EnactError> {
         let Spot { folder, name, .. } = self.spot;
+        let is_new = self.spot.entry.is_none();
         if let (Some(command), Some(content)) = (&file.validate, &file.content) {
             let root = hands.machine().root();
             let (new, saying) = (self.temporary.name(), Saying::of(file, folder));
@@ -49,7 +50,7 @@ impl Draft<'_> {
             drop(self.out);
             judge(root, folder, new, command, saying)
                 .and_then(|()| unchanged(folder, new, &before, &content.digest()))
-                .map_err(refused(file.path.as_str().into()))?;
+                .map_err(refused(file.path.as_str().into(), is_new))?;
         }
         self.temporary.settle(name, self.over)
     }

@@ -132,6 +132,10 @@ impl Saying {
 }
 
 /// The refusal as the failure of the resource.
-pub(crate) fn refused(shown: String) -> impl FnOnce(String) -> EnactError {
-    move |said| EnactError::Invalid { path: shown, said }
+pub(crate) fn refused(shown: String, new: bool) -> impl FnOnce(String) -> EnactError {
+    move |said| EnactError::Invalid {
+        path: shown,
+        new,
+        said,
+    }
 }

@@ -125,8 +125,16 @@ fn cwd(command: &Command) -> &str {
     command.cwd.as_ref().map_or("/", |cwd| cwd.as_str())
 }
 
-/// Runs a command to its end. Gives what is to be removed when its success is on disk, where it is kept at all; or how it
-/// failed, with the last lines of what it printed.
+/// A command that succeeded.
+#[derive(Debug)]
+pub struct Success {
+    /// What is to be removed when that is on disk, where it is kept at all.
+    pub traces: Option<Traces>,
+    /// The last lines of what it printed, as far as they may be shown.
+    pub said: String,
+}
+
+/// Runs a command to its end. Where it failed, gives how, with the last lines of what it printed.
 ///
 /// # Errors
 /// Why it could not be started.
@@ -137,7 +145,7 @@ pub fn enact(
     command: &Command,
     inputs: &Inputs,
     run: &str,
-) -> anyhow::Result<Result<Option<Traces>, String>> {
+) -> anyhow::Result<Result<Success, String>> {
     let mut env = guard::environment();
     if command.user.is_none() {
         env.insert("HOME".into(), "/root".into());
@@ -164,13 +172,14 @@ pub fn enact(
         }),
     };
     let ended = effects.run(&task)?;
-    if ended.outcome.is_success() {
-        return Ok(Ok(ended.traces));
-    }
     let told = match Saying::of(resource) {
         Saying::Secret => String::new(),
         Saying::Shown => last_lines(&ended.output),
     };
+    if ended.outcome.is_success() {
+        let traces = ended.traces;
+        return Ok(Ok(Success { traces, said: told }));
+    }
     Ok(Err(match (ended.outcome, told.is_empty()) {
         (Outcome::NotStarted, false) => bail!("{told}"),
         (outcome @ Outcome::NotStarted, true) => bail!("{outcome}"),

@@ -344,8 +344,20 @@ impl<'a, H: Hand> Engine<'a, H> {
     pub(super) fn confirm(&mut self, task: &Task<'a>) {
         let left = self.judge(task.phase, task.resource);
         if let Some(why) = difference(&left) {
-            let why = self.fell_at_once(task).unwrap_or(why);
+            let why = match task.resource.id.kind {
+                Kind::Command => self.with_what_it_said(task.resource, why),
+                _ => self.fell_at_once(task).unwrap_or(why),
+            };
             self.fail_over(task, &left, why);
+        }
+    }
+
+    /// What a command printed may say why it has not done its work.
+    fn with_what_it_said(&mut self, resource: &Resource, why: String) -> String {
+        match self.hand.last_words(resource) {
+            Some(said) if said.contains('\n') => format!("{why}; it said last:\n{said}"),
+            Some(said) => format!("{why}; it said last: {said}"),
+            None => why,
         }
     }
 

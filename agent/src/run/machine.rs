@@ -37,6 +37,8 @@ pub(super) struct Whole<'a> {
     settled: Vec<Traces>,
     /// What is managed, as it is on disk.
     managed: Managed,
+    /// What the command that succeeded last printed at its end.
+    said: Option<(ResourceId, String)>,
 }
 
 impl<'a> Whole<'a> {
@@ -59,6 +61,7 @@ impl<'a> Whole<'a> {
             began: Instant::now(),
             settled: Vec::new(),
             managed: Managed::default(),
+            said: None,
         }
     }
 
@@ -225,8 +228,9 @@ impl Hand for Whole<'_> {
         let machine = Machine::new(self.eyes.root);
         let ended = command::enact(&machine, &self.effects, resource, body, inputs, &self.run)?;
         Ok(match ended {
-            Ok(traces) => {
-                self.settled.extend(traces);
+            Ok(success) => {
+                self.settled.extend(success.traces);
+                self.said = Some((resource.id.clone(), success.said));
                 None
             }
             Err(why) => Some(why),
@@ -272,8 +276,12 @@ impl Hand for Whole<'_> {
     }
 
     fn last_words(&mut self, resource: &Resource) -> Option<String> {
-        let Body::Service(service) = &resource.body else {
-            return None;
+        let service = match &resource.body {
+            Body::Service(service) => service,
+            _ => {
+                let (id, said) = self.said.as_ref()?;
+                return (*id == resource.id && !said.is_empty()).then(|| said.clone());
+            }
         };
         // Nobody but the daemon knows which files it reads, and prints.
         let journal = !self.desired.resources.iter().any(|other| other.sensitive);

@@ -173,7 +173,7 @@ pub trait Hand: Site {
         later: &[&str],
     ) -> Result<(), Trouble>;
 
-    /// Why a service's last start ended as it did; none where nobody knows.
+    /// Why a service's last start ended as it did, or what a command printed last; none where nobody knows, or may.
     fn last_words(&mut self, resource: &Resource) -> Option<String>;
 
     /// Has systemd read its unit files again.

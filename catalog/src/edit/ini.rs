@@ -104,6 +104,13 @@ fn section_name(line: &str) -> Option<&str> {
     (end > 0).then(|| &inner[..end])
 }
 
+/// Whether what comes below is of a section, and of which, readers do not agree on.
+fn unclosed(text: &str, line: usize) -> EditError {
+    let at = Text::read(text).start(line);
+    EditError::at(text, at, "this line opens no section, as [NAME] does")
+        .help("give it its name and its `]`, or write the whole file")
+}
+
 impl Ini {
     fn named(&self, name: Option<&str>) -> Vec<&Section> {
         self.sections
@@ -267,6 +274,7 @@ impl Document for Ini {
                 }
                 _ => match section_name(line) {
                     Some(name) => sections.push(Section::opened(Some(name.into()), at + 1)),
+                    None if line.trim_start().starts_with('[') => return Err(unclosed(text, at)),
                     None => section.line(at, line),
                 },
             }

@@ -295,7 +295,7 @@ impl Json {
                 at,
                 format!("`{}` is no object here", joined(path)),
             )
-            .help("remove it first, or write the whole file"),
+            .help("remove it by hand first, or write the whole file"),
         }
     }
 }
@@ -334,7 +334,7 @@ impl Document for Json {
                 if member.value.members.is_some() {
                     let why = format!("`{}` is an object here", joined(path));
                     return Err(EditError::at(&self.text, member.start, why)
-                        .help("set the keys in it, or remove it first"));
+                        .help("set the keys in it, or remove it by hand first"));
                 }
                 if self.value(&member.value).as_ref() == Some(value) {
                     return Ok(None);

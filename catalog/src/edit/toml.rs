@@ -73,7 +73,7 @@ impl Toml {
             let way = &path[..path.len() - rest.len()];
             let why = format!("`{}` is no table here", joined(way));
             return Err(EditError::at(&self.text, pair.start, why)
-                .help("remove it first, or write the whole file"));
+                .help("remove it by hand first, or write the whole file"));
         };
         for inner in inline {
             if inner.keys.starts_with(rest) && inner.keys.len() > rest.len() {
@@ -235,12 +235,12 @@ impl Document for Toml {
             Found::Table(at) => {
                 let why = format!("`{}` is a table here", joined(path));
                 Err(EditError::at(&self.text, at, why)
-                    .help("set the keys in it, or remove it first"))
+                    .help("set the keys in it, or remove it by hand first"))
             }
             Found::Pair(_, pair, 0) if pair.inline.is_some() => {
                 let why = format!("`{}` is a table here", joined(path));
                 Err(EditError::at(&self.text, pair.start, why)
-                    .help("set the keys in it, or remove it first"))
+                    .help("set the keys in it, or remove it by hand first"))
             }
             Found::Pair(_, pair, 0) => {
                 let old = read_value(&self.text[pair.value.clone()]);

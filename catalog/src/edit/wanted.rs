@@ -81,6 +81,8 @@ pub struct Edit {
 pub enum Conflict<'a> {
     /// What stands at this path.
     Key(&'a [String]),
+    /// What stands at the first path, which the second one differs from in case alone.
+    Case(&'a [String], &'a [String]),
     /// This line.
     Line(&'a str),
 }
@@ -90,6 +92,10 @@ impl Conflict<'_> {
     pub fn said(self, sensitive: bool) -> String {
         match self {
             Conflict::Key(path) => format!("`{}`", joined(path)),
+            Conflict::Case(path, other) => {
+                let (path, other) = (joined(path), joined(other));
+                format!("`{path}` (`{other}` is the same to many readers)")
+            }
             Conflict::Line(_) if sensitive => "a line".to_owned(),
             Conflict::Line(line) => format!("the line {line:?}"),
         }
@@ -257,16 +263,14 @@ impl Edit {
     }
 
     /// What two edits, or one with itself, ask for that cannot both be.
-    pub fn conflict(&self, other: &Edit) -> Option<Conflict<'_>> {
+    pub fn conflict<'a>(&'a self, other: &'a Edit) -> Option<Conflict<'a>> {
         let same = std::ptr::eq(self, other);
         for (at, setting) in self.set.iter().enumerate() {
-            let path = self.in_order(&setting.path);
             let later = other.set.iter().skip(if same { at + 1 } else { 0 });
-            let paths = later.map(|setting| &setting.path).chain(&other.remove);
-            for other_path in paths {
-                if overlap(&path, &other.in_order(other_path)) {
-                    return Some(Conflict::Key(&setting.path));
-                }
+            let mut paths = later.map(|setting| &setting.path).chain(&other.remove);
+            let found = paths.find_map(|path| self.clash(&setting.path, path));
+            if found.is_some() {
+                return found;
             }
         }
         for (at, wanted) in self.lines.iter().enumerate() {
@@ -284,14 +288,29 @@ impl Edit {
     }
 
     /// A key that two edits remove: what was there would be brought back by one, and removed by the other.
-    pub fn both_remove(&self, other: &Edit) -> Option<Conflict<'_>> {
+    pub fn both_remove<'a>(&'a self, other: &'a Edit) -> Option<Conflict<'a>> {
         let mut paths = self.remove.iter();
-        let path = paths.find(|path| {
-            let own = self.in_order(path);
+        paths.find_map(|path| {
             let mut others = other.remove.iter();
-            others.any(|other_path| overlap(&own, &other.in_order(other_path)))
-        });
-        path.map(|path| Conflict::Key(path))
+            others.find_map(|other| self.clash(path, other))
+        })
+    }
+
+    /// Whether two paths are one, or one lies in the other.
+    fn clash<'a>(&self, one: &'a [String], other: &'a [String]) -> Option<Conflict<'a>> {
+        let (own, others) = (self.in_order(one), self.in_order(other));
+        let case = |path: &[String]| -> KeyPath {
+            // An edit of ini refuses a name that is there in another case.
+            let keys = path.iter().map(|key| key.to_ascii_lowercase());
+            keys.collect()
+        };
+        if overlap(&own, &others) {
+            Some(Conflict::Key(one))
+        } else if self.format == Format::Ini && overlap(&case(&own), &case(&others)) {
+            Some(Conflict::Case(one, other))
+        } else {
+            None
+        }
     }
 
     /// A path in which sections of ini stand apart from keys.

@@ -156,9 +156,13 @@ fn package(keys: &mut Keys<'_, '_>, id: &ResourceId) -> Package {
 /// A version as roles write it.
 pub fn version(given: &Given) -> Result<Wanted, String> {
     let text = given.line()?;
+    let no_version = |why| Err(format!("{text:?} is no version: {why}"));
     match text.as_str() {
         "*" => return Ok(Wanted::Any),
         "latest" => return Ok(Wanted::Latest),
+        "present" | "installed" | "any" => return no_version("\"*\" is any that there is"),
+        "absent" | "removed" => return no_version("what says that is { state = \"absent\" }"),
+        "purged" => return no_version("what says that is { state = \"purged\" }"),
         _ => {}
     }
     let good = text

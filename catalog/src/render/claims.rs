@@ -100,6 +100,9 @@ impl fmt::Display for Claim<'_> {
     }
 }
 
+/// Where two items of one `each` name the same.
+pub(super) const ITEMS: &str = "let {{ item }}, or something of it, tell them apart in the name; and let no item stand there twice";
+
 fn twice(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
     let mut claimed: Vec<(Claim<'_>, &ResourceId, &Place)> = Vec::new();
     for Instance { resource, .. } in &instances.on {
@@ -124,6 +127,7 @@ fn twice(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
             };
             let diagnostic = Diagnostic::error(*there, message);
             wrong.push(match place == there {
+                true if id == second => diagnostic.help(ITEMS),
                 true => diagnostic,
                 false => diagnostic.note(*place, "the other one"),
             });

@@ -1,6 +1,6 @@
 //! What an edit asks for; and edits that cannot both have their way.
 
-use super::claims::{PATH, claims};
+use super::claims::{ITEMS, PATH, claims};
 use super::instances::{Instance, Instances};
 use super::reader::Keys;
 use crate::edit::{Edit, Format, LineWanted, Pattern, Unwanted};
@@ -99,11 +99,13 @@ pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
         let resource = &instance.resource;
         if let Some(first) = names.insert(&resource.id, instance) {
             let message = format!("{} is declared twice", resource.id);
-            wrong.push(beside(
-                Diagnostic::error(&resource.place, message),
-                first,
-                instance,
-            ));
+            wrong.push(match first.resource.place == resource.place {
+                true => {
+                    let message = format!("{message}: two items of `each` name it");
+                    Diagnostic::error(&resource.place, message).help(ITEMS)
+                }
+                false => beside(Diagnostic::error(&resource.place, message), first, instance),
+            });
             continue;
         }
         alone(instance, edit, wrong);

@@ -13,6 +13,7 @@ use crate::resource::{Body, Place, Resource};
 use crate::text::declare::is_template;
 use crate::text::diagnostic::Diagnostic;
 use crate::text::names;
+use crate::text::params;
 use crate::text::secrets::Stand;
 use crate::waiting::{NamePattern, Waiting};
 use minijinja::value::{Serde, Value as Seeable};
@@ -163,6 +164,17 @@ fn waits(
 fn items(each: &Value, place: &Place, reader: &mut Reader<'_>) -> Vec<Seen> {
     let value = match each {
         Value::Array(items) => {
+            if items.iter().any(params::names_secret) {
+                let message = format!(
+                    "a secret has no place in an item of `each`: {}",
+                    params::A_PARAM_OF_ITS_OWN
+                );
+                let help = "let the item read that param: \"{{ params.NAME }}\"";
+                reader
+                    .wrong
+                    .push(Diagnostic::error(place, message).help(help));
+                return Vec::new();
+            }
             let items: Option<Vec<Seen>> =
                 items.iter().map(|item| reader.item(item, place)).collect();
             return items.unwrap_or_default();
@@ -216,7 +228,11 @@ fn one(
         return left_out(declared, item, unknown, reader, instances);
     }
     let id = name(declared, item, reader);
-    if reader.takes_no_secret(Stand::Name, &declared.place) {
+    let stand = match declared.keys.get("each").map(|each| &each.value) {
+        Some(Value::String(_)) => Stand::ItemName,
+        _ => Stand::Name,
+    };
+    if reader.takes_no_secret(stand, &declared.place) {
         return;
     }
     if let Some(incomplete) = reader.incomplete.take() {

@@ -2,6 +2,7 @@
 //! whatever branch it stands in, and so that the server knows whose members a role reads.
 
 pub mod guard;
+pub mod slips;
 mod tree;
 mod visit;
 

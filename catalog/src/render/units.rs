@@ -57,7 +57,7 @@ impl Role<'_> {
             "{id} must be enabled, and its unit file has no [Install] section that says what would start it at boot"
         );
         let mut diagnostic = Diagnostic::error(&resource.place, message);
-        diagnostic.help = self.remedy(service, &install);
+        diagnostic.help = Some(self.remedy(service, &install));
         Some(diagnostic)
     }
 
@@ -95,15 +95,22 @@ impl Role<'_> {
         })
     }
 
-    fn remedy(&self, service: &Service, install: &Install) -> Option<String> {
-        let stem = service.unit.strip_suffix(".service")?;
+    fn remedy(&self, service: &Service, install: &Install) -> String {
+        let (stem, ending) = service.unit.rsplit_once('.').unwrap_or_default();
         let mut others = install.also.clone();
-        if others.is_empty() {
+        if others.is_empty() && ending == "service" {
             let triggers = TRIGGERS.iter().map(|ending| format!("{stem}.{ending}"));
             others.extend(
                 triggers.filter(|unit| self.has(&ResourceId::new(Kind::Service, unit.as_str()))),
             );
         }
-        (!others.is_empty()).then(|| format!("enable {} instead", others.join(", ")))
+        if !others.is_empty() {
+            return format!("enable {} instead", others.join(", "));
+        }
+        let target = match ending {
+            "socket" | "timer" | "path" => format!("{ending}s.target"),
+            _ => "multi-user.target".into(),
+        };
+        format!("give the file an [Install] section with WantedBy={target}, or leave `enabled` out")
     }
 }

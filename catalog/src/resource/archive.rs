@@ -38,6 +38,11 @@ impl Archive {
     }
 }
 
+/// Whether a file of the marker's name is one: a directory of somebody else may have such a file too.
+pub fn is_marker(text: &str) -> bool {
+    text.starts_with("sha256 ")
+}
+
 /// What is seen where an archive is to lie.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArchiveState {

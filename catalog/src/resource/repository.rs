@@ -79,7 +79,8 @@ pub(crate) fn diff(
     if let Some(rival) = rivals.find(|path| !turn.claims.is(path)) {
         return Err(Obstacle(format!(
             "{rival} names the same source with another key, and beside it apt would read no source at all: \
-             remove it first, or with --prune where it is of a repository that left the role"
+             let the role take that file away (`state = \"absent\"`), take the source out of it by hand, or remove it with \
+             --prune where it is of a repository that left the role"
         )));
     }
     let part = |wanted, state: &PathState| part(wanted, state, resource.sensitive, turn.host);

@@ -320,6 +320,12 @@ impl Check<'_> {
 
     fn no_file(&mut self, key: &KeyText, text: &str, shape: Shape) {
         let role = key.role().to_owned();
+        if let Some(other) = self.is_other(&format!("{role}/{}", text.trim_end_matches('/')), shape)
+        {
+            let (message, help) = other;
+            let wrong = Diagnostic::error(key.value_spot(), format!("{text:?} {message}"));
+            return self.error(key, wrong.help(help));
+        }
         let below = self.files.below(&role);
         let paths = below.filter_map(|(path, _)| path.strip_prefix(&role)?.strip_prefix('/'));
         let names: BTreeSet<&str> = match shape {
@@ -346,6 +352,27 @@ impl Check<'_> {
             });
         }
         self.error(key, diagnostic);
+    }
+
+    /// What is wrong where a folder stands for a file, or a file for a folder.
+    fn is_other(&self, path: &str, shape: Shape) -> Option<(&'static str, &'static str)> {
+        let folder = self.files.below(path).next().is_some();
+        match shape {
+            Shape::Tree => self.files.get(path).map(|_| {
+                (
+                    "is a file, and a folder is wanted here",
+                    "one file is brought by a [file], as its `source`",
+                )
+            }),
+            Shape::File => folder.then_some((
+                "is a folder, and a file is wanted here",
+                "a folder with all that is in it is brought by a [directory], as its `source`",
+            )),
+            _ => folder.then_some((
+                "is a folder, and a file is wanted here",
+                "name the one that is meant: several are an `each`, with {{ item }} in it",
+            )),
+        }
     }
 
     fn references(&mut self, name: &str, key: &KeyText) {

@@ -8,10 +8,12 @@ use super::templates::Seen;
 use crate::id::Kind;
 use crate::render::builtin;
 use crate::render::engine::{self, Engine};
+use crate::render::scan::slips::{self, Slip};
 use crate::render::scan::{self, Unquoted, Use, Uses};
 use crate::resource::Place;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
+use crate::text::foreign;
 use crate::text::near::nearest;
 use crate::text::secrets::Stand;
 use crate::text::tree::NodeValue;
@@ -140,15 +142,22 @@ impl<'a> Expressions<'a> {
             Ok((uses, tainted)) => {
                 let span = key.node.span.clone();
                 let spot = |range: &Range<usize>| key.source.spot_within(&span, range);
+                let is_word = uses.variables.iter().any(|used| used.name == text);
+                if name == "each" && is_word {
+                    let message = format!("unknown variable `{text}`");
+                    let wrong = Diagnostic::error(key.value_spot(), message);
+                    self.error(
+                        key,
+                        wrong.help(format!("words are an array: each = [{text:?}]")),
+                    );
+                    return false;
+                }
                 self.names(&uses, item, &key.value_place(), &spot);
                 tainted
             }
             Err(why) => {
                 let mut diagnostic = Diagnostic::error(key.value_spot(), engine::message(&why));
-                if text.contains("{{") {
-                    diagnostic = diagnostic
-                        .help(format!("`{name}` is a bare expression, without {{{{ }}}}"));
-                }
+                diagnostic.help = slips::of_expression(text, name);
                 self.error(key, diagnostic);
                 false
             }
@@ -161,11 +170,10 @@ impl<'a> Expressions<'a> {
         let uses = match scan::tainted_template(text.text, "", item_tainted) {
             Ok(uses) => uses,
             Err(why) => {
-                let range = why.range().or_else(|| scan::guard::place(text.text));
-                let at = spot(&range.unwrap_or(0..text.text.len()));
+                let mut slip = slips::of_template(text.text, &why);
+                slip.span = slip.span.or_else(|| scan::guard::place(text.text));
                 self.said.push(text.key.clone());
-                self.wrong
-                    .push(Diagnostic::error(at, engine::message(&why)));
+                self.wrong.push(slipped(slip, text.text, spot));
                 return false;
             }
         };
@@ -209,8 +217,22 @@ impl<'a> Expressions<'a> {
         wrong.extend(unknown.map(|(used, words)| unknown_attribute(used, words, spot)));
         for used in &uses.variables {
             let message = format!("unknown variable or function `{}`", used.name);
-            let words = VARIABLES.into_iter().chain(item.map(|_| "item"));
-            wrong.push(Diagnostic::error(spot(&used.span), message).among(&used.name, words));
+            let unknown = Diagnostic::error(spot(&used.span), message);
+            wrong.push(match self.read_as(&used.name) {
+                Some(help) => unknown.help(help),
+                None => {
+                    let words = || VARIABLES.into_iter().chain(item.map(|_| "item"));
+                    let set = uses.sets.iter().map(String::as_str);
+                    match unknown.near(&used.name, words().chain(set)) {
+                        near if near.help.is_none() => near.help(format!(
+                            "there are {}; text stands in quotes: '{}'",
+                            words().collect::<Vec<_>>().join(", "),
+                            used.name
+                        )),
+                        near => near,
+                    }
+                }
+            });
         }
         self.filters(uses, spot, &mut wrong);
         if item.is_none() {
@@ -226,6 +248,17 @@ impl<'a> Expressions<'a> {
             self.said.push(key.clone());
             self.wrong.push(diagnostic);
         }
+    }
+
+    /// How something is read that has such a name.
+    fn read_as(&self, name: &str) -> Option<String> {
+        if self.role.params.contains_key(name) {
+            return Some(format!("a param is read as params.{name}"));
+        }
+        if FACTS.iter().any(|(fact, _)| *fact == name) {
+            return Some(format!("a fact is read as facts.{name}"));
+        }
+        foreign::variable(name).map(str::to_owned)
     }
 
     /// Secrets by name where none may stand, in whatever branch; one that gets there in another way, rendering finds.
@@ -247,10 +280,11 @@ impl<'a> Expressions<'a> {
             if !self.engine.has_filter(&used.name) {
                 let message = format!("unknown filter `{}`", used.name);
                 let at = spot(&used.span);
-                wrong.push(
-                    Diagnostic::error(at, message)
-                        .near(&used.name, builtin::meant(&builtin::FILTERS)),
-                );
+                let unknown = Diagnostic::error(at, message);
+                wrong.push(match foreign::filter(&used.name) {
+                    Some(help) => unknown.help(help),
+                    None => unknown.near(&used.name, builtin::meant(&builtin::FILTERS)),
+                });
             }
         }
         for used in &uses.tests {
@@ -284,6 +318,17 @@ impl<'a> Expressions<'a> {
                 },
             }
         }
+    }
+}
+
+/// What is wrong with a template that cannot be read.
+pub(super) fn slipped(slip: Slip, text: &str, spot: SpotOf<'_>) -> Diagnostic {
+    let at = spot(&slip.span.unwrap_or(0..text.len()));
+    let mut diagnostic = Diagnostic::error(at, slip.message);
+    diagnostic.help = slip.help;
+    match slip.note {
+        Some((span, what)) => diagnostic.note(spot(&span), what),
+        None => diagnostic,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::include::{Includes, Roles};
 use super::merge::MergedRole;
+use crate::id::Kind;
 use crate::release::part::Param;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
@@ -56,7 +57,7 @@ fn strangers(
                 None => {
                     strangers.push(name.clone());
                     let words = everywhere.keys().copied();
-                    wrong.push(unknown(name, key, words, "no role has it"));
+                    wrong.push(unknown(name, key, words, "no role has it", merged));
                 }
                 Some(params) if !fits_one(name, key, params, wrong) => strangers.push(name.clone()),
                 Some(_) => {}
@@ -76,7 +77,7 @@ fn strangers(
             strangers.push(param.clone());
             let words = role.params.keys().map(String::as_str);
             let whose = format!("the role {name} has no such param");
-            wrong.push(unknown(param, key, words, &whose));
+            wrong.push(unknown(param, key, words, &whose, merged));
         }
     }
     strangers
@@ -87,13 +88,29 @@ fn unknown<'a>(
     key: &KeyText,
     words: impl Iterator<Item = &'a str>,
     whose: &str,
+    merged: &BTreeMap<String, MergedRole<'_>>,
 ) -> Diagnostic {
     let message = format!("unknown param `{name}`: {whose}");
-    let diagnostic = Diagnostic::error(key.name_spot(), message).near(name, words);
-    if key.node.entries().is_some() && diagnostic.help.is_none() {
-        return diagnostic.help("a name with dots is quoted: [node.\"vm-1.example.org\"]");
+    let diagnostic = Diagnostic::error(key.name_spot(), message);
+    let is_table = key.node.entries().is_some();
+    match name {
+        "role" | "roles" => diagnostic.help("which role a machine has is said where it enrols"),
+        "params" | "set" | "vars" if is_table => {
+            diagnostic.help("values of params stand in [role.NAME] and [node.\"NAME\"] themselves")
+        }
+        name if is_table && Kind::of_word(name).is_some() => {
+            diagnostic.help("resources stand in a role; here are values of params alone")
+        }
+        name if is_table && merged.contains_key(name) => {
+            diagnostic.help(format!("values for a role stand in [role.{name}]"))
+        }
+        name => match diagnostic.near(name, words) {
+            near if near.help.is_none() && is_table => {
+                near.help("a name with dots is quoted: [node.\"vm-1.example.org\"]")
+            }
+            near => near,
+        },
     }
-    diagnostic
 }
 
 /// Whether a value for whichever role has the param does for one of them, as it must.

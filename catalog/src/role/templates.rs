@@ -1,7 +1,6 @@
 //! Template files with what they include: a file that is included or extended sees the variables of the one that does it.
 
-use super::expressions::Expressions;
-use crate::render::engine;
+use super::expressions::{Expressions, slipped};
 use crate::render::scan::{self, Include, Uses};
 use crate::resource::Place;
 use crate::text::MAX_TEXT;
@@ -126,12 +125,12 @@ impl Expressions<'_> {
             }
             Err(why) => {
                 let end = why.line().unwrap_or(1);
-                let span = why.range().or_else(|| scan::guard::place(text));
-                let span = span.unwrap_or_else(|| source.line_start(end));
+                let mut slip = scan::slips::of_template(text, &why);
+                let span = slip.span.take().or_else(|| scan::guard::place(text));
+                slip.span = Some(span.unwrap_or_else(|| source.line_start(end)));
                 self.said.push(from.clone());
-                let message = engine::message(&why);
                 self.wrong
-                    .push(Diagnostic::error(source.spot(&span), message));
+                    .push(slipped(slip, text, &|span| source.spot(span)));
             }
         }
     }
@@ -153,7 +152,9 @@ impl Expressions<'_> {
         }
         self.said.push(from.clone());
         let prefix = format!("{}/", source.role);
+        // What includes is not what was meant.
         let below = self.catalog.below(&source.role);
+        let below = below.filter(|(other, _)| *other != path);
         let there: Vec<&str> = below.filter_map(|(p, _)| p.strip_prefix(&prefix)).collect();
         let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
         let message = format!(
@@ -161,7 +162,10 @@ impl Expressions<'_> {
             quoted.join(" or "),
             source.role
         );
-        self.wrong
-            .push(Diagnostic::error(at, message).near_path(name, there));
+        let wrong = Diagnostic::error(at, message).near_path(name, there);
+        self.wrong.push(match wrong.help {
+            Some(_) => wrong,
+            None => wrong.help(format!("it would be {prefix}{name} in the catalog")),
+        });
     }
 }

@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostic, Diagnostics, Spot};
 use super::dotted::{is_of_name, is_plain, short, whole_name};
+use super::foreign;
 use super::keys;
 use super::names;
 use super::near::nearest;
@@ -218,7 +219,7 @@ impl Reading {
         }
         let kinds = Kind::ALL.map(Kind::word);
         let words = words::ROLE.iter().map(|row| row.name).chain(kinds);
-        match nearest(word, words.clone()) {
+        match foreign::of_role(word).or_else(|| nearest(word, words.clone())) {
             Some("partial") => self.role.unclear.partial = true,
             Some("include") => self.role.unclear.all = true,
             Some("params" | "set") => self.role.unclear.any_param = true,
@@ -226,9 +227,11 @@ impl Reading {
             _ => self.refused(entry.node.entries().unwrap_or_default()),
         }
         let spot = self.source.spot(&entry.span);
-        let message = format!("unknown key or kind `{word}`");
-        self.wrong
-            .push(Diagnostic::error(spot, message).among(word, words));
+        let wrong = Diagnostic::error(spot, format!("unknown key or kind `{word}`"));
+        self.wrong.push(match foreign::top(word) {
+            Some(advice) => wrong.help(advice),
+            None => wrong.among(word, words),
+        });
     }
 
     /// What may be meant for resources.
@@ -327,10 +330,13 @@ impl Reading {
             let message = format!("expected a table of {word}s by name, found {}", node.kind());
             let wrong = Diagnostic::error(self.source.spot(&node.span), message);
             let several = self.source.text[node.span.start..].starts_with("[[");
-            self.wrong.push(match several {
-                true => wrong.help(format!("write [{word}] or [{word}.NAME], with one bracket")),
-                false => wrong,
-            });
+            self.wrong.push(wrong.help(match (several, kind) {
+                (true, _) => format!("write [{word}] or [{word}.NAME], with one bracket"),
+                (false, Kind::Package) => {
+                    "begin them with [package], and give each a line: nginx = \"*\"".into()
+                }
+                (false, _) => format!("begin each with [{word}.NAME], its keys below"),
+            }));
             return;
         };
         for entry in entries {
@@ -369,12 +375,16 @@ impl Reading {
                 Some(_) => "NAME".to_owned(),
                 None => written,
             };
-            self.wrong.push(
-                Diagnostic::error(at, format!("expected {wanted}, found {found}")).help(format!(
-                    "begin it with [{}.{written}], its keys below",
-                    kind.word()
-                )),
-            );
+            let word = kind.word();
+            let several = self.source.text[entry.node.span.start..].starts_with("[[");
+            let wrong = Diagnostic::error(at, format!("expected {wanted}, found {found}"));
+            self.wrong.push(wrong.help(match kind {
+                _ if several => format!("write [{word}.{written}], with one bracket"),
+                Kind::Package if written != "NAME" => {
+                    format!("any version of it is {written} = \"*\"")
+                }
+                _ => format!("begin it with [{word}.{written}], its keys below"),
+            }));
             self.role.unclear.resources.insert(resource.name);
             return;
         };
@@ -445,15 +455,18 @@ impl Reading {
             }
             None => {
                 let at = resource.place();
-                if let Some("when" | "each") = nearest(&entry.key, names_of(keys::of(kind))) {
+                let near = nearest(&entry.key, names_of(keys::of(kind)));
+                if matches!(near, Some("when" | "each")) || foreign::is_guard(&entry.key) {
                     self.role.unclear.guards.insert(at.clone());
                 }
                 self.role.unclear.keys.insert(at);
                 let spot = self.source.spot(&entry.span);
                 let message = format!("unknown key `{}` of {one}", entry.key);
-                let diagnostic = Diagnostic::error(spot, message);
-                let words = names_of(keys::of(kind));
-                self.wrong.push(diagnostic.among(&entry.key, words));
+                let wrong = Diagnostic::error(spot, message);
+                self.wrong.push(match foreign::key(kind, &entry.key) {
+                    Some(advice) => wrong.help(advice),
+                    None => wrong.among(&entry.key, names_of(keys::of(kind))),
+                });
             }
         }
     }
@@ -465,6 +478,12 @@ impl Reading {
             let meant = [resource.name.clone(), names::straight(&resource.name)];
             self.role.unclear.resources.extend(meant);
             self.error(&resource.span, why);
+        }
+        if let Some(why) = names::like_a_glob(resource.kind, &resource.name) {
+            let warning = Diagnostic::warning(resource.spot(), why);
+            self.wrong.push(warning.help(
+                "several are an `each`; what is not in the role goes from a [directory] with `purge`",
+            ));
         }
         self.role.resources.push(resource);
     }

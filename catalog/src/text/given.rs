@@ -142,6 +142,12 @@ impl Given {
     pub fn path(&self) -> Result<AbsPath, String> {
         let text = self.text()?;
         text.parse().map_err(|why| match why {
+            BadPath::Relative if names::is_of_shell(&text) => {
+                format!(
+                    "expected an absolute path, found {text:?}; {}",
+                    names::NO_SHELL
+                )
+            }
             BadPath::Relative => format!("expected an absolute path, found {text:?}"),
             why => format!("{why}: {text:?}"),
         })

@@ -9,6 +9,7 @@ pub mod diagnostic;
 mod dotted;
 pub(crate) mod edits;
 pub(crate) mod fleet;
+pub(crate) mod foreign;
 pub(crate) mod given;
 pub mod keys;
 mod limit;

@@ -41,6 +41,7 @@ pub fn canonical(kind: Kind, name: &str) -> Result<String, String> {
 
 fn path(kind: Kind, name: &str) -> Result<String, String> {
     let path: AbsPath = name.parse().map_err(|why| match why {
+        BadPath::Relative if is_of_shell(name) => format!("{why}: {name:?}; {NO_SHELL}"),
         BadPath::Relative | BadPath::Dots(_) => {
             format!("{why}: {name:?}; write {:?}", straight(name))
         }
@@ -51,6 +52,34 @@ fn path(kind: Kind, name: &str) -> Result<String, String> {
     }
     Ok(path.into())
 }
+
+/// What a path is told in which a glob is meant, as it seems.
+pub fn like_a_glob(kind: Kind, name: &str) -> Option<String> {
+    let several = name
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'));
+    let glob = name.contains('*') || several.into_iter().any(|(all, _)| all.contains(','));
+    let one = kind.one();
+    (kind != Kind::Command
+        && name.starts_with('/')
+        && !name.contains("{{")
+        && !name.contains("{%")
+        && glob)
+        .then(|| {
+            format!(
+                "the name of {one} is no glob: this is one path, with just these characters in it"
+            )
+        })
+}
+
+/// Whether a path begins with what only a shell knows: `~`, `$HOME`.
+pub fn is_of_shell(path: &str) -> bool {
+    path.starts_with(['~', '$'])
+}
+
+/// What such a path is told.
+pub const NO_SHELL: &str = "no shell reads it: write all of it, as \"/home/ann/.profile\"";
 
 /// The absolute path that a name with dots may mean.
 pub fn straight(name: &str) -> String {

@@ -316,6 +316,11 @@ pub fn check(name: &str, param: &Param, value: &Value) -> Result<Value, String> 
             "`{name}` takes no secret: it is not declared with secret = true"
         ));
     }
+    if names_secret(value) {
+        return Err(format!(
+            "a secret has no place within `{name}`: {A_PARAM_OF_ITS_OWN}"
+        ));
+    }
     let right = match param.ty {
         ParamType::String => value.is_string(),
         ParamType::Integer => value.is_i64(),
@@ -386,6 +391,19 @@ fn limits(name: &str, param: &Param, value: &Value) -> Result<(), String> {
     Ok(())
 }
 
+/// Where a secret may be named.
+pub const A_PARAM_OF_ITS_OWN: &str = "{ secret = \"NAME\" } is the value of a param that is declared with secret = true, and of nothing else";
+
+/// Whether a list or a table names a secret somewhere in it.
+pub fn names_secret(value: &Value) -> bool {
+    let inner = |value: &Value| named(value).is_some() || names_secret(value);
+    match value {
+        Value::Array(items) => items.iter().any(inner),
+        Value::Object(table) => table.values().any(inner),
+        _ => false,
+    }
+}
+
 fn is_secret(value: &Value) -> bool {
     value
         .as_object()
@@ -420,10 +438,20 @@ pub fn from_text(name: &str, param: &Param, text: &str) -> Result<Value, String>
         ParamType::Boolean => match text {
             "true" => Value::from(true),
             "false" => Value::from(false),
-            _ => return Err(wanted("a boolean")),
+            _ => return Err(format!("{}: true or false", wanted("a boolean"))),
         },
         ParamType::List | ParamType::Table => {
-            let node = tree::value(text).map_err(|why| format!("`{name}`: {why}"))?;
+            let node = tree::value(text).map_err(|why| match param.ty {
+                ParamType::List if !text.trim_start().starts_with('[') => {
+                    let items = text.split(',').map(|item| format!("{:?}", item.trim()));
+                    let items = items.collect::<Vec<_>>().join(", ");
+                    format!("{}: '{name}=[{items}]'", wanted("a list"))
+                }
+                ParamType::Table if !text.trim_start().starts_with('{') => {
+                    format!("{}: '{name}={{ key = \"value\" }}'", wanted("a table"))
+                }
+                _ => format!("`{name}`: {why}"),
+            })?;
             if let Some(bad) = node.unusable() {
                 return Err(format!("`{name}`: {} has no place in a param", bad.kind()));
             }
@@ -431,4 +459,43 @@ pub fn from_text(name: &str, param: &Param, text: &str) -> Result<Value, String>
         }
     };
     check(name, param, &value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_list_or_table_is_shown_as_one() {
+        let source = Source::new("web", "web/role.toml", "");
+        for (ty, text, told) in [
+            (
+                "list",
+                "a, b",
+                "`p` is a list, which \"a, b\" is not: 'p=[\"a\", \"b\"]'",
+            ),
+            ("list", "1", "`p` is a list, not an integer"),
+            ("list", "[a", "`p`: "),
+            (
+                "table",
+                "a",
+                "`p` is a table, which \"a\" is not: 'p={ key = \"value\" }'",
+            ),
+            (
+                "boolean",
+                "yes",
+                "`p` is a boolean, which \"yes\" is not: true or false",
+            ),
+        ] {
+            let text_of = format!("{{ type = {ty:?} }}");
+            let entry = Entry {
+                key: "p".into(),
+                span: 0..0,
+                node: tree::value(&text_of).unwrap(),
+            };
+            let param = declare(&source, &entry, &mut Diagnostics::new()).unwrap();
+            let why = from_text("p", &param, text).unwrap_err();
+            assert!(why.starts_with(told), "{why}");
+        }
+    }
 }

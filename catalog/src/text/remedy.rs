@@ -1,5 +1,6 @@
 //! What to write instead, where a value has another form than its key takes and it is plain what was meant.
 
+use super::foreign;
 use super::shape::Shape;
 use super::tree::{Node, NodeValue};
 
@@ -7,6 +8,7 @@ use super::tree::{Node, NodeValue};
 pub fn of(shape: Shape, node: &Node, written: &str) -> Option<String> {
     let quoted = || Some(format!("write it in quotes: \"{written}\""));
     match (shape, &node.value) {
+        (Shape::Words(_), NodeValue::String(word)) => foreign::value(word).map(str::to_owned),
         (Shape::Boolean, value) => boolean(value).map(|yes| format!("write {yes}, without quotes")),
         (
             Shape::References | Shape::Accounts | Shape::Lines | Shape::LoginKeys | Shape::Uris,

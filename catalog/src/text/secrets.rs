@@ -11,6 +11,8 @@ use crate::id::Kind;
 pub enum Stand<'a> {
     /// In the name of a resource.
     Name,
+    /// In one that an item of an expression gives, of whose values it is not known which are secret.
+    ItemName,
     /// In the value of a key of this kind.
     Key(Kind, &'a str),
     /// In the text of a unit file.
@@ -38,6 +40,10 @@ impl Stand<'_> {
             Stand::Name => (
                 "the name of a resource is shown".to_owned(),
                 "name it by something that is not secret",
+            ),
+            Stand::ItemName => (
+                "the name of a resource is shown".to_owned(),
+                "write `each` as an array: of that it is known which values of an item are secret",
             ),
             Stand::Unit => (
                 "a unit file is for everybody to read".to_owned(),

@@ -170,12 +170,22 @@ pub fn text_of(role: &str, file: &str, bytes: &[u8]) -> Result<Source, Diagnosti
 pub fn document(source: &Source, wrong: &mut Diagnostics) -> Option<(Vec<Entry>, bool)> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     let mut unquoted = BTreeSet::new();
+    let mut again = BTreeSet::new();
     for error in &errors {
         let spot = source.spot(&error.span().unwrap_or(0..0));
         if error.message().contains("recursion") {
             // What follows is but its consequence.
             wrong.push(Diagnostic::error(spot, "nested too deeply"));
             return None;
+        }
+        if error.message() == "duplicate key" {
+            let at = error.span().unwrap_or(0..0).start;
+            let (line, header) = headed(&source.text, at);
+            // What a table has that is begun twice is but its consequence.
+            if line != header && again.contains(&header) {
+                continue;
+            }
+            again.insert(line);
         }
         // Of a name without its quotes each sign may be an error.
         if !error.message().starts_with(UNQUOTED) || unquoted.insert(spot.place.line) {
@@ -214,7 +224,7 @@ fn syntax(source: &Source, table: &DeTable<'_>, spot: Spot, error: &Error) -> Di
             let mut first = None;
             before(table, key, span.start, &mut first);
             let diagnostic = Diagnostic::error(spot, format!("`{key}` stands here a second time"));
-            match first {
+            match first.or_else(|| header_before(&source.text, &span)) {
                 Some(first) => diagnostic.note(source.spot(&first), "and here the first time"),
                 None => diagnostic,
             }
@@ -261,6 +271,39 @@ fn before(table: &DeTable<'_>, name: &str, byte: usize, found: &mut Option<Range
             before(table, name, byte, found);
         }
     }
+}
+
+/// Where the line of this byte begins, and where the header of the table that it stands in.
+fn headed(text: &str, byte: usize) -> (usize, usize) {
+    let (mut line, mut header, mut at) = (0, 0, 0);
+    for one in text.split_inclusive('\n') {
+        if at > byte {
+            break;
+        }
+        line = at;
+        if one.trim_start().starts_with('[') {
+            header = at;
+        }
+        at += one.len();
+    }
+    (line, header)
+}
+
+/// The same name in an earlier line that is the same, where a table is begun twice: the parser keeps the later place.
+fn header_before(text: &str, span: &Range<usize>) -> Option<Range<usize>> {
+    let start = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let line = text.get(start..)?.lines().next()?;
+    let mut at = 0;
+    for earlier in text.get(..start)?.split_inclusive('\n') {
+        if earlier.trim() == line.trim() {
+            let indent = earlier.len() - earlier.trim_start().len();
+            let within = span.start - start - (line.len() - line.trim_start().len());
+            let first = at + indent + within;
+            return Some(first..first + span.len());
+        }
+        at += earlier.len();
+    }
+    None
 }
 
 /// One value, as `--set` takes lists and tables.

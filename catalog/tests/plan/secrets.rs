@@ -222,7 +222,7 @@ impl Traces {
         self.are_not_in(what, &json);
         self.are_not_in(what, &text(document, Style::Plain, 80));
         for change in &document.changes {
-            self.are_not_in(what, &line(change, Style::Plain));
+            self.are_not_in(what, &line(change, Style::Plain, true));
             for value in [&change.before, &change.after] {
                 assert!(value.get("size").is_none(), "a size: {change:?}");
             }

@@ -6,7 +6,7 @@ use crate::model::machine::Machine;
 use crate::running::{dry, run};
 use cfg_catalog::plan::document::{Document, Done, DryRun, Failure, Head, Leftover, Why};
 use cfg_catalog::plan::show::{Style, line, summary, text};
-use cfg_catalog::plan::{Action, Ledger, Plan, plan};
+use cfg_catalog::plan::{Action, Certainty, Ledger, Plan, plan};
 use serde_json::{Value, json};
 
 /// Something of everything that a dry run can show.
@@ -284,7 +284,7 @@ fn in_a_few_words() {
 #[test]
 fn one_line() {
     let restart = change("service:s", Action::Restart);
-    assert_eq!(line(&restart, Style::Plain), "~ service:s  restart");
+    assert_eq!(line(&restart, Style::Plain, true), "~ service:s  restart");
     let machine = Machine::blank();
     let nothing = dry(&machine, &role(vec![no_file("/a")]), &Ledger::default());
     assert_eq!(summary(&nothing), "nothing to change, 1 in sync");
@@ -301,6 +301,22 @@ fn one_line() {
         &Ledger::default(),
     );
     assert_eq!(summary(&ran.document), "1 changed, 1 in sync");
+}
+
+#[test]
+fn what_is_done_is_not_assumed() {
+    let restart = change("service:s", Action::Restart).at_most(Certainty::Assumed);
+    let assumed = "~ service:s  restart (assumed)";
+    assert_eq!(line(&restart, Style::Plain, true), assumed);
+    assert_eq!(line(&restart, Style::Plain, false), "~ service:s  restart");
+    let run = change("command:c", Action::Run).at_most(Certainty::Assumed);
+    let done = Done {
+        changes: vec![restart, run],
+        ..Done::default()
+    };
+    let shown = text(&document(done), Style::Plain, 80);
+    assert!(shown.contains("~ command:c  run\n"), "{shown}");
+    assert!(!shown.contains("assumed"), "{shown}");
 }
 
 /// A run in which something of every kind failed.

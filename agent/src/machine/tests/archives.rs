@@ -447,6 +447,20 @@ fn only_what_cfg_unpacked_is_replaced() {
     let archive = tree.packed(tar(GOOD));
     tree.unpack(&archive).unwrap_err();
     assert_eq!(tree.read("/opt/app/own"), "somebody's");
+    // What has such a name is not cfg's yet.
+    for marker in ["", "version 2"] {
+        match marker {
+            "" => tree.folder("/opt/app/.cfg-archive", 0o755),
+            text => tree.text("/opt/app/.cfg-archive", text),
+        }
+        assert_eq!(tree.machine.archive(&archive).unwrap().marker, None);
+        tree.unpack(&archive).unwrap_err();
+        assert_eq!(tree.read("/opt/app/own"), "somebody's");
+        match marker {
+            "" => fs::remove_dir(tree.at("/opt/app/.cfg-archive")).unwrap(),
+            _ => fs::remove_file(tree.at("/opt/app/.cfg-archive")).unwrap(),
+        }
+    }
     fs::remove_file(tree.at("/opt/app/own")).unwrap();
     tree.unpack(&archive).unwrap();
     assert_eq!(tree.read("/opt/app/README"), "stripped away");

@@ -84,11 +84,17 @@ fn validate_judges_the_finished_file() {
         File { path, ..file }
     };
     let good = line("grep -q good %s && test $(stat -c %a %s) = 640");
+    let error = hands.file(&at(judged("bad", good.clone()))).unwrap_err();
+    assert!(error.to_string().contains(" is not made: "), "{error}");
     hands.file(&at(judged("good", good.clone()))).unwrap();
     assert_eq!(tree.read(name), "good");
 
     let error = hands.file(&at(judged("bad", good))).unwrap_err();
     assert!(matches!(error, EnactError::Invalid { .. }), "{error}");
+    assert!(
+        error.to_string().contains(" is left as it was: "),
+        "{error}"
+    );
     assert_eq!(tree.read(name), "good");
     assert_eq!(tree.names("/etc/odd $(touch x) dir"), ["app"]);
 

@@ -131,6 +131,20 @@ fn what_other_tools_pack_is_unpacked() {
     }
 }
 
+/// `tar -V NAME` begins with a header that has no size, and is nothing to unpack.
+#[test]
+fn the_label_of_a_tar_is_left_out() {
+    let mut label = [0; 512];
+    label[..4].copy_from_slice(b"name");
+    label[156] = b'V';
+    let mut tree = Tree::new();
+    let archive = tree.packed([&label[..], &tar(GOOD)].concat());
+    tree.unpack(&archive).unwrap();
+    assert_eq!(tree.read("/opt/app/README"), "stripped away");
+    let labels = tree.packed([&label[..], &[0; 1024]].concat());
+    tree.unpack(&labels).unwrap_err();
+}
+
 #[test]
 fn a_tar_whose_first_name_is_that_of_a_zip_is_a_tar() {
     let mut tree = Tree::new();

@@ -90,6 +90,7 @@ fn enact(last: Option<&EnactError>) -> Option<EnactError> {
         },
         Some(EnactError::Archive { .. }) => EnactError::Invalid {
             path: path(),
+            new: false,
             said: "ended with exit code 1".into(),
         },
         Some(EnactError::Invalid { .. }) => EnactError::Sacred { path: path() },

@@ -7,12 +7,17 @@ use std::cell::Cell;
 use std::io::Read;
 use tar::{Entry, EntryType};
 
+/// Bytes of a header, and which of them says what it is of (tar(5)).
+const BLOCK: u64 = 512;
+const TYPE: usize = 156;
+
 impl<G: Ground> Unpack<G> {
     /// Unpacks a tar of which no more than so many bytes may come.
     pub(super) fn tar(&self, packed: &mut dyn Read, most: u64) -> Result<(), String> {
         let (left, head) = (Cell::new(most), Cell::new(Some(MOST_HEAD)));
+        let mut packed = unlabelled(packed).map_err(broken)?;
         let mut archive = tar::Archive::new(Bounded {
-            packed,
+            packed: &mut packed,
             left: &left,
             head: &head,
         });
@@ -56,6 +61,16 @@ impl<G: Ground> Unpack<G> {
         };
         self.put(&name, thing)
     }
+}
+
+/// A tar without its label (`tar -V`): a header that has no size, before all others.
+fn unlabelled(packed: &mut dyn Read) -> std::io::Result<impl Read> {
+    let mut first = Vec::new();
+    packed.take(BLOCK).read_to_end(&mut first)?;
+    if first.get(TYPE) == Some(&b'V') {
+        first.clear();
+    }
+    Ok(std::io::Cursor::new(first).chain(packed))
 }
 
 /// What is wrong with a tar. Where a number of it is none, it is mostly no tar at all, and what stands there says nothing.

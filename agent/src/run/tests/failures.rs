@@ -203,3 +203,31 @@ fn a_purge_knows_the_link_that_a_package_has_just_brought() {
     assert_eq!(written_us - installed_us, 1000, "it was written once");
     assert!(fake.plan(&role).changes().next().is_none());
 }
+
+#[test]
+fn a_command_whose_guard_would_have_it_run_again_says_what_it_said() {
+    let mut fake = Fake::with(None, &[], &[]);
+    let mut once = command("once", &[], &[]);
+    if let Body::Command(command) = &mut once.body {
+        command.creates = Some("/var/lib/once".parse().unwrap());
+    }
+    let told = |fake: &mut Fake| {
+        run(fake, &desired(vec![once.clone()])).failures[0]
+            .message
+            .clone()
+    };
+    let again = "done, and yet it differs still: its guard would have it run again";
+    assert_eq!(told(&mut fake), again);
+    let mut says = |words: &str| {
+        fake.told.insert(id("command:once"), words.into());
+        told(&mut fake)
+    };
+    assert_eq!(
+        says("cannot write"),
+        format!("{again}; it said last: cannot write")
+    );
+    assert_eq!(
+        says("one\ntwo"),
+        format!("{again}; it said last:\none\ntwo")
+    );
+}

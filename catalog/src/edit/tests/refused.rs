@@ -31,6 +31,8 @@ fn what_cannot_be_edited_is_told_with_its_place() {
         ("ini", "", "[s]", "[S]\nk = 1\n"),
         ("ini", "[s]\nk = 'x'", "", "[s]\nk = 1\n  j = 2\n"),
         ("ini", "[s]\nj = 'x'", "", "[s]\nk = 1 \\\nj = 2\n"),
+        ("ini", "[s]\nk = 'x'", "", "[t]\nj = 1\n[s\nk = 1\n"),
+        ("ini", "", "[s]", "[]\nk = 1\n"),
         ("json", "a = 1", "", "{\"b\": 1,}"),
         ("json", "a = 1", "", "{\n  // why\n  \"b\": 1\n}"),
         ("json", "a = 1", "", "[1]"),
@@ -179,6 +181,26 @@ fn two_edits_that_want_the_same_are_found() {
         ("json", ("a.b = 1", ""), ("", "a"), Some("`a.b`")),
         ("ini", ("[s]\nk = 1", ""), ("s = 1", ""), None),
         ("ini", ("[s]\nk = 1", ""), ("", "[s]"), Some("`s.k`")),
+        (
+            "ini",
+            ("[s]\nk = 1", ""),
+            ("[s]\nK = 1", ""),
+            Some("`s.k` (`s.K` is the same to many readers)"),
+        ),
+        (
+            "ini",
+            ("[s]\nk = 1", ""),
+            ("", "S.k"),
+            Some("`s.k` (`S.k` is the same to many readers)"),
+        ),
+        (
+            "ini",
+            ("[s]\nk = 1", ""),
+            ("", "[S]"),
+            Some("`s.k` (`[S]` is the same to many readers)"),
+        ),
+        ("ini", ("[s]\nk = 1", ""), ("[S]\nj = 1", ""), None),
+        ("json", ("a.b = 1", ""), ("a.B = 1", ""), None),
         ("env", ("A = 1", ""), ("", "A"), Some("`A`")),
     ] {
         let of = |(set, remove): (&str, &str)| {

@@ -105,7 +105,7 @@ const PACKAGES: &[Row] = &[
 ];
 
 const SOURCES: &[Row] = &[
-    said("remove it first, or with --prune"),
+    said("take the source out of it by hand"),
     to_do(
         Print("NO_PUBKEY"),
         "give it the key that it is signed with, as its `signed_by`",

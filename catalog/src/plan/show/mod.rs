@@ -62,14 +62,14 @@ pub fn body(document: &Document, style: Style, width: usize) -> String {
     page.text
 }
 
-/// One change on one line, as a run makes it.
-pub fn line(change: &Change, style: Style) -> String {
+/// One change on one line, as a run makes it, or would.
+pub fn line(change: &Change, style: Style, dry_run: bool) -> String {
     let (ink, symbol) = symbol(&[change]);
     format!(
         "{} {}  {}",
         style.paint(ink, symbol),
         escape(&change.resource.to_string()),
-        escape(&phrase::done(change))
+        escape(&phrase::done(change, dry_run))
     )
 }
 
@@ -223,7 +223,7 @@ impl Page {
             .unforeseen
             .iter()
             .any(|u| u.resource == change.resource && u.action == change.action);
-        let done = phrase::done(change);
+        let done = phrase::done(change, document.dry_run);
         if unforeseen {
             format!("{done} (unforeseen)")
         } else {

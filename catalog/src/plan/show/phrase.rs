@@ -4,8 +4,8 @@ use crate::id::Kind;
 use crate::plan::{Action, Certainty, Change};
 use serde_json::{Map, Value};
 
-/// What is done: `upgrade 3.8.0-1 → 3.8.1-1`, `restart`.
-pub(super) fn done(change: &Change) -> String {
+/// What is done: `upgrade 3.8.0-1 → 3.8.1-1`, `restart`; where it is yet to be done, how sure that is.
+pub(super) fn done(change: &Change, dry_run: bool) -> String {
     let word = change.action.word();
     let version = |value: &Value| value.get("version").map(text);
     let mut phrase = match (
@@ -20,7 +20,7 @@ pub(super) fn done(change: &Change) -> String {
         (Action::Remove | Action::Purge, Some(before), _) => format!("{word} {before}"),
         _ => word.to_owned(),
     };
-    if change.certainty == Certainty::Assumed {
+    if dry_run && change.certainty == Certainty::Assumed {
         phrase.push_str(match change.action {
             Action::Run => " (assumed: guards are asked at its turn)",
             _ => " (assumed)",
