@@ -127,3 +127,21 @@ fn a_second_run_reads_each_file_and_the_status_of_dpkg_once() {
         assert_eq!(reads(&format!("root/many/{at}")), Some(1), "/many/{at}");
     }
 }
+
+#[test]
+fn a_folder_is_searched_once_for_what_a_run_that_died_left() {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    let edit =
+        |at| format!("[edit.\"/many/{at}\"]\nformat = \"env\"\ncreate = true\nset = {{ A = 1 }}\n");
+    let link = |at| format!("[link.\"/many/{at}\"]\ntarget = \"x\"\n");
+    let all = (0..20).map(edit).chain((20..40).map(link));
+    desk.role("web", &all.collect::<String>());
+    std::fs::create_dir(desk.path("root/many")).unwrap();
+    let folder = format!("{}>", desk.path("root/many").display());
+    let calls = apply(&desk, "getdents64", &[]);
+    let listed = calls.iter().filter(|call| {
+        // The last call of each listing.
+        call.text.contains(&folder) && call.text.contains(" = 0 ")
+    });
+    assert_eq!(listed.count(), 1);
+}

@@ -7,7 +7,7 @@ use super::state::StateDir;
 use crate::apt::{self, Apt, policy};
 use crate::effect::{Effects, Traces};
 use crate::guard::Where;
-use crate::machine::{BlobSource, Caller, Hands, Machine};
+use crate::machine::{BlobSource, Caller, Hands, Machine, Swept};
 use crate::resource::{command, mount, package, repository, service};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
@@ -27,6 +27,8 @@ pub(super) struct Whole<'a> {
     state: &'a StateDir,
     desired: &'a Desired,
     blobs: &'a dyn BlobSource,
+    /// Where there is nothing any more of a run that was killed.
+    swept: Swept,
     effects: Effects,
     settings: apt::Settings,
     patience: apt::Patience,
@@ -51,6 +53,7 @@ impl<'a> Whole<'a> {
             state: context.state,
             desired: context.desired,
             blobs: context.blobs,
+            swept: Swept::default(),
             effects,
             settings: context.apt,
             patience: apt::Patience::new(context.apt),
@@ -70,6 +73,10 @@ impl<'a> Whole<'a> {
     /// What is on record.
     pub(super) fn managed(&self) -> &Managed {
         &self.managed
+    }
+
+    fn hands<'m>(&'m self, machine: &'m Machine) -> Hands<'m> {
+        Hands::new(machine, self.blobs).after(&self.swept)
     }
 
     fn apt(&self) -> Apt<'_> {
@@ -195,7 +202,7 @@ impl Hand for Whole<'_> {
 
     fn enact(&mut self, resource: &Resource, changes: &[Change]) -> Result<(), Trouble> {
         let machine = Machine::new(self.eyes.root);
-        let hands = Hands::new(&machine, self.blobs);
+        let hands = self.hands(&machine);
         if let Body::Mount(body) = &resource.body {
             mount::enact(&machine, &hands, &self.effects, body, &self.run)?;
             // systemd makes units of the table.
@@ -208,7 +215,7 @@ impl Hand for Whole<'_> {
 
     fn files(&mut self, files: &[(&Resource, Vec<Change>)]) -> Vec<Result<(), Trouble>> {
         let machine = Machine::at_once(self.eyes.root);
-        let hands = Hands::new(&machine, self.blobs);
+        let hands = self.hands(&machine);
         let resources: Vec<&Resource> = files.iter().map(|(resource, _)| *resource).collect();
         let outcomes = hands.enact_files(&resources);
         let failed = |error| Trouble::from(anyhow::Error::new(error));
@@ -267,7 +274,7 @@ impl Hand for Whole<'_> {
     ) -> Result<(), Trouble> {
         let machine = Machine::new(self.eyes.root);
         let systemd = &self.eyes.systemd;
-        service::enact(&machine, self.blobs, systemd, resource, change, later)?;
+        service::enact(&self.hands(&machine), systemd, resource, change, later)?;
         Ok(())
     }
 
