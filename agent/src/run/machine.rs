@@ -79,6 +79,11 @@ impl<'a> Whole<'a> {
         Hands::new(machine, self.blobs).after(&self.swept)
     }
 
+    /// Users and groups may have come that no file of the root has, or have gone.
+    fn others_acted(&self) {
+        self.eyes.root.answers().forget();
+    }
+
     fn apt(&self) -> Apt<'_> {
         Apt {
             root: self.eyes.root.path().to_owned(),
@@ -230,8 +235,9 @@ impl Hand for Whole<'_> {
             return Err(Trouble::Failed(format!("{} is no command", resource.id)));
         };
         let machine = Machine::new(self.eyes.root);
-        let ended = command::enact(&machine, &self.effects, resource, body, inputs, &self.run)?;
-        Ok(match ended {
+        let ended = command::enact(&machine, &self.effects, resource, body, inputs, &self.run);
+        self.others_acted();
+        Ok(match ended? {
             Ok(traces) => {
                 self.settled.extend(traces);
                 None
@@ -263,7 +269,9 @@ impl Hand for Whole<'_> {
         &mut self,
         moves: &[PackageMove<'_>],
     ) -> Result<BTreeMap<ResourceId, String>, Trouble> {
-        Ok(self.under_policy(moves)?)
+        let moved = self.under_policy(moves);
+        self.others_acted();
+        Ok(moved?)
     }
 
     fn service(
@@ -274,8 +282,9 @@ impl Hand for Whole<'_> {
     ) -> Result<(), Trouble> {
         let machine = Machine::new(self.eyes.root);
         let systemd = &self.eyes.systemd;
-        service::enact(&self.hands(&machine), systemd, resource, change, later)?;
-        Ok(())
+        let done = service::enact(&self.hands(&machine), systemd, resource, change, later);
+        self.others_acted();
+        Ok(done?)
     }
 
     fn last_words(&mut self, resource: &Resource) -> Option<String> {
