@@ -11,7 +11,7 @@ use crate::machine::{BlobSource, Caller, Hands, Machine, Swept};
 use crate::resource::{command, mount, package, repository, service};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
-use cfg_catalog::plan::leftovers::{Contents, Managed};
+use cfg_catalog::plan::leftovers::{Contents, Managed, Sharing};
 use cfg_catalog::plan::{Change, Ledger, Places};
 use cfg_catalog::resource::service::is_template;
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource, Shell};
@@ -39,6 +39,7 @@ pub(super) struct Whole<'a> {
     settled: Vec<Traces>,
     /// What is managed, as it is on disk.
     managed: Managed,
+    sharing: Sharing,
 }
 
 impl<'a> Whole<'a> {
@@ -62,11 +63,13 @@ impl<'a> Whole<'a> {
             began: Instant::now(),
             settled: Vec::new(),
             managed: Managed::default(),
+            sharing: Sharing::default(),
         }
     }
 
     /// This is on record, and on disk.
     pub(super) fn manages(&mut self, managed: Managed) {
+        self.sharing = managed.sharing();
         self.managed = managed;
     }
 
@@ -191,7 +194,7 @@ impl Hand for Whole<'_> {
         let mut keep = Contents::new();
         let mut other = false;
         for (resource, seen) in found {
-            other |= self.managed.meets(resource, seen, &mut keep);
+            other |= self.managed.meets(resource, seen, &self.sharing, &mut keep);
         }
         if other {
             self.state.keep_former(&keep).map_err(Trouble::Stop)?;
