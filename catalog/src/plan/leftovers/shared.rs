@@ -40,7 +40,7 @@ impl Managed {
         {
             let others = sharing.beside(&resource.id, &edit.path);
             let others = others.filter_map(|id| self.0.get(id));
-            let bare = bare(others, &edit.edit, seen);
+            let bare = bare(others, Some(&edit.edit), seen);
             *back = bare.and_then(|bare| crate::edit::back(&bare, &edit.edit));
         }
         before
