@@ -127,3 +127,50 @@ fn a_second_run_reads_each_file_and_the_status_of_dpkg_once() {
         assert_eq!(reads(&format!("root/many/{at}")), Some(1), "/many/{at}");
     }
 }
+
+#[test]
+fn a_folder_is_searched_once_for_what_a_run_that_died_left() {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    let edit =
+        |at| format!("[edit.\"/many/{at}\"]\nformat = \"env\"\ncreate = true\nset = {{ A = 1 }}\n");
+    let link = |at| format!("[link.\"/many/{at}\"]\ntarget = \"x\"\n");
+    let all = (0..20).map(edit).chain((20..40).map(link));
+    desk.role("web", &all.collect::<String>());
+    std::fs::create_dir(desk.path("root/many")).unwrap();
+    let folder = format!("{}>", desk.path("root/many").display());
+    let calls = apply(&desk, "getdents64", &[]);
+    let listed = calls.iter().filter(|call| {
+        // The last call of each listing.
+        call.text.contains(&folder) && call.text.contains(" = 0 ")
+    });
+    assert_eq!(listed.count(), 1);
+}
+
+#[test]
+fn a_name_is_asked_for_once() {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    let folders = (0..20).map(|at| format!("[directory.\"/many/{at}\"]\n"));
+    // Of whom a service brings nobody knows before it is there.
+    let unit = "[service.app]\nunit = \"app.service\"\nenabled = true\n";
+    let after = "[directory.\"/late\"]\nafter = [\"service:app\"]\n";
+    let role: String = folders.collect();
+    desk.role("web", &[&*role, unit, after].concat());
+    desk.write(
+        "roles/web/app.service",
+        "[Service]\nExecStart=/bin/app\n[Install]\nWantedBy=multi-user.target\n",
+    );
+    let mut asked: BTreeMap<String, usize> = BTreeMap::new();
+    for call in apply(&desk, "execve", &[]) {
+        if let Some((_, words)) = call.text.split_once("[\"getent\", ")
+            && call.text.contains(" = 0 ")
+        {
+            let (words, _) = words.split_once(']').unwrap();
+            *asked.entry(words.to_owned()).or_default() += 1;
+        }
+    }
+    // Once for all folders, and once after the service; the root has no accounts of its own.
+    for of in ["passwd", "group"] {
+        let times = asked.get(&format!("\"{of}\", \"--\", \"0\""));
+        assert_eq!(times, Some(&2), "{asked:?}");
+    }
+}

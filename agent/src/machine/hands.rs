@@ -4,7 +4,7 @@ use super::Machine;
 use super::attributes::{Numbers, Origin, chown, set_mode};
 use super::error::{EnactError, SysError};
 use super::mount::{file_of_table, path_of_table};
-use super::temporary::{Over, Temporary, sweep};
+use super::temporary::{Over, Swept, Temporary};
 use super::walk::{Entry, Folder, Reached, What};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::Kind;
@@ -13,8 +13,6 @@ use cfg_catalog::plan::{Action, Change};
 use cfg_catalog::resource::file::File;
 use cfg_catalog::resource::{Attributes, Body, Resource};
 use rustix::io::Errno;
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 
@@ -31,8 +29,7 @@ pub trait BlobSource {
 pub struct Hands<'a> {
     machine: &'a Machine,
     blobs: &'a dyn BlobSource,
-    /// Folders that were swept of leftovers already.
-    swept: RefCell<BTreeSet<(u64, u64)>>,
+    swept: Swept,
 }
 
 /// A name in a folder, both sure, and what stands there.
@@ -48,12 +45,25 @@ impl<'a> Hands<'a> {
         Self {
             machine,
             blobs,
-            swept: RefCell::default(),
+            swept: Swept::default(),
+        }
+    }
+
+    /// The same of a run that has swept these folders already.
+    #[must_use]
+    pub(crate) fn after(self, swept: &Swept) -> Self {
+        Self {
+            swept: swept.clone(),
+            ..self
         }
     }
 
     pub(crate) fn machine(&self) -> &'a Machine {
         self.machine
+    }
+
+    pub(crate) fn swept(&self) -> &Swept {
+        &self.swept
     }
 
     pub(crate) fn blobs(&self) -> &'a dyn BlobSource {
@@ -136,10 +146,7 @@ impl<'a> Hands<'a> {
         })?;
         let reached = self.machine.root().folder(&parent)?;
         let folder = self.parents(reached)?;
-        let id = (folder.stat().st_dev, folder.stat().st_ino);
-        if self.swept.borrow_mut().insert(id) {
-            sweep(&folder);
-        }
+        self.swept.sweep(&folder);
         let name = OsString::from(path.name());
         let entry = folder.entry(&name)?;
         Ok(Spot {

@@ -42,6 +42,7 @@ pub use observe::Wanted;
 pub(crate) use outlook::{Foreseen, Outlook};
 pub use read::ReadError;
 pub use root::{Caller, Root};
+pub(crate) use temporary::Swept;
 pub(crate) use unpack::{Imagined, Stands};
 
 use account::names::Names;

@@ -1,5 +1,6 @@
 //! The folder that a run takes for `/`.
 
+use super::account::names::Answers;
 use super::error::SysError;
 use rustix::fs::{Mode, OFlags, Stat, fstat, open};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,6 +21,8 @@ struct Inner {
     caller: Caller,
     /// The caller's further groups.
     groups: Vec<u32>,
+    /// Of whom its own files say nothing.
+    answers: Answers,
 }
 
 /// Who runs this process, as far as paths go.
@@ -65,6 +68,7 @@ impl Root {
             path,
             stat,
             caller,
+            answers: Answers::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -74,6 +78,11 @@ impl Root {
     /// Where it is on the machine that runs this.
     pub fn path(&self) -> &Path {
         &self.inner.path
+    }
+
+    /// What was asked about users and groups.
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.inner.answers
     }
 
     /// Whether it is the machine itself, and not a tree below it.

@@ -1,6 +1,6 @@
 //! Things that are finished under a hidden name before they take their place.
 //!
-//! A crash can leave one. It is known by its name, and the next change in that folder sweeps it away.
+//! A crash can leave one. It is known by its name, and the first change in that folder by a later process sweeps it away.
 
 use super::below::names_in;
 use super::error::{EnactError, SysError};
@@ -11,8 +11,11 @@ use rustix::fs::{
     renameat, renameat_with, statx, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -124,7 +127,7 @@ impl<'a> Temporary<'a> {
             Over::Tree => {
                 self.exchange(name).map_err(at("replacing"))?;
                 sync(self.folder)?;
-                // The new one stands; what is left of the old one goes with the next change in this folder.
+                // The new one stands; what is left of the old one goes with a change in this folder once this process is no more.
                 self.gone = true;
                 if let Err(error) = remove_tree(self.folder, &self.name) {
                     tracing::warn!("{error}");
@@ -182,7 +185,7 @@ impl<'a> Temporary<'a> {
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.gone {
-            // What cannot be removed now is swept away by the next change in this folder.
+            // What cannot be removed now is swept away once this process is no more.
             clear(self.folder, &self.name, self.made.as_ref());
         }
     }
@@ -202,9 +205,24 @@ pub(crate) fn sync(folder: &Folder) -> Result<(), SysError> {
     }
 }
 
+/// The folders that were swept in this run. What a run that died left was there before this one began, and a folder may
+/// hold more than a look at each change in it is worth.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Swept(Rc<RefCell<BTreeSet<(u64, u64)>>>);
+
+impl Swept {
+    /// Sweeps a folder that was not swept yet.
+    pub(crate) fn sweep(&self, folder: &Folder) {
+        let id = (folder.stat().st_dev, folder.stat().st_ino);
+        if self.0.borrow_mut().insert(id) {
+            sweep(folder);
+        }
+    }
+}
+
 /// Removes what runs that died left in a folder. What cannot be removed stays: it harms nobody under its hidden
 /// name, and a stranger could have put it there (`/tmp`) so that nothing would be written any more.
-pub(crate) fn sweep(folder: &Folder) {
+fn sweep(folder: &Folder) {
     let names = names_in(folder).unwrap_or_default();
     for name in names.iter().filter(|name| is_leftover(name)) {
         clear(folder, name, None);

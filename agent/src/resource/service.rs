@@ -1,7 +1,7 @@
 //! Services: what systemd says of them, and what is done to them.
 
 use super::unit::refusal;
-use crate::machine::{BlobSource, Hands, Machine, Wanted};
+use crate::machine::{Hands, Machine, Wanted};
 use crate::systemd::{Boot, Job, Systemd};
 use anyhow::{Context as _, bail};
 use cfg_catalog::digest::Digest;
@@ -123,8 +123,7 @@ fn attributes() -> Attributes {
 /// # Errors
 /// systemd's own words, or why its file could not be written.
 pub fn enact(
-    machine: &Machine,
-    blobs: &dyn BlobSource,
+    hands: &Hands<'_>,
     systemd: &Systemd,
     resource: &Resource,
     change: &Change,
@@ -135,12 +134,14 @@ pub fn enact(
     };
     let unit = service.unit.as_str();
     // Before half of it is made.
-    if let Some(Refusal::Fails(why) | Refusal::Blocked(why)) = refusal(machine, resource, change) {
+    if let Some(Refusal::Fails(why) | Refusal::Blocked(why)) =
+        refusal(hands.machine(), resource, change)
+    {
         bail!("{why}");
     }
     match change.action {
         Action::Create | Action::Update => {
-            write_unit(machine, blobs, resource, service)?;
+            write_unit(hands, resource, service)?;
             systemd.daemon_reload()
         }
         Action::Start | Action::Restart => start(systemd, unit, change.action, later),
@@ -195,12 +196,7 @@ fn start(systemd: &Systemd, unit: &str, action: Action, later: &[&str]) -> anyho
     started
 }
 
-fn write_unit(
-    machine: &Machine,
-    blobs: &dyn BlobSource,
-    resource: &Resource,
-    service: &Service,
-) -> anyhow::Result<()> {
+fn write_unit(hands: &Hands<'_>, resource: &Resource, service: &Service) -> anyhow::Result<()> {
     let (Some(file), Some(path)) = (&service.unit_file, service.unit_path()) else {
         bail!("the role brings no unit file");
     };
@@ -209,9 +205,9 @@ fn write_unit(
         place: resource.place.clone(),
         after: Vec::new(),
         sensitive: resource.sensitive,
-        body: Body::File(as_file(machine, resource, file, &path)),
+        body: Body::File(as_file(hands.machine(), resource, file, &path)),
     };
-    Hands::new(machine, blobs)
+    hands
         .enact(&unit, &[])
         .with_context(|| format!("cannot write {path}"))
 }

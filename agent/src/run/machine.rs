@@ -7,11 +7,11 @@ use super::state::StateDir;
 use crate::apt::{self, Apt, policy};
 use crate::effect::{Effects, Traces};
 use crate::guard::Where;
-use crate::machine::{BlobSource, Caller, Hands, Machine};
+use crate::machine::{BlobSource, Caller, Hands, Machine, Swept};
 use crate::resource::{command, mount, package, repository, service};
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::plan::inputs::Inputs;
-use cfg_catalog::plan::leftovers::{Contents, Managed};
+use cfg_catalog::plan::leftovers::{Contents, Managed, Sharing};
 use cfg_catalog::plan::{Change, Ledger, Places};
 use cfg_catalog::resource::service::is_template;
 use cfg_catalog::resource::{Body, Desired, Health, Observed, Resource, Shell};
@@ -27,6 +27,8 @@ pub(super) struct Whole<'a> {
     state: &'a StateDir,
     desired: &'a Desired,
     blobs: &'a dyn BlobSource,
+    /// Where there is nothing any more of a run that was killed.
+    swept: Swept,
     effects: Effects,
     settings: apt::Settings,
     patience: apt::Patience,
@@ -37,6 +39,7 @@ pub(super) struct Whole<'a> {
     settled: Vec<Traces>,
     /// What is managed, as it is on disk.
     managed: Managed,
+    sharing: Sharing,
     /// What the command that succeeded last printed at its end.
     said: Option<(ResourceId, String)>,
 }
@@ -53,6 +56,7 @@ impl<'a> Whole<'a> {
             state: context.state,
             desired: context.desired,
             blobs: context.blobs,
+            swept: Swept::default(),
             effects,
             settings: context.apt,
             patience: apt::Patience::new(context.apt),
@@ -61,18 +65,29 @@ impl<'a> Whole<'a> {
             began: Instant::now(),
             settled: Vec::new(),
             managed: Managed::default(),
+            sharing: Sharing::default(),
             said: None,
         }
     }
 
     /// This is on record, and on disk.
     pub(super) fn manages(&mut self, managed: Managed) {
+        self.sharing = managed.sharing();
         self.managed = managed;
     }
 
     /// What is on record.
     pub(super) fn managed(&self) -> &Managed {
         &self.managed
+    }
+
+    fn hands<'m>(&'m self, machine: &'m Machine) -> Hands<'m> {
+        Hands::new(machine, self.blobs).after(&self.swept)
+    }
+
+    /// Users and groups may have come that no file of the root has, or have gone.
+    fn others_acted(&self) {
+        self.eyes.root.answers().forget();
     }
 
     fn apt(&self) -> Apt<'_> {
@@ -182,7 +197,7 @@ impl Hand for Whole<'_> {
         let mut keep = Contents::new();
         let mut other = false;
         for (resource, seen) in found {
-            other |= self.managed.meets(resource, seen, &mut keep);
+            other |= self.managed.meets(resource, seen, &self.sharing, &mut keep);
         }
         if other {
             self.state.keep_former(&keep).map_err(Trouble::Stop)?;
@@ -198,7 +213,7 @@ impl Hand for Whole<'_> {
 
     fn enact(&mut self, resource: &Resource, changes: &[Change]) -> Result<(), Trouble> {
         let machine = Machine::new(self.eyes.root);
-        let hands = Hands::new(&machine, self.blobs);
+        let hands = self.hands(&machine);
         if let Body::Mount(body) = &resource.body {
             mount::enact(&machine, &hands, &self.effects, body, &self.run)?;
             // systemd makes units of the table.
@@ -211,7 +226,7 @@ impl Hand for Whole<'_> {
 
     fn files(&mut self, files: &[(&Resource, Vec<Change>)]) -> Vec<Result<(), Trouble>> {
         let machine = Machine::at_once(self.eyes.root);
-        let hands = Hands::new(&machine, self.blobs);
+        let hands = self.hands(&machine);
         let resources: Vec<&Resource> = files.iter().map(|(resource, _)| *resource).collect();
         let outcomes = hands.enact_files(&resources);
         let failed = |error| Trouble::from(anyhow::Error::new(error));
@@ -226,8 +241,9 @@ impl Hand for Whole<'_> {
             return Err(Trouble::Failed(format!("{} is no command", resource.id)));
         };
         let machine = Machine::new(self.eyes.root);
-        let ended = command::enact(&machine, &self.effects, resource, body, inputs, &self.run)?;
-        Ok(match ended {
+        let ended = command::enact(&machine, &self.effects, resource, body, inputs, &self.run);
+        self.others_acted();
+        Ok(match ended? {
             Ok(success) => {
                 self.settled.extend(success.traces);
                 self.said = Some((resource.id.clone(), success.said));
@@ -260,7 +276,9 @@ impl Hand for Whole<'_> {
         &mut self,
         moves: &[PackageMove<'_>],
     ) -> Result<BTreeMap<ResourceId, String>, Trouble> {
-        Ok(self.under_policy(moves)?)
+        let moved = self.under_policy(moves);
+        self.others_acted();
+        Ok(moved?)
     }
 
     fn service(
@@ -271,8 +289,9 @@ impl Hand for Whole<'_> {
     ) -> Result<(), Trouble> {
         let machine = Machine::new(self.eyes.root);
         let systemd = &self.eyes.systemd;
-        service::enact(&machine, self.blobs, systemd, resource, change, later)?;
-        Ok(())
+        let done = service::enact(&self.hands(&machine), systemd, resource, change, later);
+        self.others_acted();
+        Ok(done?)
     }
 
     fn last_words(&mut self, resource: &Resource) -> Option<String> {

@@ -186,6 +186,35 @@ impl Edit {
         self.format != other.format || (conflict.is_none() && self.beside(other) == *self)
     }
 
+    /// Whether this may find something else in a text once another has been made of it, or taken back: the two are of different
+    /// formats, about the same, or what many readers take for the same, or the other takes a table along in which this puts something.
+    pub fn hangs_on(&self, other: &Edit) -> bool {
+        let tables = || self.set.iter().flat_map(|one| self.tables_above(&one.path));
+        self.format != other.format
+            || !self.is_beside(other)
+            || self.is_spelled_as(other)
+            || tables().any(|table| other.tables.contains(&table))
+    }
+
+    /// Whether a name of ini differs from one of another only in case: see `Ini::alike`.
+    fn is_spelled_as(&self, other: &Edit) -> bool {
+        let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+        let alike = |one: &KeyPath, other: &KeyPath| match (&**one, &**other) {
+            ([section, name], [of, other]) if section == of => name != other && same(name, other),
+            ([one, ..], [other, ..]) => one != other && same(one, other),
+            _ => false,
+        };
+        let in_order = |edit: &Edit| -> Vec<KeyPath> {
+            edit.paths().map(|path| edit.in_order(path)).collect()
+        };
+        if self.format != Format::Ini {
+            return false;
+        }
+        let others = in_order(other);
+        let mut paths = in_order(self).into_iter();
+        paths.any(|one| others.iter().any(|other| alike(&one, other)))
+    }
+
     /// What of it is in another too.
     #[must_use]
     pub fn within(&self, other: &Edit) -> Edit {

@@ -314,7 +314,7 @@ impl Edit {
     }
 
     /// A path in which sections of ini stand apart from keys.
-    fn in_order(&self, path: &[String]) -> KeyPath {
+    pub(super) fn in_order(&self, path: &[String]) -> KeyPath {
         match (self.format, path) {
             (Format::Ini, [section, key]) => vec![format!("[{section}]"), key.clone()],
             _ => path.to_vec(),

@@ -253,9 +253,8 @@ impl Ahead {
 
     /// Whether users and groups may come that the role does not make.
     pub fn may_bring_accounts(&self) -> bool {
-        let files = ["/etc/passwd", "/etc/group"];
-        let changed = |path: &AbsPath| files.contains(&path.as_str());
-        self.may_bring_paths() || self.paths.iter().any(changed)
+        let changed = |file| self.paths.contains(file);
+        self.may_bring_paths() || ["/etc/passwd", "/etc/group"].into_iter().any(changed)
     }
 
     /// Whether this user or group will be gone, or have another number.

@@ -97,13 +97,14 @@ pub fn converge(
     kept.managed = begun.managed;
     machine.host.blobs.extend(keep.clone());
     let managed = &mut kept.managed;
+    let sharing = managed.sharing();
     let ran = run_for(
         machine,
         &aim.desired,
         &kept.ledger,
         lives,
         &mut |resource, seen| {
-            managed.meets(resource, seen, &mut keep);
+            managed.meets(resource, seen, &sharing, &mut keep);
         },
     );
     machine.host.blobs.extend(keep);

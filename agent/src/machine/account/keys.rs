@@ -6,7 +6,7 @@ use crate::machine::attributes::Numbers;
 use crate::machine::error::{EnactError, WalkError};
 use crate::machine::hands::Hands;
 use crate::machine::read::ReadError;
-use crate::machine::temporary::{Over, sweep};
+use crate::machine::temporary::Over;
 use crate::machine::walk::What;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::resource::account::{KEYS_MODE, Present};
@@ -73,7 +73,7 @@ impl Hands<'_> {
         let name = OsStr::new(folder.name());
         match home.entry(name)?.map(|entry| entry.what) {
             None => {
-                sweep(&home);
+                self.swept().sweep(&home);
                 let his = Numbers {
                     uid: Some(user.uid),
                     gid: Some(user.gid),

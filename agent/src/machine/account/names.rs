@@ -24,8 +24,27 @@ pub(crate) struct Names {
     at_once: bool,
     users: Kept<PasswdLine>,
     groups: Kept<GroupLine>,
-    /// What getent said, for as long as this lives: each question is a process, and perhaps a network.
-    asked: Mutex<BTreeMap<(Database, String), Option<String>>>,
+}
+
+/// What getent said since accounts may have changed last: each question is a process, and perhaps a network.
+#[derive(Debug, Default)]
+pub(crate) struct Answers(Mutex<BTreeMap<(Database, String), Option<String>>>);
+
+impl Answers {
+    /// The line of a user or group; none where there is none.
+    fn line(&self, database: Database, key: &str) -> Option<String> {
+        let question = (database, key.to_string());
+        let mut asked = lock(&self.0);
+        let answer = asked
+            .entry(question)
+            .or_insert_with(|| tool::getent(database.word(), key));
+        answer.clone()
+    }
+
+    /// Accounts may have changed.
+    pub(crate) fn forget(&self) {
+        lock(&self.0).clear();
+    }
 }
 
 /// The lines of a file as they were last read, for as long as it is the same file.
@@ -98,7 +117,6 @@ impl Names {
             at_once,
             users: Kept::of("passwd"),
             groups: Kept::of("group"),
-            asked: Mutex::default(),
         }
     }
 
@@ -211,19 +229,14 @@ impl Names {
                 return None;
             }
         }
-        let question = (database, key.to_string());
-        let mut asked = lock(&self.asked);
-        let answer = asked
-            .entry(question)
-            .or_insert_with(|| tool::getent(database.word(), key));
-        answer.clone()
+        self.root.answers().line(database, key)
     }
 
     /// Forgets what was read and what getent said: accounts have changed.
     pub(crate) fn forget(&self) {
         *lock(&self.users.lines) = None;
         *lock(&self.groups.lines) = None;
-        lock(&self.asked).clear();
+        self.root.answers().forget();
     }
 }
 

@@ -1,4 +1,4 @@
-use super::super::{Edit, Format, apply};
+use super::super::{Edit, Format, apply, back};
 use super::{edit, lines};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -96,6 +96,87 @@ proptest! {
             }
         }
     }
+}
+
+/// Texts of a format, each with something of what [`said`] is about.
+fn texts(format: &str) -> &'static [&'static str] {
+    match format {
+        "lines" => &["", "a\nb\n", "a=1\nb\nc\n", "b\na\nb\n", "c\na=2\n"],
+        "env" => &["", "A=1\nB='x y'\n", "B=2\nC=3\n", "# A\nA=1\nA=2\n"],
+        "ini" => &[
+            "",
+            "a=1\n",
+            "[s]\na=1\nb=2\n",
+            "[t]\n",
+            "a=1\n[t]\na=2\n[s]\n",
+        ],
+        "json" => &["{}", "{\"a\":1}", "{\"s\":{\"a\":1}}", "{\"t\":{},\"a\":2}"],
+        "yaml" => &["", "a: 1\n", "s:\n  a: 1\n  b: x\n", "a: 2\nt:\n  a: 1\n"],
+        _ => &["", "a = 1\n", "[s]\na = 1\nb = 2\n", "a = 2\n[t]\n"],
+    }
+}
+
+/// One of so many things that an edit can say.
+fn said(format: &str, number: usize) -> Edit {
+    match format {
+        "lines" => match number % 8 {
+            0 => lines(&["a"], &[]),
+            1 => lines(&["a=1"], &[]),
+            2 => lines(&["^a= => a=2"], &[]),
+            3 => lines(&["^b => b=1"], &[]),
+            4 => lines(&["c"], &["b"]),
+            5 => lines(&["d"], &["~^a"]),
+            6 => lines(&[], &["c"]),
+            _ => lines(&["^d => a=3"], &[]),
+        },
+        "env" => match number % 4 {
+            0 => edit(format, "A = 1", &[]),
+            1 => edit(format, "B = 2\nC = 1", &[]),
+            2 => edit(format, "D = 1", &["A"]),
+            _ => edit(format, "", &["B"]),
+        },
+        _ => match number % 10 {
+            0 => edit(format, "a = 1", &[]),
+            1 => edit(format, "s.a = 2", &[]),
+            2 => edit(format, "s.b = 1\nt.a = 1", &[]),
+            3 => edit(format, "t.b = 1", &["s.a"]),
+            4 => edit(format, "u.a = 1", &["a"]),
+            5 => edit(format, "u.b = 1", &[]),
+            6 => edit(format, "", &["s.b", "t.a"]),
+            7 => edit(format, "A = 1", &[]),
+            8 => edit(format, "S.b = 1", &[]),
+            _ => edit(format, "b = 1\nt.c = 1", &[]),
+        },
+    }
+}
+
+/// What an edit finds is the same whether another, on which it does not hang, was made or not.
+#[test]
+fn what_does_not_hang_on_another_finds_the_same() {
+    let mut free = 0;
+    for format in Format::WORDS {
+        for (text, one, other) in texts(format).iter().flat_map(|text| {
+            (0..100).map(move |at| (*text, said(format, at / 10), said(format, at % 10)))
+        }) {
+            let (Ok(made), Some(taken)) =
+                (apply(text.as_bytes(), &one), back(text.as_bytes(), &one))
+            else {
+                continue;
+            };
+            if other.hangs_on(&one) || other.hangs_on(&taken) {
+                continue;
+            }
+            let bare = apply(&made, &taken).unwrap();
+            let shown = String::from_utf8_lossy(&made);
+            assert_eq!(
+                back(&bare, &other),
+                back(&made, &other),
+                "{shown} {one:?} {other:?}"
+            );
+            free += 1;
+        }
+    }
+    assert!(free > 100, "{free}");
 }
 
 #[test]

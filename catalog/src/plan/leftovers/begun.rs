@@ -54,8 +54,9 @@ impl Managed {
         }
         let managed = &mut begun.managed;
         managed.pass(&taken, &given, desired);
+        let sharing = managed.sharing();
         for resource in role() {
-            managed.cede(resource);
+            managed.cede(resource, &sharing);
         }
         managed.hand_on(&gone);
         for (id, parent) in &plan.parents {

@@ -227,7 +227,7 @@ impl Entry {
         };
         let content = match lines && !last.stands(seen) {
             true => file.content.clone().filter(|_| !new.takes_of(old)),
-            false => estate.bare(path, &new, seen),
+            false => estate.bare(path, Some(&new), seen),
         };
         let more = content.and_then(|content| crate::edit::back(&content, &new));
         let found = file.content.as_ref();

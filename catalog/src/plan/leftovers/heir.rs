@@ -6,7 +6,7 @@ use super::parts::Owned;
 use super::stand_in::path_of;
 use super::{Entry, Managed, at_path, parts};
 use crate::digest::Digest;
-use crate::edit::{Edit, Format, apply};
+use crate::edit::{Edit, apply};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
@@ -94,9 +94,14 @@ impl<'a> Estate<'a> {
         }
     }
 
-    /// What a file holds without what edits of cfg's have made of it, as far as nobody has changed that; none where it cannot
-    /// be told from what this edit is about.
-    pub(super) fn bare(&self, path: &AbsPath, edit: &Edit, seen: &Observed) -> Option<Vec<u8>> {
+    /// What a file holds without what edits of cfg's have made of it, as far as nobody has changed that, and as far as this edit
+    /// hangs on it; none where it cannot be told from what this edit is about.
+    pub(super) fn bare(
+        &self,
+        path: &AbsPath,
+        edit: Option<&Edit>,
+        seen: &Observed,
+    ) -> Option<Vec<u8>> {
         let edits = self.edits.get(path).map(Vec::as_slice).unwrap_or_default();
         bare(edits.iter().map(|(_, entry)| *entry), edit, seen)
     }
@@ -149,7 +154,7 @@ impl<'a> Estate<'a> {
     ) -> Option<(Before, Made)> {
         let seen = self.snapshot.observed.get(&resource.id)?;
         let content = self.file(&resource.id)?.content.as_ref()?;
-        let bare = self.bare(&edit.path, &edit.edit, seen);
+        let bare = self.bare(&edit.path, Some(&edit.edit), seen);
         let back = bare.and_then(|bare| crate::edit::back(&bare, &edit.edit));
         if back == crate::edit::back(content, &edit.edit) {
             return None;
@@ -214,7 +219,7 @@ impl<'a> Estate<'a> {
         let begun = begun.next().map(|(_, entry)| *entry);
         let wholes = edits.iter().filter_map(|(_, entry)| entry.whole());
         let first = chain(wholes, now.digest?).first;
-        let bare = self.bare(path, &Edit::of(Format::Lines), seen);
+        let bare = self.bare(path, None, seen);
         // Where its content is not at hand, by what began it.
         let was = first.map_or(now.digest, |whole| Some(whole.was));
         let alone = begun.is_some_and(|begun| begun.began() == was);
@@ -249,10 +254,10 @@ impl<'a> Estate<'a> {
     }
 }
 
-/// A file without what these edits have made of it.
+/// A file without what these edits have made of it, as far as this edit hangs on that.
 pub(super) fn bare<'e>(
     entries: impl Iterator<Item = &'e Entry>,
-    edit: &Edit,
+    edit: Option<&Edit>,
     seen: &Observed,
 ) -> Option<Vec<u8>> {
     let Observed::Path(PathState::File(FileState {
@@ -263,6 +268,8 @@ pub(super) fn bare<'e>(
         return None;
     };
     let mut text = content.clone();
+    // Where many edits are of one file, reading it anew for each of them would take its time.
+    let entries = entries.filter(|entry| edit.is_none_or(|edit| entry.counts_for(edit)));
     for entry in entries {
         let Some(last @ Made::Edit { edit: made, .. }) = entry.last(Some(seen)) else {
             continue;
@@ -272,7 +279,7 @@ pub(super) fn bare<'e>(
         }
         match entry.brings() {
             Some(back) => text = apply(&text, &back).ok()?,
-            None if made.is_beside(edit) => {}
+            None if edit.is_none_or(|edit| made.is_beside(edit)) => {}
             None => return None,
         }
     }
@@ -301,6 +308,16 @@ impl Entry {
             Some(Made::Edit { edit, .. }) => Some(Digest::of(&apply(b"", edit).ok()?)),
             _ => None,
         }
+    }
+
+    /// Whether this edit may find something else where what is on record here is taken back.
+    fn counts_for(&self, edit: &Edit) -> bool {
+        let made = self.made.iter().chain(&self.was);
+        let made = made.filter_map(|made| match made {
+            Made::Edit { edit, .. } => Some(edit),
+            _ => None,
+        });
+        made.chain(&self.brings()).any(|other| edit.hangs_on(other))
     }
 
     /// What brings back what an edit has made, also of a file that was not there.

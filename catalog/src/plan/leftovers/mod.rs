@@ -20,6 +20,7 @@ pub use before::{Before, Contents, Stood, Whole};
 pub use begun::Begun;
 pub use made::Made;
 pub use revert::{Around, Reverts};
+pub use shared::Sharing;
 pub use stamp::stamp;
 pub use told::Told;
 
@@ -47,8 +48,14 @@ pub struct Managed(BTreeMap<ResourceId, Entry>);
 
 impl Managed {
     /// This resource's turn has come, and this is what stands there before the first effect on it. Says whether the
-    /// record is another by that; then it must be on disk before the effect.
-    pub fn meets(&mut self, resource: &Resource, seen: &Observed, keep: &mut Contents) -> bool {
+    /// record is another by that; then it must be on disk before the effect. `sharing` is of this record.
+    pub fn meets(
+        &mut self,
+        resource: &Resource,
+        seen: &Observed,
+        sharing: &Sharing,
+        keep: &mut Contents,
+    ) -> bool {
         let leads = self.leads_to(resource, seen) | self.sees_file(resource, seen);
         let entry = self.0.get(&resource.id);
         let by_turn = is_made_at_once(resource.id.kind);
@@ -60,7 +67,7 @@ impl Managed {
         if !entry.is_some_and(|entry| by_turn && unmade(entry)) {
             return leads;
         }
-        let before = Some(self.found(resource, seen, keep));
+        let before = Some(self.found(resource, seen, sharing, keep));
         let Some(entry) = self.0.get_mut(&resource.id) else {
             return leads;
         };

@@ -8,22 +8,39 @@ use crate::edit::Edit;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::{Body, Observed, PathState, Resource};
+use std::collections::BTreeMap;
+
+/// The edits on record, by the files that they are of; for as long as no edit comes or goes.
+#[derive(Clone, Debug, Default)]
+pub struct Sharing(BTreeMap<AbsPath, Vec<ResourceId>>);
 
 impl Managed {
+    /// Which edits are of one file.
+    pub fn sharing(&self) -> Sharing {
+        let mut files: BTreeMap<AbsPath, Vec<ResourceId>> = BTreeMap::new();
+        for (id, entry) in &self.0 {
+            if let Some(Made::Edit { path, .. }) = &entry.made {
+                files.entry(path.clone()).or_default().push(id.clone());
+            }
+        }
+        Sharing(files)
+    }
+
     /// What stands where a resource comes, at its turn; of an edit, without what others have made of the file.
     pub(super) fn found(
         &self,
         resource: &Resource,
         seen: &Observed,
+        sharing: &Sharing,
         keep: &mut Contents,
     ) -> Before {
         let mut before = Before::of(resource, seen, keep);
         if let (Body::Edit(edit), Before::Edit { back, .. }, Observed::Path(PathState::File(_))) =
             (&resource.body, &mut before, seen)
         {
-            let others = self.edits_of(&edit.path);
-            let others = others.filter(|(id, _)| **id != resource.id);
-            let bare = bare(others.map(|(_, entry)| entry), &edit.edit, seen);
+            let others = sharing.beside(&resource.id, &edit.path);
+            let others = others.filter_map(|id| self.0.get(id));
+            let bare = bare(others, Some(&edit.edit), seen);
             *back = bare.and_then(|bare| crate::edit::back(&bare, &edit.edit));
         }
         before
@@ -46,14 +63,8 @@ impl Managed {
         true
     }
 
-    fn edits_of(&self, path: &AbsPath) -> impl Iterator<Item = (&ResourceId, &Entry)> {
-        self.0.iter().filter(
-            move |(_, one)| matches!(&one.made, Some(Made::Edit { path: of, .. }) if of == path),
-        )
-    }
-
     /// What an edit of the role says is its own from now on, and no more another's that said it before.
-    pub(super) fn cede(&mut self, resource: &Resource) {
+    pub(super) fn cede(&mut self, resource: &Resource, sharing: &Sharing) {
         let Body::Edit(edit) = &resource.body else {
             return;
         };
@@ -62,17 +73,16 @@ impl Managed {
             return;
         }
         let mut tables = Vec::new();
-        for (id, entry) in &mut self.0 {
-            if let (
-                Some(Made::Edit { path, edit: made }),
-                Some(Before::Edit {
-                    back: Some(back),
-                    there: true,
-                    ..
-                }),
-            ) = (&mut entry.made, &mut entry.before)
-                && *id != resource.id
-                && *path == edit.path
+        for id in sharing.beside(&resource.id, &edit.path) {
+            if let Some(entry) = self.0.get_mut(id)
+                && let (
+                    Some(Made::Edit { edit: made, .. }),
+                    Some(Before::Edit {
+                        back: Some(back),
+                        there: true,
+                        ..
+                    }),
+                ) = (&mut entry.made, &mut entry.before)
                 && made.format == edit.edit.format
             {
                 made.cede(back, &edit.edit);
@@ -125,5 +135,17 @@ impl Managed {
             }
         }
         any
+    }
+}
+
+impl Sharing {
+    /// All edits of a file but this one.
+    fn beside<'s>(
+        &'s self,
+        id: &'s ResourceId,
+        path: &AbsPath,
+    ) -> impl Iterator<Item = &'s ResourceId> {
+        let all = self.0.get(path).into_iter().flatten();
+        all.filter(move |other| *other != id)
     }
 }
