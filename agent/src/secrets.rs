@@ -60,11 +60,18 @@ fn parse(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
         Err(error) => {
             let before = error.span().and_then(|span| text.get(..span.start));
             let line = before.unwrap_or_default().matches('\n').count() + 1;
+            ensure!(
+                error.message() != "duplicate key",
+                "line {line} gives a second value to a name: leave one of them"
+            );
             bail!("line {line} is not TOML: NAME = \"value\" is wanted, one a line");
         }
     };
     let value = |(name, value)| match value {
         toml::Value::String(text) => Ok((name, text)),
+        toml::Value::Table(_) => {
+            bail!("{name} is a table: names of secrets stand in none, and one with dots in quotes")
+        }
         other => bail!(
             "the value of {name} is of the type {}; a secret is a string in quotes",
             other.type_str()
@@ -114,8 +121,12 @@ mod tests {
             (b"db = \"hunter2", "line 1 is not TOML"),
             (b"hunter2", "line 1 is not TOML"),
             (b"db = ['hunter2']", "the value of db is of the type array"),
-            (b"[db]\nx = 'hunter2'", "of the type table"),
-            (b"db = 'hunter2'\ndb = 'hunter2'", "line 2 is not TOML"),
+            (b"[db]\nx = 'hunter2'", "db is a table"),
+            (
+                b"db = 'hunter2'\ndb = 'hunter2'",
+                "line 2 gives a second value to a name",
+            ),
+            (b"a.b = 'hunter2'", "one with dots in quotes"),
             (b"db = 'hunter2\xff'", "not UTF-8"),
         ] {
             let error = read(file(text, 0o600).path()).unwrap_err().to_string();

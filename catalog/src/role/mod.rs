@@ -21,6 +21,7 @@ use crate::resource::Desired;
 use crate::text::declare::RoleText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::fleet::FleetText;
+use crate::text::near::nearest;
 use crate::text::source::Source;
 use crate::text::{CatalogFiles, declare, fleet, names, tree};
 use files::Files;
@@ -251,7 +252,7 @@ impl Texts {
             .filter(|folder| !catalog.bytes.contains_key(&format!("{folder}/role.toml")))
             .collect();
         for folder in folders {
-            let mut warning = Diagnostic::bare(format!("the folder {folder} has no role.toml"));
+            let mut warning = no_role(folder, catalog);
             warning.severity = crate::text::diagnostic::Severity::Warning;
             wrong.push(warning);
         }
@@ -303,5 +304,26 @@ impl Texts {
             }
             (None, None) => spot.clone(),
         }
+    }
+}
+
+/// What a folder has in the place of a role.toml.
+fn no_role(folder: &str, catalog: &CatalogFiles) -> Diagnostic {
+    let prefix = format!("{folder}/");
+    let below = catalog
+        .bytes
+        .keys()
+        .filter_map(|path| path.strip_prefix(&prefix));
+    let mut names = below.filter(|path| !path.contains('/'));
+    let mut inner = catalog.bytes.keys();
+    if inner.any(|path| path.starts_with(&format!("{prefix}role.toml/"))) {
+        let message = format!("{prefix}role.toml is a folder, and no role: a file is wanted there");
+        return Diagnostic::bare(message);
+    }
+    let wrong = Diagnostic::bare(format!("the folder {folder} has no role.toml"));
+    let alike = |name: &&str| nearest("role.toml", [*name]).is_some();
+    match names.find(alike) {
+        Some(name) => wrong.help(format!("is {name} meant? it is called role.toml")),
+        None => wrong,
     }
 }
