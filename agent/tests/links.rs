@@ -230,6 +230,38 @@ create = true
     assert_eq!(text, "A=1\nB=2\n");
 }
 
+/// As the check refuses it where the role itself says that they are of one file.
+#[test]
+fn edits_that_a_link_brings_together_and_that_do_not_get_along_are_a_conflict_too() {
+    let desk = desk("usr/bin", ("bin", "usr/bin"));
+    desk.write("root/usr/bin/foo", "A=0\nB=1\n");
+    let edit =
+        |name: &str, path: &str, what: &str| format!("[edit.{name}]\npath = \"{path}\"\n{what}\n");
+    let one = edit("one", "/bin/foo", "format = \"env\"\nset = { A = 5 }");
+    for other in [
+        "format = \"lines\"\nlines = [{ line = \"A=6\", match = \"^A=\" }]",
+        "format = \"ini\"\nset = { B = 6 }",
+        "format = \"env\"\nset = { A = 6 }",
+        "format = \"env\"\nremove = [\"A\"]",
+    ] {
+        desk.role(
+            "web",
+            &[&*one, &edit("two", "/usr/bin/foo", other)].concat(),
+        );
+        for more in [&["--dry-run"][..], &[]] {
+            let (code, seen) = run(&desk, more);
+            assert_eq!((code, words(&seen)), (1, Vec::new()), "{seen}");
+            let failures = seen["failures"].as_array().unwrap();
+            assert_eq!(failures.len(), 2, "{seen}");
+            for failure in failures {
+                let why = failure["message"].as_str().unwrap();
+                let both = "edit:one and edit:two are both /usr/bin/foo on this machine";
+                assert!(why.starts_with(both), "{why}");
+            }
+        }
+    }
+}
+
 /// Where a link of the role leads only the run finds: nothing is certain there, and nothing is changed unnamed or for good.
 #[test]
 fn what_lies_below_a_link_of_the_role_is_assumed_and_comes_back() {

@@ -287,8 +287,14 @@ impl Edit {
         None
     }
 
+    /// What two edits of one format cannot share.
+    pub fn both_claim<'a>(&'a self, other: &'a Edit) -> Option<Conflict<'a>> {
+        let conflict = self.conflict(other).or_else(|| other.conflict(self));
+        conflict.or_else(|| self.both_remove(other))
+    }
+
     /// A key that two edits remove: what was there would be brought back by one, and removed by the other.
-    pub fn both_remove<'a>(&'a self, other: &'a Edit) -> Option<Conflict<'a>> {
+    fn both_remove<'a>(&'a self, other: &'a Edit) -> Option<Conflict<'a>> {
         let mut paths = self.remove.iter();
         paths.find_map(|path| {
             let mut others = other.remove.iter();

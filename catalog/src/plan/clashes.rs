@@ -84,11 +84,14 @@ fn claimed(body: &Body) -> Vec<AbsPath> {
     }
 }
 
-/// Whether not both can have one path: several may edit a file, also one that the role leaves open.
+/// Whether not both can have one path: several may edit a file in one format, each what is its own, also one that the role
+/// leaves open.
 fn exclude(one: &Body, other: &Body) -> bool {
     let open = |body: &Body| matches!(body, Body::File(file) if file.state == Presence::Present && file.is_open());
     match (one, other) {
-        (Body::Edit(_), Body::Edit(_)) => false,
+        (Body::Edit(one), Body::Edit(other)) => {
+            one.edit.format != other.edit.format || one.edit.both_claim(&other.edit).is_some()
+        }
         (Body::Edit(_), whole) | (whole, Body::Edit(_)) => !open(whole),
         _ => true,
     }

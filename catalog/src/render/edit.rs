@@ -148,10 +148,9 @@ fn together(
         let path = &one.path;
         format!("{} edits {path} as {a}, and {} as {b}", names.0, names.1)
     } else {
-        let conflict = one.edit.conflict(&other.edit);
-        let conflict = conflict.or_else(|| other.edit.conflict(&one.edit));
-        let conflict = conflict.or_else(|| one.edit.both_remove(&other.edit));
-        let Some(what) = conflict else { return };
+        let Some(what) = one.edit.both_claim(&other.edit) else {
+            return;
+        };
         let what = what.said(first.resource.sensitive || second.resource.sensitive);
         format!(
             "{} and {} both claim {what} of {}",
