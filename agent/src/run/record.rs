@@ -100,7 +100,7 @@ impl<'a> Record<'a> {
         if self.unread {
             return Ok(());
         }
-        let ended = now.ended(done, reverts);
+        let ended = now.ended(done, reverts, &self.managed);
         if ended != *now {
             self.state.keep_managed(&ended)?;
         }

@@ -1,6 +1,8 @@
 //! Edits of one file, one beside the other and one after the other.
 
-use crate::{FILE, GONE, MODE, NONE, OLD, applies, comes_back, edit, machine, srv};
+use crate::{
+    FILE, GONE, MODE, NONE, OLD, applies, comes_back, comes_back_after, edit, machine, srv,
+};
 use serde_json::json;
 
 /// An edit of a format, with what it says.
@@ -283,5 +285,19 @@ fn what_a_part_of_the_role_leaves_alone_is_still_of_who_made_it() {
             let text = std::fs::read_to_string(&path).unwrap();
             assert_eq!(text, "A=0\nB=1\nC=1\n", "{now} {only}");
         }
+    }
+}
+
+/// An edit that is refused has taken nothing over.
+#[test]
+fn what_an_edit_asked_for_in_vain_is_none_of_its_own() {
+    let ini = |set: &str| of("ini", "a", &format!("set = {{ {set} }}"));
+    let spelled = [ini("s = { Key = 1 }"), ini("s = { key = 2 }")];
+    for setup in [
+        "printf '[s]\\nz=0\\n' >p",
+        "printf '[s]\\nKey=0\\nz=0\\n' >p",
+    ] {
+        comes_back_after(&[(setup, &[&spelled[0], &spelled[1]])], true);
+        comes_back_after(&[(setup, &[&spelled[0], &spelled[1], &spelled[0]])], true);
     }
 }

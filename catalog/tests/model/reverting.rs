@@ -94,7 +94,7 @@ pub fn converge(
     let aim = aim(machine, role, kept);
     let begun = kept.managed.begun(role, &aim.snapshot, None, &aim.plan);
     let mut keep = begun.keep;
-    kept.managed = begun.managed;
+    let former = std::mem::replace(&mut kept.managed, begun.managed);
     machine.host.blobs.extend(keep.clone());
     let managed = &mut kept.managed;
     let sharing = managed.sharing();
@@ -115,7 +115,7 @@ pub fn converge(
         kept.managed
     );
     let ran = ran?;
-    kept.managed = kept.managed.ended(&ran.done, &aim.reverts);
+    kept.managed = kept.managed.ended(&ran.done, &aim.reverts, &former);
     kept.ledger = ran.ledger.clone();
     let contents: Contents = machine.host.blobs.clone();
     for digest in kept.managed.contents() {

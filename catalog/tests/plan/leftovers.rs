@@ -286,7 +286,7 @@ fn a_command_that_never_ran_leaves_nothing() {
             begun: ran.then(|| id.clone()).into_iter().collect(),
             ..Done::default()
         };
-        begun.ended(&done, &Reverts::default())
+        begun.ended(&done, &Reverts::default(), begun)
     };
     let fresh = begun(&machine, &once, &Managed::default());
     let failed = || Some(Failure::of(&id, "cannot run /no/such"));
@@ -308,7 +308,7 @@ fn failed(all: &Desired, managed: &Managed) -> impl Fn(&Machine) -> Reverts {
         failures: vec![Failure::of(&all.resources[0].id, "it cannot be")],
         ..Done::default()
     };
-    let managed = managed.ended(&failed, &Reverts::default());
+    let managed = managed.ended(&failed, &Reverts::default(), managed);
     move |machine| {
         let none = role(Vec::new());
         let snapshot = seen(machine, &none, &managed);

@@ -100,9 +100,10 @@ impl Managed {
         any
     }
 
-    /// The record after a run: what it has changed, and what of the leftovers it has brought back.
+    /// The record after a run: what it has changed, and what of the leftovers it has brought back. `former` is the record
+    /// from which this one was begun.
     #[must_use]
-    pub fn ended(&self, done: &Done, reverts: &Reverts) -> Self {
+    pub fn ended(&self, done: &Done, reverts: &Reverts, former: &Self) -> Self {
         let mut ended = self.clone();
         let failed = |id: &ResourceId| {
             done.failures.iter().any(|failure| {
@@ -126,6 +127,7 @@ impl Managed {
         // What was never begun has done nothing; nor has what failed, where one effect would have made all of it, or what found
         // that nothing stood there any more when its turn came.
         let changed: BTreeSet<&ResourceId> = done.changes.iter().map(|one| &one.resource).collect();
+        ended.stays_unedited(former, &changed, failed);
         let undone = |id: &ResourceId, entry: &Entry| match id.kind {
             Kind::Command => !done.begun.contains(id),
             kind => {

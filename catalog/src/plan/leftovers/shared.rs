@@ -3,12 +3,12 @@
 use super::before::{Before, Contents};
 use super::heir::bare;
 use super::made::Made;
-use super::{Entry, Managed};
+use super::{Entry, Managed, at_path};
 use crate::edit::Edit;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::{Body, Observed, PathState, Resource};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The edits on record, by the files that they are of; for as long as no edit comes or goes.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +61,31 @@ impl Managed {
         entry.pending = false;
         entry.was.clear();
         true
+    }
+
+    /// Of a file that nothing was made of, since an edit of it failed, the edits are as they were: what that one has come to ask for
+    /// it has not taken over from others.
+    pub(super) fn stays_unedited(
+        &mut self,
+        former: &Managed,
+        changed: &BTreeSet<&ResourceId>,
+        failed: impl Fn(&ResourceId) -> bool,
+    ) {
+        if !self.0.keys().any(|id| id.kind == Kind::Edit && failed(id)) {
+            return;
+        }
+        for (path, edits) in self.sharing().0 {
+            let file = at_path(&ResourceId::new(Kind::File, path.as_str()));
+            let mut touched = edits.iter().chain(&file);
+            if touched.any(|id| changed.contains(id)) || !edits.iter().any(&failed) {
+                continue;
+            }
+            self.0.retain(|id, _| !edits.contains(id));
+            let edited = |(_, entry): &(&ResourceId, &Entry)| matches!(&entry.made, Some(Made::Edit { path: of, .. }) if *of == path);
+            let were = former.0.iter().filter(edited);
+            self.0
+                .extend(were.map(|(id, entry)| (id.clone(), entry.clone())));
+        }
     }
 
     /// What an edit of the role says is its own from now on, and no more another's that said it before.
