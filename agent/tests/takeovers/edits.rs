@@ -301,3 +301,15 @@ fn what_an_edit_asked_for_in_vain_is_none_of_its_own() {
         comes_back_after(&[(setup, &[&spelled[0], &spelled[1], &spelled[0]])], true);
     }
 }
+
+/// What an edit took as a whole only the whole file tells, with what a role said of the file beside it.
+#[test]
+fn what_an_edit_took_comes_back_with_what_the_role_left_open() {
+    let setup = "printf 'a: 1\\nt: {b: 2}\\n' >p; chmod 600 p";
+    let edit = of("yaml", "a", "remove = [\"t\"]");
+    let begun = "[file.\"/srv/p\"]\ncontent = \"x\\n\"\ncreate_only = true\n";
+    for beside in [MODE, begun] {
+        let both = [beside, &edit].concat();
+        comes_back(&[(setup, &[&both]), (setup, &[&both, beside])]);
+    }
+}

@@ -1,9 +1,10 @@
 //! Edits of files. A file is known by where it really lies: edits of it may name it by different ways.
 
-use super::super::before::{Before, Whole};
+use super::super::before::{Before, Stood, Whole};
 use super::super::heir;
 use super::super::made::Made;
 use super::super::stand_in::{file, file_of, path_of, resource};
+use super::path::said;
 use super::{CHANGED, Entry, Fate, Judge, Managed, UNKNOWN};
 use crate::digest::Digest;
 use crate::edit::{Edit, apply};
@@ -13,7 +14,7 @@ use crate::plan::Snapshot;
 use crate::plan::claims::own_path;
 use crate::resource::edit::FileEdit;
 use crate::resource::file::File;
-use crate::resource::{Body, Desired, FileState, Observed, PathState, Presence};
+use crate::resource::{Attributes, Body, Desired, FileState, Observed, PathState, Presence};
 use std::collections::BTreeMap;
 
 /// What has a say in one file.
@@ -280,12 +281,34 @@ impl Judge<'_> {
                 }),
             });
         }
-        let was = shared.whole(now);
-        let was = was.filter(|_| unsaid && shared.file.is_none())?;
+        let was = shared.whole(now).filter(|_| unsaid)?;
+        let attributes = match shared.file {
+            Some((id, entry)) => self.attributes(id, entry).filter(|_| *id == whole)?,
+            None => Attributes::default(),
+        };
         Some(match shared.edits.first() {
             Some(first) if first.id != id => Fate::With(whole),
-            _ => back(file_of(path.clone(), was.was, was.size)),
+            _ => back(File {
+                attributes,
+                ..file_of(path.clone(), was.was, was.size)
+            }),
         })
+    }
+
+    /// Of a file whose content the role left open, the attributes that it had a say in, as they were; none where that is not all,
+    /// or somebody has changed them.
+    fn attributes(&self, id: &ResourceId, entry: &Entry) -> Option<Attributes> {
+        let seen = self.snapshot.observed.get(id);
+        match (&entry.made, &entry.before) {
+            (
+                Some(Made::File {
+                    sha256: None,
+                    attributes,
+                }),
+                Some(Before::Path(Stood::File { ownership, .. })),
+            ) if entry.stands_as_made(seen) => Some(said(attributes, ownership)),
+            _ => None,
+        }
     }
 }
 

@@ -223,7 +223,7 @@ fn as_before(said: &Attributes, old: &Ownership, now: &Ownership) -> bool {
 }
 
 /// The attributes that a role had a say in, as they were.
-fn said(said: &Attributes, old: &Ownership) -> Attributes {
+pub(super) fn said(said: &Attributes, old: &Ownership) -> Attributes {
     Attributes {
         mode: said.mode.map(|_| old.mode),
         owner: said.owner.as_ref().map(|_| old.owner.clone()),
