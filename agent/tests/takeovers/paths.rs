@@ -42,18 +42,32 @@ fn what_must_not_be_behind_a_link_does_not_go_before_it() {
     comes_back_after(&[("mkdir p", &[own, &led]), ("", &[BELOW, &led])], true);
 }
 
-/// Behind the link it would come back where it never was.
+/// What lies behind the link is something else.
 #[test]
-fn what_has_no_room_behind_a_new_link_is_told_of_once() {
-    let desk = machine("mkdir p t; touch p/q");
+fn what_was_taken_from_a_folder_comes_back_when_the_link_in_its_place_goes() {
+    let setup = "mkdir p t; echo old >p/q; echo other >t/a";
+    for gone in [NO_MORE, &[NO_DIRECTORY, NO_MORE].concat()] {
+        let desk = machine(setup);
+        let before = srv(&desk);
+        applies(&desk, gone);
+        for _run in 0..2 {
+            let why = "link:/srv/p of the role leaves no room for it";
+            assert_eq!(applies(&desk, LINK)["leftovers"][0]["why"], why);
+        }
+        assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+        assert_eq!(srv(&desk), before);
+    }
+    comes_back(&[
+        (setup, &[NO_MORE, LINK, DIRECTORY]),
+        (setup, &[NO_MORE, LINK, FILE]),
+    ]);
+    let desk = machine(setup);
+    let before = srv(&desk);
     applies(&desk, NO_MORE);
-    desk.role("web", LINK);
-    let why = "link:/srv/p of the role leaves no room for it";
-    assert_eq!(run(&desk, &[]).1["leftovers"][0]["why"], why);
-    assert_eq!(applies(&desk, LINK)["changes"], json!([]));
+    desk.role("web", &[LINK, NO_MORE].concat());
+    assert_eq!(run(&desk, &[]).0, 0);
     applies(&desk, NONE);
-    let stands: Vec<String> = srv(&desk).into_keys().collect();
-    assert_eq!(stands, ["/p", "/t"]);
+    assert_eq!(srv(&desk), before);
 }
 
 #[test]

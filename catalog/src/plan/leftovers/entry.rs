@@ -26,6 +26,9 @@ pub(super) struct Entry {
     /// A folder that no role named, made because something was to stand in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) parent: bool,
+    /// A role took it away from a folder in whose place a link came since: it is not what lies behind that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) under: bool,
     /// Nothing of it is shown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) sensitive: bool,
@@ -50,6 +53,7 @@ impl Entry {
             role: role.to_owned(),
             unit: false,
             parent: false,
+            under: false,
             sensitive: false,
             made: None,
             before: None,
@@ -126,6 +130,7 @@ impl Entry {
                 .into_iter()
                 .collect(),
             unit: brings || known.is_some_and(|known| known.unit),
+            under: known.is_some_and(|known| known.under),
             sensitive: is_sensitive(resource),
             before: Some(before),
             pending,

@@ -147,10 +147,8 @@ impl Managed {
         let links = changed
             .iter()
             .filter(|id| id.kind == Kind::Link && !failed(id));
-        ended.forgets_behind(
-            &links.filter_map(|id| path_of(id)).collect::<Vec<_>>(),
-            &done.leftovers,
-        );
+        let links: Vec<AbsPath> = links.filter_map(|id| path_of(id)).collect();
+        ended.lie_under(&links, &changed);
         for (id, parts) in &reverts.parts {
             if !parts.iter().any(|part| failed(part) || held(part))
                 && let Some(gone) = ended.0.remove(id)
@@ -162,13 +160,17 @@ impl Managed {
         ended
     }
 
-    /// What is to come back in a folder that is a link now would come elsewhere: told of once, it is forgotten.
-    fn forgets_behind(&mut self, links: &[AbsPath], told: &[Leftover]) {
-        self.0.retain(|id, entry| {
-            let behind = |path: AbsPath| links.iter().any(|link| path.is_within(link));
-            let lost = entry.made == Some(Made::Gone) && path_of(id).is_some_and(behind);
-            !(lost && told.iter().any(|left| left.resource == *id))
-        });
+    /// What was taken away from a folder that is a link from now on does not lie behind that.
+    fn lie_under(&mut self, links: &[AbsPath], changed: &BTreeSet<&ResourceId>) {
+        for (id, entry) in &mut self.0 {
+            let under = |path: AbsPath| {
+                links
+                    .iter()
+                    .any(|link| path != *link && path.is_within(link))
+            };
+            let gone = entry.made == Some(Made::Gone) && !changed.contains(id);
+            entry.under |= gone && path_of(id).is_some_and(under);
+        }
     }
 
     /// A file that was begun for an edit which is gone is there for another edit of it alone.
@@ -244,6 +246,9 @@ impl Managed {
 
     /// Whether something of it is there still.
     fn is_there(&self, id: &ResourceId, entry: &Entry, seen: &Observed) -> bool {
+        if entry.under {
+            return true;
+        }
         let gone = || entry.last(Some(seen)) == Some(&Made::Gone);
         match stands(id, entry, seen) || self.masks(id, entry, seen) {
             true => !entry.was_never_made(id.kind, seen),

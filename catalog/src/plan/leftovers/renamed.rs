@@ -120,7 +120,7 @@ impl<'a> Ways<'a> {
     /// The path that is right for what is on record by another one.
     fn other(&self, id: &ResourceId, entry: &Entry) -> Option<AbsPath> {
         let places = &self.snapshot.places;
-        if places.is_empty() {
+        if places.is_empty() || entry.under {
             return None;
         }
         let path = entry.lies_at(id)?;

@@ -127,7 +127,8 @@ impl Managed {
             reverts.add(&id, self.0.get(&id).unwrap_or(&unknown), fate);
         }
         reverts.settle(self);
-        reverts.firsts = room::firsts(&reverts.resources, desired, snapshot);
+        let under = |id: &ResourceId| self.0.get(id).is_some_and(|entry| entry.under);
+        reverts.firsts = room::firsts(&reverts.resources, under, desired, snapshot);
         reverts
     }
 }
@@ -346,8 +347,15 @@ impl Judge<'_> {
                 "{other} of the role leaves no room for it"
             )));
         }
+        let under = path_of(id).filter(|_| entry.under);
+        if let Some(other) = under.as_ref().and_then(|path| self.covers(path)) {
+            return Err(Fate::Stays(format!(
+                "{other} of the role leaves no room for it"
+            )));
+        }
         // What keeps it from being looked at may go before; else its turn says so.
         let seen = match seen {
+            _ if under.is_some_and(|path| self.is_behind_a_link(&path)) => Cow::Owned(nothing()),
             Observed::Path(PathState::Unreadable { .. }) if *made == Made::Gone => {
                 Cow::Owned(nothing())
             }

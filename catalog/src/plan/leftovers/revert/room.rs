@@ -43,11 +43,34 @@ impl Judge<'_> {
             let takes = |one: &&Resource| match self.snapshot.observed.get(&one.id) {
                 seen @ Some(Observed::Path(PathState::Directory(_))) => closes(&one.body, seen),
                 Some(Observed::Path(PathState::File(_))) => matches!(one.body, Body::File(_)),
+                Some(Observed::Path(PathState::Absent { .. })) => {
+                    let comes = presence(&one.body) == Presence::Present;
+                    comes && matches!(one.body, Body::File(_) | Body::Link(_))
+                }
                 _ => false,
             };
             let role = at.iter().filter_map(|id| self.desired.get(id)).find(takes);
             role.map(|one| &one.id)
                 .or_else(|| self.claims.absent(&above))
+        })
+    }
+
+    /// A file or link of the role in the place of a folder above.
+    pub(super) fn covers(&self, path: &AbsPath) -> Option<&ResourceId> {
+        path.ancestors().find_map(|above| {
+            let ids = [Kind::File, Kind::Link].map(|kind| ResourceId::new(kind, above.as_str()));
+            let role = ids.iter().find_map(|id| self.desired.get(id));
+            let comes = role.filter(|one| presence(&one.body) == Presence::Present);
+            comes.map(|one| &one.id)
+        })
+    }
+
+    /// Whether a link of cfg's, which no role names any more, stands in the place of a folder above.
+    pub(super) fn is_behind_a_link(&self, path: &AbsPath) -> bool {
+        path.ancestors().any(|above| {
+            let link = ResourceId::new(Kind::Link, above.as_str());
+            let seen = self.snapshot.observed.get(&link);
+            matches!(seen, Some(Observed::Path(PathState::Link(_))))
         })
     }
 
@@ -119,9 +142,10 @@ impl Judge<'_> {
 }
 
 /// Which of these reverts others come after, of the role and of them themselves: what lies behind a link, or in a folder, goes by
-/// that way, and what takes a place comes when it is free.
+/// that way, but for what lies `under` the link; and what takes a place comes when it is free.
 pub(super) fn firsts(
     reverts: &[Resource],
+    under: impl Fn(&ResourceId) -> bool,
     desired: &Desired,
     snapshot: &Snapshot,
 ) -> BTreeMap<ResourceId, Vec<ResourceId>> {
@@ -144,7 +168,8 @@ pub(super) fn firsts(
             known.push(first.clone());
         }
     };
-    for (path, one) in reverts.iter().filter_map(placed) {
+    let behind = reverts.iter().filter(|one| !under(&one.id));
+    for (path, one) in behind.filter_map(placed) {
         let real = snapshot.places.real(path);
         for above in path.ancestors().chain(real.ancestors()) {
             for closing in closing.get(&above).into_iter().flatten() {
