@@ -302,6 +302,16 @@ fn what_an_edit_asked_for_in_vain_is_none_of_its_own() {
     }
 }
 
+/// Nor what another had, in whose place it came.
+#[test]
+fn what_an_edit_was_to_take_over_in_vain_is_still_the_others() {
+    let toml = |name: &str, set: &str| of("toml", name, &format!("set = {{ {set} }}"));
+    let (first, other) = (toml("a", "c = '1'"), toml("b", "c = '2', s.y = '1'"));
+    let setup = "printf 'a = 1\\nc = \"user\"\\n[[s]]\\nx = 1\\n' >p";
+    comes_back_after(&[(setup, &[&first, &other])], true);
+    comes_back_after(&[(setup, &[&first, &other, &first])], true);
+}
+
 /// What an edit took as a whole only the whole file tells, with what a role said of the file beside it.
 #[test]
 fn what_an_edit_took_comes_back_with_what_the_role_left_open() {

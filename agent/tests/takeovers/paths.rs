@@ -104,6 +104,13 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
             &[BELOW, &[LINK, "[directory.\"/srv/p/q\"]\n"].concat()],
         ),
         ("ln -s nowhere p", &[DEEP, FILE]),
+        (
+            "ln -s nowhere p",
+            &[
+                FILE,
+                "[edit.\"/srv/p/q\"]\nformat = \"env\"\ncreate = true\nremove = [\"A\"]\n",
+            ],
+        ),
         ("mkdir -m 700 p", &[BELOW, FILE]),
         ("mkdir -m 700 p", &[FILE, DEEP, LINK, DIRECTORY]),
     ]);

@@ -287,6 +287,11 @@ impl Edit {
         None
     }
 
+    /// Whether it makes something of an empty file.
+    pub fn adds(&self) -> bool {
+        !(self.set.is_empty() && self.lines.is_empty())
+    }
+
     /// What two edits of one format cannot share.
     pub fn both_claim<'a>(&'a self, other: &'a Edit) -> Option<Conflict<'a>> {
         let conflict = self.conflict(other).or_else(|| other.conflict(self));

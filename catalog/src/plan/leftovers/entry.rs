@@ -312,7 +312,7 @@ fn takes_effects(kind: Kind) -> bool {
 pub(super) fn makes_below(one: &Resource, path: &AbsPath) -> bool {
     let makes = match &one.body {
         Body::File(file) => file.content.is_some(),
-        Body::Edit(edit) => edit.create,
+        Body::Edit(edit) => edit.create && edit.edit.adds(),
         Body::Directory(_) | Body::Link(_) => true,
         _ => false,
     };

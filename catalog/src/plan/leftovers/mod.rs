@@ -127,7 +127,7 @@ impl Managed {
         // What was never begun has done nothing; nor has what failed, where one effect would have made all of it, or what found
         // that nothing stood there any more when its turn came.
         let changed: BTreeSet<&ResourceId> = done.changes.iter().map(|one| &one.resource).collect();
-        ended.stays_unedited(former, &changed, failed);
+        let unedited = ended.stays_unedited(former, &changed, failed);
         let undone = |id: &ResourceId, entry: &Entry| match id.kind {
             Kind::Command => !done.begun.contains(id),
             kind => {
@@ -150,7 +150,8 @@ impl Managed {
         let links: Vec<AbsPath> = links.filter_map(|id| path_of(id)).collect();
         ended.lie_under(&links, &changed);
         for (id, parts) in &reverts.parts {
-            if !parts.iter().any(|part| failed(part) || held(part))
+            if !unedited.contains(id)
+                && !parts.iter().any(|part| failed(part) || held(part))
                 && let Some(gone) = ended.0.remove(id)
             {
                 ended.goes_on(&gone);

@@ -64,15 +64,16 @@ impl Managed {
     }
 
     /// Of a file that nothing was made of, since an edit of it failed, the edits are as they were: what that one has come to ask for
-    /// it has not taken over from others.
+    /// it has not taken over from others. Gives those that are on record.
     pub(super) fn stays_unedited(
         &mut self,
         former: &Managed,
         changed: &BTreeSet<&ResourceId>,
         failed: impl Fn(&ResourceId) -> bool,
-    ) {
+    ) -> BTreeSet<ResourceId> {
+        let mut unedited = BTreeSet::new();
         if !self.0.keys().any(|id| id.kind == Kind::Edit && failed(id)) {
-            return;
+            return unedited;
         }
         for (path, edits) in self.sharing().0 {
             let file = at_path(&ResourceId::new(Kind::File, path.as_str()));
@@ -81,11 +82,14 @@ impl Managed {
                 continue;
             }
             self.0.retain(|id, _| !edits.contains(id));
-            let edited = |(_, entry): &(&ResourceId, &Entry)| matches!(&entry.made, Some(Made::Edit { path: of, .. }) if *of == path);
-            let were = former.0.iter().filter(edited);
-            self.0
-                .extend(were.map(|(id, entry)| (id.clone(), entry.clone())));
+            for (id, entry) in &former.0 {
+                if matches!(&entry.made, Some(Made::Edit { path: of, .. }) if *of == path) {
+                    self.0.insert(id.clone(), entry.clone());
+                    unedited.insert(id.clone());
+                }
+            }
         }
+        unedited
     }
 
     /// What an edit of the role says is its own from now on, and no more another's that said it before.
