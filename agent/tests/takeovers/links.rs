@@ -151,6 +151,13 @@ fn what_lies_below_what_goes_comes_after_what_stands_above_both() {
 }
 
 #[test]
+fn a_link_that_goes_makes_no_two_names_of_one_place() {
+    let led = "[link.\"/srv/p\"]\ntarget = \"/srv/t\"\n";
+    let both = "[directory.\"/srv/p/x\"]\n[directory.\"/srv/t/x\"]\n";
+    comes_back(&[("mkdir t", &[led, both])]);
+}
+
+#[test]
 fn a_link_in_which_something_lies_by_another_name_is_a_conflict() {
     let desk = machine("mkdir t; ln -s t p; ln -s t b");
     let role =
@@ -196,6 +203,11 @@ fn what_lies_behind_a_link_in_whose_place_an_archive_comes_goes() {
         assert!(!desk.path("root/srv/t/q").exists());
         assert!(desk.path("root/srv/p/in").exists());
     }
+    let desk = machine("true");
+    desk.write("roles/web/app.tar", tar(&[("in", PLAIN, "x")]));
+    applies(&desk, FILE);
+    applies(&desk, "[archive.\"/srv/p/a\"]\nsource = \"app.tar\"\n");
+    assert!(desk.path("root/srv/p/a/in").exists());
 }
 
 #[test]

@@ -68,7 +68,10 @@ impl Claims {
                 .collect(),
             purging: really(gathered.purging, places).collect(),
             waiting: desired.waiting.clone(),
-            clashes: clashes(desired, places),
+            clashes: clashes(
+                desired,
+                &places.without(|| closing::leaving(desired, snapshot)),
+            ),
             units: gathered.units,
             places: places.clone(),
             own: snapshot.own.iter().cloned().collect(),

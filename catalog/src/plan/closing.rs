@@ -29,6 +29,15 @@ pub(super) fn passed<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<
     passed
 }
 
+/// Links that no role names any more, and that go before anything of the role comes in their place or below.
+pub(super) fn leaving<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a str> {
+    let brought = desired.resources.iter();
+    let leaving = brought
+        .filter(|one| desired.reverts.contains(&one.id) && presence(&one.body) == Presence::Absent);
+    let leaving = leaving.filter_map(|one| closed_link(one, snapshot.observed.get(&one.id)));
+    leaving.map(AbsPath::as_str).collect()
+}
+
 /// Whether the role has a folder or a link here.
 pub(super) fn leads_on(desired: &Desired, path: &str) -> bool {
     let names = [Kind::Directory, Kind::Link].map(|kind| ResourceId::new(kind, path));

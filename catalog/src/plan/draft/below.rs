@@ -16,6 +16,10 @@ impl Draft<'_> {
             return (None, Certainty::Certain);
         }
         let archive = matches!(resource.body, Body::Archive(_));
+        let seen = |path| match archive {
+            true => Observed::Archive(ArchiveState { path, marker: None }),
+            false => Observed::Path(path),
+        };
         let Some(path) = (match &resource.body {
             Body::Archive(archive) => Some(&archive.path),
             body => own_path(body),
@@ -32,29 +36,20 @@ impl Draft<'_> {
                 missing_parents,
                 parent_changed_us: 0,
             };
-            let gone = match archive {
-                true => Observed::Archive(ArchiveState {
-                    path: gone,
-                    marker: None,
-                }),
-                false => Observed::Path(gone),
-            };
-            return (Some(gone), Certainty::Assumed);
-        }
-        if archive {
-            return (None, Certainty::Certain);
+            return (Some(seen(gone)), Certainty::Assumed);
         }
         // What must not be there goes by the ways that are.
         let removal = |path: &AbsPath| match presence(&resource.body) {
             Presence::Absent => self.ahead.removal(&self.snapshot.places.real(path)),
             Presence::Present => self.ahead.removal(&self.claims.real(path)),
         };
-        if let Some(sure) = removal(path) {
+        if let Some(sure) = removal(path).filter(|_| !archive) {
             return (Some(nothing()), sure);
         }
         let mut between: Vec<AbsPath> = Vec::new();
         for above in path.ancestors() {
-            let sure = match (self.moved.get(&above), removal(&above)) {
+            let moved = self.moved.get(&above).filter(|_| !archive);
+            let sure = match (moved, removal(&above)) {
                 (Some(Certainty::Assumed), _) => return (Some(nothing()), Certainty::Assumed),
                 (Some(Certainty::Certain), _) => Certainty::Certain,
                 (None, Some(sure)) => {
@@ -72,7 +67,7 @@ impl Draft<'_> {
                 missing_parents,
                 parent_changed_us: 0,
             };
-            return (Some(Observed::Path(gone)), sure);
+            return (Some(seen(gone)), sure);
         }
         (None, Certainty::Certain)
     }
