@@ -104,6 +104,17 @@ fn section_name(line: &str) -> Option<&str> {
     (end > 0).then(|| &inner[..end])
 }
 
+/// Where such a name ends is what readers do not agree on: at the first `]`, or at the last.
+fn ends_twice(text: &str, line: usize) -> EditError {
+    let at = Text::read(text).start(line);
+    EditError::at(
+        text,
+        at,
+        "readers do not agree on which `]` ends the name of this section",
+    )
+    .help("leave one `]` in the line, or write the whole file")
+}
+
 /// Whether what comes below is of a section, and of which, readers do not agree on.
 fn unclosed(text: &str, line: usize) -> EditError {
     let at = Text::read(text).start(line);
@@ -273,6 +284,7 @@ impl Document for Ini {
                     key.goes_on(at, line, surely);
                 }
                 _ => match section_name(line) {
+                    Some(name) if name.contains(']') => return Err(ends_twice(text, at)),
                     Some(name) => sections.push(Section::opened(Some(name.into()), at + 1)),
                     None if line.trim_start().starts_with('[') => return Err(unclosed(text, at)),
                     None => section.line(at, line),
