@@ -159,11 +159,18 @@ impl Ini {
     fn alike(&self, section: Option<&str>, name: &str) -> Result<(), EditError> {
         let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
         let there = !self.named(section).is_empty();
-        let refused = |line: usize, what: &str, one: &str, other: &str| {
+        let own_keys = self.named(section).into_iter().flat_map(|own| &own.keys);
+        let key_there = own_keys.into_iter().any(|key| key.name == name);
+        let refused = |line: usize, what: &str, both: bool, one: &str, other: &str| {
             let at = Text::read(&self.text).start(line);
             let why = format!("many readers take `{one}` for the same as `{other}`");
-            Err(EditError::at(&self.text, at, why)
-                .help(format!("write the {what} as the file does")))
+            let help = match both {
+                true => {
+                    "the file has both: leave one of them by hand, or write the whole file".into()
+                }
+                false => format!("write the {what} as the file does"),
+            };
+            Err(EditError::at(&self.text, at, why).help(help))
         };
         for one in &self.sections {
             let (opened, wanted) = match (&one.name, section) {
@@ -175,10 +182,10 @@ impl Ini {
             if opened != wanted {
                 if !there || keys.next().is_some() {
                     let (one_name, other) = (format!("[{opened}]"), format!("[{wanted}]"));
-                    return refused(one.start - 1, "section", &one_name, &other);
+                    return refused(one.start - 1, "section", there, &one_name, &other);
                 }
             } else if let Some(key) = keys.find(|key| key.name != name) {
-                return refused(key.lines.start, "key", &key.name, name);
+                return refused(key.lines.start, "key", key_there, &key.name, name);
             }
         }
         Ok(())

@@ -26,6 +26,7 @@ fn what_cannot_be_edited_is_told_with_its_place() {
         ("env", "", "A", "A=1; B=2\n"),
         ("ini", "[s]\nk = 'x'", "", "[s]\nK = 1\n"),
         ("ini", "[s]\nk = 'x'", "", "[s]\nk = x\nK = 1\n"),
+        ("ini", "[s]\nk = 'x'", "", "[s]\nK = 1\nj = 1\n[s]\nk = 2\n"),
         ("ini", "[s]\nk = 'x'", "", "[t]\n[S]\nj = 1\n"),
         ("ini", "[s]\nk = 'x'", "", "[s]\nk = x\n[S]\nK = 1\n"),
         ("ini", "", "[s]", "[S]\nk = 1\n"),
