@@ -104,6 +104,17 @@ fn section_name(line: &str) -> Option<&str> {
     (end > 0).then(|| &inner[..end])
 }
 
+/// Where such a name ends is what readers do not agree on: at the first `]`, or at the last.
+fn ends_twice(text: &str, line: usize) -> EditError {
+    let at = Text::read(text).start(line);
+    EditError::at(
+        text,
+        at,
+        "readers do not agree on which `]` ends the name of this section",
+    )
+    .help("leave one `]` in the line, or write the whole file")
+}
+
 /// Whether what comes below is of a section, and of which, readers do not agree on.
 fn unclosed(text: &str, line: usize) -> EditError {
     let at = Text::read(text).start(line);
@@ -148,11 +159,18 @@ impl Ini {
     fn alike(&self, section: Option<&str>, name: &str) -> Result<(), EditError> {
         let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
         let there = !self.named(section).is_empty();
-        let refused = |line: usize, what: &str, one: &str, other: &str| {
+        let own_keys = self.named(section).into_iter().flat_map(|own| &own.keys);
+        let key_there = own_keys.into_iter().any(|key| key.name == name);
+        let refused = |line: usize, what: &str, both: bool, one: &str, other: &str| {
             let at = Text::read(&self.text).start(line);
             let why = format!("many readers take `{one}` for the same as `{other}`");
-            Err(EditError::at(&self.text, at, why)
-                .help(format!("write the {what} as the file does")))
+            let help = match both {
+                true => {
+                    "the file has both: leave one of them by hand, or write the whole file".into()
+                }
+                false => format!("write the {what} as the file does"),
+            };
+            Err(EditError::at(&self.text, at, why).help(help))
         };
         for one in &self.sections {
             let (opened, wanted) = match (&one.name, section) {
@@ -164,10 +182,10 @@ impl Ini {
             if opened != wanted {
                 if !there || keys.next().is_some() {
                     let (one_name, other) = (format!("[{opened}]"), format!("[{wanted}]"));
-                    return refused(one.start - 1, "section", &one_name, &other);
+                    return refused(one.start - 1, "section", there, &one_name, &other);
                 }
             } else if let Some(key) = keys.find(|key| key.name != name) {
-                return refused(key.lines.start, "key", &key.name, name);
+                return refused(key.lines.start, "key", key_there, &key.name, name);
             }
         }
         Ok(())
@@ -273,6 +291,7 @@ impl Document for Ini {
                     key.goes_on(at, line, surely);
                 }
                 _ => match section_name(line) {
+                    Some(name) if name.contains(']') => return Err(ends_twice(text, at)),
                     Some(name) => sections.push(Section::opened(Some(name.into()), at + 1)),
                     None if line.trim_start().starts_with('[') => return Err(unclosed(text, at)),
                     None => section.line(at, line),

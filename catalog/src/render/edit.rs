@@ -3,7 +3,7 @@
 use super::claims::{ITEMS, PATH, claims};
 use super::instances::{Instance, Instances};
 use super::reader::Keys;
-use crate::edit::{Edit, Format, LineWanted, Pattern, Unwanted};
+use crate::edit::{Conflict, Edit, Format, LineWanted, Pattern, Unwanted, joined};
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::resource::edit::FileEdit;
@@ -129,11 +129,18 @@ pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
 
 fn alone(instance: &Instance, edit: &FileEdit, wrong: &mut Diagnostics) {
     let resource = &instance.resource;
-    if let Some(what) = edit.edit.conflict(&edit.edit) {
-        let what = what.said(resource.sensitive);
-        let message = format!("{} contradicts itself about {what}", resource.id);
-        wrong.push(Diagnostic::error(&resource.place, message));
+    let Some(what) = edit.edit.conflict(&edit.edit) else {
+        return;
+    };
+    if let Conflict::Case(one, other) = what {
+        let (id, one, other) = (&resource.id, joined(one), joined(other));
+        let message =
+            format!("{id} names both `{one}` and `{other}`: many readers take both for one");
+        return wrong.push(Diagnostic::error(&resource.place, message).help("leave one of them"));
     }
+    let what = what.said(resource.sensitive);
+    let message = format!("{} contradicts itself about {what}", resource.id);
+    wrong.push(Diagnostic::error(&resource.place, message));
 }
 
 fn together(

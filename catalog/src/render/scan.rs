@@ -8,7 +8,7 @@ mod visit;
 
 use minijinja::Error;
 use minijinja::machinery::{Span, ast, parse, parse_expr};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// A name that a template uses, and where.
@@ -68,6 +68,8 @@ pub struct Uses {
     pub unknown: Vec<(Use, &'static [&'static str])>,
     /// Variables that are none of ours, and that the template neither sets nor asks for: `is defined`, `default`.
     pub variables: Vec<Use>,
+    /// What of these is called like a function, with one argument, which is a path, as `params.a`, or not.
+    pub called: BTreeMap<String, Option<String>>,
     /// Variables that are there for what it includes: those that it sets, and those that it asks for.
     pub sets: BTreeSet<String>,
     /// Filters.

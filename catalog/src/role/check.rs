@@ -14,11 +14,11 @@ use crate::resource::Place;
 use crate::text::declare::{KeyText, is_template};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::given::Given;
-use crate::text::keys;
 use crate::text::remedy;
 use crate::text::secrets::Stand;
 use crate::text::shape::Shape;
 use crate::text::tree::{Node, NodeValue};
+use crate::text::{keys, names};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -348,6 +348,9 @@ impl Check<'_> {
                 Some(other) => format!(
                     "the role {other} has one, but a path is looked for in the folder of the role that says it"
                 ),
+                None if names::is_of_shell(text) && text.contains('/') => {
+                    "no shell reads it: write where it is in the folder of the role, as \"files/a\"".into()
+                }
                 None => format!("it would be {role}/{text} in the catalog"),
             });
         }

@@ -218,21 +218,23 @@ impl<'a> Expressions<'a> {
         for used in &uses.variables {
             let message = format!("unknown variable or function `{}`", used.name);
             let unknown = Diagnostic::error(spot(&used.span), message);
-            wrong.push(match self.read_as(&used.name) {
-                Some(help) => unknown.help(help),
-                None => {
-                    let words = || VARIABLES.into_iter().chain(item.map(|_| "item"));
-                    let set = uses.sets.iter().map(String::as_str);
-                    match unknown.near(&used.name, words().chain(set)) {
-                        near if near.help.is_none() => near.help(format!(
-                            "there are {}; text stands in quotes: '{}'",
-                            words().collect::<Vec<_>>().join(", "),
-                            used.name
-                        )),
-                        near => near,
+            wrong.push(
+                match self.read_as(&used.name).or_else(|| test(used, uses)) {
+                    Some(help) => unknown.help(help),
+                    None => {
+                        let words = || VARIABLES.into_iter().chain(item.map(|_| "item"));
+                        let set = uses.sets.iter().map(String::as_str);
+                        match unknown.near(&used.name, words().chain(set)) {
+                            near if near.help.is_none() => near.help(format!(
+                                "there are {}; text stands in quotes: '{}'",
+                                words().collect::<Vec<_>>().join(", "),
+                                used.name
+                            )),
+                            near => near,
+                        }
                     }
-                }
-            });
+                },
+            );
         }
         self.filters(uses, spot, &mut wrong);
         if item.is_none() {
@@ -330,6 +332,14 @@ pub(super) fn slipped(slip: Slip, text: &str, spot: SpotOf<'_>) -> Diagnostic {
         Some((span, what)) => diagnostic.note(spot(&span), what),
         None => diagnostic,
     }
+}
+
+/// How a test is written that is called like a function.
+fn test(used: &Use, uses: &Uses) -> Option<String> {
+    let first = uses.called.get(&used.name)?;
+    let name = builtin::TESTS.iter().find(|name| **name == used.name)?;
+    let first = first.as_deref().unwrap_or("…");
+    Some(format!("it is a test: write `{first} is {name}`"))
 }
 
 /// Of fleet or member: what is not known of them, or what is no value without more.

@@ -479,7 +479,9 @@ impl Reading {
             self.role.unclear.resources.extend(meant);
             self.error(&resource.span, why);
         }
-        if let Some(why) = names::like_a_glob(resource.kind, &resource.name) {
+        // An edit with its own `path` is only called so.
+        let is_path = resource.kind != Kind::Edit || !resource.keys.contains_key("path");
+        if let Some(why) = names::like_a_glob(resource.kind, &resource.name).filter(|_| is_path) {
             let warning = Diagnostic::warning(resource.spot(), why);
             self.wrong.push(warning.help(
                 "several are an `each`; what is not in the role goes from a [directory] with `purge`",

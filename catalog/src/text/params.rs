@@ -261,9 +261,10 @@ pub fn value(
     node: &Node,
     wrong: &mut Diagnostics,
 ) -> Option<Value> {
+    let given = node.json();
     let result = match node.unusable() {
         Some(bad) => Err(format!("{} has no place in a param", bad.kind())),
-        None => check(name, param, &node.json()),
+        None => check(name, param, &given),
     };
     match result {
         Ok(value) => Some(value),
@@ -272,9 +273,13 @@ pub fn value(
             None
         }
         Err(why) => {
-            wrong.push(
-                Diagnostic::error(source.spot(&node.span), why).note(&param.place, "declared here"),
-            );
+            let mut refused =
+                Diagnostic::error(source.spot(&node.span), why).note(&param.place, "declared here");
+            let is_table = param.ty == ParamType::Table && is_secret(&given);
+            if is_table || names_secret(&given) {
+                refused = refused.help(NO_SECRET);
+            }
+            wrong.push(refused);
             None
         }
     }
@@ -393,6 +398,9 @@ fn limits(name: &str, param: &Param, value: &Value) -> Result<(), String> {
 
 /// Where a secret may be named.
 pub const A_PARAM_OF_ITS_OWN: &str = "{ secret = \"NAME\" } is the value of a param that is declared with secret = true, and of nothing else";
+
+/// What is written for a table that only looks like the name of a secret.
+const NO_SECRET: &str = "a secret is a param of its own; if this is none, write another key than `secret`, or one more beside it";
 
 /// Whether a list or a table names a secret somewhere in it.
 pub fn names_secret(value: &Value) -> bool {

@@ -36,9 +36,7 @@ const OPENERS: [&str; 10] = [
 ];
 
 /// Other words that a tag begins with.
-const WORDS: [&str; 8] = [
-    "elif", "else", "include", "import", "from", "extends", "do", "break",
-];
+const WORDS: [&str; 7] = ["elif", "else", "include", "import", "from", "extends", "do"];
 
 /// A `{% … %}`, or `{{ … }}`.
 struct Tag<'t> {
@@ -106,7 +104,26 @@ pub fn of_template(text: &str, why: &Error) -> Slip {
     unended()
         .or_else(unpaired)
         .or_else(|| unknown(&tags, at, &plain))
-        .unwrap_or(plain)
+        .unwrap_or_else(|| Slip {
+            help: asked(text, at).and_then(operator).map(str::to_owned),
+            ..plain
+        })
+}
+
+/// The expression of a `{{ … }}`, an `if` or an `elif` that this place lies in; elsewhere one `=` is right.
+fn asked(text: &str, at: usize) -> Option<&str> {
+    let before = text.get(..at)?;
+    let start = before.rfind("{%").max(before.rfind("{{"))?;
+    let inner = &text[start + 2..];
+    let (ends, inner) = match text[start..].starts_with("{%") {
+        true => {
+            let inner = inner.trim_start_matches(['-', '+']).trim_start();
+            let tag = inner.strip_prefix("if").or(inner.strip_prefix("elif"))?;
+            ("%}", tag.strip_prefix(char::is_whitespace)?)
+        }
+        false => ("}}", inner),
+    };
+    Some(inner.split(ends).next().unwrap_or(inner))
 }
 
 /// A tag without its end, which shows in a later line.
@@ -114,12 +131,12 @@ fn unended(text: &str, tags: &[Tag<'_>], at: usize) -> Option<Slip> {
     let before = |tag: &&Tag<'_>| tag.span.start < at;
     let tag = tags.iter().rev().find(before)?;
     let start = tag.span.start;
-    if tag.closed && tag.span.end <= at {
+    if tag.closed {
         return None;
     }
     let rest = &text[start..];
     let line = rest.lines().next().unwrap_or_default();
-    let over = start + line.len() < at || (!tag.closed && at >= text.len());
+    let over = start + line.len() < at || at >= text.len();
     let (opens, ends) = match rest.starts_with("{%") {
         true => ("{%", "%}"),
         false => ("{{", "}}"),
@@ -182,6 +199,12 @@ fn unknown(tags: &[Tag<'_>], at: usize, plain: &Slip) -> Option<Slip> {
         ("unless", _) => "write `if not`, and `endif`".to_owned(),
         ("end", Some(what)) if OPENERS.contains(&what) => format!("write `end{what}`"),
         ("end" | "fi" | "done", _) => "write `endif` or `endfor`, as what is open".to_owned(),
+        ("break" | "continue", _) => {
+            "no loop ends early: `for x in … if …` leaves items out".to_owned()
+        }
+        ("else" | "elif", _) if plain.message.contains("unknown statement") => {
+            "it stands between `if` and `endif`: any `elif`, then one `else` at most".to_owned()
+        }
         ("foreach" | "each", _) => "write `for x in …`, and `endfor`".to_owned(),
         (word, _) if plain.message.contains("unknown statement") => {
             let ends = OPENERS.map(|word| format!("end{word}"));
@@ -201,52 +224,80 @@ pub fn of_expression(text: &str, key: &str) -> Option<String> {
     if text.contains("{{") {
         return Some(format!("`{key}` is a bare expression, without {{{{ }}}}"));
     }
+    if let Some(help) = operator(text) {
+        return Some(help.into());
+    }
     let bare = unquoted(text);
-    let single = || {
-        let mut before = ' ';
-        let mut rest = bare.chars().peekable();
-        while let Some(c) = rest.next() {
-            if c == '=' && !"=!<>".contains(before) && rest.peek() != Some(&'=') {
-                return true;
-            }
-            before = c;
-        }
-        false
-    };
-    let help = if bare.contains("&&") {
+    (key == "each" && bare.contains(',') && !bare.contains(['[', '(', '{'])).then(|| {
+        let items = text.split(',').map(|item| format!("{:?}", item.trim()));
+        let items: Vec<String> = items.collect();
+        format!("items are an array: each = [{}]", items.join(", "))
+    })
+}
+
+/// What to write for an operator of another language.
+fn operator(text: &str) -> Option<&'static str> {
+    let bare = unquoted(text);
+    Some(if bare.contains("&&") {
         "write `and` for `&&`"
     } else if bare.contains("||") {
         "write `or` for `||`"
     } else if bare.contains("===") {
         "write `==`"
-    } else if single() {
+    } else if bare.contains("=>") {
+        "write `>=` for `=>`"
+    } else if bare.contains("=<") {
+        "write `<=` for `=<`"
+    } else if compares_with_one(&bare) {
         "write `==`: one `=` compares nothing"
     } else if bare.replace("!=", "").contains('!') {
         "write `not` for `!`"
     } else if bare.contains("=~") || bare.contains("!~") {
         "no expression matches a pattern: compare with `==`, `in`, or the tests startingwith and endingwith"
-    } else if key == "each" && bare.contains(',') && !bare.contains(['[', '(', '{']) {
-        let items = text.split(',').map(|item| format!("{:?}", item.trim()));
-        let items: Vec<String> = items.collect();
-        return Some(format!("items are an array: each = [{}]", items.join(", ")));
     } else {
         return None;
-    };
-    Some(help.into())
+    })
+}
+
+/// Whether one `=` stands there, and not behind the name of an argument.
+fn compares_with_one(bare: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut calls = Vec::new();
+    for (at, c) in bare.char_indices() {
+        let (before, after) = (&bare[..at], &bare[at + c.len_utf8()..]);
+        match c {
+            '(' => {
+                let word = before.rsplit(|c| !is_word(c)).next().unwrap_or_default();
+                calls.push(!["", "not", "and", "or", "in", "if", "else", "is"].contains(&word));
+            }
+            ')' => drop(calls.pop()),
+            '=' if before.ends_with(['=', '!', '<', '>']) || after.starts_with('=') => {}
+            '=' => {
+                let rest = before.trim_end().trim_end_matches(is_word).trim_end();
+                if calls.last() != Some(&true) || !rest.ends_with(['(', ',']) {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The text without what stands in quotes.
 fn unquoted(text: &str) -> String {
     let mut quote = None;
+    let mut escaped = false;
     let outside = |c: &char| match (quote, *c) {
         (None, '\'' | '"') => {
             quote = Some(*c);
             false
         }
         (Some(open), c) => {
-            if open == c {
+            if open == c && !escaped {
                 quote = None;
             }
+            escaped = c == '\\' && !escaped;
             false
         }
         (None, _) => true,
@@ -257,10 +308,43 @@ fn unquoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::scan;
 
     #[test]
     fn what_stands_in_quotes_is_not_looked_at() {
         assert_eq!(unquoted("a == 'b && c' or \"=\""), "a ==  or ");
+        assert_eq!(unquoted(r"'it\'s && x' == 'a\\' b"), " ==  b");
         assert_eq!(of_expression("a == 'x = y' b", "when"), None);
+    }
+
+    #[test]
+    fn the_name_of_an_argument_has_one_sign() {
+        let one = "write `==`: one `=` compares nothing";
+        for (text, help) in [
+            ("range(a=3) foo", None),
+            ("range(1, a = 3) foo", None),
+            ("f(g(a=1), b=2) foo", None),
+            ("f(a.b = 3)", Some(one)),
+            ("f(a=3) = 1", Some(one)),
+            ("not (a = 3)", Some(one)),
+            ("b and(a = 3)", Some(one)),
+            ("a == b = 3", Some(one)),
+            ("x => 3", Some("write `>=` for `=>`")),
+            ("x =< 3", Some("write `<=` for `=<`")),
+        ] {
+            assert_eq!(operator(text), help, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_engine_has_every_word() {
+        let unknown = |text: &str| {
+            let why = scan::template(text, "").err();
+            why.is_some_and(|why| message(&why).contains("unknown statement"))
+        };
+        assert!(unknown("{% if x %}{% break %}"));
+        for word in OPENERS.into_iter().chain(WORDS) {
+            assert!(!unknown(&format!("{{% if x %}}{{% {word} %}}")), "{word}");
+        }
     }
 }

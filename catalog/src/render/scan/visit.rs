@@ -225,7 +225,14 @@ impl Visit {
                 self.fleet_call(method, call);
             }
             CallType::Method(object, _) => self.expression(object),
-            CallType::Function(name) => self.name(name, range(call.expr.span())),
+            CallType::Function(name) => {
+                if let [arg] = call.args.as_slice() {
+                    let path = path_of(argument(arg));
+                    let path = path.map(|(root, path)| [&[root], &*path].concat().join("."));
+                    self.uses.called.entry(name.to_owned()).or_insert(path);
+                }
+                self.name(name, range(call.expr.span()));
+            }
             CallType::Object(object) => self.expression(object),
             CallType::Block(_) => {}
         }

@@ -71,9 +71,12 @@ pub(super) const TOP: &[Row] = &[
             "file_line",
             "concat",
             "xml",
-            "host",
         ],
         "a part of a file is an [edit]",
+    ),
+    (
+        &["host"],
+        "a line of /etc/hosts is an [edit] of lines; what a machine has of its own is in fleet.toml: [node.\"NAME\"]",
     ),
     (&["unarchive", "extract", "tar"], "that is an [archive]"),
     (
