@@ -144,11 +144,12 @@ impl Managed {
                 entry.stays_as_made();
             }
         }
-        let links = changed
-            .iter()
-            .filter(|id| id.kind == Kind::Link && !failed(id));
-        let links: Vec<AbsPath> = links.filter_map(|id| path_of(id)).collect();
-        ended.lie_under(&links, &changed);
+        let laid = done.changes.iter().filter(|one| {
+            let link = one.resource.kind == Kind::Link && one.action != Action::Remove;
+            link && !failed(&one.resource)
+        });
+        let laid: Vec<AbsPath> = laid.filter_map(|one| path_of(&one.resource)).collect();
+        ended.lie_under(&laid, &changed);
         for (id, parts) in &reverts.parts {
             if !unedited.contains(id)
                 && !parts.iter().any(|part| failed(part) || held(part))
