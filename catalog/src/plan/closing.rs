@@ -40,9 +40,18 @@ pub(super) fn leaving<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet
 
 /// Whether the role has a folder or a link here.
 pub(super) fn leads_on(desired: &Desired, path: &str) -> bool {
-    let names = [Kind::Directory, Kind::Link].map(|kind| ResourceId::new(kind, path));
+    wanted(desired, [Kind::Directory, Kind::Link], path).is_some()
+}
+
+/// What the role wants to stand here, of one of these kinds.
+pub(super) fn wanted<'d>(
+    desired: &'d Desired,
+    kinds: [Kind; 2],
+    path: &str,
+) -> Option<&'d Resource> {
+    let names = kinds.map(|kind| ResourceId::new(kind, path));
     let mut role = names.iter().filter_map(|id| desired.get(id));
-    role.any(|one| presence(&one.body) == Presence::Present)
+    role.find(|one| presence(&one.body) == Presence::Present)
 }
 
 /// The path of a link that this takes away.

@@ -75,15 +75,18 @@ impl Managed {
         if !self.0.keys().any(|id| id.kind == Kind::Edit && failed(id)) {
             return unedited;
         }
+        let were = former.sharing();
         for (path, edits) in self.sharing().0 {
             let file = at_path(&ResourceId::new(Kind::File, path.as_str()));
             let mut touched = edits.iter().chain(&file);
             if touched.any(|id| changed.contains(id)) || !edits.iter().any(&failed) {
                 continue;
             }
-            self.0.retain(|id, _| !edits.contains(id));
-            for (id, entry) in &former.0 {
-                if matches!(&entry.made, Some(Made::Edit { path: of, .. }) if *of == path) {
+            for id in &edits {
+                self.0.remove(id);
+            }
+            for id in were.0.get(&path).into_iter().flatten() {
+                if let Some(entry) = former.0.get(id) {
                     self.0.insert(id.clone(), entry.clone());
                     unedited.insert(id.clone());
                 }

@@ -9,7 +9,7 @@ use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
 use crate::plan::claims::{own_path, path_of, presence};
-use crate::plan::closing::{closes, leads_on};
+use crate::plan::closing::{closes, leads_on, wanted};
 use crate::plan::leftovers::{Managed, at_path};
 use crate::resource::directory::Directory;
 use crate::resource::file::File;
@@ -57,12 +57,9 @@ impl Judge<'_> {
 
     /// A file or link of the role in the place of a folder above.
     pub(super) fn covers(&self, path: &AbsPath) -> Option<&ResourceId> {
-        path.ancestors().find_map(|above| {
-            let ids = [Kind::File, Kind::Link].map(|kind| ResourceId::new(kind, above.as_str()));
-            let role = ids.iter().find_map(|id| self.desired.get(id));
-            let comes = role.filter(|one| presence(&one.body) == Presence::Present);
-            comes.map(|one| &one.id)
-        })
+        let kinds = [Kind::File, Kind::Link];
+        let mut above = path.above();
+        above.find_map(|above| wanted(self.desired, kinds, above).map(|one| &one.id))
     }
 
     /// Whether a link of cfg's, which no role names any more, stands in the place of a folder above.
