@@ -3,6 +3,7 @@
 use super::diagnostic::{Diagnostic, Diagnostics, Spot};
 use super::given::kind_of;
 use super::names;
+use super::remedy;
 use super::source::Source;
 use super::tree::{self, Entry, Node, NodeValue};
 use crate::release::part::{Param, ParamType};
@@ -451,9 +452,7 @@ pub fn from_text(name: &str, param: &Param, text: &str) -> Result<Value, String>
         ParamType::List | ParamType::Table => {
             let node = tree::value(text).map_err(|why| match param.ty {
                 ParamType::List if !text.trim_start().starts_with('[') => {
-                    let items = text.split(',').map(|item| format!("{:?}", item.trim()));
-                    let items = items.collect::<Vec<_>>().join(", ");
-                    format!("{}: '{name}=[{items}]'", wanted("a list"))
+                    format!("{}: '{name}={}'", wanted("a list"), remedy::array(text))
                 }
                 ParamType::Table if !text.trim_start().starts_with('{') => {
                     format!("{}: '{name}={{ key = \"value\" }}'", wanted("a table"))

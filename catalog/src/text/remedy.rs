@@ -4,6 +4,15 @@ use super::foreign;
 use super::shape::Shape;
 use super::tree::{Node, NodeValue};
 
+/// The array that a text with commas is meant for.
+pub fn array(text: &str) -> String {
+    let items: Vec<String> = text
+        .split(',')
+        .map(|item| format!("{:?}", item.trim()))
+        .collect();
+    format!("[{}]", items.join(", "))
+}
+
 /// Advice on a value that this shape refused; `written` is the value as it stands in the text.
 pub fn of(shape: Shape, node: &Node, written: &str) -> Option<String> {
     let quoted = || Some(format!("write it in quotes: \"{written}\""));

@@ -4,6 +4,7 @@
 use super::range;
 use crate::render::engine::{message, syntax};
 use crate::text::near::nearest;
+use crate::text::remedy;
 use minijinja::Error;
 use minijinja::machinery::{Token, tokenize};
 use std::ops::Range;
@@ -228,11 +229,8 @@ pub fn of_expression(text: &str, key: &str) -> Option<String> {
         return Some(help.into());
     }
     let bare = unquoted(text);
-    (key == "each" && bare.contains(',') && !bare.contains(['[', '(', '{'])).then(|| {
-        let items = text.split(',').map(|item| format!("{:?}", item.trim()));
-        let items: Vec<String> = items.collect();
-        format!("items are an array: each = [{}]", items.join(", "))
-    })
+    (key == "each" && bare.contains(',') && !bare.contains(['[', '(', '{']))
+        .then(|| format!("items are an array: each = {}", remedy::array(text)))
 }
 
 /// What to write for an operator of another language.
