@@ -72,6 +72,7 @@ const FILE: &str = "[file.\"/srv/p\"]\ncontent = \"x\\n\"\n";
 const BELOW: &str = "[file.\"/srv/p/q\"]\ncontent = \"q\\n\"\n";
 const NO_MORE: &str = "[file.\"/srv/p/q\"]\nstate = \"absent\"\n";
 const MADE: &str = "[edit.\"/srv/p\"]\nformat = \"env\"\ncreate = true\nset = { A = 1 }\n";
+const ADDED: &str = "[edit.\"/srv/p\"]\nformat = \"lines\"\nlines = [{ line = \"more\" }]\n";
 const DEEP: &str = "[directory.\"/srv/p\"]\n[file.\"/srv/p/a\"]\ncontent = \"a\\n\"\n[file.\"/srv/p/b/c\"]\ncontent = \"c\\n\"\n";
 const GONE: &str = "[file.\"/srv/p\"]\nstate = \"absent\"\n";
 const NO_DIRECTORY: &str = "[directory.\"/srv/p\"]\nstate = \"absent\"\n";

@@ -1,8 +1,8 @@
 //! Files, directories, links and edits at one path.
 
 use crate::{
-    BELOW, CLOSED, DEEP, DIRECTORY, FILE, GONE, LINK, MADE, MODE, NO_DIRECTORY, NO_LINK, NO_MORE,
-    NONE, OLD, applies, comes_back, comes_back_after, edit, machine, run, srv,
+    ADDED, BELOW, CLOSED, DEEP, DIRECTORY, FILE, GONE, LINK, MADE, MODE, NO_DIRECTORY, NO_LINK,
+    NO_MORE, NONE, OLD, applies, comes_back, comes_back_after, edit, machine, run, srv,
 };
 use cfg_tests::Desk;
 use serde_json::json;
@@ -113,6 +113,12 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
         ),
         ("mkdir -m 700 p", &[BELOW, FILE]),
         ("mkdir -m 700 p", &[FILE, DEEP, LINK, DIRECTORY]),
+        // Also where it was edited meanwhile.
+        ("", &[FILE, ADDED, DIRECTORY]),
+        ("", &[FILE, ADDED, LINK]),
+        ("", &[FILE, ADDED, BELOW]),
+        ("mkdir -m 711 p", &[FILE, ADDED, DEEP]),
+        ("ln -s nowhere p", &[FILE, ADDED, DIRECTORY, FILE]),
     ]);
 }
 
@@ -121,6 +127,7 @@ fn what_is_not_cfgs_makes_no_room() {
     for (setup, roles) in [
         ("echo old >p", [FILE, LINK]),
         ("echo old >p", [FILE, DIRECTORY]),
+        ("echo old >p", [ADDED, DIRECTORY]),
         ("mkdir p; echo of somebody >p/a", [BELOW, FILE]),
     ] {
         let desk = machine(setup);

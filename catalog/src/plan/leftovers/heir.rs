@@ -207,6 +207,22 @@ impl<'a> Estate<'a> {
         }
     }
 
+    /// What stood where a role made this file, if one did.
+    fn before_file(&self, path: &AbsPath, stood: Stood) -> Stood {
+        let id = ResourceId::new(Kind::File, path.as_str());
+        let (Some(entry), Stood::File { sha256, .. }) = (self.managed.0.get(&id), &stood) else {
+            return stood;
+        };
+        match (&entry.made, &entry.before) {
+            (Some(Made::File { sha256: made, .. }), Some(Before::Path(before)))
+                if made.is_some() && made == sha256 =>
+            {
+                before.clone()
+            }
+            _ => stood,
+        }
+    }
+
     /// What stood where edits alone have made of it what is there now.
     fn of_edits(&self, resource: &Resource, keep: &mut Contents) -> Option<(Before, Made)> {
         let id = &resource.id;
@@ -250,7 +266,7 @@ impl<'a> Estate<'a> {
             sha256: now.digest.filter(|_| !open),
             attributes: Attributes::default(),
         };
-        Some((Before::Path(stood), made))
+        Some((Before::Path(self.before_file(path, stood)), made))
     }
 }
 

@@ -82,15 +82,17 @@ impl Managed {
         if self.0.keys().all(|id| desired.names(id)) {
             return reverts;
         }
+        let claims = Claims::of(desired, snapshot);
+        let files = edits::shared(self, &open, (desired, &claims), snapshot);
         let mut judge = Judge {
             desired,
             snapshot,
             around,
-            claims: Claims::of(desired, snapshot),
+            claims,
             wanted: wanted(desired),
             homes: homes(desired, around),
             mounts: BTreeSet::new(),
-            files: edits::shared(self, &open, desired, snapshot),
+            files,
             going: BTreeSet::new(),
             leaving: BTreeSet::new(),
             masked: BTreeMap::new(),

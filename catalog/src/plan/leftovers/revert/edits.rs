@@ -5,13 +5,14 @@ use super::super::heir;
 use super::super::made::Made;
 use super::super::stand_in::{file, file_of, path_of, resource};
 use super::path::said;
+use super::room::is_in_the_way;
 use super::{CHANGED, Entry, Fate, Judge, Managed, UNKNOWN};
 use crate::digest::Digest;
 use crate::edit::{Edit, apply};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
-use crate::plan::claims::own_path;
+use crate::plan::claims::{Claims, own_path};
 use crate::resource::edit::FileEdit;
 use crate::resource::file::File;
 use crate::resource::{Attributes, Body, Desired, FileState, Observed, PathState, Presence};
@@ -47,7 +48,7 @@ struct Edited<'a> {
 pub(super) fn shared<'a>(
     managed: &'a Managed,
     open: &[(&'a ResourceId, &'a Entry)],
-    desired: &'a Desired,
+    (desired, claims): (&'a Desired, &Claims),
     snapshot: &'a Snapshot,
 ) -> BTreeMap<AbsPath, Shared<'a>> {
     let real = |path: &AbsPath| snapshot.places.real(path).into_owned();
@@ -72,7 +73,10 @@ pub(super) fn shared<'a>(
             shared.wholes.push(whole);
         }
     }
-    for (id, entry) in open.iter().filter(|(id, _)| id.kind == Kind::File) {
+    let given_up = open.iter().copied().filter(|(id, _)| id.kind == Kind::File);
+    let in_the_way = managed.0.iter();
+    let in_the_way = in_the_way.filter(|(id, entry)| is_in_the_way(id, entry, desired, claims));
+    for (id, entry) in given_up.chain(in_the_way) {
         if let Some(shared) = path_of(id).and_then(|path| files.get_mut(&real(&path))) {
             shared.file = Some((id, entry));
         }

@@ -8,7 +8,7 @@ use super::{Entry, Judge};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
-use crate::plan::claims::{own_path, path_of, presence};
+use crate::plan::claims::{Claims, own_path, path_of, presence};
 use crate::plan::closing::{closes, leads_on, wanted};
 use crate::plan::leftovers::{Managed, at_path};
 use crate::resource::directory::Directory;
@@ -23,8 +23,12 @@ impl Judge<'_> {
         managed: &'m Managed,
     ) -> Vec<(&'m ResourceId, &'m Entry)> {
         let all = managed.0.iter();
-        all.filter(|(id, entry)| self.makes_room(id, entry))
-            .collect()
+        let all = all.filter(|(id, entry)| is_in_the_way(id, entry, self.desired, &self.claims));
+        let is_own = |(id, entry): &(&ResourceId, &Entry)| {
+            let seen = self.snapshot.observed.get(*id);
+            entry.stands_as_made(seen) || self.is_edited_alone(id, entry)
+        };
+        all.filter(is_own).collect()
     }
 
     /// Folders that must go for that, when nothing is in them any more.
@@ -71,36 +75,6 @@ impl Judge<'_> {
         })
     }
 
-    /// Whether this is a file of cfg's, where the role wants what cannot take its place; what was there before could give way.
-    fn makes_room(&self, id: &ResourceId, entry: &Entry) -> bool {
-        let (Kind::File, Some(Made::File { .. })) = (id.kind, &entry.made) else {
-            return false;
-        };
-        let gives_way = matches!(
-            entry.before,
-            Some(Before::Path(
-                Stood::Nothing | Stood::Link(_) | Stood::Directory(_)
-            ))
-        );
-        if !gives_way || self.desired.names(id) {
-            return false;
-        }
-        let Some(path) = path_of(id) else {
-            return false;
-        };
-        let others = [Kind::Directory, Kind::Link];
-        let others = others.map(|kind| ResourceId::new(kind, path.as_str()));
-        // Nor does who wants no directory there, or no link, take a file away.
-        let takes_place = others.iter().any(|id| self.desired.get(id).is_some());
-        let leads = !self.claims.is(&path)
-            && self
-                .desired
-                .resources
-                .iter()
-                .any(|one| makes_below(one, &path));
-        (takes_place || leads) && entry.stands_as_made(self.snapshot.observed.get(id))
-    }
-
     /// The folder that stands where the role wants a file or a link, where all that is in it goes.
     fn full_folder(&self, one: &Resource) -> Option<AbsPath> {
         let path = match &one.body {
@@ -136,6 +110,36 @@ impl Judge<'_> {
         };
         Some(resource(id, &self.desired.role, body))
     }
+}
+
+/// Whether this is a file of cfg's, where the role wants what cannot take its place; what was there before could give way.
+pub(super) fn is_in_the_way(
+    id: &ResourceId,
+    entry: &Entry,
+    desired: &Desired,
+    claims: &Claims,
+) -> bool {
+    let (Kind::File, Some(Made::File { .. })) = (id.kind, &entry.made) else {
+        return false;
+    };
+    let gives_way = matches!(
+        entry.before,
+        Some(Before::Path(
+            Stood::Nothing | Stood::Link(_) | Stood::Directory(_)
+        ))
+    );
+    if !gives_way || desired.names(id) {
+        return false;
+    }
+    let Some(path) = path_of(id) else {
+        return false;
+    };
+    let others = [Kind::Directory, Kind::Link];
+    let others = others.map(|kind| ResourceId::new(kind, path.as_str()));
+    // Nor does who wants no directory there, or no link, take a file away.
+    let takes_place = others.iter().any(|id| desired.get(id).is_some());
+    let makes_below = |path| desired.resources.iter().any(|one| makes_below(one, path));
+    takes_place || (!claims.is(&path) && makes_below(&path))
 }
 
 /// Which of these reverts others come after, of the role and of them themselves: what lies behind a link, or in a folder, goes by
