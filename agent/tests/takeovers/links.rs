@@ -158,15 +158,42 @@ fn a_link_that_goes_makes_no_two_names_of_one_place() {
 }
 
 #[test]
-fn a_link_in_which_something_lies_by_another_name_is_a_conflict() {
-    let desk = machine("mkdir t; ln -s t p; ln -s t b");
-    let role =
-        "[link.\"/srv/b/q\"]\ntarget = \"nowhere\"\n[file.\"/srv/p/q/y\"]\ncontent = \"y\\n\"\n";
-    let ran = applies(&desk, role);
-    assert_eq!(ran["changes"], json!([]), "{ran}");
-    assert_eq!(ran["failures"].as_array().unwrap().len(), 2, "{ran}");
-    let told = ran["failures"][0]["message"].as_str().unwrap();
-    assert!(told.contains("/srv/t/q on this machine"), "{told}");
+fn what_lies_by_another_name_in_what_leaves_no_room_for_it_is_a_conflict() {
+    let setup = "mkdir t; ln -s t p; ln -s t b";
+    let full = "mkdir -p t/q; echo old >t/q/y; ln -s t p; ln -s t b";
+    let gone = |kind| format!("[{kind}.\"/srv/b/q\"]\nstate = \"absent\"\n");
+    let [no_file, no_link, no_directory] = ["file", "link", "directory"].map(gone);
+    let link = "[link.\"/srv/b/q\"]\ntarget = \"nowhere\"\n";
+    let archive = "[archive.\"/srv/b/q\"]\nsource = \"app.tar\"\n";
+    let below = "[file.\"/srv/p/q/y\"]\ncontent = \"y\\n\"\n";
+    let no_more = "[file.\"/srv/p/q/y\"]\nstate = \"absent\"\n";
+    for (setup, whole, below, remedy) in [
+        (setup, link, below, "declare one of them alone"),
+        (setup, &*no_file, below, "declare one of them alone"),
+        (setup, &*no_link, below, "declare one of them alone"),
+        (setup, &*no_directory, below, "declare one of them alone"),
+        (setup, archive, below, "name both by one way"),
+        (setup, archive, no_more, "name both by one way"),
+        (full, link, no_more, "name both by one way"),
+        (full, &*no_directory, no_more, "name both by one way"),
+    ] {
+        let desk = machine(setup);
+        desk.write("roles/web/app.tar", tar(&[("in", PLAIN, "x")]));
+        let ran = applies(&desk, &[whole, below].concat());
+        assert_eq!(ran["changes"], json!([]), "{ran}");
+        assert_eq!(ran["failures"].as_array().unwrap().len(), 2, "{ran}");
+        let told = ran["failures"][0]["message"].as_str().unwrap();
+        assert!(told.contains("/srv/t/q on this machine"), "{told}");
+        assert!(told.contains(remedy), "{told}");
+    }
+    // By one way, or where nothing is in the way of the other, both come about.
+    let one_way = archive.replace("/b/", "/p/");
+    for role in [[&*one_way, no_more], [link, no_more]] {
+        let desk = machine(setup);
+        desk.write("roles/web/app.tar", tar(&[("in", PLAIN, "x")]));
+        let ran = applies(&desk, &role.concat());
+        assert_eq!(ran["failures"], json!([]), "{ran}");
+    }
 }
 
 /// The order is the role's own, and by name: so that fails at first, as foretold, unless it comes `after` that.

@@ -70,6 +70,7 @@ impl Claims {
             waiting: desired.waiting.clone(),
             clashes: clashes(
                 desired,
+                snapshot,
                 &places.without(|| closing::leaving(desired, snapshot)),
             ),
             units: gathered.units,

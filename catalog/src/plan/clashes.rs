@@ -1,16 +1,21 @@
 //! Resources whose paths are one on this machine's disk, which nobody can see in the role: each would undo the other.
 
+use super::Snapshot;
 use super::claims::{own_path, presence};
 use super::places::Places;
 use crate::id::ResourceId;
 use crate::path::AbsPath;
 use crate::resource::through::Links;
-use crate::resource::{Body, Desired, Presence, Resource};
+use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 /// Why these resources cannot be brought about.
-pub(super) fn clashes(desired: &Desired, places: &Places) -> BTreeMap<ResourceId, String> {
+pub(super) fn clashes(
+    desired: &Desired,
+    snapshot: &Snapshot,
+    places: &Places,
+) -> BTreeMap<ResourceId, String> {
     let mut clashes = BTreeMap::new();
     if places.is_empty() {
         return clashes;
@@ -38,15 +43,21 @@ pub(super) fn clashes(desired: &Desired, places: &Places) -> BTreeMap<ResourceId
                 );
                 clashes.entry(one.id.clone()).or_insert(why);
             }
-            for (other, spelled) in within(&at, real).filter(|_| is_no_folder(&one.body)) {
-                if presence(&other.body) == Presence::Present && !spelled.is_within(path) {
-                    let (file, below) = (&one.id, &other.id);
-                    let why = format!(
-                        "{file} is {real} on this machine, and {below} lies in that: declare one of them alone"
-                    );
-                    clashes.entry(file.clone()).or_insert_with(|| why.clone());
-                    clashes.entry(below.clone()).or_insert(why);
+            for (other, spelled) in within(&at, real).filter(|_| makes_no_room(&one.body)) {
+                let seen = snapshot.observed.get(&one.id);
+                if spelled.is_within(path) {
+                    continue;
                 }
+                let ordered = one.after.contains(&other.id) || other.after.contains(&one.id);
+                let Some(remedy) = remedy((&one.body, seen), &other.body, ordered) else {
+                    continue;
+                };
+                let (whole, below) = (&one.id, &other.id);
+                let why = format!(
+                    "{whole} is {real} on this machine, and {below} lies in that: {remedy}"
+                );
+                clashes.entry(whole.clone()).or_insert_with(|| why.clone());
+                clashes.entry(below.clone()).or_insert(why);
             }
         }
     }
@@ -65,9 +76,30 @@ fn within<'a>(at: &'a At<'a>, real: &AbsPath) -> impl Iterator<Item = &'a (&'a R
     below.flat_map(|(_, here)| here)
 }
 
-fn is_no_folder(body: &Body) -> bool {
-    let kind = matches!(body, Body::File(_) | Body::Edit(_) | Body::Link(_));
-    kind && presence(body) == Presence::Present
+/// Whether this is other than a folder into which anything may come at any time.
+fn makes_no_room(body: &Body) -> bool {
+    match body {
+        Body::File(_) | Body::Edit(_) | Body::Link(_) | Body::Archive(_) => true,
+        Body::Directory(_) => presence(body) == Presence::Absent,
+        _ => false,
+    }
+}
+
+/// What to do where what lies below this is named by another way, and the names give no order; none where nothing need be done.
+fn remedy(
+    (whole, seen): (&Body, Option<&Observed>),
+    below: &Body,
+    ordered: bool,
+) -> Option<&'static str> {
+    let is_full =
+        matches!(seen, Some(Observed::Path(PathState::Directory(folder))) if !folder.empty);
+    let hangs_on_order = match (whole, presence(below)) {
+        (Body::Archive(_), _) => true,
+        (_, Presence::Present) => return Some("declare one of them alone"),
+        (_, Presence::Absent) => is_full,
+    };
+    let remedy = "name both by one way, or let one come `after` the other";
+    (hangs_on_order && !ordered).then_some(remedy)
 }
 
 /// The paths that a body has a say in.

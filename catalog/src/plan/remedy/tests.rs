@@ -342,6 +342,10 @@ fn what_a_message_says_itself_is_not_said_again() {
             "/x and /y are both /z on this machine: declare one of them alone",
         ),
         (
+            "archive:/x",
+            "archive:/x is /z on this machine, and file:/y/x lies in that: name both by one way, or let one come `after` the other",
+        ),
+        (
             "file:/x",
             "writing to disk /x: No space left on device; free space (or inodes) on that file system and run again",
         ),

@@ -50,6 +50,7 @@ const OWN: &[Row] = &[
         "run again; where it says so then, too, that is a fault of cfg",
     ),
     said(": declare one of them alone"),
+    said(": name both by one way"),
     to_do(
         Begin("done, and yet it differs still: its guard would"),
         "let its guard tell that it is done, as by `creates`",

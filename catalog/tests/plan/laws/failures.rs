@@ -10,12 +10,13 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 /// Where a message says itself what to do.
-const SAYS: [&str; 5] = [
+const SAYS: [&str; 6] = [
     "move it away",
     "or let it come `after` what brings it",
     "let the edit name the file that it leads to",
     "`create = true` makes it",
     ": declare one of them alone",
+    ": name both by one way",
 ];
 
 /// Whether a person is told what to do.
