@@ -1,5 +1,6 @@
 //! What can go wrong at the file system, told with path and remedy.
 
+use super::walk::Elsewhere;
 use crate::errno;
 use rustix::io::Errno;
 
@@ -70,6 +71,8 @@ pub enum WalkError {
         link: String,
         /// What it says.
         target: String,
+        /// Where the folder would be that was walked to.
+        there: Option<Box<Elsewhere>>,
     },
     /// Links lead to links without an end.
     #[error(

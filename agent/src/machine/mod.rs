@@ -48,8 +48,9 @@ pub(crate) use unpack::{Imagined, Stands};
 use account::names::Names;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::Places;
+use std::borrow::Borrow;
 use std::sync::{Arc, Mutex};
-use walk::Reached;
+use walk::{Elsewhere, Reached};
 
 /// Looks at what stands below a root. It cannot write.
 #[derive(Debug)]
@@ -102,22 +103,31 @@ impl Machine {
         {
             return Ok(Arc::clone(reached));
         }
-        let reached = Arc::new(self.root.folder(path)?);
-        self.note(path, &reached, &mut last.places);
+        let walked = self.root.folder(path).map(Arc::new);
+        self.note(path, &walked, &mut last.places);
+        let reached = walked?;
         last.walked = Some((path.clone(), Arc::clone(&reached)));
         Ok(reached)
     }
 
-    /// Where a folder is that was walked to through links, and the folders on the way to it that lie elsewhere too.
-    fn note(&self, path: &AbsPath, reached: &Reached, places: &mut Places) {
-        let Some(real) = reached.elsewhere(path) else {
+    /// Where a folder is, or would be, that was walked to through links, and the folders on the way to it that lie elsewhere too.
+    fn note(
+        &self,
+        path: &AbsPath,
+        walked: &Result<impl Borrow<Reached>, WalkError>,
+        places: &mut Places,
+    ) {
+        let elsewhere = match walked {
+            Ok(reached) => reached.borrow().elsewhere(path),
+            Err(WalkError::Dangling { there, .. }) => there.as_deref().cloned(),
+            Err(_) => None,
+        };
+        let Some(Elsewhere { real, links }) = elsewhere else {
             return;
         };
-        places.note(path.clone(), real, reached.ways());
-        if let Some(above) = path.parent().filter(|above| !places.has(above))
-            && let Ok(reached) = self.root.folder(&above)
-        {
-            self.note(&above, &reached, places);
+        places.note(path.clone(), real, links);
+        if let Some(above) = path.parent().filter(|above| !places.has(above)) {
+            self.note(&above, &self.root.folder(&above), places);
         }
     }
 

@@ -87,7 +87,7 @@ impl Machine {
         let real = || {
             let parent = point.parent()?;
             let reached = self.root().folder(&parent).ok()?;
-            reached.elsewhere(&parent)?.join(point.name()).ok()
+            reached.elsewhere(&parent)?.real.join(point.name()).ok()
         };
         real().unwrap_or_else(|| point.clone())
     }

@@ -95,6 +95,14 @@ pub(crate) enum Met {
     Other,
 }
 
+/// Where links have led to a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    pub(crate) real: AbsPath,
+    /// Where the links that were followed really lie.
+    pub(crate) links: Vec<AbsPath>,
+}
+
 /// Where a walk ended.
 #[derive(Debug)]
 pub(crate) struct Reached {
@@ -108,20 +116,21 @@ pub(crate) struct Reached {
 
 impl Reached {
     /// Where a folder that was walked to really is, or will be; none where that is where it was written to be.
-    pub(crate) fn elsewhere(&self, written: &AbsPath) -> Option<AbsPath> {
+    pub(crate) fn elsewhere(&self, written: &AbsPath) -> Option<Elsewhere> {
         let missing = self.missing.iter().map(AbsPath::name);
         let real = missing.fold(self.folder.at.clone(), |at, name| at.join(name));
-        let real = real.to_str()?;
-        (real != written.as_str())
-            .then(|| real.parse().ok())
-            .flatten()
+        let real = real.to_str().filter(|real| *real != written.as_str())?;
+        Some(Elsewhere {
+            real: real.parse().ok()?,
+            links: ways(&self.links),
+        })
     }
+}
 
-    /// The links that were followed, where they really lie; without those that no role can name.
-    pub(crate) fn ways(&self) -> Vec<AbsPath> {
-        let paths = self.links.iter().filter_map(|link| link.to_str());
-        paths.filter_map(|link| link.parse().ok()).collect()
-    }
+/// The links that were followed, where they really lie; without those that no role can name.
+fn ways(links: &[PathBuf]) -> Vec<AbsPath> {
+    let paths = links.iter().filter_map(|link| link.to_str());
+    paths.filter_map(|link| link.parse().ok()).collect()
 }
 
 impl Folder {
@@ -321,6 +330,7 @@ impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
                 Some(link) => Err(WalkError::Dangling {
                     link: link.0.clone(),
                     target: link.1.display().to_string(),
+                    there: self.there(here, &step.name).map(Box::new),
                 }),
             },
             Met::Folder(_) if self.stack.len() > DEEPEST => Err(WalkError::TooDeep {
@@ -364,6 +374,22 @@ impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
             });
         }
         Ok(())
+    }
+
+    /// Where the folder that is walked to would be, if what links lead to on the way did exist; none where nobody can tell.
+    fn there(&self, here: &Folder, name: &OsStr) -> Option<Elsewhere> {
+        let mut real = here.at.join(name);
+        for step in &self.todo {
+            match step.name.as_bytes() {
+                b"." => {}
+                b".." => return None,
+                _ => real.push(&step.name),
+            }
+        }
+        Some(Elsewhere {
+            real: real.to_str()?.parse().ok()?,
+            links: ways(&self.links),
+        })
     }
 
     /// The path's own components that were not walked, as paths. What links brought is walked by then.

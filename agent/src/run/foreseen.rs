@@ -105,7 +105,8 @@ fn reached(
             return false;
         };
         let mut failures = plan.failures.iter();
-        failures.any(|failure| failure.resource.as_ref() == Some(id) && failure.message == *why)
+        // An edit names its file before it.
+        failures.any(|one| one.resource.as_ref() == Some(id) && one.message.ends_with(why.as_str()))
     };
     // What brings back what was there before goes by the ways that are, and by those that come back with it.
     let all = desired.resources.iter();

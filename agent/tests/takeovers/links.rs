@@ -196,6 +196,27 @@ fn what_lies_by_another_name_in_what_leaves_no_room_for_it_is_a_conflict() {
     }
 }
 
+#[test]
+fn what_a_dangling_link_leads_to_is_known_by_that_place() {
+    let setup = "ln -s /srv/z d";
+    let no_file = "[file.\"/srv/d/x\"]\nstate = \"absent\"\n";
+    let made = "[edit.e]\npath = \"/srv/z/x\"\nformat = \"env\"\ncreate = true\nset = { A = 1 }\n";
+    let desk = machine(setup);
+    let ran = applies(&desk, &[no_file, made].concat());
+    assert_eq!(ran["changes"], json!([]), "{ran}");
+    assert_eq!(ran["failures"].as_array().unwrap().len(), 2, "{ran}");
+    // It is made before, and an edit says no less than a file of what it finds there.
+    let folder = "[directory.\"/srv/z\"]\nmode = \"0711\"\n";
+    let [file, edit] = ["file", "edit"].map(|kind| {
+        let what = match kind {
+            "file" => "content = \"x\\n\"\n",
+            _ => "format = \"env\"\ncreate = true\nset = { A = 1 }\n",
+        };
+        [folder, &format!("[{kind}.\"/srv/d/x\"]\n{what}")].concat()
+    });
+    comes_back(&[(setup, &[&file]), (setup, &[&edit])]);
+}
+
 /// The order is the role's own, and by name: so that fails at first, as foretold, unless it comes `after` that.
 #[test]
 fn what_is_reached_by_a_link_of_the_machine_before_the_role_makes_its_target_fails() {

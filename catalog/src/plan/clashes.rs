@@ -26,8 +26,11 @@ pub(super) fn clashes(
     let links = Links::of(desired.resources.iter());
     for resource in role.filter(|one| !desired.reverts.contains(&one.id)) {
         for path in claimed(&resource.body) {
-            let led = links.lead(&path).map(|led| led.path);
-            let real = places.real(led.as_ref().unwrap_or(&path)).into_owned();
+            // A link of the machine may lead to one of the role.
+            let real = [(); 2].iter().fold(path.clone(), |real, ()| {
+                let led = links.lead(&real).map(|led| led.path);
+                places.real(&led.unwrap_or(real)).into_owned()
+            });
             at.entry(real).or_default().push((resource, path));
         }
     }

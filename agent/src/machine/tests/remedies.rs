@@ -50,6 +50,7 @@ fn walk(last: Option<&WalkError>) -> Option<WalkError> {
         Some(WalkError::Planted { .. }) => WalkError::Dangling {
             link: path(),
             target: "b".into(),
+            there: None,
         },
         Some(WalkError::Dangling { .. }) => WalkError::Loop { path: path() },
         Some(WalkError::Loop { .. }) => WalkError::TooDeep { path: path() },
