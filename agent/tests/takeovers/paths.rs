@@ -5,6 +5,7 @@ use crate::{
     NO_MORE, NONE, OLD, applies, comes_back, comes_back_after, edit, machine, run, srv,
 };
 use cfg_tests::Desk;
+use cfg_tests::tar::{FILE as PLAIN, tar};
 use serde_json::json;
 
 #[test]
@@ -118,8 +119,21 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
         ("", &[FILE, ADDED, LINK]),
         ("", &[FILE, ADDED, BELOW]),
         ("mkdir -m 711 p", &[FILE, ADDED, DEEP]),
+        ("ln -s nowhere p", &[FILE, ADDED, BELOW]),
         ("ln -s nowhere p", &[FILE, ADDED, DIRECTORY, FILE]),
     ]);
+}
+
+#[test]
+fn an_archive_comes_below_a_file_of_cfgs_that_goes_for_it() {
+    for setup in ["", "mkdir p", "ln -s nowhere p"] {
+        let desk = machine(setup);
+        desk.write("roles/web/app.tar", tar(&[("in", PLAIN, "x")]));
+        applies(&desk, FILE);
+        let below = "[archive.\"/srv/p/x\"]\nsource = \"app.tar\"\n";
+        let ran = applies(&desk, below);
+        assert_eq!(ran["failures"], json!([]), "{setup}: {ran}");
+    }
 }
 
 #[test]

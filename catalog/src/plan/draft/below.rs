@@ -48,7 +48,8 @@ impl Draft<'_> {
         }
         let mut between: Vec<AbsPath> = Vec::new();
         for above in path.ancestors() {
-            let moved = self.moved.get(&above).filter(|_| !archive);
+            let moved = self.moved.get(&above);
+            let moved = moved.filter(|sure| !archive || **sure == Certainty::Certain);
             let sure = match (moved, removal(&above)) {
                 (Some(Certainty::Assumed), _) => return (Some(nothing()), Certainty::Assumed),
                 (Some(Certainty::Certain), _) => Certainty::Certain,

@@ -310,14 +310,15 @@ fn takes_effects(kind: Kind) -> bool {
 
 /// Whether a resource makes what it needs of folders below this path.
 pub(super) fn makes_below(one: &Resource, path: &AbsPath) -> bool {
-    let makes = match &one.body {
-        Body::File(file) => file.content.is_some(),
-        Body::Edit(edit) => edit.create && edit.edit.adds(),
-        Body::Directory(_) | Body::Link(_) => true,
-        _ => false,
+    let own = match &one.body {
+        Body::File(file) => Some(&file.path).filter(|_| file.content.is_some()),
+        Body::Edit(edit) => Some(&edit.path).filter(|_| edit.create && edit.edit.adds()),
+        Body::Archive(archive) => Some(&archive.path),
+        Body::Directory(_) | Body::Link(_) => own_path(&one.body),
+        _ => None,
     };
-    let below = own_path(&one.body).is_some_and(|own| own != path && own.is_within(path));
-    makes && below && presence(&one.body) == Presence::Present
+    let below = own.is_some_and(|own| own != path && own.is_within(path));
+    below && presence(&one.body) == Presence::Present
 }
 
 fn is_sensitive(resource: &Resource) -> bool {
