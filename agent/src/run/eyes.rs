@@ -24,7 +24,8 @@ pub(super) struct Eyes<'a> {
     health: Option<&'a Health>,
     /// How it was asked before this role came, where that is another way.
     former: Option<Health>,
-    places: Places,
+    /// Where links have led it.
+    pub(super) places: Places,
 }
 
 impl<'a> Eyes<'a> {

@@ -196,8 +196,9 @@ impl Hand for Whole<'_> {
     fn meets(&mut self, found: &[(&Resource, &Observed)]) -> Result<(), Trouble> {
         let mut keep = Contents::new();
         let mut other = false;
+        let around = (&self.sharing, &self.eyes.places);
         for (resource, seen) in found {
-            other |= self.managed.meets(resource, seen, &self.sharing, &mut keep);
+            other |= self.managed.meets(resource, seen, around, &mut keep);
         }
         if other {
             self.state.keep_former(&keep).map_err(Trouble::Stop)?;

@@ -197,6 +197,25 @@ fn what_lies_by_another_name_in_what_leaves_no_room_for_it_is_a_conflict() {
 }
 
 #[test]
+fn what_is_made_behind_a_link_that_comes_with_it_is_known_by_where_it_lies() {
+    let led = "[link.\"/srv/p\"]\ntarget = \"/srv/t\"\n";
+    let folder = "[directory.\"/srv/p/x\"]\n";
+    let deep = "[link.\"/srv/p/x/z\"]\ntarget = \"nowhere\"\n";
+    let gone = "[file.\"/srv/t/x\"]\nstate = \"absent\"\n";
+    let desk = machine("mkdir -p t/x");
+    let before = srv(&desk);
+    desk.role("web", &[led, folder].concat());
+    let (_, ran) = run(&desk, &[]);
+    assert_eq!(ran["counts"]["changed"], 1, "its folder is there: {ran}");
+    applies(&desk, NONE);
+    assert_eq!(srv(&desk), before);
+    comes_back(&[
+        ("mkdir t; echo old >t/x", &[gone, &[led, folder].concat()]),
+        ("mkdir t; echo old >t/x", &[gone, &[led, deep].concat()]),
+    ]);
+}
+
+#[test]
 fn what_a_dangling_link_leads_to_is_known_by_that_place() {
     let setup = "ln -s /srv/z d";
     let no_file = "[file.\"/srv/d/x\"]\nstate = \"absent\"\n";

@@ -4,7 +4,7 @@ use super::machine::Machine;
 use super::run::{Ran, run_for};
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::leftovers::{Around, Contents, Managed, Reverts};
-use cfg_catalog::plan::{Ledger, Plan, Snapshot, plan};
+use cfg_catalog::plan::{Ledger, Places, Plan, Snapshot, plan};
 use cfg_catalog::resource::{Desired, Leftovers};
 use std::collections::BTreeSet;
 
@@ -104,7 +104,7 @@ pub fn converge(
         &kept.ledger,
         lives,
         &mut |resource, seen| {
-            managed.meets(resource, seen, &sharing, &mut keep);
+            managed.meets(resource, seen, (&sharing, &Places::default()), &mut keep);
         },
     );
     machine.host.blobs.extend(keep);

@@ -9,9 +9,10 @@ use crate::digest::Digest;
 use crate::edit::{Edit, apply};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
-use crate::plan::Snapshot;
 use crate::plan::missing::nothing;
+use crate::plan::{Places, Snapshot};
 use crate::resource::edit::FileEdit;
+use crate::resource::through::Links;
 use crate::resource::{Attributes, Body, Desired, FileState, Observed, PathState, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,10 @@ pub(super) struct Estate<'a> {
     edits: BTreeMap<&'a AbsPath, Vec<(&'a ResourceId, &'a Entry)>>,
     /// Services, settings and repositories, by the files that are no more theirs.
     pub(super) files: BTreeMap<AbsPath, Owned<'a>>,
+    /// Those of the role.
+    links: Links<'a>,
+    /// Where those of the machine lead once the role's are laid.
+    then: Places,
 }
 
 impl<'a> Estate<'a> {
@@ -40,6 +45,8 @@ impl<'a> Estate<'a> {
             snapshot,
             edits,
             files: parts::given_up(managed, desired),
+            links: Links::of(desired.resources.iter()),
+            then: snapshot.places_then(desired),
         }
     }
 
@@ -50,16 +57,32 @@ impl<'a> Estate<'a> {
         resource: &Resource,
         keep: &mut Contents,
     ) -> Option<(Before, Made)> {
-        let id = &resource.id;
         match &resource.body {
             Body::File(_) | Body::Directory(_) | Body::Link(_) => {
-                let whole = self.of_whole(id);
-                let whole = whole.or_else(|| self.of_file(resource));
-                whole.or_else(|| self.of_edits(resource, keep))
+                let known = self.at(resource, keep);
+                known.or_else(|| self.at(&self.where_it_will_lie(resource)?, keep))
             }
             Body::Edit(edit) => self.of_edited(resource, edit, keep),
             _ => None,
         }
+    }
+
+    /// What had just this path.
+    fn at(&self, resource: &Resource, keep: &mut Contents) -> Option<(Before, Made)> {
+        let whole = self.of_whole(&resource.id);
+        let whole = whole.or_else(|| self.of_file(resource));
+        whole.or_else(|| self.of_edits(resource, keep))
+    }
+
+    /// The same by the path where links lead to from now on; none where it is named by that.
+    fn where_it_will_lie(&self, resource: &Resource) -> Option<Resource> {
+        let path = path_of(&resource.id)?;
+        let led = self.links.lead(&path).map(|led| led.path);
+        let real = self.then.real(led.as_ref().unwrap_or(&path));
+        (*real != path).then(|| Resource {
+            id: ResourceId::new(resource.id.kind, real.as_str()),
+            ..resource.clone()
+        })
     }
 
     /// Where cfg has had no say in what a file holds so far, that is kept now, without what edits of cfg's have made of it.
@@ -229,8 +252,13 @@ impl<'a> Estate<'a> {
         let path = &path_of(id)?;
         let open = matches!(&resource.body, Body::File(file) if file.is_open());
         let edits = self.edits.get(path)?;
-        let seen = self.snapshot.observed.get(id)?;
-        let now = self.file(id)?;
+        // Nobody has looked at a folder that only leads to something.
+        let file = ResourceId::new(Kind::File, path.as_str());
+        let observed = &self.snapshot.observed;
+        let seen = observed.get(id).or_else(|| observed.get(&file))?;
+        let Observed::Path(PathState::File(now)) = seen else {
+            return None;
+        };
         let mut begun = edits.iter().filter(|(_, entry)| entry.begins().is_some());
         let begun = begun.next().map(|(_, entry)| *entry);
         let wholes = edits.iter().filter_map(|(_, entry)| entry.whole());

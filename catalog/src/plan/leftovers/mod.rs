@@ -26,7 +26,7 @@ pub use told::Told;
 
 use super::claims::Claims;
 use super::document::{Done, Leftover};
-use super::{Action, Plan, Snapshot};
+use super::{Action, Places, Plan, Snapshot};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
@@ -48,15 +48,15 @@ pub struct Managed(BTreeMap<ResourceId, Entry>);
 
 impl Managed {
     /// This resource's turn has come, and this is what stands there before the first effect on it. Says whether the
-    /// record is another by that; then it must be on disk before the effect. `sharing` is of this record.
+    /// record is another by that; then it must be on disk before the effect. `sharing` is of this record, `places` are as they are now.
     pub fn meets(
         &mut self,
         resource: &Resource,
         seen: &Observed,
-        sharing: &Sharing,
+        (sharing, places): (&Sharing, &Places),
         keep: &mut Contents,
     ) -> bool {
-        let leads = self.leads_to(resource, seen) | self.sees_file(resource, seen);
+        let leads = self.leads_to(resource, seen, places) | self.sees_file(resource, seen);
         let entry = self.0.get(&resource.id);
         let by_turn = is_made_at_once(resource.id.kind);
         let edits = resource.id.kind == Kind::Edit;
@@ -78,7 +78,7 @@ impl Managed {
 
     /// Folders that will be made for this and that no plan could name, since only now its way is known to lead where they are
     /// missing. Says whether there are any.
-    fn leads_to(&mut self, resource: &Resource, seen: &Observed) -> bool {
+    fn leads_to(&mut self, resource: &Resource, seen: &Observed, places: &Places) -> bool {
         let (
             Some(entry),
             Observed::Path(PathState::Absent {
@@ -92,12 +92,23 @@ impl Managed {
         let mut any = false;
         for path in missing_parents {
             let id = ResourceId::new(Kind::Directory, path.as_str());
+            let taken = self.taken_from(&places.real(path));
             if let Vacant(place) = self.0.entry(id) {
                 any = true;
-                place.insert(Entry::folder(&role));
+                let mut entry = Entry::folder(&role);
+                entry.before = taken.or(entry.before);
+                place.insert(entry);
             }
         }
         any
+    }
+
+    /// What a role took away from there.
+    fn taken_from(&self, path: &AbsPath) -> Option<Before> {
+        let ids = at_path(&ResourceId::new(Kind::File, path.as_str()));
+        let mut entries = ids.iter().filter_map(|id| self.0.get(id));
+        let entry = entries.find(|entry| entry.took())?;
+        entry.before.clone()
     }
 
     /// The record after a run: what it has changed, and what of the leftovers it has brought back. `former` is the record
@@ -124,17 +135,13 @@ impl Managed {
                 }
             }
         }
-        // What was never begun has done nothing; nor has what failed, where one effect would have made all of it, or what found
-        // that nothing stood there any more when its turn came.
+        // What was never begun has done nothing; nor has what is not changed, where one effect would have made all of it: it failed,
+        // waits, or found at its turn that what it was to make is there already.
         let changed: BTreeSet<&ResourceId> = done.changes.iter().map(|one| &one.resource).collect();
         let unedited = ended.stays_unedited(former, &changed, failed);
         let undone = |id: &ResourceId, entry: &Entry| match id.kind {
             Kind::Command => !done.begun.contains(id),
-            kind => {
-                let alone = is_made_at_once(kind) && entry.was.is_empty();
-                let gone = entry.made == Some(Made::Gone);
-                alone && (gone || failed(id)) && !changed.contains(id)
-            }
+            kind => is_made_at_once(kind) && entry.was.is_empty() && !changed.contains(id),
         };
         ended
             .0
