@@ -107,7 +107,7 @@ impl Engine {
             let range = Some(start..text.trim_end().len());
             return Err(Trouble {
                 range,
-                ..undefined(text.trim())
+                ..undefined(text.trim(), "")
             });
         }
         json(&value)
@@ -168,13 +168,19 @@ impl Engine {
         let piece = range.clone().and_then(|range| text.get(range));
         let piece = piece.map(str::trim).filter(|piece| !piece.is_empty());
         let mut trouble = match (inner.kind(), piece) {
-            (ErrorKind::UndefinedError, Some(piece)) => undefined(piece),
+            (ErrorKind::UndefinedError, Some(piece)) => {
+                let rest = range.clone().and_then(|range| text.get(range.end..));
+                undefined(piece, rest.unwrap_or_default())
+            }
             // In a file, the place says which expression it is.
             (kind, Some(piece)) if file.is_none() && is_of_expression(kind) => {
                 Trouble::new(format!("`{piece}`: {}", message(inner)))
             }
             _ => Trouble::new(message(inner)),
         };
+        if inner.detail().is_some_and(|why| why.contains(NO_METHOD)) {
+            trouble.help = Some(METHODS.to_owned());
+        }
         // What is undefined is said in the role's own words; all else may quote a value.
         if !matches!((inner.kind(), piece), (ErrorKind::UndefinedError, Some(_))) {
             trouble.reserved = format!("{}; it read a secret, so no more is said", inner.kind());
@@ -240,14 +246,39 @@ impl Engine {
     }
 }
 
-/// An expression that gives nothing.
-fn undefined(piece: &str) -> Trouble {
+/// What minijinja says of a method that its values have not: they have none.
+const NO_METHOD: &str = "has no method named";
+
+const METHODS: &str = "what are methods in Python are filters here: {{ text | upper }}, {% for key, value in table | items %}";
+
+/// An expression that gives nothing, and what follows it.
+fn undefined(piece: &str, rest: &str) -> Trouble {
+    let help = match piece.rsplit_once('.').filter(|_| is_fine_itself(rest)) {
+        Some((parent, last)) => format!(
+            "what it lies in is not there either, so say what then: ({parent} | default({{}})).{last}"
+        ),
+        None => format!("if it may be missing, say what then: {piece} | default(…)"),
+    };
     Trouble {
-        help: Some(format!(
-            "if it may be missing, say what then: {piece} | default(…)"
-        )),
+        help: Some(help),
         ..Trouble::new(format!("`{piece}` is undefined"))
     }
+}
+
+/// Whether by what follows an expression it was what it lies in that is undefined: it may be so itself, or is not the last.
+fn is_fine_itself(rest: &str) -> bool {
+    let rest = rest.trim_start();
+    let (asked, words): (_, &[&str]) = match rest.strip_prefix('|') {
+        Some(filter) => (filter, &["default", "d("]),
+        None => (
+            rest.strip_prefix("is ").unwrap_or_default(),
+            &["defined", "undefined", "not defined"],
+        ),
+    };
+    rest.starts_with(['.', '['])
+        || words
+            .iter()
+            .any(|word| asked.trim_start().starts_with(word))
 }
 
 /// Whether such an error is one expression's, and not the whole template's.
