@@ -200,8 +200,12 @@ fn items(each: &Value, place: &Place, reader: &mut Reader<'_>) -> Vec<Seen> {
         }
         Some(other) => {
             let found = crate::text::given::kind_of(&other);
-            let message = format!("`each` is an array, not {found}");
-            reader.wrong.push(Diagnostic::error(place, message));
+            let mut wrong = Diagnostic::error(place, format!("`each` is an array, not {found}"));
+            if other.is_object() {
+                wrong = wrong
+                    .help("its pairs are one: TABLE | items, with {{ item[0] }} and {{ item[1] }}");
+            }
+            reader.wrong.push(wrong);
             Vec::new()
         }
         None => Vec::new(),

@@ -7,6 +7,8 @@ use super::keys;
 use super::names;
 use super::near::nearest;
 use super::params;
+use super::remedy;
+use super::shape::Shape;
 use super::source::Source;
 use super::tree::{self, Entry, Node, NodeValue};
 use super::unclear::Unclear;
@@ -178,6 +180,14 @@ impl Reading {
         self.error(&node.span, message);
     }
 
+    /// The same of a value of this shape.
+    fn unlike(&mut self, shape: Shape, wanted: &str, node: &Node) {
+        let message = format!("expected {wanted}, found {}", node.kind());
+        let mut wrong = Diagnostic::error(self.source.spot(&node.span), message);
+        wrong.help = remedy::of(shape, node, &self.source.text[node.span.clone()]);
+        self.wrong.push(wrong);
+    }
+
     fn key(&self, span: Range<usize>, node: Node) -> KeyText {
         KeyText {
             source: self.source.clone(),
@@ -190,13 +200,13 @@ impl Reading {
         match entry.key.as_str() {
             "description" => match entry.node.text() {
                 Some(text) => self.role.description = Some(text.to_owned()),
-                None => self.expected("a string", &entry.node),
+                None => self.unlike(Shape::Text, "a string", &entry.node),
             },
             "partial" => match entry.node.value {
                 NodeValue::Boolean(partial) => self.role.partial = partial,
                 _ => {
                     self.role.unclear.partial = true;
-                    self.expected("a boolean", &entry.node);
+                    self.unlike(Shape::Boolean, "a boolean", &entry.node);
                 }
             },
             "leftovers" => self.leftovers(&entry.node),
@@ -257,7 +267,7 @@ impl Reading {
     fn include(&mut self, node: &Node) {
         let NodeValue::Array(items) = &node.value else {
             self.role.unclear.all = true;
-            return self.expected("an array of roles", node);
+            return self.unlike(Shape::Lines, "an array of roles", node);
         };
         for item in items {
             match item.text() {
@@ -378,12 +388,23 @@ impl Reading {
             let word = kind.word();
             let several = self.source.text[entry.node.span.start..].starts_with("[[");
             let wrong = Diagnostic::error(at, format!("expected {wanted}, found {found}"));
+            let keys_below = || format!("begin it with [{word}.{written}], its keys below");
             self.wrong.push(wrong.help(match kind {
                 _ if several => format!("write [{word}.{written}], with one bracket"),
                 Kind::Package if written != "NAME" => {
                     format!("any version of it is {written} = \"*\"")
                 }
-                _ => format!("begin it with [{word}.{written}], its keys below"),
+                Kind::Sysctl if written != "NAME" => match entry.node.value {
+                    NodeValue::Boolean(_) => {
+                        "write it as the kernel does: 1 is on, 0 is off".into()
+                    }
+                    NodeValue::Float(_) => {
+                        let number = &self.source.text[entry.node.span.clone()];
+                        format!("write it in quotes: \"{number}\"")
+                    }
+                    _ => keys_below(),
+                },
+                _ => keys_below(),
             }));
             self.role.unclear.resources.insert(resource.name);
             return;

@@ -65,7 +65,8 @@ impl Given {
     /// The lines of a table of these keys.
     fn words(&self, keys: &[&str]) -> Result<std::collections::BTreeMap<String, String>, String> {
         let Value::Object(table) = &self.value else {
-            return Err(unlike("a table", &self.value));
+            let table = format!("a table, as {{ {} = \"…\" }}", keys.first().unwrap_or(&""));
+            return Err(unlike(&table, &self.value));
         };
         table
             .iter()
@@ -147,7 +148,10 @@ mod tests {
                 json!([{ "lin": "x" }]),
                 "item 1: unknown key `lin`, `line` or `match` is wanted",
             ),
-            (json!(["x"]), "item 1: expected a table, found a string"),
+            (
+                json!(["x"]),
+                "item 1: expected a table, as { line = \"…\" }, found a string",
+            ),
             (json!([{ "line": "" }]), "item 1: line: empty"),
         ] {
             assert_eq!(given(value).wanted_lines().unwrap_err(), why);

@@ -32,6 +32,11 @@ fn word(ty: ParamType) -> &'static str {
         .map_or("", |(word, _)| word)
 }
 
+/// The same with its article.
+fn one(ty: ParamType) -> String {
+    format!("a {}", word(ty)).replace("a integer", "an integer")
+}
+
 /// Reads one `NAME = { type = … }` of `[params]`: what is clear of it, where its type is.
 pub fn declare(source: &Source, entry: &Entry, wrong: &mut Diagnostics) -> Option<Param> {
     let at = source.spot(&entry.span);
@@ -181,7 +186,7 @@ fn bound(
 ) -> Option<Number> {
     let spot = source.spot(&node.span);
     if !matches!(ty, ParamType::Integer | ParamType::Float) {
-        let message = format!("`min` and `max` are for numbers, not for a {}", word(ty));
+        let message = format!("`min` and `max` are for numbers, not for {}", one(ty));
         wrong.push(Diagnostic::error(spot, message));
         return None;
     }
@@ -221,7 +226,7 @@ fn pattern(source: &Source, ty: ParamType, node: &Node, wrong: &mut Diagnostics)
             Err(why) => format!("not a regular expression: {why}"),
         },
         (ParamType::String, None) => format!("expected a string, found {}", node.kind()),
-        _ => format!("`pattern` is for strings, not for a {}", word(ty)),
+        _ => format!("`pattern` is for strings, not for {}", one(ty)),
     };
     wrong.push(Diagnostic::error(spot, message));
     None
