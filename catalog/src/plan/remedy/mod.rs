@@ -7,6 +7,7 @@ mod tools;
 
 use super::document::Failure;
 use crate::id::Kind;
+use crate::text::names;
 
 /// What a message must have. What a tool of the machine printed stands at a message's end and may be anything: so but for
 /// those of tools that are known, only cfg's own words are looked at.
@@ -50,7 +51,7 @@ const fn said(words: &'static str) -> Row {
     (Words::Have(words), None)
 }
 
-/// What to do about it. The first row that fits says it; `NAME` in it is the resource's.
+/// What to do about it. The first row that fits says it; `NAME` in it is the resource's, and `UNIT` that of its unit.
 pub(super) fn remedy(failure: &Failure) -> Option<String> {
     let message = failure.message.as_str();
     let Some(id) = failure.resource.as_ref() else {
@@ -65,5 +66,6 @@ pub(super) fn remedy(failure: &Failure) -> Option<String> {
         .filter(|(kinds, _)| kinds.contains(&id.kind))
         .flat_map(|(_, rows)| *rows)
         .find(|(words, _)| words.are_in(message))?;
-    remedy.map(|remedy| remedy.replace("NAME", &id.name))
+    let unit = names::unit(&id.name).unwrap_or_default();
+    remedy.map(|remedy| remedy.replace("NAME", &id.name).replace("UNIT", &unit))
 }

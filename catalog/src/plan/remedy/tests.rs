@@ -51,6 +51,22 @@ fn what_a_command_prints_decides_nothing() {
 }
 
 #[test]
+fn a_unit_that_cannot_be_loaded_is_verified_by_its_whole_name() {
+    answered(&[
+        (
+            "service:x",
+            "systemd cannot load x.service",
+            "systemd-analyze verify x.service",
+        ),
+        (
+            "service:x.timer",
+            "systemd cannot load x.timer",
+            "systemd-analyze verify x.timer",
+        ),
+    ]);
+}
+
+#[test]
 fn what_stands_in_the_way_is_told_apart() {
     answered(&[
         ("file:/x", "a directory stands there", "rmdir"),
@@ -352,6 +368,11 @@ fn what_a_message_says_itself_is_not_said_again() {
         (
             "package:p",
             "needed by q; declare what may go with state = \"absent\"",
+        ),
+        (
+            "package:p",
+            "there is no apt-get in /srv/tree, so that no package can come or go there: make it a Debian first (mmdebstrap or \
+             debootstrap), or leave packages out with --only",
         ),
     ] {
         assert_eq!(of(id, message), None, "{message}");

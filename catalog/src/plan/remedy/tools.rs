@@ -99,6 +99,7 @@ const PACKAGES: &[Row] = &[
         "mend what its script wants; the next run configures it again",
     ),
     said("declare what may go with state"),
+    said("leave packages out with --only"),
     to_do(
         Begin("apt would also bring"),
         "let the role want them in versions that go together, or leave one of them open",
@@ -185,11 +186,11 @@ const SERVICES: &[Row] = &[
     ),
     to_do(
         Have("systemd cannot load"),
-        "see what is wrong with its file: systemd-analyze verify NAME",
+        "see what is wrong with its file: systemd-analyze verify UNIT",
     ),
     to_do(
         Have("bad unit file setting"),
-        "see what is wrong with its file: systemd-analyze verify NAME",
+        "see what is wrong with its file: systemd-analyze verify UNIT",
     ),
     to_do(
         Print("because of an unmet condition"),
