@@ -144,6 +144,36 @@ fn a_folder_that_leads_to_something_of_the_role_is_not_left_over() {
     );
 }
 
+/// A revert of these removes files, as files.
+#[test]
+fn the_files_of_what_is_left_over_are_explained_with_it() {
+    let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));
+    desk.role(
+        "web",
+        "[repository.main]\nuris = [\"https://d.example.org/x\"]\nsuites = [\"main/\"]\n\
+         [service.web]\nunit = \"web.service\"\n",
+    );
+    desk.write("roles/web/web.service", "[Service]\nExecStart=/bin/true\n");
+    let call = "--catalog roles --role web --root root";
+    assert_eq!(desk.cfg(&format!("apply {call}")).0, 0);
+    desk.role("web", "");
+    for (id, file) in [
+        (
+            "repository:main",
+            "file:/etc/apt/sources.list.d/cfg-main.sources",
+        ),
+        ("service:web", "file:/etc/systemd/system/web.service"),
+    ] {
+        let (code, document) = desk.json(&format!("explain {id} {call} --json"));
+        assert_eq!(code, 0, "{document}");
+        let changes = document["changes"].as_array().unwrap();
+        let removed = |change: &&serde_json::Value| change["resource"] == file;
+        let change = changes.iter().find(removed).expect(file);
+        assert_eq!(change["action"], "remove");
+        assert_eq!(changes.len(), 1, "{document}");
+    }
+}
+
 #[test]
 fn what_waits_is_explained_as_it_is_written() {
     let desk = Desk::new(env!("CARGO_BIN_EXE_cfg"));

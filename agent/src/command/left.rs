@@ -3,7 +3,7 @@
 use super::output;
 use crate::error::Error;
 use crate::job::Document;
-use cfg_catalog::id::ResourceId;
+use cfg_catalog::id::{Kind, ResourceId};
 use cfg_catalog::plan::leftovers::Told;
 use cfg_catalog::plan::show::escape;
 use serde_json::{Value, json};
@@ -30,8 +30,11 @@ impl Left {
     /// With a dry run that reverts.
     #[must_use]
     pub fn with(self, mut plan: Document) -> Self {
-        let about =
-            |other: &ResourceId| *other == self.id || self.told.also.as_ref() == Some(other);
+        let files = &self.told.files;
+        let about = |other: &ResourceId| {
+            let at_path = matches!(other.kind, Kind::File | Kind::Link);
+            *other == self.id || (at_path && files.iter().any(|file| file.as_str() == &*other.name))
+        };
         plan.changes.retain(|change| about(&change.resource));
         plan.held.retain(|held| about(&held.resource));
         plan.failures.clear();

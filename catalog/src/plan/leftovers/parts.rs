@@ -29,7 +29,7 @@ pub(super) enum Part {
 pub(super) type Owned<'a> = (&'a ResourceId, Part);
 
 /// Where the files of a service, a setting or a repository are; of a repository with this key.
-fn places_of(id: &ResourceId, key: Option<Key>) -> Vec<(Part, AbsPath)> {
+pub(super) fn places_of(id: &ResourceId, key: Option<Key>) -> Vec<(Part, AbsPath)> {
     let main = match id.kind {
         Kind::Service => names::unit(&id.name)
             .ok()

@@ -1,8 +1,10 @@
 //! What is on record of one leftover, in words.
 
 use super::before::{Before, Stood};
+use super::parts::places_of;
 use super::{Claims, Entry, Made, Managed, Snapshot};
-use crate::id::{Kind, ResourceId};
+use crate::id::ResourceId;
+use crate::path::AbsPath;
 use crate::resource::Desired;
 
 /// What a person is told of a leftover.
@@ -12,8 +14,8 @@ pub struct Told {
     pub role: String,
     /// What was there before cfg; nothing secret.
     pub before: String,
-    /// Under this name it may be brought back too: an edit by its whole file.
-    pub also: Option<ResourceId>,
+    /// The files by which it may be brought back too: that of an edit, a unit file, what a repository has, a user's keys.
+    pub files: Vec<AbsPath>,
 }
 
 impl Managed {
@@ -26,11 +28,22 @@ impl Managed {
         Some(Told {
             role: entry.role.clone(),
             before: words(entry),
-            also: match &entry.made {
-                Some(Made::Edit { path, .. }) => Some(ResourceId::new(Kind::File, path.as_str())),
-                _ => None,
-            },
+            files: files(id, entry),
         })
+    }
+}
+
+fn files(id: &ResourceId, entry: &Entry) -> Vec<AbsPath> {
+    match &entry.made {
+        Some(Made::Edit { path, .. }) => vec![path.clone()],
+        Some(Made::User(user)) => {
+            let keys = format!("{}/.ssh/authorized_keys", user.place());
+            keys.parse().into_iter().collect()
+        }
+        made => {
+            let places = places_of(id, made.as_ref().and_then(Made::key));
+            places.into_iter().map(|(_, path)| path).collect()
+        }
     }
 }
 
