@@ -231,6 +231,23 @@ fn what_is_too_large() {
 }
 
 #[test]
+fn what_has_a_place_in_a_long_text() {
+    let desk = Desk::new();
+    let file = "[file.\"/etc/x\"]\nmod = \"0644\"\n";
+    for (piece, times) in [
+        ("{{ facts.hostname }} ", 8_000),
+        ("{{ fleet.members('web') | length }}\n", 8_000),
+        ("{{ nothing }} ", 4_000),
+    ] {
+        desk.role(&format!(
+            "{file}content = \"\"\"{}\"\"\"\n",
+            piece.repeat(times)
+        ));
+        assert!(desk.refused(CFG).contains("unknown key `mod`"), "{piece}");
+    }
+}
+
+#[test]
 fn what_is_nested_without_end() {
     let deep = 100_000;
     let desk = Desk::new();

@@ -25,7 +25,7 @@ pub fn wait_for(
     };
     for entry in entries {
         let at = key.source.spot(&entry.span);
-        match (no_member(&entry.key, at.clone(), roles), members(entry)) {
+        match (no_member(&entry.key, || at.clone(), roles), members(entry)) {
             (Some(diagnostic), _) => wrong.push(diagnostic),
             (_, Err(why)) => {
                 let at = key.source.spot(&entry.node.span);
@@ -56,17 +56,17 @@ pub fn join_last(key: &KeyText, role: &str, reads: &dyn Fn(&str) -> bool, wrong:
 }
 
 /// Why no machine can have this role, which is named here; none where one can.
-pub fn no_member(name: &str, at: Spot, roles: &Roles) -> Option<Diagnostic> {
+pub fn no_member(name: &str, at: impl Fn() -> Spot, roles: &Roles) -> Option<Diagnostic> {
     match roles.get(name) {
         Some(role) if !role.partial => None,
         Some(_) => {
             let message = format!("`{name}` is partial: no machine has it as its role");
-            Some(Diagnostic::error(at, message))
+            Some(Diagnostic::error(at(), message))
         }
         None => {
             let words = roles.values().filter(|role| !role.partial);
             let words = words.map(|role| role.name.as_str());
-            Some(Diagnostic::error(at, format!("no role `{name}`")).among(name, words))
+            Some(Diagnostic::error(at(), format!("no role `{name}`")).among(name, words))
         }
     }
 }

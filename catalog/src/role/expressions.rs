@@ -211,7 +211,7 @@ impl<'a> Expressions<'a> {
             }
         }
         for used in &uses.facts {
-            wrong.extend(unknown_fact(&used.name, spot(&used.span)));
+            wrong.extend(unknown_fact(&used.name, || spot(&used.span)));
         }
         let unknown = uses.unknown.iter();
         wrong.extend(unknown.map(|(used, words)| unknown_attribute(used, words, spot)));
@@ -306,13 +306,12 @@ impl<'a> Expressions<'a> {
             self.reads.insert(self.role.own.name.clone());
         }
         for used in &uses.members {
-            let at = spot(&used.span);
             match &used.name {
                 None => wrong.push(Diagnostic::error(
-                    at,
+                    spot(&used.span),
                     "fleet.members takes one role, written as a string",
                 )),
-                Some(name) => match cohort::no_member(name, at, self.roles) {
+                Some(name) => match cohort::no_member(name, || spot(&used.span), self.roles) {
                     Some(diagnostic) => wrong.push(diagnostic),
                     None => {
                         self.reads.insert(name.clone());
@@ -377,18 +376,19 @@ fn quote(unquoted: &Unquoted, text: &str) -> String {
     }
 }
 
-fn unknown_fact(path: &str, at: Spot) -> Option<Diagnostic> {
+/// Where it is costs a walk over the text, and most are known.
+fn unknown_fact(path: &str, at: impl Fn() -> Spot) -> Option<Diagnostic> {
     let mut parts = path.split('.');
     let first = parts.next().filter(|first| !first.is_empty())?;
     let Some((_, below)) = FACTS.iter().find(|(name, _)| *name == first) else {
         let message = format!("unknown fact `{first}`");
         let words = FACTS.iter().map(|(name, _)| *name);
-        return Some(Diagnostic::error(at, message).among(first, words));
+        return Some(Diagnostic::error(at(), message).among(first, words));
     };
     let next = parts.next()?;
     if below == &["*"] || below.contains(&next) || below.is_empty() {
         return None;
     }
     let message = format!("unknown fact `{first}.{next}`");
-    Some(Diagnostic::error(at, message).among(next, below.iter().copied()))
+    Some(Diagnostic::error(at(), message).among(next, below.iter().copied()))
 }

@@ -9,6 +9,18 @@ pub fn source_range(raw: &str, value: &Range<usize>) -> Range<usize> {
     let mut decoded = 0;
     let mut start = None;
     while at < raw.len() {
+        let wanted = if start.is_none() {
+            value.start
+        } else {
+            value.end
+        };
+        let plain = plain(&raw[at..], basic).min(wanted.saturating_sub(decoded));
+        let skipped = raw.floor_char_boundary(at + plain) - at;
+        if skipped > 0 {
+            at += skipped;
+            decoded += skipped;
+            continue;
+        }
         let (written, meant) = step(&raw[at..], basic);
         if start.is_none() && decoded >= value.start && meant > 0 {
             start = Some(at);
@@ -36,6 +48,12 @@ fn opening(raw: &str) -> (usize, bool) {
         }
     }
     (1, raw.starts_with('"'))
+}
+
+/// So many bytes are written as they are meant.
+fn plain(raw: &str, basic: bool) -> usize {
+    let escape = if basic { raw.find('\\') } else { None };
+    escape.unwrap_or(raw.len())
 }
 
 /// How many bytes the next character takes as written, and in the value.
