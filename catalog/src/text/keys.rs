@@ -108,7 +108,7 @@ const DIRECTORY: &[Key] = &[
     key("group", Shape::Account, NOT_MANAGED).is("a new one belongs to root"),
     key("source", Shape::Tree, NONE).is(
         "each file of the tree becomes a `file:` resource below, and each folder in it a `directory:`, with this \
-         owner and group",
+         owner and group; an empty folder becomes nothing, as in git",
     ),
     key("purge", Shape::Boolean, "`false`").is(
         "what lies in it and no resource claims is removed, each thing named in the plan. It stops at mounts and at what is cfg's own, and is \
