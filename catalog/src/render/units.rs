@@ -13,13 +13,14 @@ const UNITS: &str = "/etc/systemd/system";
 /// Units that can start another of the same name.
 const TRIGGERS: [&str; 3] = ["socket", "timer", "path"];
 
-/// Notes every unit that must be enabled by a unit file of the role which does not say what would start it, and every
-/// instance that must run of a template that must be masked.
+/// Notes every unit file of the role that is empty, every unit that must be enabled by one which does not say what would
+/// start it, and every instance that must run of a template that must be masked.
 pub fn check(instances: &Instances, unclear: Option<&Unclear>, wrong: &mut Diagnostics) {
     let role = Role(instances, unclear.is_some_and(|unclear| unclear.all));
     for resource in role.resources() {
         if let Body::Service(service) = &resource.body {
             let found = [
+                empty(resource, service),
                 role.fixed(resource, service),
                 role.masked(resource, service),
             ];
@@ -29,6 +30,17 @@ pub fn check(instances: &Instances, unclear: Option<&Unclear>, wrong: &mut Diagn
                 .for_each(|found| wrong.push(found));
         }
     }
+}
+
+fn empty(resource: &Resource, service: &Service) -> Option<Diagnostic> {
+    let file = service.unit_file.as_ref()?;
+    let message = format!(
+        "the unit file of {} is empty, which systemd takes for a mask",
+        resource.id
+    );
+    let diagnostic = Diagnostic::error(&resource.place, message)
+        .help("write what it is to do; if nothing may start it: masked = true, without `unit`");
+    file.content.is_empty().then_some(diagnostic)
 }
 
 /// All there is, and whether there may be more.
