@@ -250,10 +250,18 @@ fn without_content(instances: &Instances, unclear: Option<&Unclear>, wrong: &mut
         if !has_all(&resource.place) {
             continue;
         }
-        if matches!(&resource.body, Body::File(file) if file.create_only && file.content.is_none())
-        {
-            let message = "`create_only` needs content, template or source";
-            wrong.push(Diagnostic::error(&resource.place, message));
+        let Body::File(file) = &resource.body else {
+            continue;
+        };
+        let about_content = [
+            ("create_only", file.create_only),
+            ("validate", file.validate.is_some()),
+        ];
+        for (key, said) in about_content {
+            if said && file.content.is_none() && file.state == Presence::Present {
+                let message = format!("`{key}` needs content, template, source or url");
+                wrong.push(Diagnostic::error(&resource.place, message));
+            }
         }
     }
 }
