@@ -71,6 +71,11 @@ impl BadFolder {
             BadFolder::Unreadable { why, .. } if why.kind() == ErrorKind::PermissionDenied => Some(
                 "give it back to whoever reads the catalog: chown, or chmod u+r (u+rx a folder)",
             ),
+            BadFolder::Unreadable { why, .. }
+                if matches!(why.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Some("give the folder that the roles lie in: a role is NAME/role.toml below it")
+            }
             BadFolder::Unreadable { .. } => None,
             BadFolder::Special { .. } => Some("take it out of the catalog"),
             BadFolder::Folder(_) => {
@@ -467,5 +472,9 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(missing.contains("nothing: No such file"), "{missing}");
+        assert!(
+            missing.contains("the folder that the roles lie in"),
+            "{missing}"
+        );
     }
 }
