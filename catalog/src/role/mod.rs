@@ -223,7 +223,7 @@ impl Texts {
             let start = Source::new(name, path, "").place(&(0..0));
             wrong.push(
                 Diagnostic::error(&start, format!("{name:?} cannot be the name of a role"))
-                    .help("letters, digits, `-` and `_`"),
+                    .help("letters, digits, `-` and `_`, 64 at most; no `-` at the beginning"),
             );
         }
         match tree::text_of(name, path, bytes) {
