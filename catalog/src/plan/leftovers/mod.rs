@@ -298,7 +298,8 @@ impl Managed {
             .flat_map(removed)
             .map(|id| &*id.name)
             .collect();
-        let left = self.0.iter().filter(|(id, entry)| {
+        let unnamed = self.0.iter().filter(|(id, _)| !desired.names(id));
+        let left = unnamed.filter(|(id, entry)| {
             // A folder that was there and leads to what the role names is brought back for all that.
             let was = plan.is_none() && entry.was_a_folder();
             let claimed = path_of(id).is_some_and(|path| match was || entry.bars(&path, desired) {
@@ -313,7 +314,7 @@ impl Managed {
                 // There is nothing to look at.
                 None => id.kind == Kind::Command,
             };
-            !desired.names(id) && is_there && !looked_after
+            is_there && !looked_after
         });
         left.collect()
     }
