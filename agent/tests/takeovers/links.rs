@@ -260,6 +260,28 @@ fn what_is_reached_by_a_link_of_the_machine_before_the_role_makes_its_target_fai
 }
 
 #[test]
+fn an_archive_behind_a_link_that_is_replaced_is_left_over_where_it_lies() {
+    let desk = machine("mkdir t; ln -s t p");
+    desk.write("roles/web/app.tar", tar(&[("in", PLAIN, "x")]));
+    applies(&desk, "[archive.\"/srv/p/q\"]\nsource = \"app.tar\"\n");
+    for role in [FILE, NONE, NONE] {
+        let ran = applies(&desk, role);
+        assert_eq!(ran["leftovers"][0]["resource"], "archive:/srv/t/q", "{ran}");
+    }
+}
+
+#[test]
+fn links_that_lead_to_each_other_go_after_what_lies_behind_both() {
+    let chain = "[link.\"/srv/a\"]\ntarget = \"/srv/t\"\n[link.\"/srv/p\"]\ntarget = \"/srv/a\"\n";
+    let desk = machine("mkdir t");
+    let before = srv(&desk);
+    desk.role("web", &[chain, BELOW].concat());
+    assert_eq!(run(&desk, &[]).0, 0);
+    applies(&desk, NONE);
+    assert_eq!(srv(&desk), before);
+}
+
+#[test]
 fn what_lies_behind_a_link_in_whose_place_an_archive_comes_goes() {
     let led = "[link.\"/srv/p\"]\ntarget = \"/srv/t\"\n";
     for (setup, first) in [("mkdir t", led), ("mkdir t; ln -s t p", "")] {

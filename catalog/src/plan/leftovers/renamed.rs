@@ -145,6 +145,7 @@ impl Entry {
     pub(super) fn lies_at(&self, id: &ResourceId) -> Option<AbsPath> {
         match &self.made {
             Some(Made::Edit { path, .. }) => Some(path.clone()),
+            Some(Made::Archive(_)) => id.name.parse().ok(),
             _ => path_of(id),
         }
     }
