@@ -287,11 +287,12 @@ impl<'t> Reader<'t> {
         })
     }
 
-    /// Where a collection ends: at its bracket, or with the last thing in it.
+    /// Where a collection ends: at its bracket, which what stands behind it on its line may be counted to, or with the last thing
+    /// in it.
     fn end(&self, last: usize, span: Span, bracket: u8) -> usize {
-        let close = self.bytes(span);
-        match self.text.as_bytes()[..close.end].last() {
-            Some(byte) if *byte == bracket && close.end > last && !close.is_empty() => close.end,
+        let close = self.bytes(span).start;
+        match self.text.as_bytes().get(close) {
+            Some(byte) if *byte == bracket && close >= last => close + 1,
             _ => last,
         }
     }
