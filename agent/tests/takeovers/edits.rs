@@ -261,6 +261,38 @@ fn a_table_that_an_edit_made_goes_with_it() {
     }
 }
 
+#[test]
+fn a_yaml_file_without_keys_is_without_them_in_the_end() {
+    let (a, b) = (
+        of("yaml", "a", "set = { a = 1 }"),
+        of("yaml", "b", "set = { t = { b = 1 } }"),
+    );
+    let both = [&*a, &b].concat();
+    for setup in [
+        "touch p",
+        "printf '# c\n' >p",
+        "printf '# c' >p",
+        "printf '# c\n\n{}\n' >p",
+    ] {
+        comes_back(&[
+            (setup, &[&both]),
+            (setup, &[&both, &a]),
+            (setup, &[&both, &b]),
+            (setup, &[&a, &both, &b]),
+            (setup, &[&b, &both, &a]),
+            (setup, &[&b, &a]),
+        ]);
+    }
+    let desk = machine("printf '# c\n' >p");
+    desk.role("web", &both);
+    assert_eq!(desk.applied("web", &[]).0, 0);
+    let place = desk.path("root/srv/p");
+    let now = std::fs::read_to_string(&place).unwrap();
+    std::fs::write(&place, now + "# mine\n").unwrap();
+    applies(&desk, NONE);
+    assert_eq!(std::fs::read_to_string(&place).unwrap(), "# c\n# mine\n");
+}
+
 /// Of what a run is not to touch, nothing is another's either.
 #[test]
 fn what_a_part_of_the_role_leaves_alone_is_still_of_who_made_it() {

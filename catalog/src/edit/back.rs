@@ -58,6 +58,10 @@ fn of_keys<D: Document>(text: &str, edit: &Edit) -> Option<Edit> {
             }
         }
     }
+    let bare = edit.format == Format::Yaml && tree == Tree::Table(Vec::new());
+    if bare && !edit.set.is_empty() && matches!(document.remove(&[]), Ok(None)) {
+        back.tables.push(KeyPath::new());
+    }
     back.tables.sort_by_key(|table| Reverse(table.len()));
     Some(back)
 }
@@ -259,13 +263,18 @@ impl Edit {
         let new: Vec<LineWanted> = lines.filter(|line| !known(line)).collect();
         self.lines.extend(new);
         self.drop.extend(more.drop);
-        for table in more.tables {
-            if !self.tables.contains(&table) {
-                self.tables.push(table);
+        self.join_tables(&more.tables);
+        self
+    }
+
+    /// These tables too go where nothing is left in them.
+    pub fn join_tables(&mut self, tables: &[KeyPath]) {
+        for table in tables {
+            if !self.tables.contains(table) {
+                self.tables.push(table.clone());
             }
         }
         self.tables.sort_by_key(|table| Reverse(table.len()));
-        self
     }
 
     /// What of an edit, and of what brings it back, is another's from now on is taken out of both.
@@ -382,6 +391,37 @@ mod tests {
             let left = apply(&theirs, &back).unwrap();
             assert_eq!(left, b"a = 1\n\n[t]\n# theirs\n", "{format}");
         }
+    }
+
+    #[test]
+    fn a_yaml_file_without_keys_is_without_them_again() {
+        let set = edit("yaml", "a = 1\nt.b = 1", &[]);
+        for text in [
+            "",
+            "\n",
+            "# c\n",
+            "# c",
+            "# c\r\n",
+            "# c\n\n",
+            "---\n# c\n",
+            "{}\n",
+            "# c\n{}\n# d\n",
+            "{}",
+            "--- {}\n",
+            "{} # c\n",
+        ] {
+            let edited =
+                apply(text.as_bytes(), &set).unwrap_or_else(|why| panic!("{text:?} {why}"));
+            let back = back(text.as_bytes(), &set).unwrap();
+            let again = apply(&edited, &back).unwrap();
+            assert_eq!(std::str::from_utf8(&again), Ok(text));
+            let theirs = [&*edited, b"\n"].concat();
+            let left = apply(&theirs, &back).unwrap();
+            assert_eq!(apply(&left, &back).unwrap(), left, "{text:?}");
+        }
+        // What a person had is a mapping still, without its last key.
+        let last = edit("yaml", "", &["a"]);
+        assert_eq!(apply(b"a: 1\n# c\n", &last).unwrap(), b"{}\n# c\n");
     }
 
     #[test]

@@ -154,8 +154,10 @@ fn keyed<D: Document>(text: &str, edit: &Edit) -> Result<String, EditError> {
         }
         // What cannot go so that all else stays may stay.
         let bare = document.remove(path).ok().flatten();
-        if let Some(bare) = bare.and_then(|bare| empty::without(&text, &bare))
-            && let Ok(next) = checked(&document, &bare, path)
+        if let Some(bare) = bare.and_then(|bare| match path.is_empty() {
+            true => Some(bare),
+            false => empty::without(&text, &bare),
+        }) && let Ok(next) = checked(&document, &bare, path)
         {
             (text, document) = (bare, next);
         }

@@ -71,7 +71,8 @@ pub struct Edit {
     pub lines: Vec<LineWanted>,
     /// Lines that must not; for [`Format::Lines`] alone.
     pub drop: Vec<Unwanted>,
-    /// Tables that go where nothing is left in them, the inner ones first; of what brings back alone.
+    /// Tables that go where nothing is left in them, the inner ones first, and last the whole, which no key leads to; of what
+    /// brings back alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<KeyPath>,
 }

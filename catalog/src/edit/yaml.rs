@@ -2,7 +2,7 @@
 
 use super::Document;
 use super::error::EditError;
-use super::text::{Text, eol};
+use super::text::Text;
 use super::tree::Tree;
 use super::wanted::joined;
 use super::yaml_node::{Kind, Node, read};
@@ -207,21 +207,31 @@ impl Yaml {
         Ok(self.splice(range, ""))
     }
 
-    /// What comes of an entry's lines when it goes from a mapping that is no flow.
-    fn without_lines(
+    /// The text with these lines for those of an entry of a mapping that is no flow.
+    fn for_lines(
         &self,
         key: &Node,
         value: &Node,
         path: &[String],
+        lines: &[String],
     ) -> Result<String, EditError> {
         if self.indent(key.span.start).is_none() {
             return Err(self.refused(key.span.start, path, "has no line of its own"));
         }
         let read = Text::read(&self.text);
-        let mut gone = vec![false; read.lines.len()];
         let last = value.span.end.max(key.span.end).saturating_sub(1);
-        gone[read.line_at(key.span.start)..=read.line_at(last)].fill(true);
-        Ok(read.without(&gone))
+        Ok(read.replaced(read.line_at(key.span.start)..read.line_at(last) + 1, lines))
+    }
+
+    /// The text with these lines for the braces that are all of it; none where something else is, or shares their line.
+    fn for_braces(&self, lines: &[String]) -> Option<String> {
+        let root = self.root.as_ref().filter(|root| !root.marked)?;
+        let read = Text::read(&self.text);
+        let line = read.line_at(root.span.start);
+        let bare =
+            matches!(&root.kind, Kind::Mapping { entries, flow: true } if entries.is_empty());
+        let alone = bare && read.lines[line].trim() == &self.text[root.span.clone()];
+        alone.then(|| read.replaced(line..line + 1, lines))
     }
 }
 
@@ -249,6 +259,9 @@ impl Document for Yaml {
                 ));
             }
         };
+        if let Some(edited) = self.for_braces(&self.block("", path, &text)) {
+            return Ok(Some(edited));
+        }
         let mut node = root;
         for depth in 0..path.len() {
             let (entries, _) = self.mapping(node, &path[..depth])?;
@@ -273,9 +286,13 @@ impl Document for Yaml {
         Ok(None)
     }
 
-    /// An entry goes with all that is in it; a mapping that is left without any stays, as `{}`.
+    /// An entry goes with all that is in it; a mapping that is left without any stays, as `{}`. That of all, by no key, goes where
+    /// nothing is in it.
     fn remove(&self, path: &[String]) -> Result<Option<String>, EditError> {
-        let (Some(mut node), Some((_, way))) = (self.root.as_ref(), path.split_last()) else {
+        let Some((_, way)) = path.split_last() else {
+            return Ok(self.for_braces(&[]));
+        };
+        let Some(mut node) = self.root.as_ref() else {
             return Ok(None);
         };
         let mut holder: Option<&Node> = None;
@@ -303,27 +320,17 @@ impl Document for Yaml {
         if *flow {
             return self.out_of_braces(node, entries, at, path).map(Some);
         }
-        let text = self.without_lines(name, value, path)?;
-        if entries.len() > 1 {
-            return Ok(Some(text));
-        }
         Ok(Some(match holder {
-            // What is before the lines that went stands where it stood.
-            Some(holder) => {
+            None if entries.len() == 1 => self.for_lines(name, value, path, &["{}".to_owned()])?,
+            // What is before the lines that go stands where it stood.
+            Some(holder) if entries.len() == 1 => {
+                let text = self.for_lines(name, value, path, &[])?;
                 let rest = &self.text[holder.span.end..node.span.start];
                 let colon = rest.find(':').map_or(0, |at| at + 1);
                 let at = holder.span.end + colon;
                 format!("{} {{}}{}", &text[..at], &text[at..])
             }
-            None => {
-                let eol = eol(&self.text);
-                let apart = if text.is_empty() || text.ends_with('\n') {
-                    ""
-                } else {
-                    eol
-                };
-                format!("{text}{apart}{{}}{eol}")
-            }
+            _ => self.for_lines(name, value, path, &[])?,
         }))
     }
 

@@ -168,11 +168,13 @@ fn what_does_not_hang_on_another_finds_the_same() {
             }
             let bare = apply(&made, &taken).unwrap();
             let shown = String::from_utf8_lossy(&made);
-            assert_eq!(
-                back(&bare, &other),
-                back(&made, &other),
-                "{shown} {one:?} {other:?}"
-            );
+            // Whether there was anything at all edits of one file tell each other.
+            let found = |text: &[u8]| {
+                let mut back = back(text, &other)?;
+                back.tables.retain(|table| !table.is_empty());
+                Some(back)
+            };
+            assert_eq!(found(&bare), found(&made), "{shown} {one:?} {other:?}");
             free += 1;
         }
     }

@@ -4,7 +4,6 @@ use super::before::{Before, Contents};
 use super::heir::bare;
 use super::made::Made;
 use super::{Entry, Managed, at_path};
-use crate::edit::Edit;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::{Body, Observed, PathState, Resource};
@@ -42,6 +41,11 @@ impl Managed {
             let others = others.filter_map(|id| self.0.get(id));
             let bare = bare(others, Some(&edit.edit), seen);
             *back = bare.and_then(|bare| crate::edit::back(&bare, &edit.edit));
+            // Edits have told each other which tables were there when the run began.
+            let known = self.0.get(&resource.id).and_then(Entry::back);
+            if let (Some(back), Some(known)) = (back, known) {
+                back.join_tables(&known.tables);
+            }
         }
         before
     }
@@ -127,11 +131,7 @@ impl Managed {
                 back: Some(back), ..
             }) = &mut entry.before
         {
-            let more = Edit {
-                tables,
-                ..Edit::of(edit.edit.format)
-            };
-            *back = back.clone().and(more);
+            back.join_tables(&tables);
         }
     }
 
