@@ -262,6 +262,21 @@ fn a_table_that_an_edit_made_goes_with_it() {
 }
 
 #[test]
+fn a_line_of_an_env_file_comes_back_as_it_was_written() {
+    let setup = "printf 'B=0\\nexport A=1 # why\\n' >p";
+    let (a, b) = (
+        edit("a", "remove = [\"A\"]"),
+        edit("b", "set = { B = 'x y' }"),
+    );
+    let both = [&*a, &b].concat();
+    comes_back(&[
+        (setup, &[&both, &a]),
+        (setup, &[&both, &b]),
+        (setup, &[&a, &edit("c", "set = { A = 2 }"), &both, &b]),
+    ]);
+}
+
+#[test]
 fn a_yaml_file_without_keys_is_without_them_in_the_end() {
     let (a, b) = (
         of("yaml", "a", "set = { a = 1 }"),

@@ -45,6 +45,7 @@ fn of_keys<D: Document>(text: &str, edit: &Edit) -> Option<Edit> {
                 back.set.push(Setting {
                     path: path.clone(),
                     value,
+                    line: document.line(path),
                 });
             }
             // A whole table goes with it.
@@ -359,6 +360,24 @@ mod tests {
                 "{format}: {again:?}"
             );
             assert_eq!(apply(again.as_bytes(), &back).unwrap(), again.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_an_env_file_had_is_written_as_it_was() {
+        for (text, set, remove) in [
+            ("B=1\nexport A=1\n", "B = 2", &["A"][..]),
+            ("A=1 # why\r\nB='2'\r\n", "A = 'x y'\nB = \"it's\"", &[]),
+            ("B=1\n  export A='x\ny' # why", "", &["A"]),
+            ("export A=1; B=2\nC=", "A = 'x y'\nB = ''\nC = 1", &[]),
+        ] {
+            let edit = edit("env", set, remove);
+            let edited = apply(text.as_bytes(), &edit).unwrap();
+            let back = back(text.as_bytes(), &edit).unwrap();
+            let kept = serde_json::to_string(&back).unwrap();
+            let again = apply(&edited, &serde_json::from_str(&kept).unwrap()).unwrap();
+            assert_eq!(std::str::from_utf8(&again), Ok(text));
+            assert_eq!(apply(&again, &back).unwrap(), again);
         }
     }
 

@@ -61,22 +61,53 @@ impl Document for Env {
 
     /// The last assignment counts; a new one comes last.
     fn set(&self, path: &[String], value: &Value) -> Result<Option<String>, EditError> {
+        self.bring(path, value, "")
+    }
+
+    fn line(&self, path: &[String]) -> Option<String> {
+        let last = self.of(&path[path.len() - 1]).ok()?.pop()?;
+        if !last.is_alone(&self.text) {
+            return Some(self.text[last.at..last.word.end].to_owned());
+        }
+        let read = Text::read(&self.text);
+        let end = read.line_at(last.word.end);
+        let end = read.start(end) + read.lines[end].len();
+        Some(self.text[read.start(read.line_at(last.at))..end].to_owned())
+    }
+
+    /// The line comes anew, or in the place of one that is as bare as [`Document::set`] writes it; else its word alone comes.
+    fn bring(
+        &self,
+        path: &[String],
+        value: &Value,
+        line: &str,
+    ) -> Result<Option<String>, EditError> {
         let key = &path[path.len() - 1];
         let value = plain(value);
         let last = self.of(key)?.pop();
         self.lasts(key, last.map_or(self.text.len(), |last| last.at))?;
+        let former = script(line)?.assignments.pop();
+        let former = former.map(|former| &line[former.word]);
+        let whole = match former {
+            Some(_) => line.to_owned(),
+            None => format!("{key}={}", word(&value, "")),
+        };
+        let read = Text::read(&self.text);
         let Some(last) = last else {
-            let read = Text::read(&self.text);
-            let line = format!("{key}={}", word(&value, ""));
             let end = read.lines.len();
-            return Ok(Some(read.replaced(end..end, &[line])));
+            return Ok(Some(read.replaced(end..end, &[whole])));
         };
         let old = &self.text[last.word.clone()];
         if literal(old).as_ref() == Some(&value) {
             return Ok(None);
         }
+        let at = read.line_at(last.at);
+        if former.is_some() && read.lines[at] == format!("{key}={old}") {
+            return Ok(Some(read.replaced(at..at + 1, &[whole])));
+        }
         let (before, after) = (&self.text[..last.word.start], &self.text[last.word.end..]);
-        Ok(Some(format!("{before}{}{after}", word(&value, old))))
+        let new = former.map_or_else(|| word(&value, old), str::to_owned);
+        Ok(Some(format!("{before}{new}{after}")))
     }
 
     fn remove(&self, path: &[String]) -> Result<Option<String>, EditError> {

@@ -115,6 +115,21 @@ trait Document: Sized {
     /// The text in which the path has this value; none where it has it already.
     fn set(&self, path: &[String], value: &Value) -> Result<Option<String>, EditError>;
 
+    /// The line in which what is at the path stands, where it is to come back as that.
+    fn line(&self, _path: &[String]) -> Option<String> {
+        None
+    }
+
+    /// The same as [`Document::set`], by the line in which the value stood.
+    fn bring(
+        &self,
+        path: &[String],
+        value: &Value,
+        _line: &str,
+    ) -> Result<Option<String>, EditError> {
+        self.set(path, value)
+    }
+
     /// The text without what is at the path; none where nothing is.
     fn remove(&self, path: &[String]) -> Result<Option<String>, EditError>;
 
@@ -139,8 +154,12 @@ fn keyed<D: Document>(text: &str, edit: &Edit) -> Result<String, EditError> {
             }
         }
     }
-    for Setting { path, value } in &edit.set {
-        if let Some(edited) = document.set(path, value)? {
+    for Setting { path, value, line } in &edit.set {
+        let edited = match line {
+            Some(line) => document.bring(path, value, line),
+            None => document.set(path, value),
+        };
+        if let Some(edited) = edited? {
             let next = checked(&document, &edited, path)?;
             match next.set(path, value)? {
                 None => (text, document) = (edited, next),

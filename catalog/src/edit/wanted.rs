@@ -56,6 +56,9 @@ pub struct Setting {
     pub path: KeyPath,
     /// What; never a table, never null.
     pub value: Value,
+    /// The line of an env file in which it stood; of what brings back alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
 }
 
 /// All that is to be edited in one text.
@@ -167,6 +170,7 @@ impl Edit {
                     Ok(()) => self.set.push(Setting {
                         path: path.clone(),
                         value: value.clone(),
+                        line: None,
                     }),
                     Err(why) => wrong.push(format!("`{}`: {why}", joined(path))),
                 },
