@@ -261,6 +261,84 @@ fn a_table_that_an_edit_made_goes_with_it() {
     }
 }
 
+/// Whether leftovers are brought back with each of the roles, or once there is none.
+#[test]
+fn what_edits_did_in_other_formats_goes_in_the_end() {
+    let made = |format: &str, what: &str| of(format, "e", &format!("create = true\n{what}"));
+    let lines = made("lines", "lines = [{ line = \"A=1\", match = \"^A\" }]");
+    let (env, ini) = (
+        made("env", "set = { A = 2 }"),
+        made("ini", "set = { A = 3 }"),
+    );
+    let section = made("ini", "set = { s = { b = 2 } }");
+    for setup in ["", "echo X=1 >p", "echo A=0 >p"] {
+        for roles in [
+            [&lines, &section],
+            [&section, &lines],
+            [&lines, &env],
+            [&env, &lines],
+            [&env, &ini],
+            [&ini, &env],
+        ] {
+            for pruned in 0..4 {
+                let desk = machine(setup);
+                let before = srv(&desk);
+                for (at, role) in roles.into_iter().enumerate() {
+                    desk.role("web", role);
+                    let prune: &[&str] = if pruned & 1 << at == 0 {
+                        &[]
+                    } else {
+                        &["--prune"]
+                    };
+                    let (code, ran) = desk.applied("web", prune);
+                    assert_eq!(code, 0, "{setup} {roles:?} {pruned}: {ran}");
+                    let idle = desk.applied("web", prune).1;
+                    assert_eq!(idle["changes"], json!([]), "{setup} {roles:?} {pruned}");
+                }
+                let ran = applies(&desk, NONE);
+                assert_eq!(ran["leftovers"], json!([]), "{setup} {roles:?} {pruned}");
+                assert_eq!(srv(&desk), before, "{setup} {roles:?} {pruned}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_edits_began_goes_with_the_last_of_them() {
+    let line = of("lines", "e", "create = true\nlines = [{ line = \"A=1\" }]");
+    let none = of("lines", "e", "create = true\nremove = [\"A=1\"]");
+    let env = of("env", "f", "create = true\nset = { B = 1 }");
+    let json = |what: &str| of("json", "e", &format!("create = true\n{what}"));
+    let toml = of("toml", "f", "create = true\nset = { a = 1 }");
+    comes_back(&[
+        ("", &[&line, &none]),
+        ("", &[&line, &env, &none]),
+        ("", &[&line, &env, &of("lines", "f", "remove = [\"c\"]")]),
+        (
+            "",
+            &[
+                &json("remove = [\"a\"]"),
+                &json("set = { a = 1, s = { b = 1 } }"),
+            ],
+        ),
+        ("", &[&json("set = { a = 1 }"), &toml]),
+    ]);
+}
+
+#[test]
+fn what_an_edit_did_below_one_of_another_format_is_not_what_the_next_finds() {
+    let yaml = |set: &str| of("yaml", "e", &format!("set = {{ {set} }}"));
+    let line = of("lines", "e", "lines = [{ line = \"B=3\" }]");
+    let desk = machine("printf 's:\\n  a: yes\\n' >p");
+    let before = srv(&desk);
+    applies(&desk, &yaml("b = 1, s.u.a = 1"));
+    desk.role("web", &line);
+    assert_eq!(desk.applied("web", &[]).0, 0);
+    applies(&desk, &yaml("s.u.a = 2, s.u.c = 2"));
+    assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+    assert_eq!(srv(&desk), before);
+}
+
 #[test]
 fn a_line_of_an_env_file_comes_back_as_it_was_written() {
     let setup = "printf 'B=0\\nexport A=1 # why\\n' >p";

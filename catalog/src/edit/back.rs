@@ -59,8 +59,12 @@ fn of_keys<D: Document>(text: &str, edit: &Edit) -> Option<Edit> {
             }
         }
     }
-    let bare = edit.format == Format::Yaml && tree == Tree::Table(Vec::new());
-    if bare && !edit.set.is_empty() && matches!(document.remove(&[]), Ok(None)) {
+    let bare = match edit.format {
+        Format::Json => text.trim().is_empty(),
+        Format::Yaml => tree == Tree::Table(Vec::new()) && matches!(document.remove(&[]), Ok(None)),
+        _ => false,
+    };
+    if bare && !edit.set.is_empty() {
         back.tables.push(KeyPath::new());
     }
     back.tables.sort_by_key(|table| Reverse(table.len()));
@@ -409,6 +413,16 @@ mod tests {
             let theirs = [&*edited, b"# theirs\n"].concat();
             let left = apply(&theirs, &back).unwrap();
             assert_eq!(left, b"a = 1\n\n[t]\n# theirs\n", "{format}");
+        }
+    }
+
+    #[test]
+    fn an_empty_json_file_is_empty_again() {
+        let set = edit("json", "a = 1\nt.b = 1", &[]);
+        for (text, again) in [("", ""), ("\n", ""), ("{}\n", "{}\n"), ("{ }", "{}")] {
+            let edited = apply(text.as_bytes(), &set).unwrap();
+            let back = back(text.as_bytes(), &set).unwrap();
+            assert_eq!(apply(&edited, &back).unwrap(), again.as_bytes());
         }
     }
 

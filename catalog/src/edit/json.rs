@@ -348,10 +348,10 @@ impl Document for Json {
         Ok(None)
     }
 
-    /// All of one name.
+    /// All of one name; by no key, the whole.
     fn remove(&self, path: &[String]) -> Result<Option<String>, EditError> {
         let Some((last, way)) = path.split_last() else {
-            return Ok(None);
+            return Ok(Some(String::new()));
         };
         let mut node = &self.root;
         for key in way {

@@ -66,6 +66,11 @@ pub fn apply(bytes: &[u8], edit: &Edit) -> Result<Vec<u8>, EditError> {
     }
 }
 
+/// Whether a text is as bare as a new one, in whatever format.
+pub fn holds_nothing(bytes: &[u8]) -> bool {
+    matches!(bytes.trim_ascii(), b"" | b"{}")
+}
+
 /// The mark of a text, and what comes after it.
 fn marked(whole: &str) -> (&str, &str) {
     let text = whole.strip_prefix(BOM).unwrap_or(whole);
@@ -168,7 +173,7 @@ fn keyed<D: Document>(text: &str, edit: &Edit) -> Result<String, EditError> {
         }
     }
     for path in &edit.tables {
-        if !holds_nothing(&document, path) {
+        if !is_empty(&document, path) {
             continue;
         }
         // What cannot go so that all else stays may stay.
@@ -184,7 +189,7 @@ fn keyed<D: Document>(text: &str, edit: &Edit) -> Result<String, EditError> {
     Ok(text)
 }
 
-fn holds_nothing<D: Document>(document: &D, path: &[String]) -> bool {
+fn is_empty<D: Document>(document: &D, path: &[String]) -> bool {
     let tree = document.tree();
     let found = tree.at(&D::in_tree(path));
     matches!(found, Some(Tree::Table(entries)) if entries.is_empty())

@@ -97,7 +97,7 @@ pub enum Before {
     },
     /// What brings back what an edit changes; none where nothing does.
     Edit {
-        /// In a file that was there; none where it was not, or where nothing brings it back.
+        /// In a file that was there, or that was begun; none where nothing brings it back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         back: Option<Edit>,
         /// The whole file; none where the edit changed nothing in it.
@@ -222,6 +222,13 @@ impl Before {
         }
     }
 
+    /// There was no file before the edit: another one of cfg's has begun it.
+    pub(super) fn finds_no_file(&mut self) {
+        if let Before::Edit { there, whole, .. } = self {
+            (*there, *whole) = (false, None);
+        }
+    }
+
     /// Keeps a content of before that is seen again just now, and that was not at hand when it was put on record.
     pub fn fill(&mut self, seen: &Observed, keep: &mut Contents) {
         let (stood, state) = match (self, seen) {
@@ -326,7 +333,10 @@ fn of_edit(edit: &FileEdit, state: &PathState, keep: &mut Contents) -> Before {
         _ => None,
     };
     Before::Edit {
-        back: content.and_then(|content| edit::back(content, &edit.edit)),
+        back: match state {
+            PathState::Absent { .. } => edit::back(b"", &edit.edit),
+            _ => content.and_then(|content| edit::back(content, &edit.edit)),
+        },
         whole: content.and_then(|content| {
             let made = edit::apply(content, &edit.edit).ok()?;
             (made != *content).then(|| {

@@ -5,7 +5,7 @@ use super::heir::Estate;
 use super::made::Made;
 use super::stand_in::path_of;
 use super::widen;
-use crate::edit::{Edit, Format};
+use crate::edit::{self, Edit, Format};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Host;
@@ -110,14 +110,20 @@ impl Entry {
                 None,
             ) if takes_effects(resource.id.kind) => (before.clone(), None, changes),
             // It may have been to be changed, and was not: what is there is not of cfg, or of what had its path before.
-            _ => match estate.inherited(resource, keep) {
-                Some((before, was)) => {
-                    heir = true;
-                    made = made.keeps(resource, Some(&was));
-                    (before, Some(was), changes)
+            _ => {
+                let (mut before, was) = match estate.inherited(resource, keep) {
+                    Some((before, was)) => {
+                        heir = true;
+                        made = made.keeps(resource, Some(&was));
+                        (before, Some(was))
+                    }
+                    None => (new(keep), None),
+                };
+                if matches!(&resource.body, Body::Edit(edit) if estate.is_begun(&edit.path)) {
+                    before.finds_no_file();
                 }
-                None => (new(keep), None, changes),
-            },
+                (before, was, changes)
+            }
         };
         let brings =
             matches!(&resource.body, Body::Service(service) if service.unit_file.is_some());
@@ -211,7 +217,7 @@ impl Entry {
         let (
             Some(last @ Made::Edit { edit: old, .. }),
             Made::Edit { edit, path },
-            Some(Before::Edit { back, whole, there }),
+            Some(Before::Edit { back, whole, .. }),
             Observed::Path(PathState::File(file)),
         ) = (last, now, &mut self.before, seen)
         else {
@@ -219,9 +225,6 @@ impl Entry {
         };
         if old == edit {
             return;
-        }
-        if !*there && back.is_none() {
-            *back = crate::edit::back(b"", old);
         }
         *whole = whole.take().and_then(|whole| whole.then(edit, file));
         // Lines give way to each other: what they did is known together.
@@ -234,9 +237,9 @@ impl Entry {
             true => file.content.clone().filter(|_| !new.takes_of(old)),
             false => estate.bare(path, Some(&new), seen),
         };
-        let more = content.and_then(|content| crate::edit::back(&content, &new));
+        let more = content.and_then(|content| edit::back(&content, &new));
         let found = file.content.as_ref();
-        let found = found.and_then(|content| crate::edit::back(content, &new));
+        let found = found.and_then(|content| edit::back(content, &new));
         whole.take_if(|_| found != more && !estate.is_all_known(path, id, seen));
         *back = match (back.take(), more) {
             (Some(back), Some(more)) if new == *edit => Some(more.and(back)),
@@ -247,15 +250,12 @@ impl Entry {
 }
 
 impl Entry {
-    /// Whether something of an edit is there still.
+    /// Whether something of an edit is there still, be it that nothing is in a file that was begun for edits.
     pub(super) fn edits_still(&self, content: Option<&[u8]>, seen: &Observed) -> bool {
-        let back = match &self.before {
-            Some(Before::Edit { back, .. }) => back.as_ref(),
-            _ => None,
-        };
-        match (back, content) {
+        match (self.back(), content) {
+            (_, Some(content)) if self.begins().is_some() && edit::holds_nothing(content) => true,
             (Some(back), Some(content)) => {
-                let changes = |back: &Edit| !matches!(crate::edit::apply(content, back), Ok(same) if same == content);
+                let changes = |back: &Edit| !matches!(edit::apply(content, back), Ok(same) if same == content);
                 let keys = Edit {
                     tables: Vec::new(),
                     ..back.clone()
@@ -272,13 +272,18 @@ impl Entry {
         let (
             Body::Edit(now),
             Some(Made::Edit { edit: old, .. }),
-            Some(Before::Edit { there: true, .. }),
-            Some(seen @ Observed::Path(PathState::File(file))),
+            Some(Before::Edit { there, .. }),
+            Some(seen @ Observed::Path(path)),
         ) = (&resource.body, &self.made, &self.before, seen)
         else {
             return false;
         };
-        *old != now.edit && !self.edits_still(file.content.as_deref(), seen)
+        let gone = match path {
+            PathState::File(file) => *there && !self.edits_still(file.content.as_deref(), seen),
+            PathState::Absent { .. } => !there,
+            _ => false,
+        };
+        *old != now.edit && gone
     }
 
     /// Whether this is a file, below which the role makes nothing: so it gives way to no folder.

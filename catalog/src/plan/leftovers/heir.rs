@@ -199,6 +199,12 @@ impl<'a> Estate<'a> {
         Some((before, made))
     }
 
+    /// Whether an edit has begun a file, for what comes to that now.
+    pub(super) fn is_begun(&self, path: &AbsPath) -> bool {
+        let mut edits = self.edits.get(path).into_iter().flatten();
+        edits.any(|(_, entry)| entry.begins().is_some())
+    }
+
     /// Whether all that edits of this file have done, but for this one, is what made it what it is now.
     pub(super) fn is_all_known(&self, path: &AbsPath, id: &ResourceId, seen: &Observed) -> bool {
         let edits = self.edits.get(path).map(Vec::as_slice).unwrap_or_default();
@@ -259,15 +265,14 @@ impl<'a> Estate<'a> {
         let Observed::Path(PathState::File(now)) = seen else {
             return None;
         };
-        let mut begun = edits.iter().filter(|(_, entry)| entry.begins().is_some());
-        let begun = begun.next().map(|(_, entry)| *entry);
+        let begun = || edits.iter().filter(|(_, entry)| entry.begins().is_some());
         let wholes = edits.iter().filter_map(|(_, entry)| entry.whole());
         let first = chain(wholes, now.digest?).first;
         let bare = self.bare(path, None, seen);
         // Where its content is not at hand, by what began it.
         let was = first.map_or(now.digest, |whole| Some(whole.was));
-        let alone = begun.is_some_and(|begun| begun.began() == was);
-        let stood = match (begun, first, bare) {
+        let alone = begun().any(|(_, begun)| begun.began() == was);
+        let stood = match (begun().next(), first, bare) {
             _ if alone => self.taken_away(path),
             (Some(_), _, Some(bare)) if bare.trim_ascii().is_empty() => self.taken_away(path),
             (None, Some(whole), _) => Stood::File {
@@ -314,17 +319,26 @@ pub(super) fn bare<'e>(
     let mut text = content.clone();
     // Where many edits are of one file, reading it anew for each of them would take its time.
     let entries = entries.filter(|entry| edit.is_none_or(|edit| entry.counts_for(edit)));
+    let mut over = Vec::new();
     for entry in entries {
         let Some(last @ Made::Edit { edit: made, .. }) = entry.last(Some(seen)) else {
             continue;
         };
-        if !last.stands(seen) {
-            continue;
-        }
-        match entry.brings() {
-            Some(back) => text = apply(&text, &back).ok()?,
+        match entry.back() {
+            _ if !last.stands(seen) => over.push((made, entry.back())),
+            Some(back) => text = apply(&text, back).ok()?,
             None if edit.is_none_or(|edit| made.is_beside(edit)) => {}
             None => return None,
+        }
+    }
+    if text == *content {
+        return Some(text);
+    }
+    // What lies below an edit in another format stands only without that.
+    for (made, back) in over {
+        let stands = apply(&text, made).is_ok_and(|same| same == text);
+        if let Some(back) = back.filter(|_| stands) {
+            text = apply(&text, back).ok()?;
         }
     }
     Some(text)
@@ -361,22 +375,7 @@ impl Entry {
             Made::Edit { edit, .. } => Some(edit),
             _ => None,
         });
-        made.chain(&self.brings()).any(|other| edit.hangs_on(other))
-    }
-
-    /// What brings back what an edit has made, also of a file that was not there.
-    fn brings(&self) -> Option<Edit> {
-        match (&self.made, &self.before) {
-            (
-                Some(Made::Edit { edit, .. }),
-                Some(Before::Edit {
-                    there: false,
-                    back: None,
-                    ..
-                }),
-            ) => crate::edit::back(b"", edit),
-            _ => self.back().cloned(),
-        }
+        made.chain(self.back()).any(|other| edit.hangs_on(other))
     }
 
     pub(super) fn whole(&self) -> Option<&Whole> {

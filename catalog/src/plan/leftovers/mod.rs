@@ -162,7 +162,6 @@ impl Managed {
                 && !parts.iter().any(|part| failed(part) || held(part))
                 && let Some(gone) = ended.0.remove(id)
             {
-                ended.goes_on(&gone);
                 ended.hands_on(&gone);
             }
         }
@@ -179,19 +178,6 @@ impl Managed {
             };
             let gone = entry.made == Some(Made::Gone) && !changed.contains(id);
             entry.under |= gone && path_of(id).is_some_and(under);
-        }
-    }
-
-    /// A file that was begun for an edit which is gone is there for another edit of it alone.
-    fn goes_on(&mut self, gone: &Entry) {
-        let Some(path) = gone.begins() else {
-            return;
-        };
-        let mut entries = self.0.values_mut();
-        let other = entries
-            .find(|one| matches!(&one.made, Some(Made::Edit { path: of, .. }) if of == path));
-        if let Some(other) = other {
-            other.before.clone_from(&gone.before);
         }
     }
 

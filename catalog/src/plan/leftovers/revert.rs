@@ -388,8 +388,8 @@ impl Judge<'_> {
             (Before::Path(before), _, Observed::Path(seen)) => {
                 self.path(id, entry, (made, before, seen), changed)
             }
-            (Before::Edit { .. }, Made::Edit { path, edit }, Observed::Path(seen)) => {
-                self.edit(id, entry, (path, edit, seen), before, changed)
+            (Before::Edit { .. }, Made::Edit { path, .. }, Observed::Path(seen)) => {
+                self.edit(id, entry, (path, seen), before, changed)
             }
             (Before::Package { .. }, _, Observed::Package(seen)) => {
                 self.package(id, entry, before, seen)

@@ -38,13 +38,16 @@ impl Managed {
             (&resource.body, &mut before, seen)
         {
             let others = sharing.beside(&resource.id, &edit.path);
-            let others = others.filter_map(|id| self.0.get(id));
-            let bare = bare(others, Some(&edit.edit), seen);
+            let others = || others.clone().filter_map(|id| self.0.get(id));
+            let bare = bare(others(), Some(&edit.edit), seen);
             *back = bare.and_then(|bare| crate::edit::back(&bare, &edit.edit));
             // Edits have told each other which tables were there when the run began.
             let known = self.0.get(&resource.id).and_then(Entry::back);
             if let (Some(back), Some(known)) = (back, known) {
                 back.join_tables(&known.tables);
+            }
+            if others().any(|other| other.begins().is_some()) {
+                before.finds_no_file();
             }
         }
         before
@@ -114,9 +117,7 @@ impl Managed {
                 && let (
                     Some(Made::Edit { edit: made, .. }),
                     Some(Before::Edit {
-                        back: Some(back),
-                        there: true,
-                        ..
+                        back: Some(back), ..
                     }),
                 ) = (&mut entry.made, &mut entry.before)
                 && made.format == edit.edit.format
@@ -176,7 +177,7 @@ impl Sharing {
         &'s self,
         id: &'s ResourceId,
         path: &AbsPath,
-    ) -> impl Iterator<Item = &'s ResourceId> {
+    ) -> impl Iterator<Item = &'s ResourceId> + Clone {
         let all = self.0.get(path).into_iter().flatten();
         all.filter(move |other| *other != id)
     }

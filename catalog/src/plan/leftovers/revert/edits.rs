@@ -8,14 +8,16 @@ use super::path::said;
 use super::room::is_in_the_way;
 use super::{CHANGED, Entry, Fate, Judge, Managed, UNKNOWN};
 use crate::digest::Digest;
-use crate::edit::{Edit, apply};
+use crate::edit::{self, Edit, apply};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
 use crate::plan::claims::{Claims, own_path};
 use crate::resource::edit::FileEdit;
 use crate::resource::file::File;
-use crate::resource::{Attributes, Body, Desired, FileState, Observed, PathState, Presence};
+use crate::resource::{
+    Attributes, Body, Desired, FileState, Observed, PathState, Presence, Resource,
+};
 use std::collections::BTreeMap;
 
 /// What has a say in one file.
@@ -31,6 +33,8 @@ pub(super) struct Shared<'a> {
     said: Option<&'a File>,
     /// What the role edits in it.
     others: Vec<(&'a ResourceId, &'a Edit)>,
+    /// Whether it is there for edits alone that are all left over, and holds nothing else.
+    begun: bool,
 }
 
 /// What is left over of one edit.
@@ -81,6 +85,9 @@ pub(super) fn shared<'a>(
             shared.file = Some((id, entry));
         }
     }
+    for shared in files.values_mut() {
+        shared.begun = shared.is_begun();
+    }
     let then = snapshot.places_then(desired);
     for one in &desired.resources {
         let shared = own_path(&one.body).and_then(|path| files.get_mut(&*then.real(path)));
@@ -116,24 +123,46 @@ fn edited<'a>(id: &'a ResourceId, entry: &'a Entry, snapshot: &'a Snapshot) -> O
 }
 
 impl Shared<'_> {
-    /// Whether it is there for edits alone that are all left over, and holds nothing else.
-    fn is_all_of_edits(&self, now: &FileState) -> bool {
-        let (began, beside): (Vec<_>, Vec<_>) = self.edits.iter().partition(|edit| !edit.there);
-        let (false, Some(content)) = (began.is_empty(), &now.content) else {
-            return false;
-        };
-        // What one said once and says no more goes with what it says now.
-        let grown = || began.iter().filter_map(|edit| edit.back);
-        let bare = beside.iter().try_fold(content.clone(), |content, edit| {
-            apply(&content, edit.back?).ok()
-        });
-        let without = |text: Vec<u8>| grown().try_fold(text, |text, back| apply(&text, back).ok());
-        let made = began
-            .iter()
-            .try_fold(Vec::new(), |text, edit| apply(&text, edit.made).ok());
-        let (bare, made) = (bare.and_then(without), made.and_then(without));
-        bare.zip(made)
-            .is_some_and(|(bare, made)| lines(&bare) == lines(&made))
+    /// See [`Shared::begun`].
+    fn is_begun(&self) -> bool {
+        let bare = || self.without(None).map(|(bare, _)| bare);
+        let began = self.edits.iter().any(|edit| !edit.there);
+        began && bare().is_some_and(|bare| edit::holds_nothing(&bare))
+    }
+
+    /// What it holds without its edits that are left over, each of them taken back once it is seen to stand, up to this one or all of
+    /// them; with those that were. None where that one does not come to stand.
+    fn without(&self, upto: Option<&ResourceId>) -> Option<(Vec<u8>, Vec<ResourceId>)> {
+        let now = self.edits.iter().find_map(|edit| edit.now)?;
+        let (mut text, mut gone) = (now.content.clone()?, Vec::new());
+        let mut open: Vec<&Edited> = self.edits.iter().collect();
+        loop {
+            let left = open.len();
+            for edit in std::mem::take(&mut open) {
+                let stands = apply(&text, edit.made).is_ok_and(|same| same == text);
+                if stands && upto == Some(edit.id) {
+                    return Some((text, gone));
+                }
+                match edit.back.map(|back| apply(&text, back)) {
+                    Some(Ok(bare)) if stands || bare == text => {
+                        text = bare;
+                        gone.push(edit.id.clone());
+                    }
+                    _ => open.push(edit),
+                }
+            }
+            if open.is_empty() || open.len() == left {
+                return upto.is_none().then_some((text, gone));
+            }
+        }
+    }
+
+    /// What an edit is seen to stand in once those that lie over it, in other formats, are taken back; with these.
+    fn below_others(&self, id: &ResourceId) -> Option<(Vec<u8>, Vec<ResourceId>)> {
+        let formats = self.edits.iter().map(|edit| edit.made.format);
+        let mut next = formats.clone().skip(1).zip(formats);
+        let mixed = next.any(|(one, other)| one != other);
+        mixed.then(|| self.without(Some(id))).flatten()
     }
 
     /// As it was before the edits of it that are left over, which alone have changed it.
@@ -200,17 +229,14 @@ impl Judge<'_> {
     pub(super) fn is_begun_anew(&self, id: &ResourceId, entry: &Entry) -> bool {
         let path = path_of(id).filter(|_| entry.made == Some(Made::Gone));
         let shared = path.and_then(|path| self.shared(&path));
-        shared.is_some_and(|shared| {
-            let now = shared.edits.iter().find_map(|edit| edit.now);
-            now.is_some_and(|now| shared.is_all_of_edits(now))
-        })
+        shared.is_some_and(|shared| shared.begun)
     }
 
     pub(super) fn edit(
         &self,
         id: &ResourceId,
         entry: &Entry,
-        (path, edit, seen): (&AbsPath, &Edit, &PathState),
+        (path, seen): (&AbsPath, &PathState),
         before: &Before,
         changed: bool,
     ) -> Fate {
@@ -229,34 +255,41 @@ impl Judge<'_> {
         if let Some(fate) = self.with_file(id, entry, shared, (now, *there)) {
             return fate;
         }
-        let back = match back {
-            Some(back) => Some(back.clone()),
-            None if *there => None,
-            None => crate::edit::back(b"", edit),
-        };
         let Some(back) = back else {
             return Fate::Stays("what it changed is not known".into());
         };
-        let others = &shared.others;
-        let back = others
-            .iter()
-            .fold(back, |back, (_, other)| back.beside(other));
-        if let Some((other, _)) = others.iter().find(|(_, one)| back.conflict(one).is_some()) {
+        // What the role edits in another format comes after it, see `room`.
+        let others = shared.others.iter();
+        let others = || others.clone().filter(|(_, one)| one.format == back.format);
+        let alone = |back: Edit, (_, other): &(_, &Edit)| back.beside(other);
+        let back = others().fold(back.clone(), alone);
+        if let Some((other, _)) = others().find(|(_, one)| back.conflict(one).is_some()) {
             return Fate::Stays(format!("{other} of the role edits the same"));
         }
         let content = now.content.as_deref().unwrap_or_default();
+        let mut after = Vec::new();
         match apply(content, &back) {
             Ok(same) if same == content => return Fate::Back(Vec::new(), None),
-            Ok(_) if changed => return Fate::Stays(CHANGED.into()),
-            Ok(_) => {}
-            Err(why) => return Fate::Stays(format!("it cannot be edited back: {why}")),
+            Ok(_) if !changed => {}
+            edited => match shared.below_others(id) {
+                Some((text, others)) if apply(&text, &back).is_ok() => after = others,
+                _ => {
+                    return Fate::Stays(match edited {
+                        Ok(_) => CHANGED.into(),
+                        Err(why) => format!("it cannot be edited back: {why}"),
+                    });
+                }
+            },
         }
         let body = Body::Edit(FileEdit {
             path: path.clone(),
             edit: back,
             create: false,
         });
-        Fate::back(resource(id, &entry.role, body))
+        Fate::back(Resource {
+            after,
+            ..resource(id, &entry.role, body)
+        })
     }
 
     /// Where the file comes back as a whole, or goes, an edit of it does so with that.
@@ -276,7 +309,7 @@ impl Judge<'_> {
         let whole = ResourceId::new(Kind::File, path.as_str());
         let back = |file| Fate::back(resource(&whole, &entry.role, Body::File(file)));
         let unsaid = shared.others.is_empty() && shared.said.is_none();
-        if unsaid && shared.is_all_of_edits(now) {
+        if unsaid && shared.begun {
             return Some(match there {
                 true => Fate::With(whole),
                 false => back(File {
@@ -314,13 +347,4 @@ impl Judge<'_> {
             _ => None,
         }
     }
-}
-
-/// What stands in a text, in whatever order, and whatever is blank.
-fn lines(text: &[u8]) -> Vec<&[u8]> {
-    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let lines = lines.map(|line| line.strip_suffix(b",").unwrap_or(line));
-    let mut lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
-    lines.sort_unstable();
-    lines
 }
