@@ -340,6 +340,53 @@ fn what_an_edit_did_below_one_of_another_format_is_not_what_the_next_finds() {
 }
 
 #[test]
+fn a_table_that_an_edit_makes_where_it_took_a_key_goes_with_it() {
+    for format in ["ini", "json", "toml", "yaml"] {
+        let took = of(
+            format,
+            "e",
+            "create = true\nset = { s = { a = 1 } }\nremove = [[\"u\", \"z\"]]",
+        );
+        let sets = of(format, "e", "create = true\nset = { u = { z = 1 } }");
+        let beside = of(format, "f", "create = true\nset = { s = { b = 1 } }");
+        let old = match format {
+            "json" => "{\\n  \"s\": {\\n    \"c\": 0\\n  }\\n}",
+            "yaml" => "s:\\n  c: 0",
+            _ => "[s]\\nc = 0",
+        };
+        let setup = format!("printf '{old}\\n' >p");
+        for setup in ["", &setup] {
+            comes_back(&[(
+                setup,
+                &[
+                    &[&*took, &beside].concat(),
+                    &[&*sets, &beside].concat(),
+                    &sets,
+                ],
+            )]);
+        }
+    }
+}
+
+#[test]
+fn a_line_that_an_edit_left_is_not_what_another_finds() {
+    let line = |name: &str, what: &str| of("lines", name, what);
+    comes_back(&[(
+        "printf 'b\\n' >p",
+        &[
+            &line("e", "lines = [{ line = \"B=3\" }]"),
+            &line("e", "lines = [{ line = \"A=2\" }]"),
+            &[
+                line("e", "lines = [{ line = \"A=2\" }]"),
+                line("f", "lines = [{ line = \"b\", match = \"^B\" }]"),
+            ]
+            .concat(),
+            &line("f", "lines = [{ line = \"b\", match = \"^B\" }]"),
+        ],
+    )]);
+}
+
+#[test]
 fn a_line_of_an_env_file_comes_back_as_it_was_written() {
     let setup = "printf 'B=0\\nexport A=1 # why\\n' >p";
     let (a, b) = (

@@ -196,13 +196,23 @@ impl Edit {
     }
 
     /// Whether this may find something else in a text once another has been made of it, or taken back: the two are of different
-    /// formats, about the same, or what many readers take for the same, or the other takes a table along in which this puts something.
+    /// formats, about the same, or what many readers take for the same, or the other takes a table along in which this puts something,
+    /// or a line that gives way to one of this.
     pub fn hangs_on(&self, other: &Edit) -> bool {
         let tables = || self.set.iter().flat_map(|one| self.tables_above(&one.path));
         self.format != other.format
             || !self.is_beside(other)
             || self.is_spelled_as(other)
             || tables().any(|table| other.tables.contains(&table))
+            || other
+                .drop
+                .iter()
+                .any(|one| matches!(one, Unwanted::Line(line) if self.takes(line)))
+    }
+
+    /// Whether a line gives way to one of this.
+    fn takes(&self, line: &str) -> bool {
+        self.lines.iter().any(|one| one.takes(line))
     }
 
     /// Whether a name of ini differs from one of another only in case: see `Ini::alike`.
@@ -253,8 +263,7 @@ impl Edit {
 
     /// Whether a line of another gives way to one of this.
     pub fn takes_of(&self, other: &Edit) -> bool {
-        let taken = |line: &LineWanted| self.lines.iter().any(|one| one.takes(&line.line));
-        other.lines.iter().any(taken)
+        other.lines.iter().any(|one| self.takes(&one.line))
     }
 
     /// With what another brings back, where this brings back nothing yet.

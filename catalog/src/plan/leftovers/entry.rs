@@ -229,10 +229,15 @@ impl Entry {
         *whole = whole.take().and_then(|whole| whole.then(edit, file));
         // Lines give way to each other: what they did is known together.
         let lines = edit.format == Format::Lines;
-        let new = match lines && last.stands(seen) {
+        let mut new = match lines && last.stands(seen) {
             true => edit.clone(),
             false => edit.beside(old),
         };
+        let anew = new == *edit;
+        // Where it took a key away before, it may make a table for it now.
+        let taken = edit.set.iter();
+        let taken = taken.filter(|one| old.remove.contains(&one.path));
+        new.set.extend(taken.cloned());
         let content = match lines && !last.stands(seen) {
             true => file.content.clone().filter(|_| !new.takes_of(old)),
             false => estate.bare(path, Some(&new), seen),
@@ -242,7 +247,7 @@ impl Entry {
         let found = found.and_then(|content| edit::back(content, &new));
         whole.take_if(|_| found != more && !estate.is_all_known(path, id, seen));
         *back = match (back.take(), more) {
-            (Some(back), Some(more)) if new == *edit => Some(more.and(back)),
+            (Some(back), Some(more)) if anew => Some(more.and(back)),
             (Some(back), Some(more)) => Some(back.and(more)),
             _ => None,
         };
