@@ -171,7 +171,7 @@ fn plain(format: Format, tree: Tree) -> Tree {
 
 impl Edit {
     /// Every path that it sets or removes.
-    fn paths(&self) -> impl Iterator<Item = &KeyPath> {
+    pub(super) fn paths(&self) -> impl Iterator<Item = &KeyPath> {
         self.remove
             .iter()
             .chain(self.set.iter().map(|one| &one.path))

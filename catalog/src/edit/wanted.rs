@@ -300,7 +300,27 @@ impl Edit {
     /// What two edits of one format cannot share.
     pub fn both_claim<'a>(&'a self, other: &'a Edit) -> Option<Conflict<'a>> {
         let conflict = self.conflict(other).or_else(|| other.conflict(self));
-        conflict.or_else(|| self.both_remove(other))
+        let conflict = conflict.or_else(|| self.both_remove(other));
+        conflict.or_else(|| self.spells_a_section_as(other))
+    }
+
+    /// What it asks for that cannot both be.
+    pub fn own_conflict(&self) -> Option<Conflict<'_>> {
+        let conflict = self.conflict(self);
+        conflict.or_else(|| self.spells_a_section_as(self))
+    }
+
+    /// A section of ini that one of two edits, or of one, writes otherwise: the second of them to come is refused.
+    fn spells_a_section_as<'a>(&'a self, other: &'a Edit) -> Option<Conflict<'a>> {
+        let mut paths = self.paths().filter(|_| self.format == Format::Ini);
+        paths.find_map(|one| {
+            let alike = |other: &&KeyPath| match (&**one, &***other) {
+                ([of, _], [section, _]) => of != section && of.eq_ignore_ascii_case(section),
+                _ => false,
+            };
+            let other = other.paths().find(alike)?;
+            Some(Conflict::Case(&one[..1], &other[..1]))
+        })
     }
 
     /// A key that two edits remove: what was there would be brought back by one, and removed by the other.

@@ -129,7 +129,7 @@ pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
 
 fn alone(instance: &Instance, edit: &FileEdit, wrong: &mut Diagnostics) {
     let resource = &instance.resource;
-    let Some(what) = edit.edit.conflict(&edit.edit) else {
+    let Some(what) = edit.edit.own_conflict() else {
         return;
     };
     if let Conflict::Case(one, other) = what {
