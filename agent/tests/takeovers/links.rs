@@ -1,6 +1,9 @@
 //! What lies behind links of the machine, or of the role.
 
-use crate::{BELOW, DEEP, DIRECTORY, FILE, LINK, NONE, applies, comes_back, machine, run, srv};
+use crate::{
+    BELOW, DEEP, DIRECTORY, FILE, LINK, NONE, applies, comes_back, comes_back_after, machine, run,
+    srv,
+};
 use cfg_tests::tar::{FILE as PLAIN, tar};
 use serde_json::{Value, json};
 
@@ -150,11 +153,24 @@ fn what_lies_below_what_goes_comes_after_what_stands_above_both() {
     assert_eq!(srv(&desk).len(), 0);
 }
 
+/// So it is where nothing is brought back, too.
 #[test]
-fn a_link_that_goes_makes_no_two_names_of_one_place() {
+fn a_link_by_which_the_role_names_something_stays() {
     let led = "[link.\"/srv/p\"]\ntarget = \"/srv/t\"\n";
-    let both = "[directory.\"/srv/p/x\"]\n[directory.\"/srv/t/x\"]\n";
-    comes_back(&[("mkdir t", &[led, both])]);
+    let folder = "[directory.\"/srv/p/q\"]\n";
+    let made = "[directory.\"/srv/t/q\"]\n";
+    comes_back(&[
+        ("mkdir t", &[led, BELOW]),
+        ("mkdir t", &[&[led, folder].concat(), BELOW]),
+        ("mkdir t", &[&[led, made].concat(), BELOW]),
+        ("mkdir -p t/q", &[led, folder]),
+    ]);
+    let dangling = led.replace("/srv/t", "/srv/z");
+    let both = [folder, made].concat();
+    comes_back_after(
+        &[("mkdir t", &[led, &both]), ("", &[&dangling, BELOW])],
+        true,
+    );
 }
 
 #[test]

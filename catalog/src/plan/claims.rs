@@ -126,7 +126,9 @@ impl Claims {
     pub(crate) fn needs_as(&self, kind: Kind, path: &AbsPath) -> bool {
         let path = &*self.places.real(path);
         let absent = self.absent.get(path);
-        leads_to(&self.present, path) || absent.is_some_and(|by| takes_away(by.kind, kind))
+        leads_to(&self.present, path)
+            || leads_to(&self.ways, path)
+            || absent.is_some_and(|by| takes_away(by.kind, kind))
     }
 
     /// The resource that says that nothing must stand here.
