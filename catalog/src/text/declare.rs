@@ -176,14 +176,18 @@ impl Reading {
     }
 
     fn expected(&mut self, wanted: &str, node: &Node) {
+        let wrong = self.mismatch(wanted, node);
+        self.wrong.push(wrong);
+    }
+
+    fn mismatch(&self, wanted: &str, node: &Node) -> Diagnostic {
         let message = format!("expected {wanted}, found {}", node.kind());
-        self.error(&node.span, message);
+        Diagnostic::error(self.source.spot(&node.span), message)
     }
 
     /// The same of a value of this shape.
     fn unlike(&mut self, shape: Shape, wanted: &str, node: &Node) {
-        let message = format!("expected {wanted}, found {}", node.kind());
-        let mut wrong = Diagnostic::error(self.source.spot(&node.span), message);
+        let mut wrong = self.mismatch(wanted, node);
         wrong.help = remedy::of(shape, node, &self.source.text[node.span.clone()]);
         self.wrong.push(wrong);
     }

@@ -341,10 +341,8 @@ pub fn check(name: &str, param: &Param, value: &Value) -> Result<Value, String> 
         ParamType::Table => value.is_object(),
     };
     if !right {
-        let (wanted, found) = (word(param.ty), kind_of(value));
-        return Err(
-            format!("`{name}` is a {wanted}, not {found}").replace("a integer", "an integer")
-        );
+        let (wanted, found) = (one(param.ty), kind_of(value));
+        return Err(format!("`{name}` is {wanted}, not {found}"));
     }
     let value = match (param.ty, value.as_f64()) {
         (ParamType::Float, Some(number)) => Value::from(number),
