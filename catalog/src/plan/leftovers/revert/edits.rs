@@ -78,8 +78,12 @@ pub(super) fn shared<'a>(
         }
     }
     let given_up = open.iter().copied().filter(|(id, _)| id.kind == Kind::File);
+    let of_these =
+        |id: &ResourceId| path_of(id).is_some_and(|path| files.contains_key(&real(&path)));
     let in_the_way = managed.0.iter();
-    let in_the_way = in_the_way.filter(|(id, entry)| is_in_the_way(id, entry, desired, claims));
+    let in_the_way =
+        in_the_way.filter(|(id, entry)| of_these(id) && is_in_the_way(id, entry, desired, claims));
+    let in_the_way: Vec<_> = in_the_way.collect();
     for (id, entry) in given_up.chain(in_the_way) {
         if let Some(shared) = path_of(id).and_then(|path| files.get_mut(&real(&path))) {
             shared.file = Some((id, entry));
