@@ -1,7 +1,7 @@
 //! What can go wrong at the file system, told with path and remedy.
 
-use super::walk::Elsewhere;
 use crate::errno;
+use cfg_catalog::plan::Place;
 use rustix::io::Errno;
 
 /// A system call on a path failed.
@@ -72,7 +72,7 @@ pub enum WalkError {
         /// What it says.
         target: String,
         /// Where the folder would be that was walked to.
-        there: Option<Box<Elsewhere>>,
+        there: Option<Box<Place>>,
     },
     /// Links lead to links without an end.
     #[error(

@@ -50,7 +50,7 @@ use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::Places;
 use std::borrow::Borrow;
 use std::sync::{Arc, Mutex};
-use walk::{Elsewhere, Reached};
+use walk::Reached;
 
 /// Looks at what stands below a root. It cannot write.
 #[derive(Debug)]
@@ -122,10 +122,10 @@ impl Machine {
             Err(WalkError::Dangling { there, .. }) => there.as_deref().cloned(),
             Err(_) => None,
         };
-        let Some(Elsewhere { real, links }) = elsewhere else {
+        let Some(place) = elsewhere else {
             return;
         };
-        places.note(path.clone(), real, links);
+        places.note(path.clone(), place);
         if let Some(above) = path.parent().filter(|above| !places.has(above)) {
             self.note(&above, &self.root.folder(&above), places);
         }

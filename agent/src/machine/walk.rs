@@ -8,6 +8,7 @@
 use super::error::{SysError, WalkError};
 use super::root::Root;
 use cfg_catalog::path::AbsPath;
+use cfg_catalog::plan::Place;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlinkat, statat,
 };
@@ -16,7 +17,7 @@ use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Links followed on one walk; as the kernel's own bound.
@@ -95,14 +96,6 @@ pub(crate) enum Met {
     Other,
 }
 
-/// Where links have led to a folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Elsewhere {
-    pub(crate) real: AbsPath,
-    /// Where the links that were followed really lie.
-    pub(crate) links: Vec<AbsPath>,
-}
-
 /// Where a walk ended.
 #[derive(Debug)]
 pub(crate) struct Reached {
@@ -116,21 +109,21 @@ pub(crate) struct Reached {
 
 impl Reached {
     /// Where a folder that was walked to really is, or will be; none where that is where it was written to be.
-    pub(crate) fn elsewhere(&self, written: &AbsPath) -> Option<Elsewhere> {
+    pub(crate) fn elsewhere(&self, written: &AbsPath) -> Option<Place> {
         let missing = self.missing.iter().map(AbsPath::name);
         let real = missing.fold(self.folder.at.clone(), |at, name| at.join(name));
-        let real = real.to_str().filter(|real| *real != written.as_str())?;
-        Some(Elsewhere {
-            real: real.parse().ok()?,
-            links: ways(&self.links),
-        })
+        let elsewhere = real.as_os_str() != written.as_str();
+        elsewhere.then(|| place(&real, &self.links)).flatten()
     }
 }
 
-/// The links that were followed, where they really lie; without those that no role can name.
-fn ways(links: &[PathBuf]) -> Vec<AbsPath> {
-    let paths = links.iter().filter_map(|link| link.to_str());
-    paths.filter_map(|link| link.parse().ok()).collect()
+/// A folder that these links led to; without those links that no role can name, and none where none can name the folder.
+fn place(real: &Path, links: &[PathBuf]) -> Option<Place> {
+    let named = |path: &Path| path.to_str()?.parse().ok();
+    Some(Place {
+        real: named(real)?,
+        links: links.iter().filter_map(|link| named(link)).collect(),
+    })
 }
 
 impl Folder {
@@ -377,7 +370,7 @@ impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
     }
 
     /// Where the folder that is walked to would be, if what links lead to on the way did exist; none where nobody can tell.
-    fn there(&self, here: &Folder, name: &OsStr) -> Option<Elsewhere> {
+    fn there(&self, here: &Folder, name: &OsStr) -> Option<Place> {
         let mut real = here.at.join(name);
         for step in &self.todo {
             match step.name.as_bytes() {
@@ -386,10 +379,7 @@ impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
                 _ => real.push(&step.name),
             }
         }
-        Some(Elsewhere {
-            real: real.to_str()?.parse().ok()?,
-            links: ways(&self.links),
-        })
+        place(&real, &self.links)
     }
 
     /// The path's own components that were not walked, as paths. What links brought is walked by then.

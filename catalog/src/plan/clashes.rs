@@ -27,10 +27,7 @@ pub(super) fn clashes(
     for resource in role.filter(|one| !desired.reverts.contains(&one.id)) {
         for path in claimed(&resource.body) {
             // A link of the machine may lead to one of the role.
-            let real = [(); 2].iter().fold(path.clone(), |real, ()| {
-                let led = links.lead(&real).map(|led| led.path);
-                places.real(&led.unwrap_or(real)).into_owned()
-            });
+            let real = places.led(&places.led(&path, &links), &links);
             at.entry(real).or_default().push((resource, path));
         }
     }

@@ -1,6 +1,7 @@
 //! Where on a machine a path really lies: links of the machine's own lead elsewhere than a role can know.
 
 use crate::path::AbsPath;
+use crate::resource::through::Links;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,18 +9,19 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Places(BTreeMap<AbsPath, Place>);
 
-/// Where a walk ended.
-#[derive(Clone, Debug, PartialEq)]
-struct Place {
-    real: AbsPath,
-    /// Where the links that it followed really lie.
-    links: Vec<AbsPath>,
+/// Where a walk through links ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where the folder is.
+    pub real: AbsPath,
+    /// Where the links that were followed really lie.
+    pub links: Vec<AbsPath>,
 }
 
 impl Places {
-    /// A walk to this folder ended there, by way of these links.
-    pub fn note(&mut self, folder: AbsPath, real: AbsPath, links: Vec<AbsPath>) {
-        self.0.insert(folder, Place { real, links });
+    /// A walk to this folder ended there.
+    pub fn note(&mut self, folder: AbsPath, place: Place) {
+        self.0.insert(folder, place);
     }
 
     /// Whether a walk to this folder is known.
@@ -68,6 +70,12 @@ impl Places {
         found.map_or(Cow::Borrowed(path), Cow::Owned)
     }
 
+    /// The same, by what links of a role above it lead to.
+    pub(crate) fn led(&self, path: &AbsPath, links: &Links<'_>) -> AbsPath {
+        let led = links.lead(path).map(|led| led.path);
+        self.real(led.as_ref().unwrap_or(path)).into_owned()
+    }
+
     /// Where the links really lie that lead to the folder of something.
     pub fn links(&self, path: &AbsPath) -> &[AbsPath] {
         if self.0.is_empty() {
@@ -92,7 +100,8 @@ mod tests {
             ("/a/b/d", "/e"),
             ("/up", "/"),
         ] {
-            places.note(path(folder), path(real), vec![path(folder)]);
+            let (real, links) = (path(real), vec![path(folder)]);
+            places.note(path(folder), Place { real, links });
         }
         for (written, real) in [
             ("/bin/foo", "/usr/bin/foo"),

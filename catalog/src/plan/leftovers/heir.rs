@@ -77,9 +77,8 @@ impl<'a> Estate<'a> {
     /// The same by the path where links lead to from now on; none where it is named by that.
     fn where_it_will_lie(&self, resource: &Resource) -> Option<Resource> {
         let path = path_of(&resource.id)?;
-        let led = self.links.lead(&path).map(|led| led.path);
-        let real = self.then.real(led.as_ref().unwrap_or(&path));
-        (*real != path).then(|| Resource {
+        let real = self.then.led(&path, &self.links);
+        (real != path).then(|| Resource {
             id: ResourceId::new(resource.id.kind, real.as_str()),
             ..resource.clone()
         })

@@ -5,7 +5,7 @@ use crate::run::site::{Look, Site, Stage};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::path::AbsPath;
-use cfg_catalog::plan::places::Places;
+use cfg_catalog::plan::places::{Place, Places};
 use cfg_catalog::resource::command::{CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
 use cfg_catalog::resource::package::{DpkgState, Offered, PackageState};
@@ -134,7 +134,9 @@ impl Site for Fake {
         let mut places = Places::default();
         if let Some((link, real)) = self.shipped() {
             let link: AbsPath = link.parse().unwrap();
-            places.note(link.clone(), real.parse().unwrap(), vec![link]);
+            let real = real.parse().unwrap();
+            let links = vec![link.clone()];
+            places.note(link, Place { real, links });
         }
         places
     }
