@@ -54,7 +54,7 @@ fn of_keys<D: Document>(text: &str, edit: &Edit) -> Option<Edit> {
     }
     for setting in &edit.set {
         for table in edit.tables_above(&setting.path) {
-            if tree.at(&D::in_tree(&table)).is_none() && !back.tables.contains(&table) {
+            if !document.has(&table) && !back.tables.contains(&table) {
                 back.tables.push(table);
             }
         }
@@ -423,6 +423,32 @@ mod tests {
             let left = apply(&theirs, &back).unwrap();
             assert_eq!(left, b"a = 1\n\n[t]\n# theirs\n", "{format}");
         }
+    }
+
+    #[test]
+    fn a_header_that_was_made_beside_tables_below_it_goes() {
+        let set = edit("toml", "s.a = 1", &[]);
+        for text in [
+            "[s.u]\nb = 1\n",
+            "[s.u]\nb = 1\n\n[[s.v]]\nc = 1\n",
+            "[s.u.w]\n[t]\n# c\n",
+        ] {
+            let edited = apply(text.as_bytes(), &set).unwrap();
+            let back = back(text.as_bytes(), &set).unwrap();
+            let again = apply(&edited, &back).unwrap();
+            assert_eq!(std::str::from_utf8(&again), Ok(text));
+            let theirs = [&*edited, b"# theirs\n"].concat();
+            let left = String::from_utf8(apply(&theirs, &back).unwrap()).unwrap();
+            assert!(left.ends_with("\n[s]\n# theirs\n"), "{left}");
+        }
+        // What a person had stays, and so does what somebody put in it.
+        let text = b"[s]\n[s.u]\nb = 1\n";
+        let back = back(text, &set).unwrap();
+        assert_eq!(apply(&apply(text, &set).unwrap(), &back).unwrap(), text);
+        let set = edit("toml", "s.a = 1", &[]);
+        let back = super::back(b"[s.u]\n", &set).unwrap();
+        let theirs = b"[s.u]\n\n[s]\na = 1\nc = 2\n";
+        assert_eq!(apply(theirs, &back).unwrap(), b"[s.u]\n\n[s]\nc = 2\n");
     }
 
     #[test]

@@ -145,6 +145,20 @@ trait Document: Sized {
 
     /// All that it says.
     fn tree(&self) -> Tree;
+
+    /// Whether a table has text of its own.
+    fn has(&self, table: &[String]) -> bool {
+        self.tree().at(&Self::in_tree(table)).is_some()
+    }
+
+    /// The text without a table in which nothing is; none where there is none, or something is in it.
+    fn without_empty(&self, table: &[String]) -> Option<String> {
+        let tree = self.tree();
+        match tree.at(&Self::in_tree(table))? {
+            Tree::Table(entries) if entries.is_empty() => self.remove(table).ok().flatten(),
+            _ => None,
+        }
+    }
 }
 
 fn keyed<D: Document>(text: &str, edit: &Edit) -> Result<String, EditError> {
@@ -173,26 +187,19 @@ fn keyed<D: Document>(text: &str, edit: &Edit) -> Result<String, EditError> {
         }
     }
     for path in &edit.tables {
-        if !is_empty(&document, path) {
-            continue;
-        }
         // What cannot go so that all else stays may stay.
-        let bare = document.remove(path).ok().flatten();
-        if let Some(bare) = bare.and_then(|bare| match path.is_empty() {
-            true => Some(bare),
-            false => empty::without(&text, &bare),
-        }) && let Ok(next) = checked(&document, &bare, path)
+        if let Some(bare) = document
+            .without_empty(path)
+            .and_then(|bare| match path.is_empty() {
+                true => Some(bare),
+                false => empty::without(&text, &bare),
+            })
+            && let Ok(next) = checked(&document, &bare, path)
         {
             (text, document) = (bare, next);
         }
     }
     Ok(text)
-}
-
-fn is_empty<D: Document>(document: &D, path: &[String]) -> bool {
-    let tree = document.tree();
-    let found = tree.at(&D::in_tree(path));
-    matches!(found, Some(Tree::Table(entries)) if entries.is_empty())
 }
 
 /// The edited text, read: beside the path it must say what it said.

@@ -169,24 +169,32 @@ impl Toml {
         Some(self.splice(range, ""))
     }
 
+    /// Which section the header of a table opens.
+    fn header(&self, table: &[String]) -> Option<usize> {
+        let own = |one: &Section| !one.array && !table.is_empty() && one.path == table;
+        self.sections.iter().position(own)
+    }
+
+    /// The lines of a section.
+    fn lines_of(&self, read: &Text<'_>, section: usize) -> Range<usize> {
+        let (next, section) = (self.sections.get(section + 1), &self.sections[section]);
+        let last = section.pairs.last();
+        let filled = last.map_or(section.start, |last| last.value.end);
+        read.section(
+            read.line_at(section.start),
+            read.line_at(filled) + 1,
+            next.map(|next| read.line_at(next.start)),
+            is_comment,
+        )
+    }
+
     /// The text without all tables and pairs below a path.
     fn without_table(&self, path: &[String]) -> String {
         let read = Text::read(&self.text);
         let mut gone = vec![false; read.lines.len()];
         for (at, section) in self.sections.iter().enumerate() {
             if section.path.starts_with(path) {
-                let next = self.sections.get(at + 1);
-                let filled = section
-                    .pairs
-                    .last()
-                    .map_or(section.start, |last| last.value.end);
-                let range = read.section(
-                    read.line_at(section.start),
-                    read.line_at(filled) + 1,
-                    next.map(|next| read.line_at(next.start)),
-                    is_comment,
-                );
-                gone[range].fill(true);
+                gone[self.lines_of(&read, at)].fill(true);
             } else if let Some(below) = path.strip_prefix(section.path.as_slice()) {
                 for pair in section.pairs.iter().filter(|p| p.keys.starts_with(below)) {
                     gone[read.line_at(pair.start)..=read.line_at(pair.value.end)].fill(true);
@@ -277,6 +285,28 @@ impl Document for Toml {
 
     fn tree(&self) -> Tree {
         self.tree.clone()
+    }
+
+    /// One that the headers of others imply has none.
+    fn has(&self, table: &[String]) -> bool {
+        let mut sections = self.sections.iter();
+        self.tree.at(table).is_some()
+            && (self.header(table).is_some() || !sections.any(|one| one.path.starts_with(table)))
+    }
+
+    /// A header in which nothing is goes from above the tables below it too: they imply it.
+    fn without_empty(&self, table: &[String]) -> Option<String> {
+        let at = self.header(table)?;
+        if !self.sections[at].pairs.is_empty() {
+            return None;
+        }
+        let read = Text::read(&self.text);
+        let mut gone = vec![false; read.lines.len()];
+        gone[self.lines_of(&read, at)].fill(true);
+        let bare = read.without(&gone);
+        let says = Self::read(&bare).ok()?.tree;
+        let own = matches!(self.tree.at(table)?, Tree::Table(entries) if entries.is_empty());
+        (own || says == self.tree).then_some(bare)
     }
 }
 
