@@ -1,14 +1,9 @@
 //! Edits of one file, one beside the other and one after the other.
 
 use crate::{
-    FILE, GONE, MODE, NONE, OLD, applies, comes_back, comes_back_after, edit, machine, srv,
+    FILE, GONE, MODE, NONE, OLD, applies, comes_back, comes_back_after, edit, machine, of, srv,
 };
 use serde_json::json;
-
-/// An edit of a format, with what it says.
-fn of(format: &str, name: &str, what: &str) -> String {
-    format!("[edit.{name}]\npath = \"/srv/p\"\nformat = \"{format}\"\n{what}\n")
-}
 
 #[test]
 fn a_file_without_content_keeps_what_an_edit_beside_it_found() {
@@ -73,15 +68,6 @@ fn what_an_edit_says_no_more_goes_with_the_file_that_was_made_for_it() {
             ("", &[&two, &other]),
             ("", &[&two, &one, &other, &two, &one]),
         ]);
-    }
-}
-
-#[test]
-fn an_edit_by_another_name_brings_back_what_only_the_whole_file_tells() {
-    let c = of("yaml", "b", "set = { c = 2 }");
-    for name in ["a", "c"] {
-        let grown = of("yaml", name, "set = { d = 1 }\nremove = [\"l\"]");
-        comes_back(&[("printf 'a: 1\\nl:\\n  - 1\\n' >p", &[&c, &grown])]);
     }
 }
 

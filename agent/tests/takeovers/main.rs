@@ -3,6 +3,7 @@
 mod edits;
 mod links;
 mod paths;
+mod whole;
 
 use cfg_tests::Desk;
 use serde_json::{Value, json};
@@ -83,6 +84,11 @@ const OLD: &str = "echo A=0 >p; echo B=1 >>p; chmod 604 p";
 
 fn edit(name: &str, what: &str) -> String {
     format!("[edit.{name}]\npath = \"/srv/p\"\nformat = \"env\"\n{what}\n")
+}
+
+/// An edit of a format, with what it says.
+fn of(format: &str, name: &str, what: &str) -> String {
+    format!("[edit.{name}]\npath = \"/srv/p\"\nformat = \"{format}\"\n{what}\n")
 }
 
 /// All of these roles get there, one after the other, and then the machine is as it was.

@@ -14,7 +14,7 @@ use crate::plan::{Places, Snapshot};
 use crate::resource::edit::FileEdit;
 use crate::resource::through::Links;
 use crate::resource::{Attributes, Body, Desired, FileState, Observed, PathState, Resource};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What the role names no more, for what takes over its paths.
 pub(super) struct Estate<'a> {
@@ -204,7 +204,8 @@ impl<'a> Estate<'a> {
         edits.any(|(_, entry)| entry.begins().is_some())
     }
 
-    /// Whether all that edits of this file have done, but for this one, is what made it what it is now.
+    /// Whether all that edits of this file have done, but for this one, is what made it what it is now, and the role changes none
+    /// of them.
     pub(super) fn is_all_known(&self, path: &AbsPath, id: &ResourceId, seen: &Observed) -> bool {
         let edits = self.edits.get(path).map(Vec::as_slice).unwrap_or_default();
         let Observed::Path(PathState::File(FileState {
@@ -214,10 +215,16 @@ impl<'a> Estate<'a> {
             return false;
         };
         let wholes = edits.iter().filter_map(|(_, entry)| entry.whole());
-        let made = chain(wholes, *now).made;
-        let others = edits.iter().filter(|(other, _)| *other != id);
-        let mut wholes = others.map(|(_, entry)| entry.whole());
-        wholes.all(|whole| whole.is_some_and(|whole| made.contains(&whole.made)))
+        let chain = chain(wholes, *now);
+        let mut others = edits.iter().filter(|(other, _)| *other != id);
+        others.all(|(other, entry)| {
+            let said = self.desired.get(other).map(|one| &one.body);
+            let stays = match (said, &entry.made) {
+                (Some(Body::Edit(now)), Some(Made::Edit { edit, .. })) => now.edit == *edit,
+                _ => true,
+            };
+            stays && entry.whole().is_some_and(|whole| chain.has(whole))
+        })
     }
 
     /// What a role took away where there has been nothing since but what edits began.
@@ -266,7 +273,7 @@ impl<'a> Estate<'a> {
         };
         let begun = || edits.iter().filter(|(_, entry)| entry.begins().is_some());
         let wholes = edits.iter().filter_map(|(_, entry)| entry.whole());
-        let first = chain(wholes, now.digest?).first;
+        let first = chain(wholes, now.digest?).first();
         let bare = self.bare(path, None, seen);
         // Where its content is not at hand, by what began it.
         let was = first.map_or(now.digest, |whole| Some(whole.was));
@@ -385,27 +392,28 @@ impl Entry {
     }
 }
 
-/// Edits that each found what the one before had made.
-pub(super) struct Chain<'w> {
-    /// The first.
-    pub(super) first: Option<&'w Whole>,
-    /// What each of them made.
-    pub(super) made: BTreeSet<Digest>,
+/// Edits that each found what the one before had made, the last one first.
+pub(super) struct Chain<'w>(Vec<&'w Whole>);
+
+impl<'w> Chain<'w> {
+    pub(super) fn first(&self) -> Option<&'w Whole> {
+        self.0.last().copied()
+    }
+
+    pub(super) fn has(&self, whole: &Whole) -> bool {
+        self.0.contains(&whole)
+    }
 }
 
 /// The edits that made a file what it is `now`.
 pub(super) fn chain<'w>(wholes: impl Iterator<Item = &'w Whole>, now: Digest) -> Chain<'w> {
     let mut open: Vec<&Whole> = wholes.collect();
-    let mut chain = Chain {
-        first: None,
-        made: BTreeSet::new(),
-    };
+    let mut links = Vec::new();
     let mut digest = now;
     while let Some(at) = open.iter().position(|whole| whole.made == digest) {
         let whole = open.swap_remove(at);
-        chain.made.insert(digest);
         digest = whole.was;
-        chain.first = Some(whole);
+        links.push(whole);
     }
-    chain
+    Chain(links)
 }

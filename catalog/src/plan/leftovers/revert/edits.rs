@@ -172,8 +172,8 @@ impl Shared<'_> {
     /// As it was before the edits of it that are left over, which alone have changed it.
     fn whole(&self, now: &FileState) -> Option<&Whole> {
         let chain = heir::chain(self.wholes.iter().copied(), now.digest?);
-        let first = chain.first?;
-        let in_it = |edit: &Edited| edit.whole.is_some_and(|one| chain.made.contains(&one.made));
+        let first = chain.first()?;
+        let in_it = |edit: &Edited| edit.whole.is_some_and(|one| chain.has(one));
         self.edits.iter().all(in_it).then_some(first)
     }
 

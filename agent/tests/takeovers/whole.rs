@@ -1,0 +1,76 @@
+//! An edited file comes back byte for byte where what each edit found is known, and else key by key.
+
+use crate::{comes_back, of};
+
+#[test]
+fn an_edit_by_another_name_brings_back_what_only_the_whole_file_tells() {
+    let c = of("yaml", "b", "set = { c = 2 }");
+    for name in ["a", "c"] {
+        let grown = of("yaml", name, "set = { d = 1 }\nremove = [\"l\"]");
+        comes_back(&[("printf 'a: 1\\nl:\\n  - 1\\n' >p", &[&c, &grown])]);
+    }
+}
+
+/// A format, a text in it, and what sets a key that is there to something else, removes it, and sets another.
+const FORMATS: [(&str, &str, &str, &str, &str); 5] = [
+    (
+        "env",
+        "A=1\n",
+        "set = { A = 2 }",
+        "remove = [\"A\"]",
+        "set = { B = 3 }",
+    ),
+    (
+        "ini",
+        "[s]\na = 1\n",
+        "set = { s.a = 2 }",
+        "remove = [\"s.a\"]",
+        "set = { s.b = 3 }",
+    ),
+    (
+        "json",
+        "{\n  \"a\": 1\n}\n",
+        "set = { a = 2 }",
+        "remove = [\"a\"]",
+        "set = { b = 3 }",
+    ),
+    (
+        "toml",
+        "a = 1\n",
+        "set = { a = 2 }",
+        "remove = [\"a\"]",
+        "set = { b = 3 }",
+    ),
+    (
+        "yaml",
+        "a: 1\n",
+        "set = { a = 2 }",
+        "remove = [\"a\"]",
+        "set = { b = 3 }",
+    ),
+];
+
+#[test]
+fn what_an_edit_hands_to_another_while_it_changes_itself_comes_back() {
+    for (format, text, set, remove, other) in FORMATS {
+        let setup = format!("printf '{text}' >p");
+        for (one, two) in [("a", "b"), ("b", "a")] {
+            let first = of(format, one, remove);
+            let then = [of(format, one, other), of(format, two, set)].concat();
+            comes_back(&[(&setup, &[&first, &then, &of(format, two, set)])]);
+        }
+    }
+}
+
+#[test]
+fn what_an_edit_found_comes_back_though_another_says_again_what_a_third_said() {
+    for (format, text, set, _, other) in FORMATS {
+        let setup = format!("printf '{text}' >p");
+        for (one, two, three) in [("a", "b", "c"), ("c", "b", "a"), ("b", "a", "c")] {
+            let stays = of(format, one, set);
+            let first = [stays.clone(), of(format, two, other)].concat();
+            let then = [stays.clone(), of(format, three, other)].concat();
+            comes_back(&[(&setup, &[&first, &stays, &then])]);
+        }
+    }
+}
