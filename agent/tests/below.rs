@@ -290,6 +290,32 @@ fn what_an_archive_brings_where_something_else_is_to_be() {
 }
 
 #[test]
+fn what_an_archive_may_bring_again_that_must_not_be_there() {
+    let archive = "[archive.'/srv/p']\nsource = 'a.tar'\n";
+    let role = format!("{archive}[file.'/srv/p/top/b']\nstate = 'absent'\n");
+    let gone = "file:/srv/p/top/b remove";
+    for (target, held, done) in [
+        (None, "top/b", &[gone][..]),
+        (None, "top/c", &[]),
+        (Some("p"), "top/b", &[gone]),
+        (Some("p"), "top/c", &[]),
+        (Some("t"), "top/b", &[gone]),
+    ] {
+        let links: Vec<_> = target.iter().map(|to| ("srv/p", *to)).collect();
+        let desk = desk(&["srv/t/top"], &["srv/t/top/b"], &links, archive);
+        if target.is_none() {
+            desk.write("roles/web/a.tar", tar(&[("top/b", FILE, "old")]));
+            held_to_it(&desk);
+        }
+        desk.role("web", &role);
+        desk.write("roles/web/a.tar", tar(&[(held, FILE, "")]));
+        let done = done.iter().map(|word| (*word).to_owned());
+        let words = std::iter::once("archive:/srv/p update".to_owned()).chain(done);
+        assert_eq!(held_to_it(&desk), (0, words.collect()), "{target:?} {held}");
+    }
+}
+
+#[test]
 fn nothing_is_made_for_a_mount_whose_line_cannot_be_written() {
     let role = "[mount.'/mnt/a']\ndevice = '/dev/x'\nfstype = 'ext4'\n";
     let desk = desk(&["etc"], &[], &[], role);

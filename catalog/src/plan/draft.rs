@@ -9,6 +9,7 @@ mod renumbered;
 use super::ahead::Ahead;
 use super::claims::{Claims, by_path, path_of, presence};
 use super::document::{Failure, Held, Why};
+use super::elsewhere::perhaps;
 use super::folders::Folders;
 use super::inputs::{self, Inputs};
 use super::ledger::{Ledger, begin};
@@ -146,6 +147,9 @@ impl<'a> Draft<'a> {
         let mut verdict = self.judge(step.phase, resource, observed);
         for change in &mut verdict.changes {
             change.certainty = change.certainty.max(sure);
+        }
+        if below.is_some() && sure == Certainty::Assumed && below::may_come_again(resource, seen) {
+            perhaps(resource, &mut verdict);
         }
         if let Some((why, detail)) = self.waits(&step, &verdict) {
             self.hold(&step.resource, why, detail);

@@ -73,3 +73,9 @@ impl Draft<'_> {
         (None, Certainty::Certain)
     }
 }
+
+/// Whether this must not be there, and stands there: it goes with what is around it, and may come again with that.
+pub(super) fn may_come_again(resource: &Resource, seen: Option<&Observed>) -> bool {
+    let gone = presence(&resource.body) == Presence::Absent;
+    gone && matches!(seen, Some(Observed::Path(seen)) if !matches!(seen, PathState::Absent { .. }))
+}
