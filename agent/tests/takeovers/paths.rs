@@ -105,13 +105,6 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
             &[BELOW, &[LINK, "[directory.\"/srv/p/q\"]\n"].concat()],
         ),
         ("ln -s nowhere p", &[DEEP, FILE]),
-        (
-            "ln -s nowhere p",
-            &[
-                FILE,
-                "[edit.\"/srv/p/q\"]\nformat = \"env\"\ncreate = true\nremove = [\"A\"]\n",
-            ],
-        ),
         ("mkdir -m 700 p", &[BELOW, FILE]),
         ("mkdir -m 700 p", &[FILE, DEEP, LINK, DIRECTORY]),
         // Also where it was edited meanwhile.
@@ -230,6 +223,56 @@ fn what_was_there_first_is_known_whatever_has_come_since() {
         ("ln -s nowhere p", &[CLOSED, FILE, CLOSED]),
         ("ln -s nowhere p", &[FILE, BELOW]),
     ]);
+}
+
+/// It would be looked for behind the link, where only the next run could look.
+#[test]
+fn a_link_of_before_waits_for_what_the_role_does_not_want_behind_it() {
+    let setup = "mkdir t; echo A=0 >t/q; ln -s t p";
+    let no_link = "[link.\"/srv/p/q\"]\nstate = \"absent\"\n";
+    for first in [DIRECTORY, DEEP, FILE, NO_LINK] {
+        for (then, of) in [(NO_MORE, "file"), (no_link, "link")] {
+            let desk = machine(setup);
+            let before = srv(&desk);
+            applies(&desk, first);
+            let why = format!("{of}:/srv/p/q of the role must not be behind it");
+            let ran = applies(&desk, then);
+            assert_eq!(ran["failures"], json!([]), "{first}: {ran}");
+            let mut left = ran["leftovers"].as_array().unwrap().iter();
+            assert!(left.any(|one| one["why"] == why), "{first}: {ran}");
+            assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+            assert_eq!(srv(&desk), before, "{first}");
+        }
+    }
+    let led = LINK.replace("\"t\"", "\"nowhere\"");
+    comes_back(&[(setup, &[&led, NO_MORE])]);
+}
+
+#[test]
+fn what_is_there_behind_a_link_of_before_is_found_when_that_is_back() {
+    let no_line = "[edit.\"/srv/p/q\"]\nformat = \"env\"\ncreate = true\nremove = [\"A\"]\n";
+    let mode = "[file.\"/srv/p/q\"]\nmode = \"0600\"\n";
+    let there = "mkdir t; echo A=0 >t/q; ln -s t p";
+    for (setup, then, found) in [
+        (there, no_line, 2),
+        (there, mode, 2),
+        ("ln -s nowhere p", no_line, 1),
+    ] {
+        let desk = machine(setup);
+        let before = srv(&desk);
+        applies(&desk, FILE);
+        desk.role("web", then);
+        let (foretold, dry) = run(&desk, &["--dry-run"]);
+        let sure = &dry["changes"][1]["certainty"];
+        assert_eq!((foretold, sure), (2, &json!("assumed")), "{dry}");
+        let (code, ran) = run(&desk, &[]);
+        let made = ran["changes"].as_array().unwrap().len();
+        assert_eq!((code, made), (0, found), "{ran}");
+        assert_eq!(ran["unforeseen"], json!(null), "{ran}");
+        assert_eq!(run(&desk, &[]).1["changes"], json!([]));
+        applies(&desk, NONE);
+        assert_eq!(srv(&desk), before);
+    }
 }
 
 #[test]

@@ -101,7 +101,7 @@ impl Ahead {
                         self.note_new(&path);
                     }
                     if change.resource.kind == Kind::Link {
-                        self.links.insert(path.clone());
+                        self.note_link(&path);
                     }
                     self.note_path(path);
                 }
@@ -166,6 +166,11 @@ impl Ahead {
     pub(crate) fn note_gone(&mut self, path: &AbsPath, certainty: Certainty) {
         let real = self.places.real(path).into_owned();
         self.removed.insert(real, certainty);
+    }
+
+    /// A link there will lead elsewhere than it does, or come or go.
+    pub(crate) fn note_link(&mut self, path: &AbsPath) {
+        self.links.insert(path.clone());
     }
 
     /// Something comes to this path, or changes there.

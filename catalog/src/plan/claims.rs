@@ -136,6 +136,14 @@ impl Claims {
         self.absent.get(&*self.places.real(path))
     }
 
+    /// One that says so of what lies below.
+    pub(crate) fn absent_below(&self, path: &AbsPath) -> Option<&ResourceId> {
+        let path = &*self.places.real(path);
+        let mut absent = self.absent.iter();
+        let found = absent.find(|(one, _)| *one != path && one.is_within(path));
+        found.map(|(_, id)| id)
+    }
+
     /// Why this resource cannot be brought about beside another one that lies at the same place.
     pub(crate) fn clash(&self, id: &ResourceId) -> Option<&str> {
         self.clashes.get(id).map(String::as_str)

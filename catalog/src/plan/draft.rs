@@ -367,6 +367,7 @@ impl<'a> Draft<'a> {
             }
             (Body::Link(body), Action::Create | Action::Update) => {
                 self.moved.insert(body.path.clone(), Certainty::Assumed);
+                self.ahead.note_link(&body.path);
             }
             _ => {}
         }

@@ -35,6 +35,11 @@ impl Judge<'_> {
         if changed {
             return Fate::Stays(CHANGED.into());
         }
+        // Where it would lead to that is only looked for by the next run.
+        let absent = self.claims.absent_below(&path);
+        if let (Stood::Link(_), Some(other)) = (before, absent) {
+            return Fate::Stays(format!("{other} of the role must not be behind it"));
+        }
         let body = match (made, before) {
             (Made::Directory(said), before) => {
                 return self.directory(id, entry, said, before, seen);
