@@ -333,3 +333,42 @@ fn what_lies_behind_a_link_that_goes_is_left_over_where_it_lies() {
         assert_eq!(srv(&desk), before);
     }
 }
+
+/// Where one link leads to the next, a path says nothing of the second.
+#[test]
+fn what_changes_on_the_way_that_a_link_of_the_machine_leads_is_no_certain_ground() {
+    let led = "[link.\"/srv/t/d\"]\ntarget = \"/srv/t\"\n";
+    let gone = "[file.\"/srv/t/d\"]\nstate = \"absent\"\n";
+    let folder = "[directory.\"/srv/t/d\"]\n";
+    let edit = "[edit.\"/srv/w/x/z\"]\nformat = \"env\"\ncreate = true\nset = { A = 1 }\n";
+    let whole = "[link.\"/srv/t/x\"]\ntarget = \"nowhere\"\n";
+    let inside = "[link.\"/srv/p/x/z\"]\ntarget = \"b\"\n";
+    for (setup, first, then, left) in [
+        ("mkdir t; ln -s /srv/t/d w", led, [edit, gone], 1),
+        ("mkdir -p t/x; ln -s /srv/t/d w", led, [edit, gone], 1),
+        (
+            "mkdir -p t/x; echo A=0 >t/x/z; ln -s /srv/t/d w",
+            led,
+            [edit, folder],
+            0,
+        ),
+        ("mkdir t; ln -s t p", NONE, [whole, inside], 1),
+    ] {
+        let desk = machine(setup);
+        desk.role("web", first);
+        assert_eq!(run(&desk, &[]).0, 0, "{setup}");
+        desk.role("web", &then.concat());
+        let (foretold, dry) = run(&desk, &["--dry-run"]);
+        let (code, ran) = run(&desk, &[]);
+        assert_eq!((foretold, code), (2, left), "{dry}\n{ran}");
+        assert_eq!(ran["unforeseen"], json!(null), "{ran}");
+        let mut sure = dry["changes"].as_array().unwrap().clone();
+        sure.retain(|one| one["certainty"] == "certain");
+        for one in sure {
+            assert!(
+                ran["changes"].as_array().unwrap().contains(&one),
+                "{one}\n{ran}"
+            );
+        }
+    }
+}

@@ -240,6 +240,19 @@ impl Ahead {
                 .any(|changed| changed.is_within(path) || path.is_within(changed))
     }
 
+    /// Whether something comes to lie in this by another way.
+    pub(crate) fn fills(&self, path: &AbsPath) -> bool {
+        if self.places.is_empty() {
+            return false;
+        }
+        let real = self.places.real(path);
+        let mut others = self.paths.iter().filter(|one| !one.is_within(path));
+        others.any(|one| {
+            let inside = self.places.real(one);
+            inside != real && inside.is_within(&real) && !self.removes(one)
+        })
+    }
+
     /// Whether a link on the way to this path will lead elsewhere than it does.
     pub(crate) fn leads_anew(&self, path: &AbsPath) -> bool {
         let mut links = self.links.iter();

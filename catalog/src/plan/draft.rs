@@ -145,10 +145,14 @@ impl<'a> Draft<'a> {
             self.loosen(&input);
         }
         let mut verdict = self.judge(step.phase, resource, observed);
+        let sure = match self.is_filled(resource) {
+            true => Certainty::Assumed,
+            false => sure,
+        };
         for change in &mut verdict.changes {
             change.certainty = change.certainty.max(sure);
         }
-        if below.is_some() && sure == Certainty::Assumed && below::may_come_again(resource, seen) {
+        if below.is_some() && sure == Certainty::Assumed && self.is_open(resource, seen) {
             perhaps(resource, &mut verdict);
         }
         if let Some((why, detail)) = self.waits(&step, &verdict) {

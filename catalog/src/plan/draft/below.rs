@@ -70,12 +70,29 @@ impl Draft<'_> {
             };
             return (Some(seen(gone)), sure);
         }
-        (None, Certainty::Certain)
+        match !archive && self.is_led_elsewhere(path) {
+            true => (Some(nothing()), Certainty::Assumed),
+            false => (None, Certainty::Certain),
+        }
     }
-}
 
-/// Whether this must not be there, and stands there: it goes with what is around it, and may come again with that.
-pub(super) fn may_come_again(resource: &Resource, seen: Option<&Observed>) -> bool {
-    let gone = presence(&resource.body) == Presence::Absent;
-    gone && matches!(seen, Some(Observed::Path(seen)) if !matches!(seen, PathState::Absent { .. }))
+    /// Whether only a run finds what stands there, be it what went with what was around it and may come again with that.
+    pub(super) fn is_open(&self, resource: &Resource, seen: Option<&Observed>) -> bool {
+        let gone = presence(&resource.body) == Presence::Absent;
+        let stands =
+            matches!(seen, Some(Observed::Path(seen)) if !matches!(seen, PathState::Absent { .. }));
+        (gone && stands) || own_path(&resource.body).is_some_and(|path| self.is_led_elsewhere(path))
+    }
+
+    /// Whether this is to stand where by then a folder may, which gives way only while it is empty.
+    pub(super) fn is_filled(&self, resource: &Resource) -> bool {
+        let whole = matches!(resource.body, Body::File(_) | Body::Edit(_) | Body::Link(_));
+        whole && own_path(&resource.body).is_some_and(|path| self.ahead.fills(path))
+    }
+
+    /// Whether one of the links of the machine that lead there will not do so by then.
+    fn is_led_elsewhere(&self, path: &AbsPath) -> bool {
+        let mut ways = self.snapshot.places.links(path).iter();
+        ways.any(|way| self.moved.contains_key(way) || self.ahead.removal(way).is_some())
+    }
 }
