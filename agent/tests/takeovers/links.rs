@@ -343,6 +343,7 @@ fn what_changes_on_the_way_that_a_link_of_the_machine_leads_is_no_certain_ground
     let edit = "[edit.\"/srv/w/x/z\"]\nformat = \"env\"\ncreate = true\nset = { A = 1 }\n";
     let whole = "[link.\"/srv/t/x\"]\ntarget = \"nowhere\"\n";
     let inside = "[link.\"/srv/p/x/z\"]\ntarget = \"b\"\n";
+    let behind = "[file.\"/srv/p/x/z\"]\ncontent = \"z\"\nafter = [\"link:/srv/t/x\"]\n";
     for (setup, first, then, left) in [
         ("mkdir t; ln -s /srv/t/d w", led, [edit, gone], 1),
         ("mkdir -p t/x; ln -s /srv/t/d w", led, [edit, gone], 1),
@@ -353,6 +354,7 @@ fn what_changes_on_the_way_that_a_link_of_the_machine_leads_is_no_certain_ground
             0,
         ),
         ("mkdir t; ln -s t p", NONE, [whole, inside], 1),
+        ("mkdir t; ln -s t p", NONE, [whole, behind], 1),
     ] {
         let desk = machine(setup);
         desk.role("web", first);

@@ -90,9 +90,15 @@ impl Draft<'_> {
         whole && own_path(&resource.body).is_some_and(|path| self.ahead.fills(path))
     }
 
-    /// Whether one of the links of the machine that lead there will not do so by then.
+    /// Whether one of the links of the machine that lead there will not do so by then, or leads to what moves.
     fn is_led_elsewhere(&self, path: &AbsPath) -> bool {
-        let mut ways = self.snapshot.places.links(path).iter();
+        let places = &self.snapshot.places;
+        let mut ways = places.links(path).iter();
+        let real = places.real(path);
         ways.any(|way| self.moved.contains_key(way) || self.ahead.removal(way).is_some())
+            || (*real != *path
+                && real
+                    .ancestors()
+                    .any(|above| self.moved.contains_key(&above)))
     }
 }
