@@ -1,22 +1,15 @@
-//! Certificates that are not valid by this machine's clock: whose time it is that may be wrong, a person must see.
+//! Certificates that do not count: above all those not valid by this machine's clock, since whose time it is that may be
+//! wrong, a person must see.
 
 use jiff::Timestamp;
-use rustls::CertificateError::{ExpiredContext, NotValidYetContext};
+use rustls::CertificateError::{self, ExpiredContext, NotValidYetContext};
 use rustls::pki_types::UnixTime;
 use std::error::Error;
 use std::io;
 
-/// What a failure of TLS says, where it is about the time of the other side's certificate.
+/// What a failure of TLS says, where rustls does not say it so that a person sees what to do.
 pub fn told(error: &(dyn Error + 'static)) -> Option<String> {
-    // The standard library hides what an error of its own was made from.
-    let within = error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref)
-        .and_then(|within| within.downcast_ref::<rustls::Error>());
-    let rustls::Error::InvalidCertificate(why) = within.or_else(|| error.downcast_ref())? else {
-        return None;
-    };
-    match why {
+    match certificate(error)? {
         ExpiredContext { time, not_after } => Some(format!(
             "its certificate ended at {}, and this machine's clock says {}; let it be renewed, or set the clock",
             at(*not_after),
@@ -27,6 +20,21 @@ pub fn told(error: &(dyn Error + 'static)) -> Option<String> {
             at(*not_before),
             at(*time)
         )),
+        // A verifier's own word, which rustls shows as Rust has it.
+        CertificateError::Other(why) => Some(why.to_string()),
+        _ => None,
+    }
+}
+
+/// What is wrong with the other side's certificate, where a failure is that.
+pub fn certificate<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
+    // The standard library hides what an error of its own was made from.
+    let within = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+        .and_then(|within| within.downcast_ref::<rustls::Error>());
+    match within.or_else(|| error.downcast_ref())? {
+        rustls::Error::InvalidCertificate(why) => Some(why),
         _ => None,
     }
 }
@@ -42,7 +50,6 @@ fn at(time: UnixTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustls::CertificateError;
     use std::time::Duration;
 
     #[test]

@@ -3,8 +3,10 @@
 use crate::address::ServerUrl;
 use crate::untimely;
 use hyper_util::rt::TokioIo;
+use rustls::CertificateError::{BadSignature, UnknownIssuer};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,18 +29,22 @@ pub const MESSAGE_LIMIT: usize = 32 << 20;
 /// The most bytes that one message to the server may hold.
 pub const SEND_LIMIT: usize = 32 << 20;
 
+/// Said where a server's certificate is of another CA than the one that is gone by.
+const OTHER_CA: &str = "its certificate authority is not the one of the enrolment; correct the server's address, or where \
+                        the server was founded anew, enrol again with a new token";
+
 /// What became of a call.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The server could not be reached, or had to break off, or is in trouble: the same call may go through later.
-    #[error("the server at {url} {}: {why}", if *answered { "answers that it cannot" } else { "cannot be reached" })]
+    #[error("the server at {url} {}: {why}", .lack.words())]
     Away {
         /// Who was called.
         url: String,
         /// The whole reason.
         why: String,
-        /// Whether that is the server's own word, as where its store fails.
-        answered: bool,
+        /// How far the call came.
+        lack: Lack,
     },
     /// The server knows this caller and refuses it, or does not know it.
     #[error("the server refuses: {0}")]
@@ -53,6 +59,39 @@ pub enum CallError {
     },
 }
 
+/// How far a call came that may go through later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// Nothing was heard of the server.
+    Unreached,
+    /// Who answered shows no certificate that counts here.
+    Unbelieved,
+    /// It is the server's own word, as where its store fails.
+    Answered,
+}
+
+impl Lack {
+    fn words(self) -> &'static str {
+        match self {
+            Lack::Unreached => "cannot be reached",
+            Lack::Unbelieved => "is not believed",
+            Lack::Answered => "answers that it cannot",
+        }
+    }
+
+    fn of(status: &Status) -> Self {
+        let own = matches!(status.code(), Code::Unavailable | Code::Internal);
+        if causes(status).any(|cause| untimely::certificate(cause).is_some()) {
+            Lack::Unbelieved
+        // What happens on the way has a cause here.
+        } else if own && causes(status).next().is_none() {
+            Lack::Answered
+        } else {
+            Lack::Unreached
+        }
+    }
+}
+
 impl CallError {
     /// What a status of a call to this server means.
     pub fn of(url: &ServerUrl, status: &Status) -> Self {
@@ -65,9 +104,7 @@ impl CallError {
             | Code::Aborted => CallError::Away {
                 url: url.to_string(),
                 why: chain(status),
-                // What happens on the way has a cause here.
-                answered: matches!(status.code(), Code::Unavailable | Code::Internal)
-                    && std::error::Error::source(status).is_none(),
+                lack: Lack::of(status),
             },
             Code::PermissionDenied | Code::Unauthenticated => {
                 CallError::Refused(status.message().into())
@@ -84,18 +121,25 @@ impl CallError {
 fn chain(status: &Status) -> String {
     let mut words = Vec::new();
     add(&mut words, status.message());
-    let mut cause = std::error::Error::source(status);
-    while let Some(error) = cause {
+    for error in causes(status) {
         match untimely::told(error) {
-            Some(told) => add(&mut words, &told),
+            // What it is wrapped in says the same in rustls' words.
+            Some(told) => words = vec![told],
             None => add(&mut words, &error.to_string()),
         }
-        cause = error.source();
+        if let Some(UnknownIssuer | BadSignature) = untimely::certificate(error) {
+            words.push(OTHER_CA.into());
+        }
     }
     if words.is_empty() {
         words.push(format!("{:?}", status.code()));
     }
     words.join(": ")
+}
+
+/// All that caused a status, the last one first.
+fn causes(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(Error::source(status), |&cause| cause.source())
 }
 
 /// Adds what was not said yet, and nothing that says nothing.

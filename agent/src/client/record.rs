@@ -168,6 +168,7 @@ impl Record {
 mod tests {
     use super::*;
     use crate::client::assignment::Rejection;
+    use crate::client::channel::Lack;
     use serde_json::json;
     use tonic::Code;
 
@@ -205,7 +206,7 @@ mod tests {
         let away = SyncError::Call(CallError::Away {
             url: "https://h".into(),
             why: "gone".into(),
-            answered: false,
+            lack: Lack::Unreached,
         });
         record.asked(now, Ok(()), Some("127.0.0.1:7443".parse().unwrap()));
         record.asked(now, Err(&away), None);

@@ -1,6 +1,6 @@
 //! The calls of a machine to its server, over mutual TLS.
 
-use super::channel::{self, CallError, Peer};
+use super::channel::{self, CallError, Lack, Peer};
 use super::identity::{Identity, Stated};
 use super::tls::{self, TlsError};
 use super::unary;
@@ -146,7 +146,7 @@ impl Server {
                 "what it sent for {} is not of that content: damaged on the way, or forged",
                 blob.digest
             ),
-            answered: false,
+            lack: Lack::Unbelieved,
         }
     }
 
@@ -242,9 +242,9 @@ impl Server {
     pub fn meaning(&self, status: &Status) -> CallError {
         let now = SystemTime::now();
         match CallError::of(&self.url, status) {
-            CallError::Away { url, why, answered } if now < self.from => CallError::Away {
+            CallError::Away { url, why, lack } if now < self.from => CallError::Away {
                 url,
-                answered,
+                lack,
                 why: format!(
                     "{why}; the certificate of this machine begins at {}, and its clock says {}: set the clock, or wait until then",
                     at(self.from),

@@ -221,6 +221,7 @@ async fn keep(server: Server, fence: u64, lease: Arc<Lease>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::channel::Lack;
 
     fn lease(length: Duration) -> Lease {
         Lease {
@@ -277,7 +278,7 @@ mod tests {
         let away = CallError::Away {
             url: "https://h".into(),
             why: "refused".into(),
-            answered: false,
+            lack: Lack::Unreached,
         };
         assert_eq!(refusal(&away), NoSlot::Away);
         let long = CallError::Refused("x".repeat(10_000));

@@ -7,7 +7,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+};
+use std::io;
 use std::sync::Arc;
 
 /// Why no TLS could be set up.
@@ -97,10 +101,12 @@ impl ServerCertVerifier for Pinned {
             .chain(intermediates)
             .find(|shown| Digest::of(shown) == self.ca)
             .ok_or_else(|| {
-                rustls::Error::General(format!(
-                    "the server shows no CA with the SHA-256 {}: it is another server, or the hash is wrong",
+                let why = io::Error::other(format!(
+                    "its certificate authority is not the one whose SHA-256 is {}; compare --server and --ca-sha256 \
+                     with what `cfg-server init` or `cfg-server operator-token` prints there",
                     self.ca
-                ))
+                ));
+                CertificateError::Other(OtherError(Arc::new(why)))
             })?;
         let mut roots = RootCertStore::empty();
         roots.add(ca.clone().into_owned())?;

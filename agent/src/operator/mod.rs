@@ -3,7 +3,7 @@
 pub mod publish;
 
 use crate::address::ServerUrl;
-use crate::client::channel::{self, CallError, Peer};
+use crate::client::channel::{self, CallError, Lack, Peer};
 use crate::client::identity::{self, CertificateError, Identity, IdentityError};
 use crate::client::{renew, tls, unary};
 use crate::command::note;
@@ -142,7 +142,8 @@ impl Desk {
 pub fn of_call(error: CallError) -> Error {
     match error {
         CallError::Away {
-            answered: false, ..
+            lack: Lack::Unreached | Lack::Unbelieved,
+            ..
         } => Error::Away(error.into()),
         CallError::Away { .. } | CallError::Refused(_) | CallError::Said { .. } => {
             Error::Failed(error.into())

@@ -92,7 +92,10 @@ async fn a_wrong_token_is_refused_with_the_servers_word_and_the_old_identity_sta
 #[tokio::test]
 async fn only_the_server_that_was_meant_gets_the_token() {
     for (chain, word) in [
-        (Chain::WithoutCa, "shows no CA"),
+        (
+            Chain::WithoutCa,
+            "its certificate authority is not the one whose SHA-256 is",
+        ),
         (Chain::OfAnother, "invalid peer certificate"),
         (Chain::OtherName, "not valid for name"),
         (
@@ -109,6 +112,7 @@ async fn only_the_server_that_was_meant_gets_the_token() {
         let refused = try_enrol(&peer, folder.path(), "good", peer.ca_sha256, node()).await;
         let why = refused.unwrap_err().to_string();
         assert!(why.contains(word), "{why}");
+        assert!(why.contains(" is not believed: "), "{why}");
         assert!(peer.script.keys.lock().unwrap().is_empty());
     }
     let peer = Peer::start().await;
@@ -116,7 +120,15 @@ async fn only_the_server_that_was_meant_gets_the_token() {
     let other = Digest::of(b"another CA");
     let refused = try_enrol(&peer, folder.path(), "good", other, node()).await;
     let why = refused.unwrap_err().to_string();
-    assert!(why.contains(&other.to_string()), "{why}");
+    assert_eq!(
+        why,
+        format!(
+            "the server at {} is not believed: its certificate authority is not the one whose \
+             SHA-256 is {other}; compare --server and --ca-sha256 with what `cfg-server init` or \
+             `cfg-server operator-token` prints there",
+            peer.enrolment
+        )
+    );
 }
 
 #[tokio::test]
@@ -148,7 +160,11 @@ async fn another_ca_is_no_server_of_ours_and_its_machines_are_none_of_that_one()
         Reached::default(),
     );
     let why = server.unwrap().assignment().await.unwrap_err().to_string();
-    assert!(why.contains("invalid peer certificate"), "{why}");
+    assert!(
+        why.contains("is not believed: invalid peer certificate"),
+        "{why}"
+    );
+    assert!(why.ends_with("enrol again with a new token"), "{why}");
 }
 
 #[tokio::test]
