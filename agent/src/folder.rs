@@ -6,7 +6,7 @@ mod stamps;
 pub use stamps::{Stamps, stamps};
 
 use cfg_catalog::text::MAX_FILE;
-use cfg_catalog::{CatalogFiles, Diagnostic, Diagnostics};
+use cfg_catalog::{Catalog, CatalogFiles, Diagnostic, Diagnostics};
 use files::{Listed, Place, Whole};
 use rustix::fs::{Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -107,18 +107,19 @@ impl BadFolder {
 /// leave behind (`x~`, `.x.swp`) are no part of it; hidden files of a role are.
 ///
 /// # Errors
-/// All that cannot be read, is no file, leads outside, or is too large.
+/// All that cannot be read, is no file, leads outside, or is too large, and what is wrong with the texts beside it.
 pub fn read_catalog(dir: &Path) -> Result<CatalogFiles, Diagnostics> {
-    read(dir).map_err(|mut bad| {
-        bad.sort_by_key(ToString::to_string);
-        let mut wrong = Diagnostics::new();
-        for bad in bad {
-            let mut diagnostic = Diagnostic::bare(bad.to_string());
-            diagnostic.help = bad.help().map(str::to_owned);
-            wrong.push(diagnostic);
-        }
-        wrong
-    })
+    let (files, bad) = read(dir);
+    if bad.is_empty() {
+        return Ok(files);
+    }
+    let mut wrong = Diagnostics::new();
+    for bad in bad {
+        let mut diagnostic = Diagnostic::bare(bad.to_string());
+        diagnostic.help = bad.help().map(str::to_owned);
+        wrong.push(diagnostic);
+    }
+    Err(Catalog::with_texts(&files, wrong))
 }
 
 /// One file of a catalog's folder, as long as it lies in it.
@@ -141,8 +142,12 @@ fn open(dir: &Path) -> Result<OwnedFd, Errno> {
     rustix::fs::open(dir, flags, Mode::empty())
 }
 
-fn read(dir: &Path) -> Result<CatalogFiles, Vec<BadFolder>> {
-    let root = open(dir).map_err(|why| vec![unreadable(dir, why)])?;
+/// What can be read, and what is wrong with the rest.
+fn read(dir: &Path) -> (CatalogFiles, Vec<BadFolder>) {
+    let root = match open(dir) {
+        Ok(root) => root,
+        Err(why) => return (CatalogFiles::default(), vec![unreadable(dir, why)]),
+    };
     let mut reading = Reading {
         place: Place {
             dir,
@@ -159,10 +164,7 @@ fn read(dir: &Path) -> Result<CatalogFiles, Vec<BadFolder>> {
     if let Err(last) = read.and_then(|()| reading.read_listed()) {
         reading.bad.push(last);
     }
-    match reading.bad.is_empty() {
-        true => Ok(reading.files),
-        false => Err(reading.bad),
-    }
+    (reading.files, reading.bad)
 }
 
 fn unreadable(path: &Path, why: impl Into<std::io::Error>) -> BadFolder {
@@ -373,14 +375,14 @@ mod tests {
                 wanted.executable.insert(below);
             }
         }
-        let read = super::read(dir.path()).unwrap();
+        let read = super::read(dir.path()).0;
         assert_eq!(read.bytes, wanted.bytes);
         assert_eq!(read.executable, wanted.executable);
         for bad in ["web/7/large", "web/140/large"] {
             let file = File::create(dir.path().join(bad)).unwrap();
             file.set_len(MAX_FILE + 1).unwrap();
         }
-        assert_eq!(super::read(dir.path()).unwrap_err().len(), 2);
+        assert_eq!(super::read(dir.path()).1.len(), 2);
     }
 
     #[test]
@@ -413,7 +415,7 @@ mod tests {
             std::fs::create_dir(dir.path().join("db")).unwrap();
             std::fs::write(dir.path().join("db/role.toml"), "").unwrap();
             symlink(target, dir.path().join("web/loop")).unwrap();
-            let refused = read(dir.path()).unwrap_err();
+            let refused = read(dir.path()).1;
             assert!(
                 matches!(refused[..], [BadFolder::Link(_)]),
                 "{target}: {refused:?}"
@@ -422,10 +424,33 @@ mod tests {
     }
 
     #[test]
+    fn what_leads_out_does_not_hide_what_is_wrong_with_the_roles() {
+        let dir = catalog();
+        std::fs::create_dir(dir.path().join("db")).unwrap();
+        symlink("/etc/passwd", dir.path().join("db/role.toml")).unwrap();
+        let role = "[file.\"/a\"]\nmod = \"0644\"\n[pakage]\n";
+        std::fs::write(dir.path().join("web/role.toml"), role).unwrap();
+        let told = read_catalog(dir.path()).unwrap_err();
+        let told: Vec<&str> = told.iter().map(|one| &*one.message).collect();
+        let words = ["leads out", "unknown key `mod`", "`pakage`"];
+        assert_eq!(
+            told.len(),
+            words.len(),
+            "nothing that only follows: {told:?}"
+        );
+        assert!(
+            told.iter()
+                .zip(words)
+                .all(|(told, word)| told.contains(word)),
+            "{told:?}"
+        );
+    }
+
+    #[test]
     fn a_folder_in_itself_ends() {
         let dir = catalog();
         symlink(".", dir.path().join("web/round")).unwrap();
-        let refused = read(dir.path()).unwrap_err();
+        let refused = read(dir.path()).1;
         assert!(matches!(refused[..], [BadFolder::Deep(_)]));
     }
 
@@ -434,7 +459,7 @@ mod tests {
         let dir = catalog();
         let fifo = dir.path().join("web/fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::RUSR, 0).unwrap();
-        let refused = read(dir.path()).unwrap_err();
+        let refused = read(dir.path()).1;
         assert!(matches!(
             refused[..],
             [BadFolder::Special { what: "a FIFO", .. }]
@@ -445,7 +470,10 @@ mod tests {
     fn refuses_a_folder_where_values_are_to_stand() {
         let dir = catalog();
         std::fs::create_dir(dir.path().join("web/fleet.toml")).unwrap();
-        assert!(read(dir.path()).is_ok(), "a role may have what it likes");
+        assert!(
+            read(dir.path()).1.is_empty(),
+            "a role may have what it likes"
+        );
         // An empty one too, which holds no file that something else could be said of.
         std::fs::create_dir(dir.path().join("fleet.toml")).unwrap();
         let told = read_catalog(dir.path()).unwrap_err().to_string();
@@ -461,7 +489,7 @@ mod tests {
         let dir = catalog();
         let file = File::create(dir.path().join("web/large")).unwrap();
         file.set_len(MAX_FILE + 1).unwrap();
-        let refused = read(dir.path()).unwrap_err();
+        let refused = read(dir.path()).1;
         assert!(matches!(refused[..], [BadFolder::Large(_)]));
     }
 

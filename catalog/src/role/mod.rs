@@ -114,6 +114,13 @@ impl Catalog {
         Ok((catalog, wrong))
     }
 
+    /// What is wrong with files of a catalog that could not be read, and beside it with the texts that could, each by
+    /// itself: whatever reads other files is not looked at.
+    pub fn with_texts(files: &CatalogFiles, mut wrong: Diagnostics) -> Diagnostics {
+        let texts = Texts::declared(files, &mut wrong);
+        wrong.finish(|spot| texts.filled(spot))
+    }
+
     /// The roles that machines can have, with what each is described as.
     pub fn roles(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.parts.keys().map(|name| {
@@ -193,6 +200,14 @@ pub(crate) struct Texts {
 
 impl Texts {
     fn read(catalog: CatalogFiles, wrong: &mut Diagnostics) -> Self {
+        let mut texts = Self::declared(&catalog, wrong);
+        texts.strangers(&catalog, wrong);
+        texts.files = Files::of(catalog);
+        texts
+    }
+
+    /// The texts alone.
+    fn declared(catalog: &CatalogFiles, wrong: &mut Diagnostics) -> Self {
         let mut texts = Self {
             roles: Roles::new(),
             fleet: FleetText::default(),
@@ -213,8 +228,6 @@ impl Texts {
                 texts.role(name, path, bytes, wrong);
             }
         }
-        texts.strangers(&catalog, wrong);
-        texts.files = Files::of(catalog);
         texts
     }
 
