@@ -19,6 +19,7 @@ pub fn check(instances: &Instances, arch: &str, wrong: &mut Diagnostics) {
     below(instances, wrong);
     super::edit::check(instances, arch, wrong);
     mounts(instances, wrong);
+    tables(instances, wrong);
 }
 
 /// The path of a file, directory, link or archive, and whether it must be there.
@@ -59,7 +60,7 @@ fn below(instances: &Instances, wrong: &mut Diagnostics) {
     }
 }
 
-/// What a file system is mounted on is a folder, and its table is written line by line.
+/// What a file system is mounted on is a folder.
 fn mounts(instances: &Instances, wrong: &mut Diagnostics) {
     let all = || instances.on.iter().map(|instance| &instance.resource);
     for mount in all() {
@@ -71,15 +72,46 @@ fn mounts(instances: &Instances, wrong: &mut Diagnostics) {
                 continue;
             };
             let folder = matches!(other.body, Body::Directory(_)) && state == Presence::Present;
-            let message = match path.as_str() {
-                FSTAB => format!("{} is a line of it, and {} is it whole", mount.id, other.id),
-                _ if body.point.is_within(path) && !folder && body.line().is_some() => {
-                    format!("{} is mounted where {} is", mount.id, other.id)
-                }
-                _ => continue,
-            };
-            let diagnostic = Diagnostic::error(&mount.place, message);
-            wrong.push(diagnostic.note(&other.place, "the other one"));
+            if body.point.is_within(path) && !folder && body.line().is_some() {
+                let message = format!("{} is mounted where {} is", mount.id, other.id);
+                let diagnostic = Diagnostic::error(&mount.place, message);
+                wrong.push(diagnostic.note(&other.place, "the other one"));
+            }
+        }
+    }
+}
+
+/// The tables that a resource is a line of.
+fn line_of(body: &Body) -> &'static [&'static str] {
+    match body {
+        Body::Mount(_) => &[FSTAB],
+        Body::User(_) => &["/etc/passwd", "/etc/shadow"],
+        Body::Group(_) => &["/etc/group", "/etc/gshadow"],
+        _ => &[],
+    }
+}
+
+/// Tables are written line by line, or are one thing of the role.
+fn tables(instances: &Instances, wrong: &mut Diagnostics) {
+    let all = || instances.on.iter().map(|instance| &instance.resource);
+    let mut lines: BTreeMap<&str, Vec<&Resource>> = BTreeMap::new();
+    for line in all() {
+        for table in line_of(&line.body) {
+            lines.entry(table).or_default().push(line);
+        }
+    }
+    for whole in all() {
+        let path = match (&whole.body, stands(&whole.body)) {
+            (Body::File(file), _) if file.state == Presence::Present && file.is_open() => continue,
+            (Body::Edit(edit), _) if edit.path.as_str() != FSTAB => continue,
+            (_, Some((path, _))) => path.as_str(),
+            _ => continue,
+        };
+        for line in lines.get(path).into_iter().flatten() {
+            let message = format!("{} is a line of it, and {} is it whole", line.id, whole.id);
+            let help = format!("leave out {}, or all that are lines of it", whole.id);
+            let diagnostic = Diagnostic::error(&line.place, message).help(help);
+            wrong.push(diagnostic.note(&whole.place, "the other one"));
         }
     }
 }
