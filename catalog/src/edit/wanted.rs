@@ -3,6 +3,7 @@
 use super::lines::{LineWanted, Unwanted};
 use super::shell;
 use crate::text::date;
+use crate::text::edits::NOTHING;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -233,7 +234,7 @@ impl Edit {
         let scalar = match value {
             Value::Null => return Err("it has no value; `remove` takes a key away".into()),
             Value::Object(_) if date::of(value).is_none() => {
-                return Err("an empty table sets nothing".into());
+                return Err(NOTHING.into());
             }
             Value::Array(_) => false,
             _ => true,

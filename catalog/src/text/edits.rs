@@ -18,6 +18,10 @@ pub enum Removal {
 /// A line that must be there, with the regular expression for those that it takes the place of.
 pub type LineText = (String, Option<String>);
 
+/// What is wrong with a table that has nothing in it.
+pub const NOTHING: &str =
+    "an empty table sets nothing: leave it out, or write a key and its value into it";
+
 impl Given {
     /// A table of values.
     ///
@@ -25,7 +29,7 @@ impl Given {
     /// With what is wrong.
     pub fn settings(&self) -> Result<Map<String, Value>, String> {
         match &self.value {
-            Value::Object(table) if table.is_empty() => Err("an empty table sets nothing".into()),
+            Value::Object(table) if table.is_empty() => Err(NOTHING.into()),
             Value::Object(table) if date::of(&self.value).is_none() => Ok(table.clone()),
             other => Err(unlike("a table", other)),
         }

@@ -159,7 +159,11 @@ fn what_a_format_cannot_have_is_refused_at_once() {
             "a = [1]",
             "`a`: expected a string, a number or a boolean, the values of yaml that an edit sets; found an array",
         ),
-        ("json", "a = {}", "`a`: an empty table sets nothing"),
+        (
+            "json",
+            "a = {}",
+            "`a`: an empty table sets nothing: leave it out, or write a key and its value into it",
+        ),
         ("json", "'' = 1", "``: an empty key"),
         (
             "json",
