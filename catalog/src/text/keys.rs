@@ -252,7 +252,7 @@ pub const TYPES: &[(&str, &str)] = &[
     ("number", "a whole number from 0 to 4294967294"),
     (
         "mode",
-        "a string of one to four octal digits: `\"0644\"`; a bare number is an error",
+        "a string of one to four octal digits, with or without a `0` before them: `\"0644\"`, `\"01777\"`; a bare number is an error",
     ),
     ("account", "the name or the number of a user or group"),
     (
