@@ -15,7 +15,7 @@ use crate::resource::package::{Package, PackagePresence, Wanted};
 use crate::resource::service::{Activity, Service, UnitFile};
 use crate::resource::sysctl::Sysctl;
 use crate::resource::{Attributes, Body, Place, Presence, Shell};
-use crate::text::diagnostic::Diagnostic;
+use crate::text::diagnostic::{Diagnostic, Spot};
 use crate::text::given::Given;
 use crate::text::names;
 use crate::text::secrets::Stand;
@@ -116,14 +116,30 @@ fn user(keys: &mut Keys<'_, '_>, id: &ResourceId) -> User {
         home: keys.read("home", field),
         system: flag(keys, "system"),
         authorized_keys: keys.read("authorized_keys", Given::login_keys),
-        password_hash: keys.read("password_hash", |given| {
-            let hash = given.line()?;
-            match hash.contains(':') {
-                true => Err("a `:` cannot be in a password's hash".into()),
-                false => Ok(hash),
-            }
-        }),
+        password_hash: password_hash(keys),
     }
+}
+
+/// What is plainly a password is not refused, since crypt may know forms that nobody here does.
+fn password_hash(keys: &mut Keys<'_, '_>) -> Option<String> {
+    let hash = keys.read("password_hash", |given| {
+        let hash = given.line()?;
+        match hash.contains(':') {
+            true => Err("a `:` cannot be in a password's hash".into()),
+            false => Ok(hash),
+        }
+    })?;
+    if !keys.reader.secret && !names::is_hash(&hash) {
+        let mut spot = Spot::from(&keys.place("password_hash"));
+        // Not shown once more.
+        spot.line = Some(String::new());
+        let message = "`password_hash` is no hash as in /etc/shadow: nobody can log in with it";
+        let help = "make one: openssl passwd -6; a password that stands here as it is can be read by whoever reads the role";
+        keys.reader
+            .wrong
+            .push(Diagnostic::warning(spot, message).help(help));
+    }
+    Some(hash)
 }
 
 /// A path that becomes a field of /etc/passwd.

@@ -246,6 +246,17 @@ pub fn is_param(name: &str) -> bool {
     is_word(name) && !name.contains('-') && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
+/// Whether this may be the hash of a password, or what stands for none, as crypt(5) has them.
+pub fn is_hash(text: &str) -> bool {
+    let old = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/');
+    match text.chars().next() {
+        Some('!' | '*') | None => true,
+        Some('$') => text.matches('$').count() > 1,
+        Some('_') => text.len() == 20,
+        Some(_) => text == "x" || (text.len() == 13 && text.chars().all(old)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
