@@ -263,6 +263,16 @@ fn what_tools_say_has_something_to_do() {
             "module",
         ),
         (
+            "sysctl:a.b",
+            "the kernel does not take a.b = 1: Invalid argument (os error 22)",
+            "correct the value",
+        ),
+        (
+            "sysctl:a.b",
+            "the kernel does not take a.b = 1: Read-only file system (os error 30)",
+            "on the host",
+        ),
+        (
             "command:x",
             "cannot run /no/such: No such file or directory (os error 2)",
             "the path",

@@ -413,6 +413,10 @@ const SETTINGS: &[Row] = &[
         "correct the name, or load the module that has it before",
     ),
     to_do(
+        End("Read-only file system (os error 30)"),
+        "/proc/sys is read-only here, as in a container: set NAME on the host, or leave it out of the role",
+    ),
+    to_do(
         Have("the kernel does not take "),
         "correct the value: the kernel's documentation says what it may be",
     ),
