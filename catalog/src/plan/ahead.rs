@@ -39,6 +39,8 @@ pub struct Ahead {
     /// Where paths lie before any of them.
     places: Places,
     paths: BTreeSet<AbsPath>,
+    /// The folders that these really lie in, where links of the machine lead anywhere.
+    around: BTreeSet<AbsPath>,
     /// By where it really lies.
     removed: BTreeMap<AbsPath, Certainty>,
     links: BTreeSet<AbsPath>,
@@ -159,6 +161,12 @@ impl Ahead {
         let unit = holds_units(&path);
         self.units |= unit;
         self.unit_paths |= unit;
+        if !self.places.is_empty() {
+            let real = self.places.real(&path);
+            let mut around = real.ancestors();
+            // What is around one that is known is known too.
+            while around.next().is_some_and(|one| self.around.insert(one)) {}
+        }
         self.paths.insert(path);
     }
 
@@ -242,10 +250,10 @@ impl Ahead {
 
     /// Whether something comes to lie in this by another way.
     pub(crate) fn fills(&self, path: &AbsPath) -> bool {
-        if self.places.is_empty() {
+        let real = self.places.real(path);
+        if !self.around.contains(&*real) {
             return false;
         }
-        let real = self.places.real(path);
         let mut others = self.paths.iter().filter(|one| !one.is_within(path));
         others.any(|one| {
             let inside = self.places.real(one);

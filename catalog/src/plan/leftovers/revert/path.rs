@@ -36,8 +36,9 @@ impl Judge<'_> {
             return Fate::Stays(CHANGED.into());
         }
         // Where it would lead to that is only looked for by the next run.
-        let absent = self.claims.absent_below(&path);
-        if let (Stood::Link(_), Some(other)) = (before, absent) {
+        if matches!(before, Stood::Link(_))
+            && let Some(other) = self.claims.absent_below(&path)
+        {
             return Fate::Stays(format!("{other} of the role must not be behind it"));
         }
         let body = match (made, before) {
