@@ -5,7 +5,7 @@ use crate::id::{Kind, ResourceId};
 use crate::path::{AbsPath, Nearest};
 use crate::resource::mount::Mount;
 use crate::resource::{Attributes, Body, Desired, Presence, Resource};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// For each resource of a role, in the order in which they stand there, what it comes after.
 pub(crate) type Edges = Vec<Vec<Edge>>;
@@ -74,7 +74,7 @@ impl Why {
 }
 
 /// What the failure of what comes first means for what comes after it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Bond {
     /// It is skipped.
     Needs,
@@ -97,6 +97,11 @@ pub(crate) fn edges(desired: &Desired) -> Edges {
         }
         graph.body(at, resource);
     }
+    // What is there for two reasons is there for the first; all at once, since one by one they may be millions.
+    for edges in &mut graph.edges {
+        let mut seen = BTreeSet::new();
+        edges.retain(|edge| seen.insert((edge.first, edge.bond)));
+    }
     graph.edges
 }
 
@@ -118,11 +123,7 @@ impl<'a> Graph<'a> {
     }
 
     fn add(&mut self, after: usize, edge: Edge) {
-        let edges = &mut self.edges[after];
-        let same = |other: &Edge| other.first == edge.first && other.bond == edge.bond;
-        if !edges.iter().any(same) {
-            edges.push(edge);
-        }
+        self.edges[after].push(edge);
     }
 
     /// What must go from a folder comes first.
