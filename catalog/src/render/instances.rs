@@ -13,7 +13,7 @@ use crate::resource::{Body, Place, Resource};
 use crate::text::declare::is_template;
 use crate::text::diagnostic::Diagnostic;
 use crate::text::names;
-use crate::text::params;
+use crate::text::param_value;
 use crate::text::secrets::Stand;
 use crate::waiting::{NamePattern, Waiting};
 use minijinja::value::{Serde, Value as Seeable};
@@ -164,10 +164,10 @@ fn waits(
 fn items(each: &Value, place: &Place, reader: &mut Reader<'_>) -> Vec<Seen> {
     let value = match each {
         Value::Array(items) => {
-            if items.iter().any(params::names_secret) {
+            if items.iter().any(param_value::names_secret) {
                 let message = format!(
                     "a secret has no place in an item of `each`: {}",
-                    params::A_PARAM_OF_ITS_OWN
+                    param_value::A_PARAM_OF_ITS_OWN
                 );
                 let help = "let the item read that param: \"{{ params.NAME }}\"";
                 reader

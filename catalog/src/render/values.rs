@@ -8,7 +8,7 @@ use crate::release::part::{Param, Part};
 use crate::secrets::Secrets;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Fault};
 use crate::text::near;
-use crate::text::params;
+use crate::text::param_value;
 use crate::text::unclear::Unclear;
 use minijinja::value::{Object, Serde, Value, from_args};
 use minijinja::{Error, ErrorKind, State};
@@ -82,11 +82,11 @@ fn given(
     layer: Option<&serde_json::Value>,
 ) -> Result<serde_json::Value, Box<Diagnostic>> {
     if let Some(text) = set {
-        return params::from_text(name, param, text)
+        return param_value::from_text(name, param, text)
             .map_err(|why| Box::new(Diagnostic::of_call(format!("--set: {why}"))));
     }
     if let Some(value) = layer {
-        return params::check(name, param, value)
+        return param_value::check(name, param, value)
             .map_err(|why| Box::new(Diagnostic::error(&param.place, why)));
     }
     param.default.clone().ok_or_else(|| {
@@ -106,13 +106,13 @@ fn secret(
     secrets: &Secrets,
     purpose: Purpose<'_>,
 ) -> Result<serde_json::Value, Box<Diagnostic>> {
-    let called = params::named(value).unwrap_or_default();
+    let called = param_value::named(value).unwrap_or_default();
     let bad = |message: String, help: String| {
         Box::new(Diagnostic::of_setup(&param.place, message).help(help))
     };
     match (purpose, secrets.get(called), secrets.source()) {
         (Purpose::Check(_), ..) => Ok(SAMPLE.into()),
-        (Purpose::Machine, Some(secret), source) => params::check_secret(name, param, secret)
+        (Purpose::Machine, Some(secret), source) => param_value::check_secret(name, param, secret)
             .map_err(|why| {
                 let source = source.unwrap_or_default();
                 bad(

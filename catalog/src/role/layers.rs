@@ -7,7 +7,7 @@ use crate::release::part::Param;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::fleet::{FleetText, Layer};
-use crate::text::params;
+use crate::text::param_value;
 use crate::text::source::Source;
 use crate::text::unclear::Unclear;
 use serde_json::Value;
@@ -118,7 +118,7 @@ fn fits_one(name: &str, key: &KeyText, params: &[&Param], wrong: &mut Diagnostic
     let mut first = None;
     for param in params {
         let mut bad = Diagnostics::new();
-        if params::value(&key.source, name, param, &key.node, &mut bad).is_some() {
+        if param_value::value(&key.source, name, param, &key.node, &mut bad).is_some() {
             return true;
         }
         first.get_or_insert(bad);
@@ -203,7 +203,7 @@ fn one(
             );
         }
     }
-    params::value(&key.source, name, param, &key.node, wrong)
+    param_value::value(&key.source, name, param, &key.node, wrong)
 }
 
 /// `[set]` is for params of included roles.

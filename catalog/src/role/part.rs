@@ -14,7 +14,7 @@ use crate::secrets::Secrets;
 use crate::text::declare::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::given::Given;
-use crate::text::params;
+use crate::text::param_value;
 use crate::text::tree::{Entry, Node, NodeValue};
 use crate::text::unclear::Unclear;
 use serde_json::Value;
@@ -255,7 +255,7 @@ fn sample_leaf(part: &Part, leaves: &BTreeMap<String, Vec<u8>>) -> Option<Vec<u8
         let leaf: Value = serde_json::from_slice(leaf).ok()?;
         for (name, param) in &part.params {
             let needed = param.default.is_none() && !part.values.contains_key(name);
-            let fits = |value: &&Value| needed && params::check(name, param, value).is_ok();
+            let fits = |value: &&Value| needed && param_value::check(name, param, value).is_ok();
             if let Some(value) = leaf["params"].get(name).filter(fits) {
                 given.entry(name).or_insert_with(|| value.clone());
             }

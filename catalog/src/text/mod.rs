@@ -17,6 +17,7 @@ pub(crate) mod literal;
 mod logins;
 pub(crate) mod names;
 pub mod near;
+pub(crate) mod param_value;
 pub(crate) mod params;
 pub(crate) mod remedy;
 mod same;
