@@ -10,7 +10,7 @@ use crate::id::{Kind, ResourceId};
 use crate::release::nodes;
 use crate::release::part::{Declared, Part};
 use crate::resource::{Body, Place, Resource};
-use crate::text::declare::is_template;
+use crate::text::declared::is_template;
 use crate::text::diagnostic::Diagnostic;
 use crate::text::names;
 use crate::text::param_value;

@@ -8,7 +8,7 @@ use crate::fleet::Incomplete;
 use crate::release::part::{Blob, Declared, Part};
 use crate::resource::Place;
 use crate::text::MAX_TEXT;
-use crate::text::declare::is_template;
+use crate::text::declared::is_template;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Fault};
 use crate::text::given::Given;
 use crate::text::secrets::Stand;

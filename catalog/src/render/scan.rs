@@ -158,7 +158,7 @@ pub fn expression(text: &str) -> Result<(Uses, bool), Error> {
 
 /// The whole expression that minijinja means by a range of a text.
 pub fn whole_range(text: &str, range: Range<usize>) -> Range<usize> {
-    let uses = match crate::text::declare::is_template(text) {
+    let uses = match crate::text::declared::is_template(text) {
         true => template(text, ""),
         false => expression(text).map(|(uses, _)| uses),
     };

@@ -4,7 +4,7 @@ use super::reader::Keys;
 use crate::id::Kind;
 use crate::resource::Place;
 use crate::resource::service::is_template;
-use crate::text::declare::KeyText;
+use crate::text::declared::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::names;
 use serde_json::Value;

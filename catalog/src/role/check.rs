@@ -11,7 +11,7 @@ use crate::render::references::{self, Reference, fits};
 use crate::render::scan;
 use crate::render::whole::{At, Said, Sayings};
 use crate::resource::Place;
-use crate::text::declare::{KeyText, is_template};
+use crate::text::declared::{KeyText, is_template};
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::given::Given;
 use crate::text::remedy;

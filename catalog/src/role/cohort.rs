@@ -2,7 +2,7 @@
 
 use super::include::Roles;
 use crate::fleet::MOST_MEMBERS;
-use crate::text::declare::KeyText;
+use crate::text::declared::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::tree::{Entry, NodeValue};
 use std::collections::BTreeMap;

@@ -11,7 +11,7 @@ use crate::render::engine::{self, Engine};
 use crate::render::scan::slips::{self, Slip};
 use crate::render::scan::{self, Unquoted, Use, Uses};
 use crate::resource::Place;
-use crate::text::declare::KeyText;
+use crate::text::declared::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::foreign;
 use crate::text::near::nearest;

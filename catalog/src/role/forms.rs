@@ -1,7 +1,7 @@
 //! What of a value is wrong by its form alone.
 
 use crate::render::scan;
-use crate::text::declare::{KeyText, is_template};
+use crate::text::declared::{KeyText, is_template};
 use crate::text::given::Given;
 use crate::text::shape::Shape;
 use crate::text::tree::{Entry, Node, NodeValue};

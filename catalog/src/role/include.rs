@@ -1,6 +1,6 @@
 //! Which roles a role is made of.
 
-use crate::text::declare::RoleText;
+use crate::text::declared::RoleText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use std::collections::{BTreeMap, BTreeSet};
 

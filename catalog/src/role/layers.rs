@@ -4,7 +4,7 @@ use super::include::{Includes, Roles};
 use super::merge::MergedRole;
 use crate::id::Kind;
 use crate::release::part::Param;
-use crate::text::declare::KeyText;
+use crate::text::declared::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::fleet::{FleetText, Layer};
 use crate::text::param_value;

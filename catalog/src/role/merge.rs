@@ -5,7 +5,7 @@ use super::include::{Includes, Roles};
 use crate::few::Few;
 use crate::id::Kind;
 use crate::release::part::{Blob, Param};
-use crate::text::declare::{KeyText, ResourceText, RoleText};
+use crate::text::declared::{KeyText, ResourceText, RoleText};
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::keys;
 use crate::text::names;

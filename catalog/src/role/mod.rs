@@ -18,7 +18,7 @@ use crate::digest::Digest;
 use crate::facts::Facts;
 use crate::release::part::Part;
 use crate::resource::Desired;
-use crate::text::declare::RoleText;
+use crate::text::declared::RoleText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics, Spot};
 use crate::text::fleet::FleetText;
 use crate::text::near::nearest;

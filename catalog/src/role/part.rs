@@ -11,7 +11,7 @@ use crate::release::part::{Declared, HealthDeclared, Key, Part, SlotsDeclared};
 use crate::render::{self, Inputs, Purpose};
 use crate::resource::Desired;
 use crate::secrets::Secrets;
-use crate::text::declare::KeyText;
+use crate::text::declared::KeyText;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 use crate::text::given::Given;
 use crate::text::param_value;

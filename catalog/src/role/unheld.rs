@@ -5,7 +5,7 @@
 
 use super::merge::{Merged, MergedRole};
 use crate::id::Kind;
-use crate::text::declare::is_template;
+use crate::text::declared::is_template;
 use crate::text::diagnostic::{Diagnostic, Diagnostics};
 
 /// Warns of those of a role whose members are waited for. Who says `hold = false` has thought of it.

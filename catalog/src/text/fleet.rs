@@ -1,6 +1,6 @@
 //! `roles/fleet.toml`: values for params, for all, for a role, for a node.
 
-use super::declare::KeyText;
+use super::declared::KeyText;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source::Source;
 use super::tree::{self, Entry, Node};

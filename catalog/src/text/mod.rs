@@ -5,6 +5,7 @@
 mod answers;
 pub mod date;
 pub(crate) mod declare;
+pub(crate) mod declared;
 pub mod diagnostic;
 mod dotted;
 pub(crate) mod edits;
