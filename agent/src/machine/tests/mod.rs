@@ -9,6 +9,7 @@ mod directories;
 mod downloads;
 mod edits;
 mod files;
+mod hostile;
 mod judges;
 mod laws;
 mod ordinary;
