@@ -53,6 +53,8 @@ pub enum WalkError {
     NotAFolder {
         /// What stands there.
         path: String,
+        /// Where the folder would be that was walked to; none where no link led there.
+        there: Option<Box<Place>>,
     },
     /// A link that somebody else than root could have put there.
     #[error(

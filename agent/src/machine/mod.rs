@@ -119,7 +119,9 @@ impl Machine {
     ) {
         let elsewhere = match walked {
             Ok(reached) => reached.borrow().elsewhere(path),
-            Err(WalkError::Dangling { there, .. }) => there.as_deref().cloned(),
+            Err(WalkError::Dangling { there, .. } | WalkError::NotAFolder { there, .. }) => {
+                there.as_deref().cloned()
+            }
             Err(_) => None,
         };
         let Some(place) = elsewhere else {

@@ -337,6 +337,7 @@ impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
             Met::Link { owner, target } => self.follow(&step.name, owner, target).map(|()| true),
             Met::Other => Err(WalkError::NotAFolder {
                 path: here.shown(&step.name),
+                there: self.there(here, &step.name).map(Box::new),
             }),
         }
     }
@@ -369,8 +370,12 @@ impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
         Ok(())
     }
 
-    /// Where the folder that is walked to would be, if what links lead to on the way did exist; none where nobody can tell.
+    /// Where the folder that is walked to would be, if what links lead to on the way were folders; none where no link led there, or
+    /// nobody can tell.
     fn there(&self, here: &Folder, name: &OsStr) -> Option<Place> {
+        if self.links.is_empty() {
+            return None;
+        }
         let mut real = here.at.join(name);
         for step in &self.todo {
             match step.name.as_bytes() {

@@ -3,6 +3,7 @@
 mod edits;
 mod links;
 mod paths;
+mod ways;
 mod whole;
 
 use cfg_tests::Desk;

@@ -361,7 +361,7 @@ impl<'a> Draft<'a> {
                 }
             }
             (Body::Directory(body), Action::Update) if !stays => {
-                self.moved.insert(body.path.clone(), Certainty::Certain);
+                self.moved.insert(body.path.clone(), change.certainty);
             }
             (Body::Archive(body), _) => {
                 self.renewed.insert(body.path.clone());

@@ -155,8 +155,25 @@ impl<'a> Graph<'a> {
                 };
                 match (presence(&folder.body), presence(&resource.body)) {
                     (Presence::Absent, Presence::Absent) => self.emptied_first(&folder.id, at),
-                    // It stands there now; what comes in place of a way that leads there comes after it.
-                    (Presence::Present, Presence::Absent) if brought(resource) => {}
+                    // It stands there now; what comes in place of a way that leads there comes after it. By the mode that the
+                    // folder had, links in it may be followed no more.
+                    (Presence::Present, Presence::Absent) if brought(resource) => {
+                        let directory = matches!(folder.body, Body::Directory(_));
+                        if let Some(after) = desired.position(&folder.id)
+                            && directory
+                            && brought(folder)
+                        {
+                            let (bond, why) = (Bond::Follows, Why::Emptied);
+                            self.add(
+                                after,
+                                Edge {
+                                    first: at,
+                                    bond,
+                                    why,
+                                },
+                            );
+                        }
+                    }
                     // Nothing is below a file, nor where the way is another once it is brought back.
                     (Presence::Present, Presence::Absent)
                         if brought(folder) || matches!(folder.body, Body::File(_)) =>

@@ -40,11 +40,15 @@ impl Places {
             return Places::default();
         }
         let closing = closing();
-        let closed = |folder: &AbsPath| {
+        let links = closing.iter().filter_map(|link| link.parse().ok());
+        let links: BTreeSet<AbsPath> = links.map(|link| self.real(&link).into_owned()).collect();
+        let closed = |folder: &AbsPath, place: &Place| {
             let mut ways = std::iter::once(folder.as_str()).chain(folder.above());
-            ways.any(|way| closing.contains(way))
+            let mut followed = place.links.iter();
+            ways.any(|way| closing.contains(way)) || followed.any(|link| links.contains(link))
         };
-        let open = self.0.iter().filter(|(folder, _)| !closed(folder));
+        let open = self.0.iter();
+        let open = open.filter(|(folder, place)| !closed(folder, place));
         Places(
             open.map(|(folder, place)| (folder.clone(), place.clone()))
                 .collect(),

@@ -55,7 +55,9 @@ pub(crate) fn heed(resource: &Resource, mut verdict: Verdict, turn: &Turn<'_>) -
     }
     if turn.ahead.is_ahead() {
         match refusals.get(&resource.id) {
-            Some(Refusal::Never(why)) => return failing(why),
+            Some(Refusal::Never(why)) if turn.claims.clash(&resource.id).is_none() => {
+                return failing(why);
+            }
             Some(Refusal::Perhaps) if verdict.obstacle.is_some() => perhaps(resource, &mut verdict),
             _ => {}
         }

@@ -91,6 +91,7 @@ impl Hands<'_> {
             Some(What::File | What::Special) => {
                 return Err(EnactError::Walk(WalkError::NotAFolder {
                     path: folder.to_string(),
+                    there: None,
                 }));
             }
         }

@@ -42,7 +42,10 @@ fn all<T>(next: impl Fn(Option<&T>) -> Option<T>) -> Vec<T> {
 fn walk(last: Option<&WalkError>) -> Option<WalkError> {
     let path = || "/a".to_owned();
     Some(match last {
-        None => WalkError::NotAFolder { path: path() },
+        None => WalkError::NotAFolder {
+            path: path(),
+            there: None,
+        },
         Some(WalkError::NotAFolder { .. }) => WalkError::Planted {
             link: path(),
             why: "user 7 owns it".into(),

@@ -120,8 +120,7 @@ impl Managed {
         }
         reverts.judge(&mut judge, folders);
         let unknown = Entry::new(&desired.role);
-        for id in judge.folders_in_the_way() {
-            let fate = Fate::Back(judge.gone(&id).into_iter().collect(), None);
+        for (id, fate) in judge.folders_in_the_way() {
             reverts.add(&id, self.0.get(&id).unwrap_or(&unknown), fate);
         }
         reverts.settle(self);

@@ -4,7 +4,7 @@ use super::super::before::{Before, Stood};
 use super::super::entry::makes_below;
 use super::super::made::Made;
 use super::super::stand_in::{directory, file, resource};
-use super::{Entry, Judge};
+use super::{Entry, Fate, Judge};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
@@ -14,6 +14,7 @@ use crate::plan::leftovers::{Managed, at_path};
 use crate::resource::directory::Directory;
 use crate::resource::file::File;
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Judge<'_> {
@@ -31,13 +32,20 @@ impl Judge<'_> {
         all.filter(is_own).collect()
     }
 
-    /// Folders that must go for that, when nothing is in them any more.
-    pub(super) fn folders_in_the_way(&self) -> Vec<ResourceId> {
-        let role = self.desired.resources.iter();
-        let paths = role.filter_map(|one| self.full_folder(one));
-        paths
-            .map(|path| ResourceId::new(Kind::Directory, path.as_str()))
-            .collect()
+    /// Folders that go for that, since nothing is in them any more then; what lies deeper first.
+    pub(super) fn folders_in_the_way(&mut self) -> Vec<(ResourceId, Fate)> {
+        let mut role: Vec<&Resource> = self.desired.resources.iter().collect();
+        role.sort_by_cached_key(|one| Reverse(own_path(&one.body).cloned()));
+        let mut going = Vec::new();
+        for one in role {
+            if let Some(path) = self.full_folder(one) {
+                let id = ResourceId::new(Kind::Directory, path.as_str());
+                let fate = Fate::Back(self.gone(&id).into_iter().collect(), None);
+                self.note(&fate);
+                going.push((id, fate));
+            }
+        }
+        going
     }
 
     /// What of the role leaves no room for what comes back below it.
@@ -82,8 +90,8 @@ impl Judge<'_> {
             Body::Link(link) => &link.path,
             _ => return None,
         };
-        // What is seen by a way that the role takes away is in nobody's.
-        if self.claims.real(path) != self.real(path) {
+        // What is seen by a way that the role takes away is in nobody's, and for what cannot be brought about nothing goes.
+        if self.claims.real(path) != self.real(path) || self.claims.clash(&one.id).is_some() {
             return None;
         }
         let Some(Observed::Path(seen @ PathState::Directory(folder))) =
@@ -204,15 +212,20 @@ pub(super) fn firsts(
         }
     }
     let leaving = reverts.iter().filter(|one| goes(one)).filter_map(placed);
-    let leaving: BTreeMap<&AbsPath, &ResourceId> =
-        leaving.map(|(path, one)| (path, &one.id)).collect();
+    let leaving = leaving.flat_map(|(path, one)| {
+        [path.clone(), snapshot.places.real(path).into_owned()].map(|place| (place, &one.id))
+    });
+    let leaving: BTreeMap<AbsPath, &ResourceId> = leaving.collect();
+    let then = snapshot.places_then(desired);
     for (path, one) in all() {
         let back = desired.get(&one.id).is_none();
         if back && goes(one) {
             continue;
         }
         // What lies behind what goes comes back by that way; what must not be there may be gone with that.
-        let above = path.ancestors().filter(|_| !back && !goes(one));
+        let led = then.real(path);
+        let above = path.ancestors().chain(led.ancestors());
+        let above = above.filter(|_| !back && !goes(one));
         for place in std::iter::once(path.clone()).chain(above) {
             if let Some(gone) = leaving.get(&place) {
                 add(&one.id, gone);

@@ -1,0 +1,112 @@
+//! One place by several ways, of which some lead through links of the machine: what lies where decides what comes first.
+
+use crate::{NONE, applies, comes_back, comes_back_after, machine, run};
+use cfg_tests::tar::{FILE as PLAIN, tar};
+use serde_json::json;
+
+fn file(path: &str) -> String {
+    format!("[file.\"/srv/{path}\"]\ncontent = \"x\\n\"\n")
+}
+
+fn directory(path: &str) -> String {
+    format!("[directory.\"/srv/{path}\"]\n")
+}
+
+fn link(path: &str, target: &str) -> String {
+    format!("[link.\"/srv/{path}\"]\ntarget = \"{target}\"\n")
+}
+
+#[test]
+fn a_file_gives_way_to_a_tree_by_another_way() {
+    comes_back(&[
+        ("mkdir b; ln -s b c", &[&file("c/x"), &file("b/x/z")]),
+        ("mkdir b; ln -s b c", &[&file("b/x"), &file("c/x/z")]),
+        (
+            "mkdir t; ln -s /srv/t a",
+            &[&file("t/x"), &directory("a/x/z")],
+        ),
+    ]);
+}
+
+#[test]
+fn what_lies_behind_a_link_comes_after_what_makes_the_way_where_the_role_says_so() {
+    let after = |first: &str| format!("{}after = [\"{first}\"]\n", file("a/x/z"));
+    let [led, turned] = [("c/x", "link:/srv/c/x"), ("t/u", "link:/srv/t/u")]
+        .map(|(path, id)| [link(path, "/srv/t"), after(id)].concat());
+    let made = [directory("z/u"), after("directory:/srv/z/u")].concat();
+    comes_back(&[
+        ("mkdir t; ln -s /srv/c/x a", &[&led]),
+        ("mkdir t; ln -s /srv/t/u a", &[&turned]),
+        ("ln -s /srv/z/u a", &[&made]),
+        // In a circle.
+        ("mkdir t c; ln -s /srv/c/x a; ln -s ../a c/x", &[&led]),
+        ("mkdir t; ln -s /srv/t/u a; ln -s /srv/t/u t/u", &[&turned]),
+    ]);
+}
+
+#[test]
+fn what_lies_in_a_folder_goes_before_that_has_its_mode_again() {
+    let behind = [link("b/x", "/srv/t"), link("b/x/z", "nowhere")].concat();
+    comes_back(&[("mkdir t; mkdir -m 777 b", &[&file("b"), &behind])]);
+}
+
+#[test]
+fn a_role_that_contradicts_itself_by_two_ways_does_so_in_every_run() {
+    let gone = "[directory.\"/srv/a/x\"]\nstate = \"absent\"\n";
+    let edit = |name, path| {
+        format!(
+            "[edit.{name}]\npath = \"{path}\"\nformat = \"env\"\ncreate = true\nset = {{ A = 1 }}\n"
+        )
+    };
+    let purge = "[directory.\"/srv/b\"]\npurge = true\n";
+    comes_back_after(
+        &[
+            (
+                "ln -s b a; mkdir b; ln -s b b/x",
+                &[&[gone, &directory("b/x/z")].concat()],
+            ),
+            (
+                "",
+                &[
+                    &link("b/x/z", "nowhere"),
+                    &[link("b", "/srv/t/u"), link("b/x", "b")].concat(),
+                ],
+            ),
+            (
+                "ln -s /srv/b a",
+                &[
+                    &[&edit("e1", "/srv/a/x/z"), purge].concat(),
+                    &[link("a/x", "/srv/b"), edit("e2", "/srv/b/x")].concat(),
+                ],
+            ),
+        ],
+        true,
+    );
+}
+
+/// What such a link will lead to, and whether to anything, only a run finds.
+#[test]
+fn nothing_is_certain_behind_a_link_that_leads_nowhere_yet() {
+    let tree = "[archive.\"/srv/b\"]\nsource = \"app.tar\"\n[directory.\"/srv/a/x\"]\nsource = \"tree\"\nafter = [\"archive:/srv/b\"]\n";
+    let edit = "[edit.\"/srv/a/x/z\"]\nformat = \"ini\"\nremove = [\"s.A\"]\n";
+    for (setup, first, then, certain) in [
+        ("ln -s nowhere a", NONE, tree, "archive:/srv/b"),
+        ("ln -s b a; ln -s b b", &file("b"), edit, "file:/srv/b"),
+    ] {
+        let desk = machine(setup);
+        desk.write("roles/web/app.tar", tar(&[("in", PLAIN, "x")]));
+        desk.write("roles/web/tree/in/f", "f");
+        applies(&desk, first);
+        desk.role("web", then);
+        let (code, foretold) = run(&desk, &["--dry-run"]);
+        assert_eq!(code, 2, "{foretold}");
+        for change in foretold["changes"].as_array().unwrap() {
+            let sure = change["certainty"] == "certain";
+            assert_eq!(sure, change["resource"] == certain, "{change}");
+        }
+        let (code, ran) = run(&desk, &[]);
+        assert_eq!((code, &ran["unforeseen"]), (1, &json!(null)), "{ran}");
+        let (code, again) = run(&desk, &[]);
+        assert_eq!((code, &again["changes"]), (1, &json!([])), "{again}");
+    }
+}
