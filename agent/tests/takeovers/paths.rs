@@ -118,6 +118,22 @@ fn what_is_cfgs_own_makes_room_for_another_kind() {
 }
 
 #[test]
+fn a_file_of_cfgs_gives_way_to_an_archive() {
+    let archive = "[archive.\"/srv/p\"]\nsource = \"app.tar\"\n";
+    for first in [FILE, MADE] {
+        let desk = machine("");
+        desk.write("roles/web/app.tar", tar(&[("in", PLAIN, "x")]));
+        applies(&desk, first);
+        let ran = applies(&desk, archive);
+        assert_eq!(ran["failures"], json!([]), "{ran}");
+        assert!(desk.path("root/srv/p/in").exists());
+        applies(&desk, "[archive.\"/srv/p\"]\nstate = \"absent\"\n");
+        assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+        assert!(srv(&desk).is_empty(), "{:?}", srv(&desk));
+    }
+}
+
+#[test]
 fn an_archive_comes_below_a_file_of_cfgs_that_goes_for_it() {
     for setup in ["", "mkdir p", "ln -s nowhere p"] {
         let desk = machine(setup);

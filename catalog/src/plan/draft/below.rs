@@ -32,19 +32,15 @@ impl Draft<'_> {
             let inside = |above: &AbsPath| above != point && above.is_within(point);
             let mut missing_parents: Vec<AbsPath> = path.ancestors().take_while(inside).collect();
             missing_parents.reverse();
-            let gone = PathState::Absent {
-                missing_parents,
-                parent_changed_us: 0,
-            };
-            return (Some(seen(gone)), Certainty::Assumed);
+            return (Some(seen(absent(missing_parents))), Certainty::Assumed);
         }
         // What must not be there goes by the ways that are.
         let removal = |path: &AbsPath| match presence(&resource.body) {
             Presence::Absent => self.ahead.removal(&self.snapshot.places.real(path)),
             Presence::Present => self.ahead.removal(&self.claims.real(path)),
         };
-        if let Some(sure) = removal(path).filter(|_| !archive) {
-            return (Some(nothing()), sure);
+        if let Some(sure) = removal(path) {
+            return (Some(seen(absent(Vec::new()))), sure);
         }
         let mut between: Vec<AbsPath> = Vec::new();
         for above in path.ancestors() {
@@ -63,12 +59,7 @@ impl Draft<'_> {
                 }
             };
             between.reverse();
-            let missing_parents = between;
-            let gone = PathState::Absent {
-                missing_parents,
-                parent_changed_us: 0,
-            };
-            return (Some(seen(gone)), sure);
+            return (Some(seen(absent(between))), sure);
         }
         match !archive && self.is_led_elsewhere(path) {
             true => (Some(nothing()), Certainty::Assumed),
@@ -100,5 +91,12 @@ impl Draft<'_> {
                 && real
                     .ancestors()
                     .any(|above| self.moved.contains_key(&above)))
+    }
+}
+
+fn absent(missing_parents: Vec<AbsPath>) -> PathState {
+    PathState::Absent {
+        missing_parents,
+        parent_changed_us: 0,
     }
 }

@@ -142,7 +142,7 @@ pub(super) fn is_in_the_way(
     let Some(path) = path_of(id) else {
         return false;
     };
-    let others = [Kind::Directory, Kind::Link];
+    let others = [Kind::Directory, Kind::Link, Kind::Archive];
     let others = others.map(|kind| ResourceId::new(kind, path.as_str()));
     // Nor does who wants no directory there, or no link, take a file away.
     let takes_place = others.iter().any(|id| desired.get(id).is_some());
@@ -243,5 +243,9 @@ fn edited(one: &Resource) -> Option<(&AbsPath, &ResourceId)> {
 }
 
 fn placed(one: &Resource) -> Option<(&AbsPath, &Resource)> {
-    Some((own_path(&one.body)?, one))
+    let path = match &one.body {
+        Body::Archive(archive) => &archive.path,
+        body => own_path(body)?,
+    };
+    Some((path, one))
 }
