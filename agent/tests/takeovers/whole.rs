@@ -1,6 +1,6 @@
 //! An edited file comes back byte for byte where what each edit found is known, and else key by key.
 
-use crate::{comes_back, of};
+use crate::{applies, comes_back, machine, of};
 
 #[test]
 fn an_edit_by_another_name_brings_back_what_only_the_whole_file_tells() {
@@ -72,5 +72,19 @@ fn what_an_edit_found_comes_back_though_another_says_again_what_a_third_said() {
             let then = [stays.clone(), of(format, three, other)].concat();
             comes_back(&[(&setup, &[&first, &stays, &then])]);
         }
+    }
+}
+
+/// What stands there is what was there before cfg, and so the edit is no more to be taken back than the file.
+#[test]
+fn an_edit_is_forgotten_with_a_file_of_cfgs_that_it_made_what_it_was() {
+    for (format, text, _, remove, _) in FORMATS {
+        let setup = format!("printf '{text}' >p");
+        let desk = machine(&setup);
+        let removes = of(format, "e", remove);
+        applies(&desk, &removes);
+        let bare = std::fs::read_to_string(desk.path("root/srv/p")).unwrap();
+        let file = format!("[file.\"/srv/p\"]\ncontent = {text:?}\n");
+        comes_back(&[(&*format!("printf '{bare}' >p"), &[&*file, &*removes])]);
     }
 }

@@ -186,6 +186,12 @@ impl Reverts {
 
     /// What was to go with what stays after all stays as well.
     fn settle(&mut self, managed: &Managed) {
+        // What goes with what is as it was already is so too.
+        let back = self.parts.iter().filter(|(_, parts)| parts.is_empty());
+        let back: BTreeSet<ResourceId> = back.map(|(id, _)| id.clone()).collect();
+        for parts in self.parts.values_mut() {
+            parts.retain(|part| !back.contains(part));
+        }
         let resources = &self.resources;
         let over = &self.over;
         let goes = |id: &ResourceId| over.contains(id) || resources.iter().any(|one| one.id == *id);
