@@ -2,6 +2,8 @@
 
 use super::Snapshot;
 use super::claims::{own_path, presence};
+use super::closing::closed_link;
+use super::order::order;
 use super::places::Places;
 use crate::id::ResourceId;
 use crate::path::AbsPath;
@@ -16,7 +18,7 @@ pub(super) fn clashes(
     snapshot: &Snapshot,
     places: &Places,
 ) -> BTreeMap<ResourceId, String> {
-    let mut clashes = BTreeMap::new();
+    let mut clashes = behind_turned(desired, snapshot);
     if places.is_empty() {
         return clashes;
     }
@@ -64,6 +66,41 @@ pub(super) fn clashes(
     clashes
 }
 
+/// What would be laid where a link of the machine leads no more once a resource that comes later has changed that.
+fn behind_turned(desired: &Desired, snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
+    let places = &snapshot.places;
+    let role = || {
+        let all = desired.resources.iter();
+        all.filter(|one| !desired.reverts.contains(&one.id))
+    };
+    let mut turned: BTreeMap<AbsPath, (&AbsPath, &ResourceId)> = BTreeMap::new();
+    if !places.is_empty() {
+        turned.extend(role().filter_map(|one| {
+            let path = closed_link(one, snapshot.observed.get(&one.id))?;
+            Some((places.real(path).into_owned(), (path, &one.id)))
+        }));
+    }
+    let mut found = BTreeMap::new();
+    if turned.is_empty() {
+        return found;
+    }
+    let turns = order(desired).unwrap_or_default();
+    let turn = |id: &ResourceId| turns.iter().position(|step| step.resource == *id);
+    for one in role().filter(|one| presence(&one.body) == Presence::Present) {
+        for path in claimed(&one.body) {
+            let links = places.links(&path).iter();
+            let mut links = links.filter_map(|link| turned.get(link));
+            if let Some((link, first)) = links.find(|(_, first)| turn(&one.id) < turn(first)) {
+                let why = format!(
+                    "{path} lies behind {link} on this machine, which {first} changes: let it come `after` {first}, or name it by where it is to lie"
+                );
+                found.insert(one.id.clone(), why);
+            }
+        }
+    }
+    found
+}
+
 /// By where they really lie, with the paths that they name.
 type At<'a> = BTreeMap<AbsPath, Vec<(&'a Resource, AbsPath)>>;
 
@@ -93,7 +130,11 @@ fn remedy(
 ) -> Option<&'static str> {
     let is_full =
         matches!(seen, Some(Observed::Path(PathState::Directory(folder))) if !folder.empty);
-    let hangs_on_order = match (whole, presence(below)) {
+    let stands = match below {
+        Body::Edit(edit) if edit.edit.only_removes() => Presence::Absent,
+        below => presence(below),
+    };
+    let hangs_on_order = match (whole, stands) {
         (Body::Archive(_), _) => true,
         (_, Presence::Present) => return Some("declare one of them alone"),
         (_, Presence::Absent) => is_full,

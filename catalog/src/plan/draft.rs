@@ -152,7 +152,8 @@ impl<'a> Draft<'a> {
         for change in &mut verdict.changes {
             change.certainty = change.certainty.max(sure);
         }
-        if below.is_some() && sure == Certainty::Assumed && self.is_open(resource, seen) {
+        let open = || self.claims.clash(&resource.id).is_none() && self.is_open(resource, seen);
+        if below.is_some() && sure == Certainty::Assumed && open() {
             perhaps(resource, &mut verdict);
         }
         if let Some((why, detail)) = self.waits(&step, &verdict) {
@@ -189,6 +190,9 @@ impl<'a> Draft<'a> {
             c.action != Action::Remove || !gone
         });
         self.doubt(&step, resource, &mut changes);
+        if sure == Certainty::Assumed && !changes.is_empty() {
+            self.doubted.insert(step.resource.clone());
+        }
         let mut step = step;
         if changes
             .iter()
