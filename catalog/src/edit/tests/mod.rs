@@ -1,5 +1,6 @@
 //! What edits make of texts, and what they refuse.
 
+mod back;
 mod formats;
 mod kept;
 mod laws;
