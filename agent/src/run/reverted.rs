@@ -151,6 +151,12 @@ impl<'a> Aim<'a> {
         for failure in &plan.failures {
             if let Some(id) = &failure.resource {
                 failing.push((id.clone(), failure.message.clone()));
+                let edit = self.role.get(id).map(|one| &one.body);
+                if let Some(Body::Edit(edit)) = edit {
+                    let why = format!("{id} is to say the same, and fails");
+                    let giving = managed.giving_to(id, edit);
+                    failing.extend(giving.map(|giving| (giving.clone(), why.clone())));
+                }
             }
         }
         let packages = self

@@ -1,6 +1,6 @@
 //! An edited file comes back byte for byte where what each edit found is known, and else key by key.
 
-use crate::{applies, comes_back, machine, of};
+use crate::{applies, comes_back, comes_back_after, machine, of};
 
 #[test]
 fn an_edit_by_another_name_brings_back_what_only_the_whole_file_tells() {
@@ -86,5 +86,55 @@ fn an_edit_is_forgotten_with_a_file_of_cfgs_that_it_made_what_it_was() {
         let bare = std::fs::read_to_string(desk.path("root/srv/p")).unwrap();
         let file = format!("[file.\"/srv/p\"]\ncontent = {text:?}\n");
         comes_back(&[(&*format!("printf '{bare}' >p"), &[&*file, &*removes])]);
+    }
+}
+
+/// Else nobody would know any more who said what the file holds.
+#[test]
+fn an_edit_keeps_what_another_is_to_say_that_fails() {
+    for (text, first, then) in [
+        (
+            "[s]\na = 1\n",
+            "set = { b = 1, s.c = 1 }",
+            "set = { s.A = 2, s.c = 1 }",
+        ),
+        (
+            "[s]\na = 1\n",
+            "set = { b = 1, s.c = 1 }",
+            "set = { b = 1 }\nremove = [\"S.a\"]",
+        ),
+        (
+            "[s]\na = 1\n",
+            "set = { s.c = 1 }",
+            "set = { s.A = 2, s.c = 1 }",
+        ),
+        (
+            "[s]\na = 1\n",
+            "set = { t.x = 1 }",
+            "set = { s.A = 2 }\nremove = [\"t.x\"]",
+        ),
+    ] {
+        let setup = format!("printf '{text}' >p");
+        let roles = [of("ini", "e1", first), of("ini", "e2", then)];
+        comes_back_after(&[(&*setup, &[&*roles[0], &*roles[1]])], true);
+    }
+}
+
+#[test]
+fn what_an_edit_did_is_known_still_where_it_is_to_do_what_it_cannot() {
+    let first = of(
+        "ini",
+        "e1",
+        "set = { s.c = 2, u.z = 1 }\nremove = [\"s.a\"]",
+    );
+    let failing = of("ini", "e1", "set = { S.a = 1, t.x = 1 }");
+    for other in [
+        "set = { u.z = 2 }",
+        "set = { v.z = 2 }",
+        "remove = [\"u.z\"]",
+    ] {
+        let both = [&failing, &*of("ini", "e2", other)].concat();
+        let setup = "printf '[s]\na = 1\n' >p";
+        comes_back_after(&[(setup, &[&*first, &*both])], true);
     }
 }

@@ -223,7 +223,9 @@ impl Entry {
         else {
             return;
         };
-        if old == edit {
+        // What cannot be done leaves what was done before.
+        let fails = |content: &Vec<u8>| edit::apply(content, edit).is_err();
+        if old == edit || file.content.as_ref().is_some_and(fails) {
             return;
         }
         *whole = whole.take().and_then(|whole| whole.then(edit, file));

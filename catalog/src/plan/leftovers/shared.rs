@@ -6,6 +6,7 @@ use super::made::Made;
 use super::{Entry, Managed, at_path};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::resource::edit::FileEdit;
 use crate::resource::{Body, Observed, PathState, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -122,6 +123,12 @@ impl Managed {
                 ) = (&mut entry.made, &mut entry.before)
                 && made.format == edit.edit.format
             {
+                // It may yet fail, and stay what it was.
+                for was in &mut entry.was {
+                    if let Made::Edit { edit: was, .. } = was {
+                        was.cede(&mut back.clone(), &edit.edit);
+                    }
+                }
                 made.cede(back, &edit.edit);
                 tables.extend(back.tables.iter().cloned());
             }
@@ -144,6 +151,24 @@ impl Managed {
                 break;
             }
         }
+    }
+
+    /// The edits on record that said before what this one of the role says now.
+    pub fn giving_to<'m>(
+        &'m self,
+        id: &'m ResourceId,
+        edit: &'m FileEdit,
+    ) -> impl Iterator<Item = &'m ResourceId> {
+        let says = |entry: &Entry| match &entry.made {
+            Some(Made::Edit { path, edit: said }) => {
+                *path == edit.path && said.beside(&edit.edit) != *said
+            }
+            _ => false,
+        };
+        let others = self.0.iter().filter(move |(other, _)| *other != id);
+        others
+            .filter(move |(_, entry)| says(entry))
+            .map(|(other, _)| other)
     }
 
     /// Says whether any came after it.
