@@ -1,6 +1,6 @@
 //! An edited file comes back byte for byte where what each edit found is known, and else key by key.
 
-use crate::{applies, comes_back, comes_back_after, machine, of};
+use crate::{NONE, applies, comes_back, comes_back_after, machine, of, srv};
 
 #[test]
 fn an_edit_by_another_name_brings_back_what_only_the_whole_file_tells() {
@@ -137,4 +137,20 @@ fn what_an_edit_did_is_known_still_where_it_is_to_do_what_it_cannot() {
         let setup = "printf '[s]\na = 1\n' >p";
         comes_back_after(&[(setup, &[&*first, &*both])], true);
     }
+}
+
+/// What it said in between was what had been there before cfg.
+#[test]
+fn an_edit_that_said_what_was_there_does_not_take_what_another_did_for_that() {
+    let first = of("env", "e2", "set = { B = 1, C = 1 }");
+    let as_was = of("env", "e1", "set = { B = 2 }");
+    let then = of("env", "e1", "set = { C = 2 }");
+    let desk = machine("printf 'A=1\nB=2\n' >p");
+    let before = srv(&desk);
+    applies(&desk, &first);
+    desk.role("web", &as_was);
+    assert_eq!(desk.applied("web", &[]).0, 0);
+    applies(&desk, &then);
+    applies(&desk, NONE);
+    assert_eq!(srv(&desk), before);
 }

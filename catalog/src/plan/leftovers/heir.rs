@@ -194,6 +194,13 @@ impl<'a> Estate<'a> {
         {
             *known = back;
             whole.take_if(|_| !self.is_all_known(&edit.path, &resource.id, seen));
+            // By this name it may have been edited before, and be none the less what it was in that.
+            let own = self.managed.0.get(&resource.id).and_then(Entry::whole);
+            if let (Some(whole), Some(own)) = (whole, own)
+                && own.made == whole.was
+            {
+                (whole.was, whole.size) = (own.was, own.size);
+            }
         }
         Some((before, made))
     }
