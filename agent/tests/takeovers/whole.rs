@@ -154,3 +154,21 @@ fn an_edit_that_said_what_was_there_does_not_take_what_another_did_for_that() {
     applies(&desk, NONE);
     assert_eq!(srv(&desk), before);
 }
+
+#[test]
+fn a_line_that_took_the_place_of_another_goes_though_its_edit_says_no_more_of_it() {
+    let took = of(
+        "lines",
+        "e1",
+        "lines = [{ line = \"B=3\", match = \"^[ab]$\" }]",
+    );
+    let beside = of("lines", "e2", "remove = [\"b\"]");
+    for then in [
+        "remove = [\"a\"]",
+        "lines = [{ line = \"C\", match = \"^[aC]$\" }]",
+    ] {
+        let then = of("lines", "e1", then);
+        let roles = [took.clone() + &beside, then + &beside];
+        comes_back(&[("echo a >p", &[&*roles[0], &*roles[1]])]);
+    }
+}

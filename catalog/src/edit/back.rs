@@ -272,10 +272,18 @@ impl Edit {
         let more = other.beside(&self);
         self.remove.extend(more.remove);
         self.set.extend(more.set);
-        let lines = more.lines.into_iter();
-        let known = |line: &LineWanted| self.lines.iter().any(|one| one.line == line.line);
-        let new: Vec<LineWanted> = lines.filter(|line| !known(line)).collect();
-        self.lines.extend(new);
+        for line in more.lines {
+            let mut known = self.lines.iter_mut();
+            match known.find(|one| one.line == line.line) {
+                None => self.lines.push(line),
+                // What each of the two put in its place goes.
+                Some(known) if known.matching.is_none() => known.matching = line.matching,
+                Some(known) if known.matching != line.matching => {
+                    self.drop.extend(line.matching.map(Unwanted::Matching));
+                }
+                Some(_) => {}
+            }
+        }
         self.drop.extend(more.drop);
         self.join_tables(&more.tables);
         self

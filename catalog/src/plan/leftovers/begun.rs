@@ -46,8 +46,12 @@ impl Managed {
         };
         let estate = Estate::of(self, desired, snapshot);
         let due = due(plan);
+        let undone = undone_edits(plan);
         let (mut taken, mut given) = (Vec::new(), Vec::new());
         for resource in role() {
+            if undone.contains(&resource.id) && self.0.contains_key(&resource.id) {
+                continue;
+            }
             let is_due = due.contains(&resource.id);
             taken.extend(begun.puts_on_record(resource, &estate, is_due, &removed));
             given.extend(estate.owner(&resource.id));
@@ -149,6 +153,16 @@ impl Begun {
             self.managed.0.insert(id.clone(), entry);
         }
     }
+}
+
+/// Edits that fail, or are skipped: what they did before is all that they have done.
+fn undone_edits(plan: &Plan) -> BTreeSet<&ResourceId> {
+    let undone = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.fate, Fate::Fails | Fate::Skipped(_)));
+    let undone = undone.map(|step| &step.step.resource);
+    undone.filter(|id| id.kind == Kind::Edit).collect()
 }
 
 /// What the plan changes, and what of it fails or waits: nothing of that is so yet.

@@ -223,9 +223,7 @@ impl Entry {
         else {
             return;
         };
-        // What cannot be done leaves what was done before.
-        let fails = |content: &Vec<u8>| edit::apply(content, edit).is_err();
-        if old == edit || file.content.as_ref().is_some_and(fails) {
+        if old == edit {
             return;
         }
         *whole = whole.take().and_then(|whole| whole.then(edit, file));

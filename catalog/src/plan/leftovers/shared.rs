@@ -123,12 +123,6 @@ impl Managed {
                 ) = (&mut entry.made, &mut entry.before)
                 && made.format == edit.edit.format
             {
-                // It may yet fail, and stay what it was.
-                for was in &mut entry.was {
-                    if let Made::Edit { edit: was, .. } = was {
-                        was.cede(&mut back.clone(), &edit.edit);
-                    }
-                }
                 made.cede(back, &edit.edit);
                 tables.extend(back.tables.iter().cloned());
             }
