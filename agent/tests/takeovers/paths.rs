@@ -319,3 +319,20 @@ fn what_failed_changed_nothing_of_what_was_there_first() {
         true,
     );
 }
+
+/// Then nobody looks at what is left over.
+#[test]
+fn what_a_role_took_away_comes_back_though_only_some_of_one_was_applied_since() {
+    let gone = ["link", "file"].map(|kind| format!("[{kind}.\"/srv/p\"]\nstate = \"absent\"\n"));
+    for (setup, gone) in ["ln -s b p", "echo old >p"].into_iter().zip(gone) {
+        let desk = machine(setup);
+        let before = srv(&desk);
+        applies(&desk, &gone);
+        desk.role("web", BELOW);
+        for more in [&["--only", "file:/srv/p/q"][..], &[]] {
+            assert_eq!(desk.applied("web", more).0, 0);
+        }
+        applies(&desk, NONE);
+        assert_eq!(srv(&desk), before);
+    }
+}

@@ -1,6 +1,6 @@
 //! One place by several ways, of which some lead through links of the machine: what lies where decides what comes first.
 
-use crate::{NONE, applies, comes_back, comes_back_after, machine, run};
+use crate::{NONE, applies, comes_back, comes_back_after, machine, run, srv};
 use cfg_tests::desk::changes as words;
 use cfg_tests::tar::{FILE as PLAIN, tar};
 use serde_json::json;
@@ -43,6 +43,23 @@ fn what_lies_behind_a_link_comes_after_what_makes_the_way_where_the_role_says_so
         ("mkdir t c; ln -s /srv/c/x a; ln -s ../a c/x", &[&led]),
         ("mkdir t; ln -s /srv/t/u a; ln -s /srv/t/u t/u", &[&turned]),
     ]);
+}
+
+/// Though the role names the link by another way, and nothing is brought back yet.
+#[test]
+fn what_lies_behind_a_link_that_goes_is_known_by_where_it_lies() {
+    let desk = machine("mkdir t; ln -s /srv/t/u c; ln -s /srv/t t/u");
+    let before = srv(&desk);
+    applies(&desk, &file("c/x"));
+    desk.role("web", &directory("t/u"));
+    let (code, ran) = desk.applied("web", &[]);
+    assert_eq!(
+        (code, &ran["leftovers"][0]["resource"]),
+        (0, &json!("file:/srv/t/x")),
+        "{ran}"
+    );
+    applies(&desk, NONE);
+    assert_eq!(srv(&desk), before);
 }
 
 /// As an alternative of Debian's does.

@@ -4,6 +4,7 @@ use super::before::{Before, Contents, Stood};
 use super::entry::Entry;
 use super::heir::Estate;
 use super::made::Made;
+use super::stand_in::path_of;
 use super::{Managed, at_path, removed};
 use crate::id::{Kind, ResourceId};
 use crate::plan::missing::nothing;
@@ -136,9 +137,11 @@ impl Begun {
     /// A folder that comes because something is to stand in it.
     fn puts_parent_on_record(&mut self, id: &ResourceId, parent: &Resource, estate: &Estate<'_>) {
         let before = match estate.inherited(parent, &mut self.keep) {
-            Some((before, _)) => before,
-            None => Before::Path(Stood::Nothing),
+            Some((before, _)) => Some(before),
+            // Where only some of the role is applied, nobody has looked at what is left over: nothing stands there.
+            None => path_of(id).and_then(|path| estate.managed.taken_from(&path)),
         };
+        let before = before.unwrap_or(Before::Path(Stood::Nothing));
         let mut made = Made::of(parent, None, false);
         made.replaces(&before, Some(&nothing()), (&estate.snapshot.host, false));
         let entry = Entry {

@@ -70,8 +70,8 @@ struct Ways<'a> {
     managed: &'a Managed,
     desired: &'a Desired,
     snapshot: &'a Snapshot,
-    /// Those that the role takes away.
-    closing: BTreeSet<&'a str>,
+    /// Those that the role takes away, by what they are called and by where they really lie.
+    closing: BTreeSet<AbsPath>,
     /// What the role calls what will lie somewhere.
     named: BTreeMap<AbsPath, &'a AbsPath>,
     /// What it calls what must not lie there, and goes by the ways that are.
@@ -99,9 +99,10 @@ impl<'a> Ways<'a> {
         let role = || desired.resources.iter().filter(|one| goes(&one.id));
         let closing = role().filter_map(|one| {
             let path = closed_link(one, snapshot.observed.get(&one.id))?;
-            managed.knew(path, snapshot).then_some(path.as_str())
+            managed.knew(path, snapshot).then_some(path)
         });
-        ways.closing = closing.collect();
+        let both = |path: &AbsPath| [path.clone(), snapshot.places.real(path).into_owned()];
+        ways.closing = closing.flat_map(both).collect();
         let then = snapshot.places_then(desired);
         let paths = role().filter_map(|one| own_path(&one.body));
         let named = paths.map(|path| (then.real(path).into_owned(), path));
@@ -125,7 +126,10 @@ impl<'a> Ways<'a> {
         }
         let path = entry.lies_at(id)?;
         let real = places.real(&path);
-        if path.above().any(|above| self.closing.contains(above)) {
+        let mut links = places.links(&path).iter();
+        if path.above().any(|above| self.closing.contains(above))
+            || links.any(|link| self.closing.contains(link))
+        {
             return match self.unwanted.get(&*real) {
                 Some((named, kind)) if takes_away(*kind, id.kind) => {
                     (**named != path).then(|| (*named).clone())
