@@ -85,12 +85,15 @@ fn behind_turned(desired: &Desired, snapshot: &Snapshot) -> BTreeMap<ResourceId,
         return found;
     }
     let turns = order(desired).unwrap_or_default();
-    let turn = |id: &ResourceId| turns.iter().position(|step| step.resource == *id);
+    let turns = turns.iter().zip(0_usize..);
+    let turns: BTreeMap<&ResourceId, usize> =
+        turns.map(|(step, turn)| (&step.resource, turn)).collect();
     for one in role().filter(|one| presence(&one.body) == Presence::Present) {
         for path in claimed(&one.body) {
             let links = places.links(&path).iter();
             let mut links = links.filter_map(|link| turned.get(link));
-            if let Some((link, first)) = links.find(|(_, first)| turn(&one.id) < turn(first)) {
+            let later = |first: &ResourceId| turns.get(&one.id) < turns.get(first);
+            if let Some((link, first)) = links.find(|(_, first)| later(first)) {
                 let why = format!(
                     "{path} lies behind {link} on this machine, which {first} changes: let it come `after` {first}, or name it by where it is to lie"
                 );

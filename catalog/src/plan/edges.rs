@@ -127,9 +127,9 @@ impl<'a> Graph<'a> {
     }
 
     /// What must go from a folder comes first.
-    fn emptied_first(&mut self, after: &ResourceId, first: usize) {
+    fn emptied_first(&mut self, after: &ResourceId, first: usize, bond: Bond) {
         if let Some(after) = self.desired.position(after) {
-            let (bond, why) = (Bond::Needs, Why::Emptied);
+            let why = Why::Emptied;
             self.add(after, Edge { first, bond, why });
         }
     }
@@ -154,31 +154,21 @@ impl<'a> Graph<'a> {
                     continue;
                 };
                 match (presence(&folder.body), presence(&resource.body)) {
-                    (Presence::Absent, Presence::Absent) => self.emptied_first(&folder.id, at),
+                    (Presence::Absent, Presence::Absent) => {
+                        self.emptied_first(&folder.id, at, Bond::Needs)
+                    }
                     // It stands there now; what comes in place of a way that leads there comes after it. By the mode that the
                     // folder had, links in it may be followed no more.
                     (Presence::Present, Presence::Absent) if brought(resource) => {
-                        let directory = matches!(folder.body, Body::Directory(_));
-                        if let Some(after) = desired.position(&folder.id)
-                            && directory
-                            && brought(folder)
-                        {
-                            let (bond, why) = (Bond::Follows, Why::Emptied);
-                            self.add(
-                                after,
-                                Edge {
-                                    first: at,
-                                    bond,
-                                    why,
-                                },
-                            );
+                        if brought(folder) && matches!(folder.body, Body::Directory(_)) {
+                            self.emptied_first(&folder.id, at, Bond::Follows);
                         }
                     }
                     // Nothing is below a file, nor where the way is another once it is brought back.
                     (Presence::Present, Presence::Absent)
                         if brought(folder) || matches!(folder.body, Body::File(_)) =>
                     {
-                        self.emptied_first(&folder.id, at);
+                        self.emptied_first(&folder.id, at, Bond::Needs);
                     }
                     (Presence::Present, _)
                         if brought(resource) && gives_way(&by_path, path, resource) => {}
@@ -221,8 +211,12 @@ impl<'a> Graph<'a> {
                 let brought = |one: &Resource| desired.reverts.contains(&one.id);
                 let leaves = gone(outer) && brought(first);
                 match own {
-                    None if leaves && brought(resource) => self.emptied_first(&first.id, at),
-                    Some(inner) if gone(inner) && gone(outer) => self.emptied_first(&first.id, at),
+                    None if leaves && brought(resource) => {
+                        self.emptied_first(&first.id, at, Bond::Needs)
+                    }
+                    Some(inner) if gone(inner) && gone(outer) => {
+                        self.emptied_first(&first.id, at, Bond::Needs)
+                    }
                     _ => self.needs(at, &first.id, Why::Folder),
                 }
             }
@@ -292,7 +286,7 @@ impl<'a> Graph<'a> {
                 };
                 match (presence(&archive.body), presence(&resource.body)) {
                     (Presence::Absent, Presence::Absent) => {
-                        self.emptied_first(&archive.id, at);
+                        self.emptied_first(&archive.id, at, Bond::Needs);
                     }
                     _ => self.needs(at, &archive.id, Why::Folder),
                 }
