@@ -92,7 +92,12 @@ fn nothing_is_laid_behind_a_link_that_the_role_is_yet_to_turn() {
 #[test]
 fn what_lies_in_a_folder_goes_before_that_has_its_mode_again() {
     let behind = [link("b/x", "/srv/t"), link("b/x/z", "nowhere")].concat();
-    comes_back(&[("mkdir t; mkdir -m 777 b", &[&file("b"), &behind])]);
+    let closed = directory("b") + "mode = \"0711\"\n";
+    let deep = [closed, link("b/x", "../b"), file("b/x/z")].concat();
+    comes_back(&[
+        ("mkdir t; mkdir -m 777 b", &[&file("b"), &behind]),
+        ("mkdir -m 777 b; ln -s nowhere b/x", &[&deep]),
+    ]);
 }
 
 #[test]

@@ -160,7 +160,9 @@ impl<'a> Graph<'a> {
                     // It stands there now; what comes in place of a way that leads there comes after it. By the mode that the
                     // folder had, links in it may be followed no more.
                     (Presence::Present, Presence::Absent) if brought(resource) => {
-                        if brought(folder) && matches!(folder.body, Body::Directory(_)) {
+                        let above = path.above().filter_map(|above| by_path.get(above));
+                        let above = above.filter(|one| brought(one) && !goes(one));
+                        for folder in above.filter(|one| one.id.kind == Kind::Directory) {
                             self.emptied_first(&folder.id, at, Bond::Follows);
                         }
                     }
