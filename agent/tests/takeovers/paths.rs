@@ -134,6 +134,19 @@ fn a_file_of_cfgs_gives_way_to_an_archive() {
 }
 
 #[test]
+fn an_archive_that_failed_since_it_came_is_left_over_still() {
+    let archive = "[archive.\"/srv/p\"]\nsource = \"app.tar\"\n";
+    let clash = "[file.\"/srv/l/y\"]\ncontent = \"y\\n\"\n";
+    let desk = machine("ln -s p l");
+    desk.write("roles/web/app.tar", tar(&[("in", PLAIN, "x")]));
+    applies(&desk, archive);
+    let ran = applies(&desk, &[archive, clash].concat());
+    assert_eq!(ran["counts"]["failed"], 2, "{ran}");
+    let ran = applies(&desk, NONE);
+    assert_eq!(ran["leftovers"][0]["resource"], "archive:/srv/p", "{ran}");
+}
+
+#[test]
 fn an_archive_comes_below_a_file_of_cfgs_that_goes_for_it() {
     for setup in ["", "mkdir p", "ln -s nowhere p"] {
         let desk = machine(setup);

@@ -117,6 +117,9 @@ fn an_edit_keeps_what_another_is_to_say_that_fails() {
         let setup = format!("printf '{text}' >p");
         let roles = [of("ini", "e1", first), of("ini", "e2", then)];
         comes_back_after(&[(&*setup, &[&*roles[0], &*roles[1]])], true);
+        // So it does where it says something else itself.
+        let changed = of("ini", "e1", "set = { u.z = 1 }") + &roles[1];
+        comes_back_after(&[(&*setup, &[&*roles[0], &*changed, &*roles[1]])], true);
     }
 }
 

@@ -60,7 +60,7 @@ impl Managed {
         let managed = &mut begun.managed;
         managed.pass(&taken, &given, desired);
         let sharing = managed.sharing();
-        for resource in role() {
+        for resource in role().filter(|one| !undone.contains(&one.id)) {
             managed.cede(resource, &sharing);
         }
         managed.hand_on(&gone);

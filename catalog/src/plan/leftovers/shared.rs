@@ -4,6 +4,7 @@ use super::before::{Before, Contents};
 use super::heir::bare;
 use super::made::Made;
 use super::{Entry, Managed, at_path};
+use crate::edit::Edit;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::edit::FileEdit;
@@ -153,9 +154,10 @@ impl Managed {
         id: &'m ResourceId,
         edit: &'m FileEdit,
     ) -> impl Iterator<Item = &'m ResourceId> {
-        let says = |entry: &Entry| match &entry.made {
+        let shares = |of: &Edit| of.beside(&edit.edit) != *of;
+        let says = move |entry: &Entry| match &entry.made {
             Some(Made::Edit { path, edit: said }) => {
-                *path == edit.path && said.beside(&edit.edit) != *said
+                *path == edit.path && (shares(said) || entry.back().is_some_and(shares))
             }
             _ => false,
         };

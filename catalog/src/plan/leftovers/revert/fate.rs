@@ -25,10 +25,15 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether it is what it was before cfg. What stands at a path is compared where it is judged.
+    /// Whether it is what it was before cfg. What stands at a path is compared where it is judged, and what is unpacked there was
+    /// not before.
     fn is_as_before(&self, id: &ResourceId, entry: &Entry) -> bool {
         let seen = self.snapshot.observed.get(id);
-        let seen = seen.filter(|seen| !matches!(seen, Observed::Path(_)));
+        let seen = seen.filter(|seen| match seen {
+            Observed::Path(_) => false,
+            Observed::Archive(archive) => archive.marker.is_none(),
+            _ => true,
+        });
         seen.zip(stand_in(id, entry)).is_some_and(|(seen, one)| {
             let now = Before::of(&one, seen, &mut Contents::new());
             now != Before::Unknown && Some(now) == entry.before
