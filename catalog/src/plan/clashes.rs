@@ -68,19 +68,20 @@ pub(super) fn clashes(
 
 /// What would be laid where a link of the machine leads no more once a resource that comes later has changed that.
 fn behind_turned(desired: &Desired, snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
+    let mut found = BTreeMap::new();
     let places = &snapshot.places;
+    if places.is_empty() {
+        return found;
+    }
     let role = || {
         let all = desired.resources.iter();
         all.filter(|one| !desired.reverts.contains(&one.id))
     };
-    let mut turned: BTreeMap<AbsPath, (&AbsPath, &ResourceId)> = BTreeMap::new();
-    if !places.is_empty() {
-        turned.extend(role().filter_map(|one| {
-            let path = closed_link(one, snapshot.observed.get(&one.id))?;
-            Some((places.real(path).into_owned(), (path, &one.id)))
-        }));
-    }
-    let mut found = BTreeMap::new();
+    let turned = role().filter_map(|one| {
+        let path = closed_link(one, snapshot.observed.get(&one.id))?;
+        Some((places.real(path).into_owned(), (path, &one.id)))
+    });
+    let turned: BTreeMap<AbsPath, (&AbsPath, &ResourceId)> = turned.collect();
     if turned.is_empty() {
         return found;
     }

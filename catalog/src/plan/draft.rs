@@ -189,10 +189,7 @@ impl<'a> Draft<'a> {
             let gone = path_of(&c.resource).is_some_and(|path| self.ahead.removes(&path));
             c.action != Action::Remove || !gone
         });
-        self.doubt(&step, resource, &mut changes);
-        if sure == Certainty::Assumed && !changes.is_empty() {
-            self.doubted.insert(step.resource.clone());
-        }
+        self.doubt(&step, resource, sure, &mut changes);
         let mut step = step;
         if changes
             .iter()
@@ -206,9 +203,9 @@ impl<'a> Draft<'a> {
         self.push(step, changes, Fate::Goes);
     }
 
-    /// What only a run can judge may be refused there: a file by its `validate`, an archive that is yet to be fetched. Then what
-    /// needs it is skipped.
-    fn doubt(&mut self, step: &Step, resource: &Resource, changes: &mut [Change]) {
+    /// What only a run can judge may be refused there: a file by its `validate`, an archive that is yet to be fetched, and what is
+    /// not surely where it is to be. Then what needs it is skipped.
+    fn doubt(&mut self, step: &Step, resource: &Resource, sure: Certainty, changes: &mut [Change]) {
         if step.needs.iter().any(|need| self.doubted.contains(need)) {
             for change in &mut *changes {
                 change.certainty = Certainty::Assumed;
@@ -218,9 +215,9 @@ impl<'a> Draft<'a> {
             }
         }
         let judged = match &resource.body {
-            Body::File(file) => file.validate.is_some(),
+            Body::File(file) if file.validate.is_some() => true,
             Body::Archive(_) => true,
-            _ => false,
+            _ => sure == Certainty::Assumed,
         };
         if judged
             && changes

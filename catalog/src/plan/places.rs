@@ -80,6 +80,11 @@ impl Places {
         self.real(led.as_ref().unwrap_or(path)).into_owned()
     }
 
+    /// What something is called, and where it really lies.
+    pub(crate) fn both(&self, path: &AbsPath) -> [AbsPath; 2] {
+        [path.clone(), self.real(path).into_owned()]
+    }
+
     /// Where the links really lie that lead to the folder of something.
     pub fn links(&self, path: &AbsPath) -> &[AbsPath] {
         if self.0.is_empty() {

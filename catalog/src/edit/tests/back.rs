@@ -1,15 +1,8 @@
 //! What an edit did is taken back.
 
-use super::edit;
+use super::{edit, lines};
+use crate::edit::apply;
 use crate::edit::back::{self, says_the_same};
-use crate::edit::{Edit, Format, LineWanted, Pattern, Unwanted, apply};
-
-fn line(line: &str, matching: Option<&str>) -> LineWanted {
-    LineWanted {
-        line: line.into(),
-        matching: matching.map(|text| Pattern::new(text).unwrap()),
-    }
-}
 
 #[test]
 fn former_values_come_back_and_new_keys_go() {
@@ -77,13 +70,7 @@ fn what_an_env_file_had_is_written_as_it_was() {
 
 #[test]
 fn former_lines_come_back() {
-    let mut edit = Edit::of(Format::Lines);
-    edit.lines = vec![
-        line("a = 2", Some("^a")),
-        line("new", None),
-        line("b", None),
-    ];
-    edit.drop = vec![Unwanted::Line("gone".into())];
+    let edit = lines(&["^a => a = 2", "new", "b"], &["gone"]);
     let text = b"x\na = 1\nb\ngone\n";
     let back = back::back(text, &edit).unwrap();
     let again = apply(&apply(text, &edit).unwrap(), &back).unwrap();

@@ -101,8 +101,9 @@ impl<'a> Ways<'a> {
             let path = closed_link(one, snapshot.observed.get(&one.id))?;
             managed.knew(path, snapshot).then_some(path)
         });
-        let both = |path: &AbsPath| [path.clone(), snapshot.places.real(path).into_owned()];
-        ways.closing = closing.flat_map(both).collect();
+        ways.closing = closing
+            .flat_map(|path| snapshot.places.both(path))
+            .collect();
         let then = snapshot.places_then(desired);
         let paths = role().filter_map(|one| own_path(&one.body));
         let named = paths.map(|path| (then.real(path).into_owned(), path));

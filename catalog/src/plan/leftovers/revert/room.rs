@@ -165,7 +165,7 @@ pub(super) fn firsts(
     for (path, one) in all() {
         if closes(&one.body, snapshot.observed.get(&one.id)) {
             // It may be reached by other ways too.
-            for place in [path.clone(), snapshot.places.real(path).into_owned()] {
+            for place in snapshot.places.both(path) {
                 closing.entry(place).or_default().push(&one.id);
             }
         }
@@ -213,7 +213,8 @@ pub(super) fn firsts(
     }
     let leaving = reverts.iter().filter(|one| goes(one)).filter_map(placed);
     let leaving = leaving.flat_map(|(path, one)| {
-        [path.clone(), snapshot.places.real(path).into_owned()].map(|place| (place, &one.id))
+        let places = snapshot.places.both(path);
+        places.map(|place| (place, &one.id))
     });
     let leaving: BTreeMap<AbsPath, &ResourceId> = leaving.collect();
     let then = snapshot.places_then(desired);
