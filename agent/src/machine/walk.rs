@@ -8,7 +8,7 @@
 use super::error::{SysError, WalkError};
 use super::root::Root;
 use cfg_catalog::path::AbsPath;
-use cfg_catalog::plan::Place;
+use cfg_catalog::plan::{Followed, Place};
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlinkat, statat,
 };
@@ -103,8 +103,17 @@ pub(crate) struct Reached {
     pub(crate) folder: Folder,
     /// The folders that do not exist, outermost first, as the path was written.
     pub(crate) missing: Vec<AbsPath>,
-    /// Where the links that were followed really lie.
-    pub(crate) links: Vec<PathBuf>,
+    /// The links that were followed.
+    pub(crate) links: Vec<Link>,
+}
+
+/// A link that was followed.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// Where it really lies.
+    at: PathBuf,
+    /// Where the folder that is walked to would be if it were a folder; none where nobody can tell.
+    unled: Option<PathBuf>,
 }
 
 impl Reached {
@@ -118,11 +127,17 @@ impl Reached {
 }
 
 /// A folder that these links led to; without those links that no role can name, and none where none can name the folder.
-fn place(real: &Path, links: &[PathBuf]) -> Option<Place> {
+fn place(real: &Path, links: &[Link]) -> Option<Place> {
     let named = |path: &Path| path.to_str()?.parse().ok();
+    let links = links.iter().filter_map(|link| {
+        Some(Followed {
+            at: named(&link.at)?,
+            unled: link.unled.as_deref().and_then(named),
+        })
+    });
     Some(Place {
         real: named(real)?,
-        links: links.iter().filter_map(|link| named(link)).collect(),
+        links: links.collect(),
     })
 }
 
@@ -259,7 +274,7 @@ struct Walk<'a, M> {
     meet: M,
     stack: Vec<Folder>,
     todo: VecDeque<Step>,
-    links: Vec<PathBuf>,
+    links: Vec<Link>,
 }
 
 impl Root {
@@ -349,8 +364,9 @@ impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
         if let Some(why) = planted(self.root, here, owner) {
             return Err(WalkError::Planted { link, why });
         }
-        let place = here.at.join(name);
-        self.links.push(place);
+        let at = here.at.join(name);
+        let unled = self.ahead(at.clone());
+        self.links.push(Link { at, unled });
         if self.links.len() > MOST_LINKS {
             return Err(WalkError::Loop {
                 path: self.path.to_string(),
@@ -376,15 +392,17 @@ impl<M: FnMut(&Folder, &OsStr) -> Result<Met, SysError>> Walk<'_, M> {
         if self.links.is_empty() {
             return None;
         }
-        let mut real = here.at.join(name);
-        for step in &self.todo {
-            match step.name.as_bytes() {
-                b"." => {}
-                b".." => return None,
-                _ => real.push(&step.name),
-            }
-        }
-        place(&real, &self.links)
+        place(&self.ahead(here.at.join(name))?, &self.links)
+    }
+
+    /// Where what is still to be walked leads from here, if all of that were folders; none where nobody can tell.
+    fn ahead(&self, here: PathBuf) -> Option<PathBuf> {
+        let mut names = self.todo.iter().map(|step| step.name.as_bytes());
+        names.try_fold(here, |at, name| match name {
+            b"." => Some(at),
+            b".." => None,
+            name => Some(at.join(OsStr::from_bytes(name))),
+        })
     }
 
     /// The path's own components that were not walked, as paths. What links brought is walked by then.

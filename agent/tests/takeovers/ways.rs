@@ -45,6 +45,22 @@ fn what_lies_behind_a_link_comes_after_what_makes_the_way_where_the_role_says_so
     ]);
 }
 
+/// A link leads to a link of which the role makes a folder: it leads on then, to that.
+#[test]
+fn a_role_that_contradicts_itself_behind_a_link_that_leads_to_what_it_turns_is_told_so() {
+    let setup = "mkdir t; ln -s /srv/t b; ln -s b c";
+    let by_two_ways = [directory("b"), directory("c/x"), file("b/x")].concat();
+    comes_back_after(&[(setup, &[&by_two_ways])], true);
+    let desk = machine(setup);
+    let why = json!(
+        "directory:/srv/c/x and file:/srv/b/x are both /srv/b/x on this machine: declare one of them alone"
+    );
+    for failure in applies(&desk, &by_two_ways)["failures"].as_array().unwrap() {
+        assert_eq!(failure["message"], why);
+    }
+    comes_back(&[(setup, &[&[directory("b"), directory("c/x")].concat()])]);
+}
+
 /// Though the role names the link by another way, and nothing is brought back yet.
 #[test]
 fn what_lies_behind_a_link_that_goes_is_known_by_where_it_lies() {

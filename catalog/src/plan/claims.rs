@@ -54,7 +54,7 @@ impl Claims {
         gathered.units.enable(&snapshot.host.also);
         let absent = gathered.absent.iter().map(|(path, _)| path);
         let named = gathered.present.iter().chain(absent);
-        let ways = named.flat_map(|path| places.links(path).iter().cloned());
+        let ways = named.flat_map(|path| places.links(path).cloned());
         let ways = ways.collect();
         Self {
             ways,

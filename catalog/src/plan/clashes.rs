@@ -45,7 +45,7 @@ pub(super) fn clashes(
                 );
                 clashes.entry(one.id.clone()).or_insert(why);
             }
-            for (other, spelled) in within(&at, real).filter(|_| makes_no_room(&one.body)) {
+            for (lies, (other, spelled)) in within(&at, real).filter(|_| makes_no_room(&one.body)) {
                 let seen = snapshot.observed.get(&one.id);
                 if spelled.is_within(path) {
                     continue;
@@ -55,9 +55,7 @@ pub(super) fn clashes(
                     continue;
                 };
                 let (whole, below) = (&one.id, &other.id);
-                let why = format!(
-                    "{whole} is {real} on this machine, and {below} lies in that: {remedy}"
-                );
+                let why = format!("{below} lies in {whole} on this machine, at {lies}: {remedy}");
                 clashes.entry(whole.clone()).or_insert_with(|| why.clone());
                 clashes.entry(below.clone()).or_insert(why);
             }
@@ -91,7 +89,7 @@ fn behind_turned(desired: &Desired, snapshot: &Snapshot) -> BTreeMap<ResourceId,
         turns.map(|(step, turn)| (&step.resource, turn)).collect();
     for one in role().filter(|one| presence(&one.body) == Presence::Present) {
         for path in claimed(&one.body) {
-            let links = places.links(&path).iter();
+            let links = places.links(&path);
             let mut links = links.filter_map(|link| turned.get(link));
             let later = |first: &ResourceId| turns.get(&one.id) < turns.get(first);
             if let Some((link, first)) = links.find(|(_, first)| later(first)) {
@@ -108,13 +106,16 @@ fn behind_turned(desired: &Desired, snapshot: &Snapshot) -> BTreeMap<ResourceId,
 /// By where they really lie, with the paths that they name.
 type At<'a> = BTreeMap<AbsPath, Vec<(&'a Resource, AbsPath)>>;
 
-/// What lies below this.
-fn within<'a>(at: &'a At<'a>, real: &AbsPath) -> impl Iterator<Item = &'a (&'a Resource, AbsPath)> {
+/// What lies below this, with where.
+fn within<'a>(
+    at: &'a At<'a>,
+    real: &AbsPath,
+) -> impl Iterator<Item = (&'a AbsPath, &'a (&'a Resource, AbsPath))> {
     let start = format!("{real}/");
     let from = (Bound::Excluded(start.as_str()), Bound::Unbounded);
     let below = at.range::<str, _>(from);
     let below = below.take_while(move |(path, _)| path.as_str().starts_with(&start));
-    below.flat_map(|(_, here)| here)
+    below.flat_map(|(path, here)| here.iter().map(move |one| (path, one)))
 }
 
 /// Whether this is other than a folder into which anything may come at any time.

@@ -15,27 +15,27 @@ impl Snapshot {
 }
 
 /// The paths of the links among them. What is brought back comes last: all else goes by the ways that are.
-pub(super) fn links<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a str> {
+pub(super) fn links<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a AbsPath> {
     let role = desired.resources.iter();
     let closing = role.filter(|one| !desired.reverts.contains(&one.id));
     let closing = closing.filter_map(|one| closed_link(one, snapshot.observed.get(&one.id)));
-    closing.map(AbsPath::as_str).collect()
+    closing.collect()
 }
 
 /// Those of them in whose place something is by the time that what must not lie behind them is looked for.
-pub(super) fn passed<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a str> {
+pub(super) fn passed<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a AbsPath> {
     let mut passed = links(desired, snapshot);
-    passed.retain(|path| leads_on(desired, path));
+    passed.retain(|path| leads_on(desired, path.as_str()));
     passed
 }
 
 /// Links that no role names any more, and that go before anything of the role comes in their place or below.
-pub(super) fn leaving<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a str> {
+pub(super) fn leaving<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a AbsPath> {
     let brought = desired.resources.iter();
     let leaving = brought
         .filter(|one| desired.reverts.contains(&one.id) && presence(&one.body) == Presence::Absent);
     let leaving = leaving.filter_map(|one| closed_link(one, snapshot.observed.get(&one.id)));
-    leaving.map(AbsPath::as_str).collect()
+    leaving.collect()
 }
 
 /// Whether the role has a folder or a link here.

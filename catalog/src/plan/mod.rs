@@ -37,7 +37,7 @@ pub use draft::{plan, plan_within};
 pub use edges::Why;
 pub use ledger::{Ledger, begin};
 pub use order::{Cycle, Phase, Step, order};
-pub use places::{Place, Places};
+pub use places::{Followed, Place, Places};
 pub use planned::{Fate, Plan, PlannedStep};
 pub use settle::{Due, Settled, Standing, settle};
 pub use turn::{Turn, Verdict, turn};

@@ -14,8 +14,17 @@ pub struct Places(BTreeMap<AbsPath, Place>);
 pub struct Place {
     /// Where the folder is.
     pub real: AbsPath,
-    /// Where the links that were followed really lie.
-    pub links: Vec<AbsPath>,
+    /// The links that were followed, in turn.
+    pub links: Vec<Followed>,
+}
+
+/// A link on the way to a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// Where the link really lies.
+    pub at: AbsPath,
+    /// Where the folder would be if the link were one; none where nobody can tell.
+    pub unled: Option<AbsPath>,
 }
 
 impl Places {
@@ -34,25 +43,23 @@ impl Places {
         self.0.extend(others.0);
     }
 
-    /// The same without what leads through these paths, which are asked for where there are any.
-    pub(crate) fn without<'p>(&self, closing: impl FnOnce() -> BTreeSet<&'p str>) -> Places {
+    /// The same where these links, which are asked for where there are any, lead nowhere any more: what led to one ends there.
+    pub(crate) fn without<'p>(&self, closing: impl FnOnce() -> BTreeSet<&'p AbsPath>) -> Places {
         if self.0.is_empty() {
             return Places::default();
         }
-        let closing = closing();
-        let links = closing.iter().filter_map(|link| link.parse().ok());
-        let links: BTreeSet<AbsPath> = links.map(|link| self.real(&link).into_owned()).collect();
-        let closed = |folder: &AbsPath, place: &Place| {
-            let mut ways = std::iter::once(folder.as_str()).chain(folder.above());
-            let mut followed = place.links.iter();
-            ways.any(|way| closing.contains(way)) || followed.any(|link| links.contains(link))
-        };
-        let open = self.0.iter();
-        let open = open.filter(|(folder, place)| !closed(folder, place));
-        Places(
-            open.map(|(folder, place)| (folder.clone(), place.clone()))
-                .collect(),
-        )
+        let closing = closing().into_iter().map(|link| self.real(link));
+        let closing: BTreeSet<Cow<'_, AbsPath>> = closing.collect();
+        let open = self.0.iter().filter_map(|(folder, place)| {
+            let mut links = place.links.iter();
+            let Some(ends) = links.position(|link| closing.contains(&link.at)) else {
+                return Some((folder.clone(), place.clone()));
+            };
+            let real = place.links[ends].unled.clone()?;
+            let links = place.links[..ends].to_vec();
+            (real != *folder).then(|| (folder.clone(), Place { real, links }))
+        });
+        Places(open.collect())
     }
 
     /// Whether all is where it is written to be.
@@ -86,12 +93,13 @@ impl Places {
     }
 
     /// Where the links really lie that lead to the folder of something.
-    pub fn links(&self, path: &AbsPath) -> &[AbsPath] {
-        if self.0.is_empty() {
-            return &[];
-        }
-        let found = path.above().find_map(|above| self.0.get(above));
-        found.map_or(&[], |place| &place.links)
+    pub fn links(&self, path: &AbsPath) -> impl Iterator<Item = &AbsPath> {
+        let found = match self.0.is_empty() {
+            true => None,
+            false => path.above().find_map(|above| self.0.get(above)),
+        };
+        let links = found.map_or(&[][..], |place| &place.links);
+        links.iter().map(|link| &link.at)
     }
 }
 
@@ -109,7 +117,8 @@ mod tests {
             ("/a/b/d", "/e"),
             ("/up", "/"),
         ] {
-            let (real, links) = (path(real), vec![path(folder)]);
+            let (at, unled) = (path(folder), Some(path(folder)));
+            let (real, links) = (path(real), vec![Followed { at, unled }]);
             places.note(path(folder), Place { real, links });
         }
         for (written, real) in [
@@ -127,7 +136,40 @@ mod tests {
         ] {
             assert_eq!(places.real(&path(written)).as_str(), real, "{written}");
         }
-        assert_eq!(places.links(&path("/a/b/d/f")), [path("/a/b/d")]);
-        assert_eq!(places.links(&path("/bin")), []);
+        let links = |of| {
+            places
+                .links(&path(of))
+                .map(AbsPath::as_str)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(links("/a/b/d/f"), ["/a/b/d"]);
+        assert_eq!(links("/bin"), [""; 0]);
+    }
+
+    #[test]
+    fn what_leads_to_a_link_that_leads_nowhere_ends_there() {
+        let path = |text: &str| text.parse::<AbsPath>().unwrap();
+        let followed = |at| Followed {
+            at: path(at),
+            unled: Some(path(at)),
+        };
+        let mut places = Places::default();
+        for (folder, links) in [("/b", vec!["/b"]), ("/c", vec!["/c", "/b"])] {
+            let links = links.into_iter().map(followed).collect();
+            let real = path("/t");
+            places.note(path(folder), Place { real, links });
+        }
+        for (closing, written, real, links) in [
+            ("/b", "/b/x", "/b/x", vec![]),
+            ("/b", "/c/x", "/b/x", vec!["/c"]),
+            ("/c", "/b/x", "/t/x", vec!["/b"]),
+            ("/c", "/c/x", "/c/x", vec![]),
+        ] {
+            let (closing, written) = (path(closing), path(written));
+            let then = places.without(|| BTreeSet::from([&closing]));
+            assert_eq!(then.real(&written).as_str(), real, "{closing}, {written}");
+            let left: Vec<&str> = then.links(&written).map(AbsPath::as_str).collect();
+            assert_eq!(left, links, "{closing}, {written}");
+        }
     }
 }

@@ -84,7 +84,7 @@ impl Draft<'_> {
     /// Whether one of the links of the machine that lead there will not do so by then, or leads to what moves.
     fn is_led_elsewhere(&self, path: &AbsPath) -> bool {
         let places = &self.snapshot.places;
-        let mut ways = places.links(path).iter();
+        let mut ways = places.links(path);
         let real = places.real(path);
         ways.any(|way| self.moved.contains_key(way) || self.ahead.removal(way).is_some())
             || (*real != *path

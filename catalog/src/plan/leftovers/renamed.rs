@@ -127,7 +127,7 @@ impl<'a> Ways<'a> {
         }
         let path = entry.lies_at(id)?;
         let real = places.real(&path);
-        let mut links = places.links(&path).iter();
+        let mut links = places.links(&path);
         if path.above().any(|above| self.closing.contains(above))
             || links.any(|link| self.closing.contains(link))
         {
@@ -140,7 +140,7 @@ impl<'a> Ways<'a> {
         }
         let named = *self.named.get(&*real)?;
         let left = *named != path && is_made_at_once(id.kind) && !self.desired.names(id);
-        let mut links = places.links(&path).iter();
+        let mut links = places.links(&path);
         (left && links.all(|link| self.managed.knew(link, self.snapshot))).then(|| named.clone())
     }
 }

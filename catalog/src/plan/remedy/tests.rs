@@ -369,7 +369,7 @@ fn what_a_message_says_itself_is_not_said_again() {
         ),
         (
             "archive:/x",
-            "archive:/x is /z on this machine, and file:/y/x lies in that: name both by one way, or let one come `after` the other",
+            "file:/y/x lies in archive:/x on this machine, at /z/x: name both by one way, or let one come `after` the other",
         ),
         (
             "file:/x",

@@ -5,7 +5,7 @@ use crate::run::site::{Look, Site, Stage};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::id::ResourceId;
 use cfg_catalog::path::AbsPath;
-use cfg_catalog::plan::places::{Place, Places};
+use cfg_catalog::plan::places::{Followed, Place, Places};
 use cfg_catalog::resource::command::{CommandState, Guards};
 use cfg_catalog::resource::debconf::Answers;
 use cfg_catalog::resource::package::{DpkgState, Offered, PackageState};
@@ -135,7 +135,8 @@ impl Site for Fake {
         if let Some((link, real)) = self.shipped() {
             let link: AbsPath = link.parse().unwrap();
             let real = real.parse().unwrap();
-            let links = vec![link.clone()];
+            let (at, unled) = (link.clone(), Some(link.clone()));
+            let links = vec![Followed { at, unled }];
             places.note(link, Place { real, links });
         }
         places

@@ -180,7 +180,7 @@ pub(super) fn firsts(
     let behind = reverts.iter().filter(|one| !under(&one.id));
     for (path, one) in behind.filter_map(placed) {
         let real = snapshot.places.real(path);
-        let ways = snapshot.places.links(path).iter().cloned();
+        let ways = snapshot.places.links(path).cloned();
         for above in path.ancestors().chain(real.ancestors()).chain(ways) {
             for closing in closing.get(&above).into_iter().flatten() {
                 add(closing, &one.id);
