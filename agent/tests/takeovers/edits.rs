@@ -481,3 +481,18 @@ fn what_an_edit_took_comes_back_with_what_the_role_left_open() {
         comes_back(&[(setup, &[&both]), (setup, &[&both, beside])]);
     }
 }
+
+#[test]
+fn a_file_for_edits_alone_that_say_the_same_in_two_formats_goes_with_them() {
+    let line = of("lines", "a", "create = true\nlines = [{ line = \"A=1\" }]");
+    let keys = of("env", "b", "set = { A = 1, C = 4 }");
+    for [first, then] in [[&line, &keys], [&keys, &line]] {
+        let desk = machine("true");
+        let before = srv(&desk);
+        applies(&desk, &first.replace("set", "create = true\nset"));
+        desk.role("web", then);
+        assert_eq!(desk.applied("web", &[]).0, 0);
+        assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+        assert_eq!(srv(&desk), before, "{first}");
+    }
+}

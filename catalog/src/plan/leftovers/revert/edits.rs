@@ -129,17 +129,25 @@ fn edited<'a>(id: &'a ResourceId, entry: &'a Entry, snapshot: &'a Snapshot) -> O
 impl Shared<'_> {
     /// See [`Shared::begun`].
     fn is_begun(&self) -> bool {
-        let bare = || self.without(None).map(|(bare, _)| bare);
-        let began = self.edits.iter().any(|edit| !edit.there);
-        began && bare().is_some_and(|bare| edit::holds_nothing(&bare))
+        // Which of those that say the same goes first is all one.
+        let edits = || self.edits.iter();
+        let orders = || [edits().collect(), edits().rev().collect()];
+        let empty = |order| {
+            let bare = self.without(order, None);
+            bare.is_some_and(|(bare, _)| edit::holds_nothing(&bare))
+        };
+        edits().any(|edit| !edit.there) && orders().into_iter().any(empty)
     }
 
-    /// What it holds without its edits that are left over, each of them taken back once it is seen to stand, up to this one or all of
-    /// them; with those that were. None where that one does not come to stand.
-    fn without(&self, upto: Option<&ResourceId>) -> Option<(Vec<u8>, Vec<ResourceId>)> {
+    /// What it holds without these edits that are left over of it, each of them taken back once it is seen to stand, up to this one or
+    /// all of them; with those that were. None where that one does not come to stand.
+    fn without(
+        &self,
+        mut open: Vec<&Edited>,
+        upto: Option<&ResourceId>,
+    ) -> Option<(Vec<u8>, Vec<ResourceId>)> {
         let now = self.edits.iter().find_map(|edit| edit.now)?;
         let (mut text, mut gone) = (now.content.clone()?, Vec::new());
-        let mut open: Vec<&Edited> = self.edits.iter().collect();
         loop {
             let left = open.len();
             for edit in std::mem::take(&mut open) {
@@ -166,7 +174,8 @@ impl Shared<'_> {
         let formats = self.edits.iter().map(|edit| edit.made.format);
         let mut next = formats.clone().skip(1).zip(formats);
         let mixed = next.any(|(one, other)| one != other);
-        mixed.then(|| self.without(Some(id))).flatten()
+        let all = || self.edits.iter().collect();
+        mixed.then(|| self.without(all(), Some(id))).flatten()
     }
 
     /// As it was before the edits of it that are left over, which alone have changed it.
