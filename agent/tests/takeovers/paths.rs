@@ -349,3 +349,16 @@ fn what_a_role_took_away_comes_back_though_only_some_of_one_was_applied_since() 
         assert_eq!(srv(&desk), before);
     }
 }
+
+#[test]
+fn what_a_file_that_gave_way_stood_for_comes_back_though_nothing_came_below() {
+    let failing = "[file.\"/srv/t\"]\ncontent = \"1\"\n";
+    let below = format!("{BELOW}after = [\"file:/srv/t\"]\n");
+    for there in ["ln -s x p", "mkdir -m 711 p"] {
+        let setup = format!("{there}; mkdir -p t/full");
+        let fails = [failing, &below].concat();
+        comes_back_after(&[(&setup, &[FILE, &fails])], true);
+        // It is mended meanwhile.
+        comes_back_after(&[(&setup, &[FILE, &fails, BELOW])], true);
+    }
+}

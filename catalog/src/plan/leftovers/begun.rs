@@ -1,7 +1,7 @@
 //! The record with which a run begins: it must be on disk before the first effect.
 
 use super::before::{Before, Contents, Stood};
-use super::entry::Entry;
+use super::entry::{Entry, makes_below};
 use super::heir::Estate;
 use super::made::Made;
 use super::stand_in::path_of;
@@ -89,7 +89,11 @@ impl Managed {
             let stays = seen.is_none_or(|seen| self.is_there(id, entry, seen));
             // Whatever is done to it from now on does not make it what the role wanted.
             entry.pending &= seen.is_none();
-            entry.goes_for_another(removed.contains(id));
+            let goes = removed.contains(id);
+            entry.goes_for_another(goes);
+            if goes && makes_way(id, desired) {
+                entry.gives_way();
+            }
             if !stays && id.kind == Kind::Edit {
                 gone.push(entry.clone());
             }
@@ -156,6 +160,13 @@ impl Begun {
             self.managed.0.insert(id.clone(), entry);
         }
     }
+}
+
+/// Whether nothing of the role is to stand here itself, but something below.
+fn makes_way(id: &ResourceId, desired: &Desired) -> bool {
+    let bare = !at_path(id).iter().any(|id| desired.names(id));
+    let mut role = desired.resources.iter();
+    bare && path_of(id).is_some_and(|path| role.any(|one| makes_below(one, &path)))
 }
 
 /// Edits that fail, or are skipped: what they did before is all that they have done.

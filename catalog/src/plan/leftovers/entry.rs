@@ -195,6 +195,21 @@ impl Entry {
         }
     }
 
+    /// Removed for what comes below, which may fail or wait: until then it is only gone.
+    pub(super) fn gives_way(&mut self) {
+        let other = matches!(
+            self.before,
+            Some(Before::Path(Stood::Directory(_) | Stood::Link(_)))
+        );
+        if let Some(made) = self
+            .made
+            .take_if(|made| other && matches!(made, Made::File { .. }))
+        {
+            self.was = vec![made];
+            self.made = Some(Made::Gone);
+        }
+    }
+
     /// Whether a role took away what was there before cfg.
     pub(super) fn took(&self) -> bool {
         self.made == Some(Made::Gone) && self.before != Some(Before::Path(Stood::Nothing))

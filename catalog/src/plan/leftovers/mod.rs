@@ -122,6 +122,7 @@ impl Managed {
             })
         };
         let held = |id: &ResourceId| done.held.iter().any(|held| held.resource == *id);
+        let mut gave_way = BTreeSet::new();
         for change in &done.changes {
             if let Some(entry) = ended.0.get_mut(&change.resource) {
                 if !failed(&change.resource) || change.action == Action::Run {
@@ -130,8 +131,11 @@ impl Managed {
                 }
                 // A purge had it; what must not be there, and was before cfg, is on record as that.
                 let taken = entry.took() || entry.took_its_line();
-                if change.action == Action::Remove && !taken {
-                    ended.0.remove(&change.resource);
+                match (change.action, taken) {
+                    (Action::Remove, false) => drop(ended.0.remove(&change.resource)),
+                    (Action::Remove, true) => drop(gave_way.insert(&change.resource)),
+                    (Action::Create, _) if entry.parent => ended.stands_again(&change.resource),
+                    _ => {}
                 }
             }
         }
@@ -158,7 +162,8 @@ impl Managed {
         let laid: Vec<AbsPath> = laid.filter_map(|one| path_of(&one.resource)).collect();
         ended.lie_under(&laid, &changed);
         for (id, parts) in &reverts.parts {
-            if !unedited.contains(id)
+            if !gave_way.contains(id)
+                && !unedited.contains(id)
                 && !parts.iter().any(|part| failed(part) || held(part))
                 && let Some(gone) = ended.0.remove(id)
             {
@@ -166,6 +171,15 @@ impl Managed {
             }
         }
         ended
+    }
+
+    /// A folder came: what had gone from there for it is its own affair.
+    fn stands_again(&mut self, folder: &ResourceId) {
+        for other in at_path(folder).iter().filter(|other| *other != folder) {
+            if self.0.get(other).is_some_and(Entry::took) {
+                self.0.remove(other);
+            }
+        }
     }
 
     /// What was taken away from a folder that is a link from now on does not lie behind that.
