@@ -42,7 +42,7 @@ use cfg_catalog::plan::document::{Document, Done, Head};
 use cfg_catalog::plan::leftovers::Managed;
 use cfg_catalog::plan::order::closure;
 use cfg_catalog::plan::{Cycle, Ledger, Plan, Snapshot, begin, plan, plan_within};
-use cfg_catalog::resource::{Desired, Health, Shell};
+use cfg_catalog::resource::{Desired, Health, Resource, Shell};
 use engine::Engine;
 use eyes::Eyes;
 use former::Former;
@@ -250,8 +250,14 @@ fn look(
     record: Option<&mut Record<'_>>,
 ) -> anyhow::Result<Snapshot> {
     let desired = context.desired;
-    let record = record.filter(|_| context.only.is_none());
-    let left = record.as_ref().map(|record| record.managed().left(desired));
+    // Where only some of the role is applied, what is left over elsewhere lies behind ways that it may turn.
+    let by_path = |kind| matches!(kind, Kind::File | Kind::Directory | Kind::Link | Kind::Edit);
+    let looked_at = |one: &Resource| context.only.is_none() || by_path(one.id.kind);
+    let left = record.as_ref().map(|record| {
+        let mut left = record.managed().left(desired);
+        left.retain(looked_at);
+        left
+    });
     let all = desired.resources.iter().chain(left.iter().flatten());
     let observed = site.look(&Look::ahead(desired, all), Stage::Plan);
     let machine = Machine::new(context.root);
@@ -267,12 +273,12 @@ fn look(
         own: own::paths(context),
     };
     if let Some(record) = record
-        && record.rename(desired, &snapshot, None)
+        && record.rename(desired, &snapshot, scope(context).as_ref())
     {
         let left = record.managed().left(desired);
         let new = left
             .iter()
-            .filter(|one| !snapshot.observed.contains_key(&one.id));
+            .filter(|one| looked_at(one) && !snapshot.observed.contains_key(&one.id));
         let new = site.look(&Look::ahead(desired, new), Stage::Plan);
         snapshot.observed.extend(new);
         snapshot.places = site.places();

@@ -140,12 +140,8 @@ impl Begun {
 
     /// A folder that comes because something is to stand in it.
     fn puts_parent_on_record(&mut self, id: &ResourceId, parent: &Resource, estate: &Estate<'_>) {
-        let before = match estate.inherited(parent, &mut self.keep) {
-            Some((before, _)) => Some(before),
-            // Where only some of the role is applied, nobody has looked at what is left over: nothing stands there.
-            None => path_of(id).and_then(|path| estate.managed.taken_from(&path)),
-        };
-        let before = before.unwrap_or(Before::Path(Stood::Nothing));
+        let inherited = estate.inherited(parent, &mut self.keep);
+        let before = inherited.map_or(Before::Path(Stood::Nothing), |(before, _)| before);
         let mut made = Made::of(parent, None, false);
         made.replaces(&before, Some(&nothing()), (&estate.snapshot.host, false));
         let entry = Entry {
