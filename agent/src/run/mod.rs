@@ -251,8 +251,7 @@ fn look(
 ) -> anyhow::Result<Snapshot> {
     let desired = context.desired;
     // Where only some of the role is applied, what is left over elsewhere lies behind ways that it may turn.
-    let by_path = |kind| matches!(kind, Kind::File | Kind::Directory | Kind::Link | Kind::Edit);
-    let looked_at = |one: &Resource| context.only.is_none() || by_path(one.id.kind);
+    let looked_at = |one: &Resource| context.only.is_none() || lies_at_a_path(one.id.kind);
     let left = record.as_ref().map(|record| {
         let mut left = record.managed().left(desired);
         left.retain(looked_at);
@@ -284,6 +283,13 @@ fn look(
         snapshot.places = site.places();
     }
     Ok(snapshot)
+}
+
+fn lies_at_a_path(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::File | Kind::Directory | Kind::Link | Kind::Edit | Kind::Archive
+    )
 }
 
 /// The plan, before apt is asked.

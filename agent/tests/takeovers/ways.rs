@@ -203,15 +203,20 @@ fn nothing_is_certain_behind_a_link_that_leads_nowhere_yet() {
 /// Only some of a role is applied, and turns the way to what is left over elsewhere.
 #[test]
 fn what_lies_behind_a_link_that_goes_is_known_though_only_that_is_applied() {
-    let desk = machine("mkdir b; ln -s b a");
-    let before = srv(&desk);
-    applies(&desk, &link("a/y", "x"));
-    desk.role("web", &directory("a"));
-    let (code, ran) = desk.applied("web", &["--only", "directory:/srv/a"]);
-    assert_eq!((code, words(&ran).len()), (0, 1), "{ran}");
-    let (code, ran) = desk.applied("web", &[]);
-    let left = &ran["leftovers"][0]["resource"];
-    assert_eq!((code, left), (0, &json!("link:/srv/b/y")), "{ran}");
-    applies(&desk, NONE);
-    assert_eq!(srv(&desk), before);
+    let archive = "[archive.\"/srv/a/y\"]\nsource = \"app.tar\"\n".to_owned();
+    for (there, kind) in [(link("a/y", "x"), "link"), (archive, "archive")] {
+        let desk = machine("mkdir b; ln -s b a");
+        desk.write("roles/web/app.tar", tar(&[("in", PLAIN, "x")]));
+        applies(&desk, &there);
+        desk.role("web", &directory("a"));
+        let (code, ran) = desk.applied("web", &["--only", "directory:/srv/a"]);
+        assert_eq!((code, words(&ran).len()), (0, 1), "{ran}");
+        let (code, ran) = desk.applied("web", &[]);
+        let left = &ran["leftovers"][0]["resource"];
+        assert_eq!(
+            (code, left),
+            (0, &json!(format!("{kind}:/srv/b/y"))),
+            "{ran}"
+        );
+    }
 }
