@@ -220,3 +220,12 @@ fn what_lies_behind_a_link_that_goes_is_known_though_only_that_is_applied() {
         );
     }
 }
+
+/// A file of a tree lay by that way where another resource has a file, and does not once the tree's folder is there.
+#[test]
+fn what_comes_behind_a_link_that_goes_is_not_what_an_edit_will_find() {
+    let edit = "[edit.\"/srv/a/x\"]\nformat = \"lines\"\nlines = [{ line = \"more\" }]\n";
+    let desk = machine("mkdir a; ln -s ../a a/y");
+    let ran = applies(&desk, &[&directory("a/y"), &file("a/y/x"), edit].concat());
+    assert_eq!(ran["failures"][0]["resource"], "edit:/srv/a/x", "{ran}");
+}

@@ -10,7 +10,7 @@ use crate::resource::{
 };
 use std::collections::BTreeMap;
 
-/// By where they really lie.
+/// By where they will really lie.
 pub(crate) struct Texts {
     at: BTreeMap<AbsPath, Text>,
     places: Places,
@@ -25,6 +25,7 @@ struct Text {
 impl Texts {
     /// All that are edited, as they are.
     pub(crate) fn of(desired: &Desired, snapshot: &Snapshot) -> Self {
+        let places = snapshot.places_then(desired);
         let edited = desired.resources.iter().filter_map(|resource| {
             let Body::Edit(edit) = &resource.body else {
                 return None;
@@ -36,11 +37,11 @@ impl Texts {
                 state: state.clone(),
                 moved: false,
             };
-            Some((snapshot.places.real(&edit.path).into_owned(), text))
+            Some((places.real(&edit.path).into_owned(), text))
         });
         Self {
             at: edited.collect(),
-            places: snapshot.places.clone(),
+            places,
         }
     }
 
