@@ -229,3 +229,13 @@ fn what_comes_behind_a_link_that_goes_is_not_what_an_edit_will_find() {
     let ran = applies(&desk, &[&directory("a/y"), &file("a/y/x"), edit].concat());
     assert_eq!(ran["failures"][0]["resource"], "edit:/srv/a/x", "{ran}");
 }
+
+#[test]
+fn a_folder_that_went_comes_back_though_the_way_to_it_was_led_in_a_circle() {
+    let circle = [link("b/x", "x"), file("b/x/z")].concat();
+    let inside = file("b/x/z/q");
+    for first in [inside.clone(), directory("b/x/z") + &inside] {
+        let setup = "mkdir -p b/x; mkdir -m 700 b/x/z";
+        comes_back_after(&[(setup, &[&first, &circle])], true);
+    }
+}

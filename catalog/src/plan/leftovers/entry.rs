@@ -176,8 +176,11 @@ impl Entry {
         now.or_else(was).or_else(first)
     }
 
-    /// Nothing was done to it after all: it is what cfg made of it before.
-    pub(super) fn stays_as_made(&mut self) {
+    /// Nothing was done to it after all: it is what cfg made of it before, or what stood there only `went`.
+    pub(super) fn stays_as_made(&mut self, went: bool) {
+        if went && self.was.last() == Some(&Made::Gone) {
+            self.was = vec![Made::Gone];
+        }
         if self.was.len() == 1 {
             self.made = self.was.pop();
             self.pending = false;

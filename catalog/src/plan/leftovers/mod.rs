@@ -26,7 +26,7 @@ pub use told::Told;
 
 use super::claims::Claims;
 use super::document::{Done, Leftover};
-use super::{Action, Places, Plan, Snapshot};
+use super::{Action, Change, Places, Plan, Snapshot};
 use crate::digest::Digest;
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
@@ -150,11 +150,7 @@ impl Managed {
         ended
             .0
             .retain(|id, entry| !entry.pending || !undone(id, entry));
-        for (id, entry) in &mut ended.0 {
-            if is_made_at_once(id.kind) && failed(id) && !changed.contains(id) {
-                entry.stays_as_made();
-            }
-        }
+        ended.stay_as_made(done, |id| failed(id) && !changed.contains(id));
         let laid = done.changes.iter().filter(|one| {
             let link = one.resource.kind == Kind::Link && one.action != Action::Remove;
             link && !failed(&one.resource)
@@ -171,6 +167,18 @@ impl Managed {
             }
         }
         ended
+    }
+
+    /// What was `left` as it was, though a run was to change it.
+    fn stay_as_made(&mut self, done: &Done, left: impl Fn(&ResourceId) -> bool) {
+        let gone = |change: &&Change| change.action == Action::Remove;
+        let gone = done.changes.iter().filter(gone);
+        let gone: BTreeSet<&ResourceId> = gone.map(|one| &one.resource).collect();
+        for (id, entry) in &mut self.0 {
+            if is_made_at_once(id.kind) && left(id) {
+                entry.stays_as_made(at_path(id).iter().any(|one| gone.contains(one)));
+            }
+        }
     }
 
     /// A folder came: what had gone from there for it is its own affair.
