@@ -239,3 +239,13 @@ fn a_folder_that_went_comes_back_though_the_way_to_it_was_led_in_a_circle() {
         comes_back_after(&[(setup, &[&first, &circle])], true);
     }
 }
+
+#[test]
+fn what_a_file_and_an_edit_name_by_two_ways_is_known_by_the_files_name() {
+    let edit = "[edit.e]\npath = \"/srv/a/x/z\"\nformat = \"yaml\"\nset = { s.A = 1 }\n";
+    let whole = file("b/x/z") + "create_only = true\n";
+    comes_back_after(
+        &[("ln -s b a", &[&directory("b/x/z"), &(whole + edit)])],
+        true,
+    );
+}

@@ -105,7 +105,10 @@ impl<'a> Ways<'a> {
             .flat_map(|path| snapshot.places.both(path))
             .collect();
         let then = snapshot.places_then(desired);
-        let paths = role().filter_map(|one| own_path(&one.body));
+        // What edits say of a file is by the way: who has all of it gives it its name.
+        let (edits, wholes): (Vec<_>, Vec<_>) = role().partition(|one| one.id.kind == Kind::Edit);
+        let paths = edits.into_iter().chain(wholes);
+        let paths = paths.filter_map(|one| own_path(&one.body));
         let named = paths.map(|path| (then.real(path).into_owned(), path));
         ways.named = named.collect();
         let by_then = snapshot.places.without(|| passed(desired, snapshot));
