@@ -362,3 +362,18 @@ fn what_a_file_that_gave_way_stood_for_comes_back_though_nothing_came_below() {
         comes_back_after(&[(&setup, &[FILE, &fails, BELOW])], true);
     }
 }
+
+/// What one edit said and another in another format changed is not known any more: it comes back with the file.
+#[test]
+fn a_folder_of_cfgs_in_which_something_comes_back_stays() {
+    let edit = |what: &str| format!("[edit.e]\npath = \"/srv/p/q\"\n{what}");
+    let keys = edit("format = \"env\"\ncreate = true\nset = { A = 4, B = 1 }\n");
+    let line = "format = \"lines\"\nlines = [{ line = \"A=5\", match = \"^A=\" }]\n";
+    let desk = machine("true");
+    for role in [&keys, &edit(line).replace("edit.e", "edit.f"), NO_MORE] {
+        desk.role("web", role);
+        assert_eq!(desk.applied("web", &[]).0, 0, "{role}");
+    }
+    applies(&desk, NONE);
+    assert_eq!(srv(&desk).len(), 2);
+}

@@ -253,13 +253,15 @@ pub(crate) fn takes_away(by: Kind, standing: Kind) -> bool {
 
 /// Whether one of the paths is this or lies below it.
 fn leads_to(paths: &BTreeSet<AbsPath>, path: &AbsPath) -> bool {
+    paths.contains(path) || first_below(paths, path).is_some()
+}
+
+/// The first of these paths that lies below this one.
+pub(crate) fn first_below<'p>(paths: &'p BTreeSet<AbsPath>, path: &AbsPath) -> Option<&'p AbsPath> {
     // What lies below does not stand next to it in the order: /a-b sorts between /a and /a/b.
-    paths.contains(path)
-        || path
-            .join("\u{20}")
-            .ok()
-            .and_then(|first| paths.range(first..).next())
-            .is_some_and(|next| next.is_within(path))
+    let first = path.join("\u{20}").ok()?;
+    let mut from = paths.range(first..);
+    from.next().filter(|next| next.is_within(path))
 }
 
 /// The resources that manage a path as a whole, by path. Where one goes to make room for another, it is the other.

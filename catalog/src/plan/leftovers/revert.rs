@@ -90,6 +90,7 @@ impl Managed {
             mounts: BTreeSet::new(),
             files,
             going: BTreeSet::new(),
+            coming: BTreeSet::new(),
             leaving: BTreeSet::new(),
             masked: BTreeMap::new(),
         };
@@ -285,6 +286,8 @@ struct Judge<'a> {
     files: BTreeMap<AbsPath, Shared<'a>>,
     /// Where nothing will stand, whatever it is called.
     going: BTreeSet<AbsPath>,
+    /// Where something comes back.
+    coming: BTreeSet<AbsPath>,
     /// Users that go.
     leaving: BTreeSet<String>,
     /// What a role took away, where a mask of cfg's own stands now.

@@ -184,6 +184,9 @@ impl Judge<'_> {
             present.any(|part| own_path(&part.body) == Some(path))
         };
         for part in parts {
+            let comes = own_path(&part.body).filter(|path| stands(path));
+            self.coming
+                .extend(comes.map(|path| self.real(path).into_owned()));
             let gone = match &part.body {
                 Body::Sysctl(sysctl) => sysctl.file().ok().filter(|_| !sysctl.spares),
                 body if presence(body) == Presence::Absent => own_path(body).cloned(),

@@ -6,7 +6,7 @@ use super::super::stand_in::{directory, file, file_of, link, path_of, resource};
 use super::{CHANGED, Entry, Fate, Judge, UNKNOWN, lost};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
-use crate::plan::claims::takes_away;
+use crate::plan::claims::{first_below, takes_away};
 use crate::plan::closing::leads_on;
 use crate::resource::directory::{Directory, NEVER_PURGED};
 use crate::resource::file::File;
@@ -162,6 +162,9 @@ impl Judge<'_> {
         };
         if let Some(holds) = &seen.holds {
             return Some(format!("it leads to {holds}"));
+        }
+        if let Some(one) = first_below(&self.coming, &self.real(path)) {
+            return Some(format!("{one} comes back in it"));
         }
         match self.around.inside.get(path) {
             Some(inside) => {
