@@ -249,3 +249,10 @@ fn what_a_file_and_an_edit_name_by_two_ways_is_known_by_the_files_name() {
         true,
     );
 }
+
+#[test]
+fn a_link_in_a_folder_that_is_purged_goes_though_something_is_left_over_behind_it() {
+    let led = [directory("c"), link("c/x", "../a"), file("c/x/z")].concat();
+    let purged = directory("c") + "purge = true\n";
+    comes_back(&[("mkdir a", &[&led, &purged])]);
+}

@@ -52,7 +52,10 @@ impl Claims {
         }
         gathered.lead(&Links::of(desired.resources.iter()));
         gathered.units.enable(&snapshot.host.also);
-        let absent = gathered.absent.iter().map(|(path, _)| path);
+        let absent = gathered.absent.iter();
+        // What is left over goes before a purge takes the way to it.
+        let absent = absent.filter(|(_, id)| !desired.reverts.contains(id));
+        let absent = absent.map(|(path, _)| path);
         let named = gathered.present.iter().chain(absent);
         let ways = named.flat_map(|path| places.links(path).cloned());
         let ways = ways.collect();

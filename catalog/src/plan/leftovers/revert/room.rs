@@ -163,7 +163,8 @@ pub(super) fn firsts(
     let goes = |one: &Resource| presence(&one.body) == Presence::Absent;
     let mut closing: BTreeMap<AbsPath, Vec<&ResourceId>> = BTreeMap::new();
     for (path, one) in all() {
-        if closes(&one.body, snapshot.observed.get(&one.id)) {
+        let purges = matches!(&one.body, Body::Directory(folder) if folder.purge);
+        if purges || closes(&one.body, snapshot.observed.get(&one.id)) {
             // It may be reached by other ways too.
             for place in snapshot.places.both(path) {
                 closing.entry(place).or_default().push(&one.id);
