@@ -100,7 +100,8 @@ impl<'a> Record<'a> {
         if self.unread {
             return Ok(());
         }
-        let ended = now.ended(done, reverts, &self.managed);
+        let scope = scope(context);
+        let ended = now.ended(done, reverts, &self.managed, scope.as_ref());
         if ended != *now {
             self.state.keep_managed(&ended)?;
         }

@@ -115,7 +115,7 @@ pub fn converge(
         kept.managed
     );
     let ran = ran?;
-    kept.managed = kept.managed.ended(&ran.done, &aim.reverts, &former);
+    kept.managed = kept.managed.ended(&ran.done, &aim.reverts, &former, None);
     kept.ledger = ran.ledger.clone();
     let contents: Contents = machine.host.blobs.clone();
     for digest in kept.managed.contents() {

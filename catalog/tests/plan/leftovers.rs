@@ -286,7 +286,7 @@ fn a_command_that_never_ran_leaves_nothing() {
             begun: ran.then(|| id.clone()).into_iter().collect(),
             ..Done::default()
         };
-        begun.ended(&done, &Reverts::default(), begun)
+        begun.ended(&done, &Reverts::default(), begun, None)
     };
     let fresh = begun(&machine, &once, &Managed::default());
     let failed = || Some(Failure::of(&id, "cannot run /no/such"));
@@ -302,13 +302,27 @@ fn a_command_that_never_ran_leaves_nothing() {
     assert_eq!(record(&killed, failed(), false), killed);
 }
 
+#[test]
+fn what_a_run_that_was_killed_began_is_on_record_after_one_of_other_things() {
+    let all = role(vec![file("/srv/f", "x"), file("/srv/g", "x")]);
+    let killed = begun(&Machine::blank(), &all, &Managed::default());
+    let ended = |scope: &[usize]| {
+        let scope = scope.iter().map(|at| all.resources[*at].id.clone());
+        let (done, reverts) = (Done::default(), Reverts::default());
+        killed.ended(&done, &reverts, &killed, Some(&scope.collect()))
+    };
+    assert_eq!(ended(&[]), killed);
+    assert_ne!(ended(&[0]), killed, "it was not begun after all");
+    assert_ne!(ended(&[0]), Managed::default());
+}
+
 /// The first of this role failed: what brings back what is on record then, as a machine stands.
 fn failed(all: &Desired, managed: &Managed) -> impl Fn(&Machine) -> Reverts {
     let failed = Done {
         failures: vec![Failure::of(&all.resources[0].id, "it cannot be")],
         ..Done::default()
     };
-    let managed = managed.ended(&failed, &Reverts::default(), managed);
+    let managed = managed.ended(&failed, &Reverts::default(), managed, None);
     move |machine| {
         let none = role(Vec::new());
         let snapshot = seen(machine, &none, &managed);

@@ -112,9 +112,15 @@ impl Managed {
     }
 
     /// The record after a run: what it has changed, and what of the leftovers it has brought back. `former` is the record
-    /// from which this one was begun.
+    /// from which this one was begun. A run of what is in `scope` says nothing of what else one that was killed had begun.
     #[must_use]
-    pub fn ended(&self, done: &Done, reverts: &Reverts, former: &Self) -> Self {
+    pub fn ended(
+        &self,
+        done: &Done,
+        reverts: &Reverts,
+        former: &Self,
+        scope: Option<&BTreeSet<ResourceId>>,
+    ) -> Self {
         let mut ended = self.clone();
         let failed = |id: &ResourceId| {
             done.failures.iter().any(|failure| {
@@ -147,9 +153,10 @@ impl Managed {
             Kind::Command => !done.begun.contains(id),
             kind => is_made_at_once(kind) && entry.was.is_empty() && !changed.contains(id),
         };
+        let met = |id: &ResourceId| scope.is_none_or(|scope| scope.contains(id));
         ended
             .0
-            .retain(|id, entry| !entry.pending || !undone(id, entry));
+            .retain(|id, entry| !entry.pending || !met(id) || !undone(id, entry));
         ended.stay_as_made(done, |id| failed(id) && !changed.contains(id));
         let laid = done.changes.iter().filter(|one| {
             let link = one.resource.kind == Kind::Link && one.action != Action::Remove;
