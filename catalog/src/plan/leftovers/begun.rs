@@ -91,8 +91,8 @@ impl Managed {
             entry.pending &= seen.is_none();
             let goes = removed.contains(id);
             entry.goes_for_another(goes);
-            if goes && makes_way(id, desired) {
-                entry.gives_way();
+            if goes {
+                entry.gives_way(|| makes_way(id, desired));
             }
             if !stays && id.kind == Kind::Edit {
                 gone.push(entry.clone());

@@ -198,18 +198,17 @@ impl Entry {
         }
     }
 
-    /// Removed for what comes below, which may fail or wait: until then it is only gone.
-    pub(super) fn gives_way(&mut self) {
+    /// Removed, be it for what comes below, which may fail or wait: until then it is only gone.
+    pub(super) fn gives_way(&mut self, makes_way: impl FnOnce() -> bool) {
         let other = matches!(
-            self.before,
-            Some(Before::Path(Stood::Directory(_) | Stood::Link(_)))
+            (&self.made, &self.before),
+            (
+                Some(Made::File { .. }),
+                Some(Before::Path(Stood::Directory(_) | Stood::Link(_)))
+            )
         );
-        if let Some(made) = self
-            .made
-            .take_if(|made| other && matches!(made, Made::File { .. }))
-        {
-            self.was = vec![made];
-            self.made = Some(Made::Gone);
+        if other && makes_way() {
+            self.was = self.made.replace(Made::Gone).into_iter().collect();
         }
     }
 
