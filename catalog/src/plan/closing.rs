@@ -5,7 +5,6 @@ use super::{Places, Snapshot};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
-use std::collections::BTreeSet;
 
 impl Snapshot {
     /// Where paths will lie once the role is brought about.
@@ -15,7 +14,7 @@ impl Snapshot {
 }
 
 /// The paths of the links among them. What is brought back comes last: all else goes by the ways that are.
-pub(super) fn links<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a AbsPath> {
+pub(super) fn links<'a>(desired: &'a Desired, snapshot: &Snapshot) -> Vec<&'a AbsPath> {
     let role = desired.resources.iter();
     let closing = role.filter(|one| !desired.reverts.contains(&one.id));
     let closing = closing.filter_map(|one| closed_link(one, snapshot.observed.get(&one.id)));
@@ -23,14 +22,14 @@ pub(super) fn links<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&
 }
 
 /// Those of them in whose place something is by the time that what must not lie behind them is looked for.
-pub(super) fn passed<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a AbsPath> {
+pub(super) fn passed<'a>(desired: &'a Desired, snapshot: &Snapshot) -> Vec<&'a AbsPath> {
     let mut passed = links(desired, snapshot);
     passed.retain(|path| leads_on(desired, path.as_str()));
     passed
 }
 
 /// Links that no role names any more, and that go before anything of the role comes in their place or below.
-pub(super) fn leaving<'a>(desired: &'a Desired, snapshot: &Snapshot) -> BTreeSet<&'a AbsPath> {
+pub(super) fn leaving<'a>(desired: &'a Desired, snapshot: &Snapshot) -> Vec<&'a AbsPath> {
     let brought = desired.resources.iter();
     let leaving = brought
         .filter(|one| desired.reverts.contains(&one.id) && presence(&one.body) == Presence::Absent);
