@@ -102,6 +102,11 @@ impl Claims {
         self.units.have(&self.places.real(&below.path), &below.what)
     }
 
+    /// Where paths will lie.
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
+    }
+
     /// Where a path will lie.
     pub(crate) fn real<'p>(&self, path: &'p AbsPath) -> Cow<'p, AbsPath> {
         self.places.real(path)

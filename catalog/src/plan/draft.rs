@@ -106,18 +106,19 @@ struct Draft<'a> {
 impl<'a> Draft<'a> {
     fn new(desired: &'a Desired, snapshot: &'a Snapshot, ledger: &Ledger) -> Self {
         let inputs = inputs::inputs(desired, snapshot);
+        let claims = Claims::of(desired, snapshot);
         Self {
             desired,
             snapshot,
             host: Cow::Borrowed(&snapshot.host),
             ledger: begin(desired, snapshot, ledger),
-            claims: Claims::of(desired, snapshot),
             declared: by_path(desired)
                 .into_iter()
                 .filter(|(_, resource)| presence(&resource.body) == Presence::Present)
                 .collect(),
             folders: Folders::of(desired, snapshot, &inputs),
-            texts: Texts::of(desired, snapshot),
+            texts: Texts::of(desired, snapshot, claims.places()),
+            claims,
             at: inputs::at(desired, &inputs),
             inputs,
             ahead: Ahead::of_a_plan().among(&snapshot.places),

@@ -23,9 +23,8 @@ struct Text {
 }
 
 impl Texts {
-    /// All that are edited, as they are.
-    pub(crate) fn of(desired: &Desired, snapshot: &Snapshot) -> Self {
-        let places = snapshot.places_then(desired);
+    /// All that are edited, as they are, where they will lie.
+    pub(crate) fn of(desired: &Desired, snapshot: &Snapshot, places: &Places) -> Self {
         let edited = desired.resources.iter().filter_map(|resource| {
             let Body::Edit(edit) = &resource.body else {
                 return None;
@@ -41,7 +40,7 @@ impl Texts {
         });
         Self {
             at: edited.collect(),
-            places,
+            places: places.clone(),
         }
     }
 

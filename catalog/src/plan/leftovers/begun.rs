@@ -89,9 +89,8 @@ impl Managed {
             let stays = seen.is_none_or(|seen| self.is_there(id, entry, seen));
             // Whatever is done to it from now on does not make it what the role wanted.
             entry.pending &= seen.is_none();
-            let goes = removed.contains(id);
-            entry.goes_for_another(goes);
-            if goes {
+            if removed.contains(id) {
+                entry.goes_for_another();
                 entry.gives_way(|| makes_way(id, desired));
             }
             if !stays && id.kind == Kind::Edit {

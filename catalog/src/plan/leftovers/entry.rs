@@ -188,12 +188,12 @@ impl Entry {
     }
 
     /// Removed before what was there comes back: a run may end between the two.
-    pub(super) fn goes_for_another(&mut self, removed: bool) {
+    pub(super) fn goes_for_another(&mut self) {
         let other = matches!(
             self.before,
             Some(Before::Path(Stood::File { .. } | Stood::Link(_)))
         );
-        if removed && other && matches!(self.made, Some(Made::Directory(_))) {
+        if other && matches!(self.made, Some(Made::Directory(_))) {
             self.was = vec![Made::Gone];
         }
     }
