@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tempfile::TempDir;
 
@@ -151,9 +152,38 @@ impl Drop for Serving {
     }
 }
 
+/// A port at which nobody listens, and that is given to nobody else before somebody does: not to another test, nor to a connection
+/// on its way out, as one that the kernel chooses (above 32,767, `ip_local_port_range` in ip(7)) may be.
 pub fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    free.local_addr().expect("its address").port()
+    const PORTS: std::ops::Range<u16> = 16_384..32_768;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Two runs of these tests at a time begin at different ones.
+    let first = std::process::id() % u32::from(PORTS.end - PORTS.start);
+    let first = u16::try_from(first).expect("below the number of ports");
+    loop {
+        let next =
+            first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % (PORTS.end - PORTS.start);
+        let port = PORTS.start + next;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+#[test]
+fn a_free_port_is_given_once_and_to_no_connection() {
+    let taken = TcpListener::bind(("127.0.0.1", free_port())).expect("it is free");
+    let taken = taken.local_addr().expect("its address").port();
+    let given: std::collections::BTreeSet<u16> = (0..100).map(|_| free_port()).collect();
+    assert_eq!(given.len(), 100);
+    assert!(!given.contains(&taken));
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").expect("Linux");
+    let lowest: u16 = range
+        .split_whitespace()
+        .next()
+        .and_then(|lowest| lowest.parse().ok())
+        .expect("a port");
+    assert!(given.iter().all(|port| *port < lowest), "{range} {given:?}");
 }
 
 pub fn text(bytes: &[u8]) -> String {
