@@ -1,6 +1,7 @@
 //! One path over several roles: what takes it over comes when it is free, and what was there before cfg comes back in the end.
 
 mod edits;
+mod killed;
 mod links;
 mod paths;
 mod ways;

@@ -11,6 +11,11 @@ impl Snapshot {
     pub fn places_then(&self, desired: &Desired) -> Places {
         self.places.without(|| links(desired, self))
     }
+
+    /// Where they will lie by the time that what must not be there is looked for.
+    pub(super) fn places_passed(&self, desired: &Desired) -> Places {
+        self.places.without(|| passed(desired, self))
+    }
 }
 
 /// The paths of the links among them. What is brought back comes last: all else goes by the ways that are.

@@ -89,8 +89,10 @@ impl Entry {
         let last = known.and_then(|known| known.last(seen));
         let made = Made::of(resource, seen, !changes).given(host);
         let mut made = made.keeps(resource, last);
-        let new = |keep: &mut Contents| {
-            seen.map_or(Before::Unknown, |seen| Before::of(resource, seen, keep))
+        let new = |keep: &mut Contents| match seen {
+            Some(_) if estate.turns_from(resource) => Before::Path(Stood::Nothing),
+            Some(seen) => Before::of(resource, seen, keep),
+            None => Before::Unknown,
         };
         let mut heir = false;
         let (before, was, pending) = match (known, last) {

@@ -9,11 +9,14 @@ use crate::digest::Digest;
 use crate::edit::{Edit, apply};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
+use crate::plan::claims::presence;
 use crate::plan::missing::nothing;
 use crate::plan::{Places, Snapshot};
 use crate::resource::edit::FileEdit;
 use crate::resource::through::Links;
-use crate::resource::{Attributes, Body, Desired, FileState, Observed, PathState, Resource};
+use crate::resource::{
+    Attributes, Body, Desired, FileState, Observed, PathState, Presence, Resource,
+};
 use std::collections::BTreeMap;
 
 /// What the role names no more, for what takes over its paths.
@@ -29,6 +32,8 @@ pub(super) struct Estate<'a> {
     links: Links<'a>,
     /// Where those of the machine lead once the role's are laid.
     then: Places,
+    /// Where they lead when what must not be there is looked for.
+    by_then: Places,
 }
 
 impl<'a> Estate<'a> {
@@ -47,7 +52,14 @@ impl<'a> Estate<'a> {
             files: parts::given_up(managed, desired),
             links: Links::of(desired.resources.iter()),
             then: snapshot.places_then(desired),
+            by_then: snapshot.places_passed(desired),
         }
+    }
+
+    /// Whether what must not be there was seen by a way that will lead elsewhere by its turn: that is not what stands there then.
+    pub(super) fn turns_from(&self, resource: &Resource) -> bool {
+        let path = path_of(&resource.id).filter(|_| presence(&resource.body) == Presence::Absent);
+        path.is_some_and(|path| self.snapshot.places.real(&path) != self.by_then.real(&path))
     }
 
     /// What was there before cfg where this takes a path over, with what cfg made of it; none where it takes over nothing, or

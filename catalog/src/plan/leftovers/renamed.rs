@@ -8,7 +8,7 @@ use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Snapshot;
 use crate::plan::claims::{own_path, path_of, presence, takes_away};
-use crate::plan::closing::{closed_link, passed};
+use crate::plan::closing::closed_link;
 use crate::resource::{Body, Desired, Presence, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -111,7 +111,7 @@ impl<'a> Ways<'a> {
         let paths = paths.filter_map(|one| own_path(&one.body));
         let named = paths.map(|path| (then.real(path).into_owned(), path));
         ways.named = named.collect();
-        let by_then = snapshot.places.without(|| passed(desired, snapshot));
+        let by_then = snapshot.places_passed(desired);
         let unwanted = role().filter(|one| presence(&one.body) == Presence::Absent);
         let unwanted = unwanted.filter_map(|one| {
             let path = own_path(&one.body)?;
