@@ -256,3 +256,34 @@ fn a_link_in_a_folder_that_is_purged_goes_though_something_is_left_over_behind_i
     let purged = directory("c") + "purge = true\n";
     comes_back(&[("mkdir a", &[&led, &purged])]);
 }
+
+#[test]
+fn what_comes_behind_a_link_of_the_role_takes_the_place_of_what_is_cfgs_in_one_run() {
+    let (below, whole, led) = (file("t/x/y"), file("t/x"), link("t/x", "q"));
+    let folder = directory("t/x");
+    for (first, then) in [
+        (&whole, directory("c/x")),
+        (&whole, file("c/x/y")),
+        (&whole, link("c/x", "q")),
+        (&below, file("c/x")),
+        (&below, link("c/x", "q")),
+        (&folder, file("c/x")),
+        (&folder, link("c/x", "q")),
+        (&led, directory("c/x")),
+        (&led, file("c/x")),
+    ] {
+        for target in ["t", "/srv/t"] {
+            let role = link("c", target) + &then;
+            let desk = machine("mkdir t");
+            let before = srv(&desk);
+            applies(&desk, first);
+            desk.role("web", &role);
+            let foretold = words(&run(&desk, &["--dry-run"]).1);
+            let (code, ran) = run(&desk, &[]);
+            assert_eq!((code, words(&ran)), (0, foretold), "{first}{role}: {ran}");
+            assert_eq!(applies(&desk, &role)["changes"], json!([]), "{first}{role}");
+            applies(&desk, NONE);
+            assert_eq!(srv(&desk), before, "{first}{role}");
+        }
+    }
+}

@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Claims {
     present: BTreeSet<AbsPath>,
     absent: BTreeMap<AbsPath, ResourceId>,
+    /// What the role makes by the way of a link of its own.
+    led: BTreeMap<AbsPath, ResourceId>,
     /// Directories with a purge of their own, and archives: what is in them is theirs to remove.
     purging: BTreeSet<AbsPath>,
     /// What waits and has no name yet may come to stand in many places.
@@ -50,7 +52,8 @@ impl Claims {
         for resource in &desired.resources {
             gathered.add(resource, snapshot);
         }
-        gathered.lead(&Links::of(desired.resources.iter()));
+        let links = Links::of(desired.resources.iter());
+        gathered.lead(&links);
         gathered.units.enable(&snapshot.host.also);
         let absent = gathered.absent.iter();
         // What is left over goes before a purge takes the way to it.
@@ -69,6 +72,7 @@ impl Claims {
                     [then, places].map(|by| (by.real(&path).into_owned(), id.clone()))
                 })
                 .collect(),
+            led: led(desired, &links, places),
             purging: really(gathered.purging, places).collect(),
             waiting: desired.waiting.clone(),
             clashes: clashes(
@@ -147,15 +151,32 @@ impl Claims {
     /// One that says so of what lies below.
     pub(crate) fn absent_below(&self, path: &AbsPath) -> Option<&ResourceId> {
         let path = &*self.places.real(path);
-        let mut absent = self.absent.iter();
-        let found = absent.find(|(one, _)| *one != path && one.is_within(path));
-        found.map(|(_, id)| id)
+        first_below_of(&self.absent, path)
+    }
+
+    /// What the role makes here by the way of a link of its own.
+    pub(crate) fn led_to(&self, path: &AbsPath) -> Option<&ResourceId> {
+        self.led.get(&*self.places.real(path))
+    }
+
+    /// The first of what comes below by such a way.
+    pub(crate) fn led_below(&self, path: &AbsPath) -> Option<&ResourceId> {
+        first_below_of(&self.led, &self.places.real(path))
     }
 
     /// Why this resource cannot be brought about beside another one that lies at the same place.
     pub(crate) fn clash(&self, id: &ResourceId) -> Option<&str> {
         self.clashes.get(id).map(String::as_str)
     }
+}
+
+/// What the role makes by the way of a link of its own, by where that leads.
+fn led(desired: &Desired, links: &Links<'_>, places: &Places) -> BTreeMap<AbsPath, ResourceId> {
+    let led = desired.resources.iter().filter_map(|one| {
+        let led = links.lead(makes(one)?)?.path;
+        Some((places.real(&led).into_owned(), one.id.clone()))
+    });
+    led.collect()
 }
 
 fn really<'a>(paths: Vec<AbsPath>, places: &'a Places) -> impl Iterator<Item = AbsPath> + 'a {
@@ -266,10 +287,20 @@ fn leads_to(paths: &BTreeSet<AbsPath>, path: &AbsPath) -> bool {
 
 /// The first of these paths that lies below this one.
 pub(crate) fn first_below<'p>(paths: &'p BTreeSet<AbsPath>, path: &AbsPath) -> Option<&'p AbsPath> {
-    // What lies below does not stand next to it in the order: /a-b sorts between /a and /a/b.
-    let first = path.join("\u{20}").ok()?;
-    let mut from = paths.range(first..);
+    let mut from = paths.range(least_below(path)?..);
     from.next().filter(|next| next.is_within(path))
+}
+
+/// What is at the first of these paths that lies below this one.
+fn first_below_of<'p, V>(paths: &'p BTreeMap<AbsPath, V>, path: &AbsPath) -> Option<&'p V> {
+    let mut from = paths.range(least_below(path)?..);
+    let first = from.next().filter(|(next, _)| next.is_within(path));
+    first.map(|(_, found)| found)
+}
+
+/// What lies below does not stand next to it in the order: /a-b sorts between /a and /a/b.
+fn least_below(path: &AbsPath) -> Option<AbsPath> {
+    path.join("\u{20}").ok()
 }
 
 /// The resources that manage a path as a whole, by path. Where one goes to make room for another, it is the other.
@@ -294,6 +325,18 @@ pub(crate) fn own_path(body: &Body) -> Option<&AbsPath> {
         Body::Edit(edit) => Some(&edit.path),
         _ => None,
     }
+}
+
+/// Where a resource makes something, and what it needs of folders above.
+pub(crate) fn makes(one: &Resource) -> Option<&AbsPath> {
+    let own = match &one.body {
+        Body::File(file) => Some(&file.path).filter(|_| file.content.is_some()),
+        Body::Edit(edit) => Some(&edit.path).filter(|_| edit.create && edit.edit.adds()),
+        Body::Archive(archive) => Some(&archive.path),
+        Body::Directory(_) | Body::Link(_) => own_path(&one.body),
+        _ => None,
+    };
+    own.filter(|_| presence(&one.body) == Presence::Present)
 }
 
 /// Whether a body wants its thing to be there.

@@ -9,7 +9,7 @@ use crate::edit::{self, Edit, Format};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Host;
-use crate::plan::claims::{Claims, own_path, presence};
+use crate::plan::claims::{Claims, makes, presence};
 use crate::resource::mount::MountPresence;
 use crate::resource::package::PackagePresence;
 use crate::resource::{Attributes, Body, Desired, Observed, PathState, Presence, Resource};
@@ -72,9 +72,11 @@ impl Entry {
         }
     }
 
-    /// Whether it is there only because it leads to something that is claimed: so it stays anyway.
+    /// Whether it is there only because it leads to something that is claimed: so it stays anyway, but where that comes in its place
+    /// by another name.
     pub(super) fn leads(&self, id: &ResourceId, claims: &Claims) -> bool {
-        self.parent && path_of(id).is_some_and(|path| claims.needs_as(id.kind, &path))
+        let stays = |path| claims.needs_as(id.kind, &path) && claims.led_to(&path).is_none();
+        self.parent && path_of(id).is_some_and(stays)
     }
 
     /// Of a resource of the role, with what is on record of it already and what is seen; none where nothing of it stays.
@@ -339,15 +341,7 @@ fn takes_effects(kind: Kind) -> bool {
 
 /// Whether a resource makes what it needs of folders below this path.
 pub(super) fn makes_below(one: &Resource, path: &AbsPath) -> bool {
-    let own = match &one.body {
-        Body::File(file) => Some(&file.path).filter(|_| file.content.is_some()),
-        Body::Edit(edit) => Some(&edit.path).filter(|_| edit.create && edit.edit.adds()),
-        Body::Archive(archive) => Some(&archive.path),
-        Body::Directory(_) | Body::Link(_) => own_path(&one.body),
-        _ => None,
-    };
-    let below = own.is_some_and(|own| own != path && own.is_within(path));
-    below && presence(&one.body) == Presence::Present
+    makes(one).is_some_and(|own| own != path && own.is_within(path))
 }
 
 fn is_sensitive(resource: &Resource) -> bool {
