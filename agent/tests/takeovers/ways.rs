@@ -287,3 +287,29 @@ fn what_comes_behind_a_link_of_the_role_takes_the_place_of_what_is_cfgs_in_one_r
         }
     }
 }
+
+#[test]
+fn what_failed_in_a_folder_comes_where_the_link_in_its_place_leads_and_that_comes_back() {
+    for then in [link("b/x", "q"), directory("b/x"), file("b/x/y")] {
+        let role = link("b", "/srv/t") + &then;
+        let desk = machine("mkdir t; ln -s nowhere t/x");
+        let before = srv(&desk);
+        applies(&desk, &file("b/x"));
+        desk.role("web", &role);
+        let name = then.lines().next().unwrap();
+        let name = name.trim_matches(&['[', ']'][..]).replace(".\"", ":");
+        let only = ["--only", name.trim_matches('"')];
+        assert_eq!(desk.apply("web", &only).0, 1, "a folder stands there");
+        applies(&desk, &role);
+        applies(&desk, NONE);
+        assert_eq!(srv(&desk), before, "{role}");
+    }
+}
+
+#[test]
+fn what_stays_in_a_folder_that_does_not_give_way_to_a_link_is_on_record_still() {
+    for inside in [link("b/x", "q"), directory("b/x"), file("b/x")] {
+        let turned = link("b", "/srv/t") + &inside;
+        comes_back_after(&[("mkdir t", &[&inside, &turned])], true);
+    }
+}

@@ -97,12 +97,13 @@ impl Entry {
             None => Before::Unknown,
         };
         let mut heir = false;
+        let elsewhere = changes && estate.comes_elsewhere(resource);
         let (before, was, pending) = match (known, last) {
             (Some(Entry { made: None, .. }), _) => (Before::Unknown, None, false),
             // What is there is of cfg, be it that a run was killed before it said so.
             (Some(known), Some(last)) => {
                 let before = known.before.clone().unwrap_or(Before::Unknown);
-                let pending = changes && takes_effects(resource.id.kind);
+                let pending = elsewhere || (changes && takes_effects(resource.id.kind));
                 (before, Some(last.clone()), pending)
             }
             // Of what takes several effects some may have been made.
@@ -136,7 +137,7 @@ impl Entry {
         made.replaces(&before, seen, (host, is_sensitive(resource)));
         let mut entry = Self {
             was: was
-                .filter(|was| changes && *was != made)
+                .filter(|was| elsewhere || (changes && *was != made))
                 .into_iter()
                 .collect(),
             unit: brings || known.is_some_and(|known| known.unit),

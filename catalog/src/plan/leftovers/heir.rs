@@ -10,6 +10,7 @@ use crate::edit::{Edit, apply};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::claims::presence;
+use crate::plan::closing::closes;
 use crate::plan::missing::nothing;
 use crate::plan::{Places, Snapshot};
 use crate::resource::edit::FileEdit;
@@ -60,6 +61,14 @@ impl<'a> Estate<'a> {
     pub(super) fn turns_from(&self, resource: &Resource) -> bool {
         let path = path_of(&resource.id).filter(|_| presence(&resource.body) == Presence::Absent);
         path.is_some_and(|path| self.snapshot.places.real(&path) != self.by_then.real(&path))
+    }
+
+    /// Whether a link of the role comes first in the place of what leads there: what is to stand behind that is not what was seen.
+    pub(super) fn comes_elsewhere(&self, resource: &Resource) -> bool {
+        let path = path_of(&resource.id).filter(|_| presence(&resource.body) == Presence::Present);
+        let led = path.and_then(|path| self.links.lead(&path));
+        let turns = |link: &&Resource| closes(&link.body, self.snapshot.observed.get(&link.id));
+        led.is_some_and(|led| led.by.iter().any(turns))
     }
 
     /// What was there before cfg where this takes a path over, with what cfg made of it; none where it takes over nothing, or
