@@ -122,12 +122,14 @@ impl Machine {
             Err(WalkError::Dangling { there, .. } | WalkError::NotAFolder { there, .. }) => {
                 there.as_deref().cloned()
             }
+            // What leads in a circle is nowhere; the way to that may lead elsewhere all the same.
             Err(_) => None,
         };
-        let Some(place) = elsewhere else {
-            return;
-        };
-        places.note(path.clone(), place);
+        match elsewhere {
+            Some(place) => places.note(path.clone(), place),
+            None if walked.is_ok() => return,
+            None => {}
+        }
         if let Some(above) = path.parent().filter(|above| !places.has(above)) {
             self.note(&above, &self.root.folder(&above), places);
         }

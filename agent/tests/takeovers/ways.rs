@@ -313,3 +313,12 @@ fn what_stays_in_a_folder_that_does_not_give_way_to_a_link_is_on_record_still() 
         comes_back_after(&[("mkdir t", &[&inside, &turned])], true);
     }
 }
+
+#[test]
+fn a_link_that_leads_to_itself_stays_as_long_as_the_role_names_what_lies_behind_it() {
+    let circle = link("t/x", "x") + &directory("a/y");
+    comes_back_after(
+        &[("mkdir t; ln -s t a", &[&circle, &link("a/x/z", "q")])],
+        true,
+    );
+}
