@@ -1,8 +1,8 @@
 //! What a revert must know of a machine: whose home is where, whose group is which, and what stands in a folder.
 
 use super::Machine;
-use super::below::names_in;
 use super::read::ReadError;
+use super::temporary::names_that_stay;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::leftovers::Around;
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ impl Machine {
         if !reached.missing.is_empty() {
             return None;
         }
-        let names = names_in(&reached.folder).ok()?;
+        let names = names_that_stay(&reached.folder).ok()?;
         let paths = names.iter().map(|name| path.join(name.to_str()?).ok());
         paths.collect()
     }

@@ -4,6 +4,7 @@ use super::account::names::Names;
 use super::error::SysError;
 use super::observe::{changed_us, file_state};
 use super::read::ReadError;
+use super::temporary::names_that_stay;
 use super::walk::{DEEPEST, Entry, Folder, ITSELF, What};
 use super::{Machine, Wanted};
 use cfg_catalog::path::AbsPath;
@@ -84,12 +85,18 @@ pub(crate) struct Tree {
 }
 
 /// Lists a directory and all below it, under the path that the role has for it. Links are not followed, other mounts
-/// are named and not entered.
-pub(crate) fn tree(machine: &Machine, path: &AbsPath, top: &Folder) -> Result<Tree, BelowError> {
+/// are named and not entered; what runs that died left is named where all of it is to be purged.
+pub(crate) fn tree(
+    machine: &Machine,
+    path: &AbsPath,
+    top: &Folder,
+    purge: bool,
+) -> Result<Tree, BelowError> {
     let shown = top.at.display().to_string();
     let mut listing = Listing {
         machine,
         names: machine.names(),
+        purge,
         mount: mount_of(top, &shown)?,
         tree: Tree {
             below: Vec::new(),
@@ -121,6 +128,7 @@ fn spelled(name: &OsStr) -> String {
 struct Listing<'a> {
     machine: &'a Machine,
     names: &'a Names,
+    purge: bool,
     mount: MountId,
     tree: Tree,
     bytes: u64,
@@ -131,7 +139,11 @@ impl Listing<'_> {
         if depth > DEEPEST {
             return Err(BelowError::TooDeep(folder.at.display().to_string()));
         }
-        for name in names_in(folder)? {
+        let names = match self.purge {
+            true => names_in(folder)?,
+            false => names_that_stay(folder)?,
+        };
+        for name in names {
             // What goes while the list is read was not there.
             if let Some(entry) = folder.entry(&name)? {
                 self.add(at, folder, &name, entry, depth)?;

@@ -1,10 +1,9 @@
 //! A directory and its attributes.
 
 use super::attributes::Origin;
-use super::below::names_in;
 use super::error::EnactError;
 use super::hands::{Hands, Spot};
-use super::temporary::Over;
+use super::temporary::{Over, names_that_stay};
 use super::walk::What;
 use cfg_catalog::resource::Presence;
 use cfg_catalog::resource::directory::Directory;
@@ -47,7 +46,8 @@ impl Hands<'_> {
             return Ok(());
         };
         let inner = spot.folder.below(self.machine().root(), &spot.name, entry);
-        if names_in(&inner)?.is_empty() {
+        self.swept().sweep(&inner);
+        if names_that_stay(&inner)?.is_empty() {
             Ok(())
         } else {
             Err(in_the_way(spot, "a directory with content"))

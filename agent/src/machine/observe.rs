@@ -1,10 +1,11 @@
 //! What stands at a path. Reads only.
 
 use super::Machine;
-use super::below::{BelowError, names_in, tree};
+use super::below::{BelowError, tree};
 use super::error::SysError;
 use super::read::{self, Held, MOST_AGAIN, MOST_DIGESTED, Opened, ReadError, size};
 use super::spared::spared;
+use super::temporary::names_that_stay;
 use super::walk::{Entry, Folder, Reached, What};
 use cfg_catalog::digest::Digest;
 use cfg_catalog::path::AbsPath;
@@ -21,6 +22,8 @@ pub struct Wanted<'a> {
     pub content: bool,
     /// Whether everything below a directory is asked for.
     pub below: bool,
+    /// Whether what is below is purged: else what a run that died left there is not told of, for it goes with the first change.
+    pub purge: bool,
     /// Whether it must not be there: where its folder cannot be one, or is nowhere, it is not.
     pub gone: bool,
     /// How the role spells owner and group.
@@ -155,12 +158,12 @@ impl Machine {
     ) -> Result<PathState, LookError> {
         let ownership = self.names().ownership(folder.stat(), wanted.attributes)?;
         let (below, changed, empty) = if wanted.below {
-            let tree = tree(self, path, folder)?;
+            let tree = tree(self, path, folder, wanted.purge)?;
             let empty = tree.below.is_empty();
             (tree.below, tree.changed_us, empty)
         } else {
             // Who may not list it cannot know; then it counts as full, since that is never removed.
-            let empty = names_in(folder).is_ok_and(|names| names.is_empty());
+            let empty = names_that_stay(folder).is_ok_and(|names| names.is_empty());
             (Vec::new(), changed_us(folder.stat()), empty)
         };
         Ok(PathState::Directory(DirectoryState {

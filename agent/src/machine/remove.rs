@@ -27,7 +27,9 @@ impl Hands<'_> {
             What::Directory if kind == What::Directory => {
                 let entry = spot.folder.entry(&spot.name)?;
                 if let Some(entry) = entry.filter(|entry| entry.what == What::Directory) {
-                    self.may_empty(&spot.folder.below(self.machine().root(), &spot.name, entry))?;
+                    let inner = spot.folder.below(self.machine().root(), &spot.name, entry);
+                    self.may_empty(&inner)?;
+                    self.swept().sweep(&inner);
                 }
             }
             what if what == kind => {}

@@ -37,6 +37,7 @@ impl Machine {
             Body::Directory(directory) => {
                 let wanted = Wanted {
                     below: directory.purge || !directory.source.is_empty(),
+                    purge: directory.purge,
                     gone: directory.state == Presence::Absent,
                     attributes: Some(&directory.attributes),
                     ..Wanted::default()

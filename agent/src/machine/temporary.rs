@@ -1,6 +1,7 @@
 //! Things that are finished under a hidden name before they take their place.
 //!
-//! A crash can leave one. It is known by its name, and the first change in that folder by a later process sweeps it away.
+//! A crash can leave one. It is known by its name, and the first change in that folder by a later process sweeps it away;
+//! until then it keeps no folder from going.
 
 use super::below::names_in;
 use super::error::{EnactError, SysError};
@@ -218,6 +219,13 @@ impl Swept {
             sweep(folder);
         }
     }
+}
+
+/// The names in a folder, sorted, but for those that are swept away before it goes: where nobody else could have put them.
+pub(crate) fn names_that_stay(folder: &Folder) -> Result<Vec<OsString>, SysError> {
+    let mut names = names_in(folder)?;
+    names.retain(|name| !is_leftover(name) || folder.trust() != Trust::Closed);
+    Ok(names)
 }
 
 /// Removes what runs that died left in a folder. What cannot be removed stays: it harms nobody under its hidden

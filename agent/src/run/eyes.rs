@@ -179,6 +179,7 @@ fn one(machine: &Machine, look: &Look<'_>, stage: Stage) -> Option<Observed> {
         Body::Directory(body) if look.listed => {
             let wanted = crate::machine::Wanted {
                 below: true,
+                purge: body.purge,
                 gone: body.state == Presence::Absent,
                 attributes: Some(&body.attributes),
                 ..crate::machine::Wanted::default()

@@ -1,22 +1,21 @@
 //! A run that was killed at any of its calls on the file system: the next one gets there all the same, and what was there before cfg
 //! comes back in the end.
 
-use super::{NONE, applies, machine, srv};
+use super::{DIRECTORY, FILE, LINK, NONE, applies, machine, srv};
 use cfg_tests::Desk;
 use serde_json::json;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 
-/// Runs the role until a thread's call of this number comes, before which it is killed. Says whether it was.
-fn is_killed_at(call: usize, desk: &Desk) -> bool {
-    const CALLS: &str = "rename,renameat,renameat2,unlinkat,mkdirat,symlinkat,fchmodat,fchownat";
+/// Runs the role until a thread makes this call for the nth time, before which it is killed. Says whether it was.
+fn is_killed_at((call, nth): (&str, usize), desk: &Desk) -> bool {
     let status = desk
         .at(Command::new("strace"))
         .args(["-f", "-qqq", "--signal=none", "-o", "/dev/null"])
-        .args(["-e", &format!("trace={CALLS}")])
+        .args(["-e", &format!("trace={call}")])
         .args([
             "-e",
-            &format!("inject={CALLS}:error=EINTR:signal=SIGKILL:when={call}"),
+            &format!("inject={call}:error=EINTR:signal=SIGKILL:when={nth}"),
         ])
         .arg(env!("CARGO_BIN_EXE_cfg"))
         .args(cfg_tests::desk::apply("web"))
@@ -26,12 +25,42 @@ fn is_killed_at(call: usize, desk: &Desk) -> bool {
     status.signal() == Some(9)
 }
 
+/// Has a run killed at each of the calls by which it changes a file system, and what follows checked; and after one that was not.
+fn killed_anywhere(mut check: impl FnMut((&str, usize)) -> bool) {
+    let mut kills = 0;
+    for call in ["rename", "renameat", "unlinkat", "mkdirat", "symlinkat"] {
+        let mut nth = 1;
+        while check((call, nth)) {
+            nth += 1;
+            kills += 1;
+        }
+    }
+    assert!(kills > 1, "it was hardly ever killed: {kills}");
+}
+
+/// What a killed run had begun in a folder does not keep that, though nothing else is done in it.
+#[test]
+fn what_a_killed_run_left_half_made_keeps_no_folder() {
+    const BOTH: &str = "[directory.\"/srv/p\"]\n[file.\"/srv/p/q\"]\ncontent = \"q\\n\"\n";
+    for then in [NONE, LINK, FILE] {
+        killed_anywhere(|call| {
+            let desk = machine("mkdir t");
+            let before = srv(&desk);
+            applies(&desk, DIRECTORY);
+            desk.role("web", BOTH);
+            let killed = is_killed_at(call, &desk);
+            assert_eq!(applies(&desk, then)["failures"], json!([]), "{call:?}");
+            assert_eq!(applies(&desk, NONE)["leftovers"], json!([]), "{call:?}");
+            assert_eq!(srv(&desk), before, "{call:?}");
+            killed
+        });
+    }
+}
+
 /// These roles one after the other, of which the last one is killed at each of its calls, and taken up, first in part where that is said.
 fn comes_back_killed(setup: &str, roles: &[&str], part: &[&str]) {
     let (last, first) = roles.split_last().unwrap();
-    let mut call = 0;
-    loop {
-        call += 1;
+    killed_anywhere(|call| {
         let desk = machine(setup);
         let before = srv(&desk);
         for role in first {
@@ -39,18 +68,15 @@ fn comes_back_killed(setup: &str, roles: &[&str], part: &[&str]) {
         }
         desk.role("web", last);
         let killed = is_killed_at(call, &desk);
-        let told = format!("{setup}: {roles:?} {part:?} killed at {call}");
+        let told = format!("{setup}: {roles:?} {part:?} killed at {call:?}");
         if !part.is_empty() {
             assert_eq!(desk.apply("web", part).0, 0, "{told}");
         }
         assert_eq!(desk.apply("web", &[]).0, 0, "{told}");
         assert_eq!(applies(&desk, NONE)["leftovers"], json!([]), "{told}");
         assert_eq!(srv(&desk), before, "{told}");
-        if !killed {
-            break;
-        }
-    }
-    assert!(call > 3, "it was never killed: {setup} {roles:?}");
+        killed
+    });
 }
 
 #[test]

@@ -443,3 +443,34 @@ fn the_root_itself_is_a_directory() {
     assert!(matches!(tree.look("/"), PathState::Directory(_)));
     assert!(tree.write(&text_file("/", "x")).is_err());
 }
+
+#[test]
+fn what_a_run_that_died_left_keeps_no_folder_but_is_purged() {
+    let tree = Tree::new();
+    let half = ".cfg-tmp-4194303-0123456789abcdef-0";
+    for (mode, stays) in [(0o755, false), (0o1777, true)] {
+        tree.folder("/opt/d", mode);
+        tree.text(&format!("/opt/d/{half}"), "half");
+        assert_eq!(state(&tree, "/opt/d", false).empty, !stays, "{mode:o}");
+        assert_eq!(state(&tree, "/opt/d", true).empty, !stays, "{mode:o}");
+        let wanted = Wanted {
+            below: true,
+            purge: true,
+            ..Wanted::default()
+        };
+        let PathState::Directory(seen) = tree.machine.observe_path(&path("/opt/d"), &wanted) else {
+            panic!("a folder stands there");
+        };
+        assert_eq!(seen.below.len(), 1, "{mode:o}");
+        tree.hands().link(&link("/opt/d", "/etc")).unwrap();
+        fs::remove_file(tree.at("/opt/d")).unwrap();
+        tree.folder("/opt/d", mode);
+        tree.text(&format!("/opt/d/{half}"), "half");
+        let gone = Directory {
+            state: Presence::Absent,
+            ..directory("/opt/d")
+        };
+        tree.hands().directory(&gone).unwrap();
+        assert!(!tree.at("/opt/d").exists());
+    }
+}

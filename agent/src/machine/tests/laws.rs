@@ -40,6 +40,7 @@ fn holds(tree: &Tree, file: &File) {
     let look = Wanted {
         digest: Some(content.digest()),
         below: false,
+        purge: false,
         content: false,
         gone: false,
         attributes: Some(&file.attributes),
