@@ -322,3 +322,26 @@ fn a_link_that_leads_to_itself_stays_as_long_as_the_role_names_what_lies_behind_
         true,
     );
 }
+
+#[test]
+fn what_must_not_be_there_goes_before_the_folder_that_it_lies_in_by_another_way() {
+    let made = "[edit.e]\npath = \"/srv/b/x/z\"\ncreate = true\nformat = \"lines\"\nlines = [{ line = \"A\" }]\n";
+    let gone = "[file.\"/srv/a/x/z\"]\nstate = \"absent\"\n";
+    comes_back(&[("ln -s b a", &[made, gone])]);
+}
+
+#[test]
+fn what_comes_after_what_may_not_be_possible_is_not_certain() {
+    let desk = machine("mkdir t; ln -s t/d a");
+    applies(&desk, &file("t/d"));
+    let role = directory("a/y") + &directory("t/d") + "after = [\"directory:/srv/a/y\"]\n";
+    desk.role("web", &role);
+    let (_, dry) = run(&desk, &["--dry-run"]);
+    let folder = dry["changes"].as_array().unwrap().iter();
+    let folder: Vec<_> = folder.filter(|one| one["action"] != "remove").collect();
+    assert!(
+        !folder.is_empty() && folder.iter().all(|one| one["certainty"] == "assumed"),
+        "{dry}"
+    );
+    assert_eq!(run(&desk, &[]).0, 1);
+}

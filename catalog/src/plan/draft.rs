@@ -15,6 +15,7 @@ use super::inputs::{self, Inputs};
 use super::ledger::{Ledger, begin};
 use super::order::{Cycle, Phase, Step, turns};
 use super::planned::{Fate, Plan, PlannedStep};
+use super::refusals::Refusal;
 use super::texts::Texts;
 use super::turn::{Turn, Verdict, turn};
 use super::written;
@@ -218,7 +219,10 @@ impl<'a> Draft<'a> {
         let judged = match &resource.body {
             Body::File(file) if file.validate.is_some() => true,
             Body::Archive(_) => true,
-            _ => sure == Certainty::Assumed,
+            _ => {
+                let refusal = self.host.refusals.get(&step.resource);
+                sure == Certainty::Assumed || refusal == Some(&Refusal::Perhaps)
+            }
         };
         if judged
             && changes

@@ -196,8 +196,10 @@ pub(super) fn firsts(
     // So does what the role says must not be there, but for what it looks for in a folder or behind a link of its own.
     let brought: BTreeSet<&ResourceId> = reverts.iter().map(|one| &one.id).collect();
     for (path, one) in role.clone().filter(|one| goes(one)).filter_map(placed) {
+        let real = snapshot.places.real(path);
         for closing in path
             .above()
+            .chain(real.above())
             .filter(|above| !leads_on(desired, above))
             .filter_map(|above| closing.get(above))
             .flatten()
