@@ -49,6 +49,7 @@ use account::names::Names;
 use cfg_catalog::path::AbsPath;
 use cfg_catalog::plan::Places;
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use walk::Reached;
 
@@ -67,6 +68,8 @@ struct Last {
     walked: Option<Walked>,
     /// Folders that links led to.
     places: Places,
+    /// Folders to which no way led.
+    lost: BTreeSet<AbsPath>,
 }
 
 /// A path, and where the walk to it ended.
@@ -104,7 +107,7 @@ impl Machine {
             return Ok(Arc::clone(reached));
         }
         let walked = self.root.folder(path).map(Arc::new);
-        self.note(path, &walked, &mut last.places);
+        self.note(path, &walked, &mut last);
         let reached = walked?;
         last.walked = Some((path.clone(), Arc::clone(&reached)));
         Ok(reached)
@@ -115,7 +118,7 @@ impl Machine {
         &self,
         path: &AbsPath,
         walked: &Result<impl Borrow<Reached>, WalkError>,
-        places: &mut Places,
+        last: &mut Last,
     ) {
         let elsewhere = match walked {
             Ok(reached) => reached.borrow().elsewhere(path),
@@ -126,12 +129,13 @@ impl Machine {
             Err(_) => None,
         };
         match elsewhere {
-            Some(place) => places.note(path.clone(), place),
-            None if walked.is_ok() => return,
+            Some(place) => last.places.note(path.clone(), place),
+            None if walked.is_ok() || !last.lost.insert(path.clone()) => return,
             None => {}
         }
-        if let Some(above) = path.parent().filter(|above| !places.has(above)) {
-            self.note(&above, &self.root.folder(&above), places);
+        let known = |above: &AbsPath| last.places.has(above) || last.lost.contains(above);
+        if let Some(above) = path.parent().filter(|above| !known(above)) {
+            self.note(&above, &self.root.folder(&above), last);
         }
     }
 

@@ -221,10 +221,15 @@ impl Swept {
     }
 }
 
-/// The names in a folder, sorted, but for those that are swept away before it goes: where nobody else could have put them.
+/// The names in a folder, sorted, but for those that are swept away before it goes.
 pub(crate) fn names_that_stay(folder: &Folder) -> Result<Vec<OsString>, SysError> {
     let mut names = names_in(folder)?;
-    names.retain(|name| !is_leftover(name) || folder.trust() != Trust::Closed);
+    // What `clear` leaves alone.
+    let may_be_theirs = |name: &OsStr| {
+        let folder_in_it = matches!(folder.glance(name), Ok(Some(What::Directory)) | Err(_));
+        folder_in_it && folder.trust() != Trust::Closed
+    };
+    names.retain(|name| !is_leftover(name) || may_be_theirs(name));
     Ok(names)
 }
 

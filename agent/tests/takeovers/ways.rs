@@ -258,13 +258,10 @@ fn a_link_in_a_folder_that_is_purged_goes_though_something_is_left_over_behind_i
 }
 
 #[test]
-fn what_comes_behind_a_link_of_the_role_takes_the_place_of_what_is_cfgs_in_one_run() {
-    let (below, whole, led) = (file("t/x/y"), file("t/x"), link("t/x", "q"));
+fn what_comes_behind_a_link_of_the_role_takes_the_place_of_a_folder_or_a_link_of_cfgs() {
+    let (below, led) = (file("t/x/y"), link("t/x", "q"));
     let folder = directory("t/x");
     for (first, then) in [
-        (&whole, directory("c/x")),
-        (&whole, file("c/x/y")),
-        (&whole, link("c/x", "q")),
         (&below, file("c/x")),
         (&below, link("c/x", "q")),
         (&folder, file("c/x")),
@@ -344,4 +341,74 @@ fn what_comes_after_what_may_not_be_possible_is_not_certain() {
         "{dry}"
     );
     assert_eq!(run(&desk, &[]).0, 1);
+}
+
+/// It cannot take the place of a file of cfg's: then what was there before that is not forgotten.
+#[test]
+fn what_stood_before_cfg_comes_back_though_something_was_to_come_there_by_a_link_of_the_role() {
+    let first = file("t/x");
+    for then in [link("c/x", "q"), directory("c/x"), file("c/x/y")] {
+        for setup in [
+            "mkdir t; ln -s elsewhere t/x",
+            "mkdir -p t; mkdir -m 700 t/x",
+            "mkdir t",
+            "mkdir t c; touch c/foreign; ln -s elsewhere t/x",
+        ] {
+            let desk = machine(setup);
+            let before = srv(&desk);
+            applies(&desk, &first);
+            desk.role("web", &(link("c", "t") + &then));
+            run(&desk, &[]);
+            assert_eq!(
+                applies(&desk, NONE)["leftovers"],
+                json!([]),
+                "{setup} {then}"
+            );
+            assert_eq!(srv(&desk), before, "{setup} {then}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_taken_over_by_a_link_of_the_role_keeps_its_mode_and_what_was_there_before() {
+    let setup = "mkdir t; echo foreign >t/x; chmod 600 t/x";
+    let desk = machine(setup);
+    let before = srv(&desk);
+    applies(&desk, &file("t/x"));
+    desk.role(
+        "web",
+        &(link("c", "t") + &file("c/x").replace("x\\n", "other\\n")),
+    );
+    for _run in 0..2 {
+        assert_eq!(run(&desk, &[]).0, 0);
+    }
+    applies(&desk, NONE);
+    assert_eq!(srv(&desk), before);
+}
+
+/// What stands where the way leads then is not what goes by the old one.
+#[test]
+fn what_must_not_be_there_by_a_way_that_turns_is_foretold_and_comes_back() {
+    let gone = "[file.\"/srv/c/x\"]\nstate = \"absent\"\n";
+    let led = link("c", "t") + &file("c/x");
+    for (setup, first) in [("", &led), ("; ln -s t c", &file("c/x"))] {
+        let desk = machine(&format!("mkdir t u; echo foreign >u/x{setup}"));
+        let before = srv(&desk);
+        applies(&desk, first);
+        desk.role("web", &(link("c", "u") + gone));
+        let foretold = words(&run(&desk, &["--dry-run"]).1);
+        let (code, ran) = run(&desk, &[]);
+        assert_eq!((code, words(&ran)), (0, foretold), "{ran}");
+        assert_eq!(applies(&desk, NONE)["leftovers"], json!([]));
+        assert_eq!(srv(&desk), before);
+    }
+}
+
+#[test]
+fn what_comes_after_what_takes_a_place_does_not_go_before_it() {
+    let gone = "[file.\"/srv/a/x/z\"]\nstate = \"absent\"\nafter = [\"file:/srv/b/x\"]\n";
+    comes_back(&[(
+        "mkdir b; ln -s b a",
+        &[&file("b/x/w"), &(file("b/x") + gone)],
+    )]);
 }

@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Claims {
     present: BTreeSet<AbsPath>,
     absent: BTreeMap<AbsPath, ResourceId>,
-    /// What the role makes by the way of a link of its own.
-    led: BTreeMap<AbsPath, ResourceId>,
+    /// What is claimed by the way of a link of the role's own.
+    led: BTreeSet<AbsPath>,
     /// Directories with a purge of their own, and archives: what is in them is theirs to remove.
     purging: BTreeSet<AbsPath>,
     /// What waits and has no name yet may come to stand in many places.
@@ -52,8 +52,7 @@ impl Claims {
         for resource in &desired.resources {
             gathered.add(resource, snapshot);
         }
-        let links = Links::of(desired.resources.iter());
-        gathered.lead(&links);
+        gathered.lead(&Links::of(desired.resources.iter()));
         gathered.units.enable(&snapshot.host.also);
         let absent = gathered.absent.iter();
         // What is left over goes before a purge takes the way to it.
@@ -72,7 +71,7 @@ impl Claims {
                     [then, places].map(|by| (by.real(&path).into_owned(), id.clone()))
                 })
                 .collect(),
-            led: led(desired, &links, places),
+            led: really(gathered.led, places).collect(),
             purging: really(gathered.purging, places).collect(),
             waiting: desired.waiting.clone(),
             clashes: clashes(
@@ -154,29 +153,15 @@ impl Claims {
         first_below_of(&self.absent, path)
     }
 
-    /// What the role makes here by the way of a link of its own.
-    pub(crate) fn led_to(&self, path: &AbsPath) -> Option<&ResourceId> {
-        self.led.get(&*self.places.real(path))
-    }
-
-    /// The first of what comes below by such a way.
-    pub(crate) fn led_below(&self, path: &AbsPath) -> Option<&ResourceId> {
-        first_below_of(&self.led, &self.places.real(path))
+    /// Whether just this is claimed by the way of a link of the role's own.
+    pub(crate) fn is_led_to(&self, path: &AbsPath) -> bool {
+        self.led.contains(&*self.places.real(path))
     }
 
     /// Why this resource cannot be brought about beside another one that lies at the same place.
     pub(crate) fn clash(&self, id: &ResourceId) -> Option<&str> {
         self.clashes.get(id).map(String::as_str)
     }
-}
-
-/// What the role makes by the way of a link of its own, by where that leads.
-fn led(desired: &Desired, links: &Links<'_>, places: &Places) -> BTreeMap<AbsPath, ResourceId> {
-    let led = desired.resources.iter().filter_map(|one| {
-        let led = links.lead(makes(one)?)?.path;
-        Some((places.real(&led).into_owned(), one.id.clone()))
-    });
-    led.collect()
 }
 
 fn really<'a>(paths: Vec<AbsPath>, places: &'a Places) -> impl Iterator<Item = AbsPath> + 'a {
@@ -189,6 +174,7 @@ fn really<'a>(paths: Vec<AbsPath>, places: &'a Places) -> impl Iterator<Item = A
 struct Gathered {
     present: Vec<AbsPath>,
     absent: Vec<(AbsPath, ResourceId)>,
+    led: Vec<AbsPath>,
     purging: Vec<AbsPath>,
     units: Units,
 }
@@ -249,8 +235,8 @@ impl Gathered {
     /// What is claimed by way of a link of the role is so where that leads.
     fn lead(&mut self, links: &Links<'_>) {
         let led = self.present.iter().filter_map(|path| links.lead(path));
-        let led: Vec<AbsPath> = led.map(|led| led.path).collect();
-        self.present.extend(led);
+        self.led = led.map(|led| led.path).collect();
+        self.present.extend_from_slice(&self.led);
     }
 
     fn claim(&mut self, resource: &Resource, path: &AbsPath, state: Presence) {
@@ -325,18 +311,6 @@ pub(crate) fn own_path(body: &Body) -> Option<&AbsPath> {
         Body::Edit(edit) => Some(&edit.path),
         _ => None,
     }
-}
-
-/// Where a resource makes something, and what it needs of folders above.
-pub(crate) fn makes(one: &Resource) -> Option<&AbsPath> {
-    let own = match &one.body {
-        Body::File(file) => Some(&file.path).filter(|_| file.content.is_some()),
-        Body::Edit(edit) => Some(&edit.path).filter(|_| edit.create && edit.edit.adds()),
-        Body::Archive(archive) => Some(&archive.path),
-        Body::Directory(_) | Body::Link(_) => own_path(&one.body),
-        _ => None,
-    };
-    own.filter(|_| presence(&one.body) == Presence::Present)
 }
 
 /// Whether a body wants its thing to be there.

@@ -155,7 +155,8 @@ impl<'a> Draft<'a> {
             change.certainty = change.certainty.max(sure);
         }
         let open = || self.claims.clash(&resource.id).is_none() && self.is_open(resource, seen);
-        if below.is_some() && sure == Certainty::Assumed && open() {
+        let open = below.is_some() && sure == Certainty::Assumed && open();
+        if open {
             perhaps(resource, &mut verdict);
         }
         if let Some((why, detail)) = self.waits(&step, &verdict) {
@@ -189,7 +190,7 @@ impl<'a> Draft<'a> {
         // A purge of the folder above has it already.
         changes.retain(|c| {
             let gone = path_of(&c.resource).is_some_and(|path| self.ahead.removes(&path));
-            c.action != Action::Remove || !gone
+            c.action != Action::Remove || !gone || (open && c.resource == resource.id)
         });
         self.doubt(&step, resource, sure, &mut changes);
         let mut step = step;

@@ -6,6 +6,7 @@ use crate::plan::Certainty;
 use crate::plan::claims::{own_path, presence};
 use crate::plan::missing::nothing;
 use crate::resource::archive::ArchiveState;
+use crate::resource::through::Links;
 use crate::resource::{Body, Observed, PathState, Presence, Resource};
 
 impl Draft<'_> {
@@ -34,8 +35,10 @@ impl Draft<'_> {
             missing_parents.reverse();
             return (Some(seen(absent(missing_parents))), Certainty::Assumed);
         }
+        let turned = presence(&resource.body) == Presence::Absent && self.turns(path);
         // What must not be there goes by the ways that are.
         let removal = |path: &AbsPath| match presence(&resource.body) {
+            Presence::Absent if turned => None,
             Presence::Absent => self.ahead.removal(&self.snapshot.places.real(path)),
             Presence::Present => self.ahead.removal(&self.claims.real(path)),
         };
@@ -64,6 +67,18 @@ impl Draft<'_> {
         match !archive && self.is_led_elsewhere(path) {
             true => (Some(nothing()), Certainty::Assumed),
             false => (None, Certainty::Certain),
+        }
+    }
+
+    /// Whether the way that leads there now leads elsewhere by then.
+    fn turns(&self, path: &AbsPath) -> bool {
+        let moved = path
+            .ancestors()
+            .any(|above| self.moved.contains_key(&above));
+        (moved || self.is_led_elsewhere(path)) && {
+            let then = self.snapshot.places_passed(self.desired);
+            let links = Links::of(self.desired.resources.iter());
+            then.led(path, &links) != *self.snapshot.places.real(path)
         }
     }
 

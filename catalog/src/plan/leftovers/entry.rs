@@ -9,11 +9,12 @@ use crate::edit::{self, Edit, Format};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::plan::Host;
-use crate::plan::claims::{Claims, makes, presence};
+use crate::plan::claims::{Claims, own_path, presence};
 use crate::resource::mount::MountPresence;
 use crate::resource::package::PackagePresence;
 use crate::resource::{Attributes, Body, Desired, Observed, PathState, Presence, Resource};
 use serde::{Deserialize, Serialize};
+use std::mem::discriminant;
 
 /// What is on record of one resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,7 +76,7 @@ impl Entry {
     /// Whether it is there only because it leads to something that is claimed: so it stays anyway, but where that comes in its place
     /// by another name.
     pub(super) fn leads(&self, id: &ResourceId, claims: &Claims) -> bool {
-        let stays = |path| claims.needs_as(id.kind, &path) && claims.led_to(&path).is_none();
+        let stays = |path| claims.needs_as(id.kind, &path) && !claims.is_led_to(&path);
         self.parent && path_of(id).is_some_and(stays)
     }
 
@@ -134,7 +135,11 @@ impl Entry {
             matches!(&resource.body, Body::Service(service) if service.unit_file.is_some());
         let open = |made: &Made| matches!(made, Made::File { sha256: None, .. });
         let was_open = was.as_ref().is_some_and(open) && !open(&made);
-        made.replaces(&before, seen, (host, is_sensitive(resource)));
+        // What it takes over may not have been seen by its name.
+        let like = |was: &Made| discriminant(was) == discriminant(&made);
+        if !(heir && was.as_ref().is_some_and(like)) {
+            made.replaces(&before, seen, (host, is_sensitive(resource)));
+        }
         let mut entry = Self {
             was: was
                 .filter(|was| elsewhere || (changes && *was != made))
@@ -342,7 +347,15 @@ fn takes_effects(kind: Kind) -> bool {
 
 /// Whether a resource makes what it needs of folders below this path.
 pub(super) fn makes_below(one: &Resource, path: &AbsPath) -> bool {
-    makes(one).is_some_and(|own| own != path && own.is_within(path))
+    let own = match &one.body {
+        Body::File(file) => Some(&file.path).filter(|_| file.content.is_some()),
+        Body::Edit(edit) => Some(&edit.path).filter(|_| edit.create && edit.edit.adds()),
+        Body::Archive(archive) => Some(&archive.path),
+        Body::Directory(_) | Body::Link(_) => own_path(&one.body),
+        _ => None,
+    };
+    let below = own.is_some_and(|own| own != path && own.is_within(path));
+    below && presence(&one.body) == Presence::Present
 }
 
 fn is_sensitive(resource: &Resource) -> bool {

@@ -13,7 +13,6 @@ use crate::plan::closing::{closes, leads_on, wanted};
 use crate::plan::leftovers::{Managed, at_path};
 use crate::resource::directory::Directory;
 use crate::resource::file::File;
-use crate::resource::through::Links;
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,16 +142,12 @@ pub(super) fn is_in_the_way(
     let Some(path) = path_of(id) else {
         return false;
     };
-    const OTHERS: [Kind; 3] = [Kind::Directory, Kind::Link, Kind::Archive];
-    let others = OTHERS.map(|kind| ResourceId::new(kind, path.as_str()));
+    let others = [Kind::Directory, Kind::Link, Kind::Archive];
+    let others = others.map(|kind| ResourceId::new(kind, path.as_str()));
     // Nor does who wants no directory there, or no link, take a file away.
     let takes_place = others.iter().any(|id| desired.get(id).is_some());
-    let led = claims.led_to(&path);
     let makes_below = |path| desired.resources.iter().any(|one| makes_below(one, path));
-    takes_place
-        || led.is_some_and(|by| OTHERS.contains(&by.kind))
-        || claims.led_below(&path).is_some()
-        || (!claims.is(&path) && makes_below(&path))
+    takes_place || (!claims.is(&path) && makes_below(&path))
 }
 
 /// Which of these reverts others come after, of the role and of them themselves: what lies behind a link, or in a folder, goes by
@@ -200,7 +195,7 @@ pub(super) fn firsts(
         for closing in path
             .above()
             .chain(real.above())
-            .filter(|above| !leads_on(desired, above))
+            .filter(|above| !leads_on(desired, above) && !comes_after(one, above))
             .filter_map(|above| closing.get(above))
             .flatten()
         {
@@ -226,14 +221,13 @@ pub(super) fn firsts(
     });
     let leaving: BTreeMap<AbsPath, &ResourceId> = leaving.collect();
     let then = snapshot.places_then(desired);
-    let links = Links::of(role.clone());
     for (path, one) in all() {
         let back = desired.get(&one.id).is_none();
         if back && goes(one) {
             continue;
         }
         // What lies behind what goes comes back by that way; what must not be there may be gone with that.
-        let led = then.led(path, &links);
+        let led = then.real(path);
         let above = path.ancestors().chain(led.ancestors());
         let above = above.filter(|_| !back && !goes(one));
         for place in std::iter::once(path.clone()).chain(above) {
@@ -243,6 +237,11 @@ pub(super) fn firsts(
         }
     }
     firsts
+}
+
+/// Whether the role has this after what comes to this place.
+fn comes_after(one: &Resource, place: &str) -> bool {
+    one.after.iter().any(|first| *first.name == *place)
 }
 
 fn edited(one: &Resource) -> Option<(&AbsPath, &ResourceId)> {
