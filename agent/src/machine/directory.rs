@@ -1,9 +1,10 @@
 //! A directory and its attributes.
 
 use super::attributes::Origin;
+use super::below::names_in;
 use super::error::EnactError;
 use super::hands::{Hands, Spot};
-use super::temporary::{Over, names_that_stay};
+use super::temporary::Over;
 use super::walk::What;
 use cfg_catalog::resource::Presence;
 use cfg_catalog::resource::directory::Directory;
@@ -47,7 +48,7 @@ impl Hands<'_> {
         };
         let inner = spot.folder.below(self.machine().root(), &spot.name, entry);
         self.swept().sweep(&inner);
-        if names_that_stay(&inner)?.is_empty() {
+        if names_in(&inner)?.is_empty() {
             Ok(())
         } else {
             Err(in_the_way(spot, "a directory with content"))

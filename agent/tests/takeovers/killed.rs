@@ -82,11 +82,13 @@ fn comes_back_killed(setup: &str, roles: &[&str], part: &[&str]) {
 #[test]
 fn what_a_killed_run_turned_the_way_from_was_never_taken_away() {
     const MADE: &str = "[directory.\"/srv/p/q\"]\nmode = \"0711\"\n";
-    let turned = |kind: &str, to: &str| {
-        format!("[{kind}.\"/srv/p/q\"]\nstate = \"absent\"\n[link.\"/srv/p\"]\ntarget = \"{to}\"\n")
+    let turned = |to: &str| {
+        format!(
+            "[directory.\"/srv/p/q\"]\nstate = \"absent\"\n[link.\"/srv/p\"]\ntarget = \"{to}\"\n"
+        )
     };
-    let gone = turned("directory", "nowhere");
-    let elsewhere = turned("directory", "u");
+    let gone = turned("nowhere");
+    let elsewhere = turned("u");
     for (setup, roles) in [
         ("mkdir t; ln -s t p", &[MADE, &gone][..]),
         ("mkdir -p t/q; ln -s t p", &[&gone]),

@@ -19,13 +19,15 @@ use super::refusals::Refusal;
 use super::texts::Texts;
 use super::turn::{Turn, Verdict, turn};
 use super::written;
-use super::{Action, Certainty, Change, Host, Snapshot, of_each};
+use super::{Action, Certainty, Change, Host, Places, Snapshot, of_each};
 use crate::id::{Kind, ResourceId};
 use crate::path::AbsPath;
 use crate::resource::mount;
+use crate::resource::through::Links;
 use crate::resource::{Body, Desired, Observed, PathState, Presence, Resource};
 use renumbered::Renumbered;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The plan for a whole role.
@@ -101,6 +103,8 @@ struct Draft<'a> {
     waiting: BTreeMap<ResourceId, (Why, String)>,
     /// Folders that stand by then, by where they really lie; only where links of the machine lead anywhere.
     standing: BTreeMap<AbsPath, ResourceId>,
+    /// Where paths lie when what must not be there is looked for, and the links of the role; only where ways turn.
+    passed: OnceCell<(Places, Links<'a>)>,
     plan: Plan,
 }
 
@@ -131,6 +135,7 @@ impl<'a> Draft<'a> {
             broken: BTreeMap::new(),
             waiting: BTreeMap::new(),
             standing: BTreeMap::new(),
+            passed: OnceCell::new(),
             plan: Plan::default(),
         }
     }

@@ -76,9 +76,11 @@ impl Draft<'_> {
             .ancestors()
             .any(|above| self.moved.contains_key(&above));
         (moved || self.is_led_elsewhere(path)) && {
-            let then = self.snapshot.places_passed(self.desired);
-            let links = Links::of(self.desired.resources.iter());
-            then.led(path, &links) != *self.snapshot.places.real(path)
+            let (then, links) = self.passed.get_or_init(|| {
+                let then = self.snapshot.places_passed(self.desired);
+                (then, Links::of(self.desired.resources.iter()))
+            });
+            then.led(path, links) != *self.snapshot.places.real(path)
         }
     }
 
